@@ -1,0 +1,65 @@
+# make demo | test | soak | check | bench | clean
+# PYTHON=... chooses the interpreter; otherwise the newest of python3.14 to python3.11 that runs.
+
+PYTHON ?= $(shell for v in 3.14 3.13 3.12 3.11; do \
+	python$$v -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo python$$v; exit; }; done; \
+	python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+BENCH_STAMP := $(VENV)/.installed-bench
+GROUP = $(BIN)/python -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups'][sys.argv[1]])"
+
+.PHONY: demo test soak check format bench vocabulary clean
+.DEFAULT_GOAL := demo
+
+demo: $(STAMP)
+	@exec $(BIN)/weft up examples/shop
+
+test: $(DEV_STAMP)
+	$(BIN)/python -m pytest
+
+soak: $(DEV_STAMP)
+	WEFT_SOAK=1 $(BIN)/python -m pytest
+
+check: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/policy
+
+format: $(DEV_STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(BENCH_STAMP)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+vocabulary: $(DEV_STAMP)
+	$(PIP) install --constraint constraints.txt $$($(GROUP) vocabulary)
+	$(BIN)/python -m tests.tools.vocabulary
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "weft needs Python 3.11 or later: install python3.11 or set PYTHON=/path/to/python" >&2; exit 1; }
+	@if $(PYTHON) -c 'import ensurepip' >/dev/null 2>&1; then $(PYTHON) -m venv $(VENV); \
+	elif command -v pip >/dev/null 2>&1; then $(PYTHON) -m venv --without-pip $(VENV); \
+	else echo "$(PYTHON) has no ensurepip and there is no pip: install the package python3-venv (Debian, Ubuntu)" >&2; exit 1; fi
+
+# pip of the environment if it has one, else the machine's pip pointed at the environment.
+PIP = $(shell test -x $(BIN)/pip && echo $(BIN)/pip || echo pip --python $(BIN)/python) --disable-pip-version-check --quiet
+
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(DEV_STAMP): $(STAMP)
+	$(PIP) install --constraint constraints.txt $$($(GROUP) dev)
+	@touch $@
+
+$(BENCH_STAMP): $(DEV_STAMP)
+	$(PIP) install --constraint constraints.txt $$($(GROUP) bench)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

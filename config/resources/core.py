@@ -1,0 +1,158 @@
+"""Group v1 and discovery.k8s.io/v1: Service, Endpoints, EndpointSlice, Secret, ConfigMap, Namespace."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from config.meta import IntOrString, ObjectMeta, Port, Spec
+
+Protocol = Literal["TCP", "UDP", "SCTP"]
+TrafficScope = Literal["Cluster", "Local"]
+
+
+class ServicePort(Spec):
+    """One port of a Service."""
+
+    port: Port
+    name: str = ""
+    protocol: Protocol = "TCP"
+    target_port: IntOrString | None = None
+    """Number, or name of a containerPort; the same number as `port` when absent."""
+    node_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    """0: to be allocated, when the type of the Service asks for one."""
+    app_protocol: str = ""
+
+    @property
+    def key(self) -> str:
+        """How this port is called within its Service: its name, else its number as text."""
+        return self.name or str(self.port)
+
+
+class ClientIPConfig(Spec):
+    timeout_seconds: Annotated[int, Meta(ge=1, le=86400)] = 10800
+
+
+class SessionAffinityConfig(Spec):
+    client_ip: ClientIPConfig = field(default=ClientIPConfig(), name="clientIP")
+
+
+class ServiceSpec(Spec):
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"] = "ClusterIP"
+    selector: dict[str, str] = {}
+    """Empty: endpoints come from Endpoints, EndpointSlices or another source."""
+    ports: tuple[ServicePort, ...] = ()
+    cluster_ip: str = field(default="", name="clusterIP")
+    """An address, ``None`` for headless, or empty: to be allocated."""
+    cluster_ips: tuple[str, ...] = field(default=(), name="clusterIPs")
+    external_ips: tuple[str, ...] = field(default=(), name="externalIPs")
+    external_name: str = ""
+    session_affinity: Literal["None", "ClientIP"] = "None"
+    session_affinity_config: SessionAffinityConfig = SessionAffinityConfig()
+    internal_traffic_policy: TrafficScope = "Cluster"
+    external_traffic_policy: TrafficScope = "Cluster"
+    health_check_node_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    load_balancer_ip: str = field(default="", name="loadBalancerIP")
+    load_balancer_class: str = ""
+    load_balancer_source_ranges: tuple[str, ...] = ()
+    allocate_load_balancer_node_ports: bool = True
+    traffic_distribution: str = ""
+    publish_not_ready_addresses: bool = False
+    ip_families: tuple[str, ...] = ()
+    ip_family_policy: str = ""
+
+
+class LoadBalancerIngress(Spec):
+    ip: str = ""
+    hostname: str = ""
+
+
+class Service(Spec):
+    metadata: ObjectMeta
+    spec: ServiceSpec = ServiceSpec()
+
+    @property
+    def headless(self) -> bool:
+        return self.spec.cluster_ip == "None"
+
+
+class ObjectReference(Spec):
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+
+
+class EndpointAddress(Spec):
+    ip: str
+    hostname: str = ""
+    node_name: str = ""
+    target_ref: ObjectReference | None = None
+
+
+class EndpointPort(Spec):
+    """A port of an Endpoints subset or an EndpointSlice; `port` may be absent only in a slice."""
+
+    port: Port | None = None
+    name: str = ""
+    protocol: Protocol = "TCP"
+    app_protocol: str = ""
+
+
+class EndpointSubset(Spec):
+    addresses: tuple[EndpointAddress, ...] = ()
+    not_ready_addresses: tuple[EndpointAddress, ...] = ()
+    ports: tuple[EndpointPort, ...] = ()
+
+
+class Endpoints(Spec):
+    metadata: ObjectMeta
+    subsets: tuple[EndpointSubset, ...] = ()
+
+
+class EndpointConditions(Spec):
+    """None: not said; Kubernetes reads that as ready, serving as ready, and not terminating."""
+
+    ready: bool | None = None
+    serving: bool | None = None
+    terminating: bool | None = None
+
+
+class SliceEndpoint(Spec):
+    addresses: tuple[str, ...]
+    conditions: EndpointConditions = EndpointConditions()
+    hostname: str = ""
+    node_name: str = ""
+    zone: str = ""
+    target_ref: ObjectReference | None = None
+
+
+class EndpointSlice(Spec):
+    """Belongs to the Service that the label ``kubernetes.io/service-name`` names."""
+
+    metadata: ObjectMeta
+    address_type: Literal["IPv4", "IPv6", "FQDN"]
+    endpoints: tuple[SliceEndpoint, ...] = ()
+    ports: tuple[EndpointPort, ...] = ()
+
+
+SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+
+
+class Secret(Spec):
+    """`data` values are base64 text, as in the file; `string_data` is plain and wins."""
+
+    metadata: ObjectMeta
+    type: str = "Opaque"
+    data: dict[str, str] = {}
+    string_data: dict[str, str] = {}
+
+
+class ConfigMap(Spec):
+    metadata: ObjectMeta
+    data: dict[str, str] = {}
+    binary_data: dict[str, str] = {}
+
+
+class Namespace(Spec):
+    metadata: ObjectMeta

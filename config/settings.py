@@ -1,0 +1,50 @@
+"""``weft.dev/v1`` NodeConfig: what is particular to this node.  One per node; all fields have defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from config.meta import ObjectMeta, Spec
+
+
+class ServiceRange(Spec):
+    """The range that ClusterIPs are given out of, and how this node reaches it."""
+
+    cidr: str = "127.96.0.0/16"
+    reach: Literal["loopback", "route", "ports"] = "loopback"
+
+
+class IngressAddresses(Spec):
+    http: str = "127.0.0.1:8080"
+    https: str = "127.0.0.1:8443"
+
+
+class ConnectionLimits(Spec):
+    per_listener: Annotated[int, Meta(ge=1)] = 10_000
+
+
+class NodeConfigSpec(Spec):
+    cluster_domain: str = "cluster.local"
+    service_range: ServiceRange = ServiceRange()
+    pod_cidr: str = field(default="127.97.0.0/16", name="podCIDR")
+    """Process platform: every replica gets an address of its own from here."""
+    node_addresses: tuple[str, ...] = ("127.0.0.1",)
+    """Where NodePorts and LoadBalancers listen."""
+    node_name: str = ""
+    """Empty: the host's name."""
+    admin: str = "127.0.0.1:9901"
+    ingress: IngressAddresses = IngressAddresses()
+    dns: str = "127.0.0.1:1053"
+    images: dict[str, tuple[str, ...]] = {}
+    """Process platform: image name, or a pattern with ``*``, to the argv it runs here."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks whose X-Forwarded-* fields are believed."""
+    connections: ConnectionLimits = ConnectionLimits()
+    access_log: bool = False
+
+
+class NodeConfig(Spec):
+    metadata: ObjectMeta
+    spec: NodeConfigSpec = NodeConfigSpec()

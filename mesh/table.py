@@ -1,0 +1,85 @@
+"""The routing table: the third frozen hand-off (written, existing, *compiled*, live).
+
+A table says which address serves what (*Listener*), where a request goes (*Route*) and what stands behind
+it (*Backend*).  It is immutable; `Proxy.publish` puts a new one in force by one assignment, and a request
+reads it once.  What lives longer than a table (connection pools, the balancer's position, counters) hangs
+on `mesh.backend.Backend` objects, which routes point to and successive tables share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from config.meta import Named
+from config.policies import RetryPolicy, TimeoutPolicy
+from discovery.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from mesh.backend import Backend
+
+AppProtocol = Literal["http", "tcp", "detect"]
+"""What a port speaks; `detect`: to be learned from the client's first bytes."""
+
+Entry = Literal["ClusterIP", "NodePort", "LoadBalancer", "Ingress"]
+"""The kind of door that a listener is; it decides how X-Forwarded-* is treated."""
+
+
+class BackendKey(NamedTuple):
+    namespace: str
+    service: str
+    port: str
+    """The Service port's name, else its number as text."""
+
+
+class ListenerKey(NamedTuple):
+    """The address and port that a client is meant to dial (where it is bound may differ)."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class BackendPlan:
+    """What a Backend is to be: compiled from a Service port, its endpoints and its policies."""
+
+    key: BackendKey
+    endpoints: tuple[Endpoint, ...]
+    """All of them, also those that may not be picked."""
+    timeouts: TimeoutPolicy = TimeoutPolicy()
+    retries: RetryPolicy = RetryPolicy()
+    upgrades: frozenset[bytes] = frozenset({b"websocket"})
+    """Lower case."""
+    via: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a request goes that came in by a certain listener."""
+
+    backend: Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One bound address, and what is served there."""
+
+    key: ListenerKey
+    entry: Entry
+    protocol: AppProtocol
+    route: Route
+    http_required: bool = False
+    """A TrafficPolicy of the port needs HTTP, so that silence is answered 408 and not relayed as TCP."""
+    limit: int = 10_000
+    """Connections at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingTable:
+    generation: int = 0
+    listeners: Mapping[ListenerKey, Listener] = field(default_factory=dict)
+    backends: Mapping[BackendKey, BackendPlan] = field(default_factory=dict)

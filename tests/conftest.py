@@ -1,0 +1,48 @@
+"""What all tests share: event loops, sample sizes, and the rule that CI may not skip."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+import uvloop
+from hypothesis import HealthCheck, settings
+
+SOAK = os.environ.get("WEFT_SOAK") == "1"
+CI = os.environ.get("CI") == "true"
+
+settings.register_profile(
+    "bounded", max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("soak", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("soak" if SOAK else "bounded")
+
+
+@pytest.fixture(scope="session")
+def size() -> Callable[[int, int], int]:
+    """`size(bounded, full)`: how much of something this run does."""
+    return lambda bounded, full: full if SOAK else bounded
+
+
+class UvloopPolicy(asyncio.DefaultEventLoopPolicy):
+    """Tests with a loop run on uvloop, as weft does."""
+
+    _loop_factory = staticmethod(uvloop.new_event_loop)
+
+
+@pytest.fixture(scope="session")
+def event_loop_policy() -> Iterator[asyncio.AbstractEventLoopPolicy]:
+    yield UvloopPolicy()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """With CI=true a skipped test fails the run: .ci/run installs all that the tests need."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if CI and skipped and exitstatus == 0:
+        for report in skipped:
+            reporter.write_line(f"skipped in CI: {report.nodeid}: {report.longrepr}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
