@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 
 import pytest
 import uvloop
@@ -26,15 +26,20 @@ def size() -> Callable[[int, int], int]:
     return lambda bounded, full: full if SOAK else bounded
 
 
-class UvloopPolicy(asyncio.DefaultEventLoopPolicy):
-    """Tests with a loop run on uvloop, as weft does."""
+def debug_loop() -> asyncio.AbstractEventLoop:
+    """Plain asyncio in debug mode: slow callbacks, lost exceptions and unclosed transports show."""
+    loop = asyncio.new_event_loop()
+    loop.set_debug(True)
+    return loop
 
-    _loop_factory = staticmethod(uvloop.new_event_loop)
 
-
-@pytest.fixture(scope="session")
-def event_loop_policy() -> Iterator[asyncio.AbstractEventLoopPolicy]:
-    yield UvloopPolicy()
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests with a loop run on uvloop, as weft does; those marked `both_loops` again on asyncio in debug mode."""
+    if item.get_closest_marker("both_loops"):
+        return {"uvloop": uvloop.new_event_loop, "asyncio": debug_loop}
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.hookimpl(trylast=True)

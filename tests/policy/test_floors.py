@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 
@@ -25,8 +26,6 @@ def test_mesh_knows_only_the_seam_of_discovery(module: Module) -> None:
 
 
 def test_no_module_imports_relatively() -> None:
-    import ast
-
     for module in modules():
         for node in ast.walk(module.tree):
             assert not (isinstance(node, ast.ImportFrom) and node.level), f"{module.name}:{node.lineno}"

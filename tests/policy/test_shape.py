@@ -57,6 +57,6 @@ def test_nothing_is_left_open(module: Module) -> None:
 def test_no_error_is_swallowed_unseen(module: Module) -> None:
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ExceptHandler):
-            broad = node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception"})
+            broad = node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception")
             silent = all(isinstance(statement, ast.Pass) for statement in node.body)
             assert not (broad and silent), f"{module.name}:{node.lineno}"
