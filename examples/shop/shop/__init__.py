@@ -1,0 +1,1 @@
+"""The sample shop: a web front that calls a cart and a catalog."""
