@@ -25,7 +25,9 @@ class TargetRef(Spec):
 
 
 class BalancerPolicy(Spec):
-    type: Literal["RoundRobin"] = "RoundRobin"
+    """Who is picked.  RoundRobin is carried out; the others validate, with a warning, and act as RoundRobin."""
+
+    type: Literal["RoundRobin", "LeastRequest", "Random", "RingHash", "Maglev", "PeakEWMA"] = "RoundRobin"
 
 
 class TimeoutPolicy(Spec):

@@ -1,0 +1,68 @@
+"""Where the checks put what they find: faults with the object, the path and the place in the file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+
+from config.errors import Fault, Severity
+from config.meta import ObjectKey, Source
+
+Locate = Callable[[ObjectKey, str], Source]
+"""The place of an object's field path; of the nearest parent that was written, when the field was not."""
+
+
+class Report:
+    """All faults of one validation, in the order in which they were found."""
+
+    def __init__(self, locate: Locate) -> None:
+        self.locate = locate
+        self.faults: list[Fault] = []
+
+    def of(self, key: ObjectKey) -> ObjectReport:
+        return ObjectReport(self, key)
+
+
+class ObjectReport:
+    """The report with one object filled in."""
+
+    __slots__ = ("_report", "key")
+
+    def __init__(self, report: Report, key: ObjectKey) -> None:
+        self._report = report
+        self.key = key
+
+    def error(self, path: str, message: str) -> None:
+        """The object cannot be used."""
+        self._add("error", path, message)
+
+    def warning(self, path: str, message: str) -> None:
+        """The object is used, and probably does not do what was meant."""
+        self._add("warning", path, message)
+
+    def check(self, path: str, problem: str | None) -> None:
+        """An error if there is a `problem`: for the rules of `config.naming`."""
+        if problem is not None:
+            self._add("error", path, problem)
+
+    def where(self, path: str = "") -> Source:
+        return self._report.locate(self.key, path)
+
+    def elsewhere(self, key: ObjectKey, path: str = "") -> str:
+        """Another object and where it is written, for messages that name both."""
+        return f"{key} ({self._report.locate(key, path)})"
+
+    def _add(self, severity: Severity, path: str, message: str) -> None:
+        self._report.faults.append(Fault(severity, self.where(path), message, self.key, path))
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` with the most similar of `known`, or empty."""
+    close = difflib.get_close_matches(wrong, sorted(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def duplicates(values: Iterable[object]) -> Mapping[int, int]:
+    """Position of every value that came before, to the position of its first appearance."""
+    first: dict[object, int] = {}
+    return {i: first[value] for i, value in enumerate(values) if first.setdefault(value, i) != i}
