@@ -6,7 +6,7 @@ not change between two loads is the same Python object, so that later stages can
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, dataclass_transform
 
 import msgspec
 from msgspec import Meta
@@ -53,6 +53,7 @@ class Named(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
 class Spec(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Base of all manifest types: frozen, camelCase in files, snake_case in Python."""
 
