@@ -1,0 +1,1 @@
+"""One module per question: `NAME`, `TITLE` and `run(rounds, seconds) -> Answer`."""
