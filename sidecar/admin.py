@@ -1,0 +1,112 @@
+"""The admin server: metrics, health and what is configured, for scrapers, tools and ``weft status``.
+
+It speaks on its own address and never on one that carries traffic.  Web pages of other origins must not read
+it through a name that resolves to this machine (DNS rebinding), so a Host that is neither an address of this
+machine nor ``localhost`` is answered 421 (RFC 9110 section 15.5.20).  Everything it gives is read-only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+JSON = {"Content-Type": "application/json"}
+METRICS = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+
+MAX_CONNECTIONS = 128
+"""Beyond this a connection gets 503 and is closed."""
+HEAD_LIMIT = 8190
+IDLE_SECONDS = 30.0
+
+Answer = Callable[[], Awaitable[tuple[int, object]]]
+"""Makes the status and the JSON value of one path."""
+
+
+class AdminServer:
+    """Serves `answers` by path, and ``/metrics`` from the slices that `metrics` yields."""
+
+    def __init__(self, answers: Mapping[str, Answer], metrics: Callable[[], Iterable[bytes]]) -> None:
+        self._answers = answers
+        self._metrics = metrics
+        self._server = web.Server(
+            self._handle,
+            access_log=None,
+            keepalive_timeout=IDLE_SECONDS,
+            max_line_size=HEAD_LIMIT,
+            max_field_size=HEAD_LIMIT,
+        )
+        self._runner = web.ServerRunner(self._server)
+        self._bound = ""
+
+    async def start(self, sock: socket.socket) -> None:
+        """Serve on `sock`, which is bound already."""
+        self._bound = sock.getsockname()[0]
+        await self._runner.setup()
+        await web.SockSite(self._runner, sock, backlog=64).start()
+
+    async def close(self) -> None:
+        await self._runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if refusal := self._refusal(request):
+            return refusal
+        if request.path == "/metrics":
+            return await self._stream_metrics(request)
+        status, value = await self._answers[request.path]()
+        return web.Response(status=status, body=json.dumps(value).encode() + b"\n", headers=JSON)
+
+    def _refusal(self, request: web.BaseRequest) -> web.Response | None:
+        """The answer to a request that is not to be served, or None."""
+        if len(self._server.connections) > MAX_CONNECTIONS:
+            return _error(503, "too many connections to the admin server", {"Connection": "close"})
+        host = request.headers.get("Host", "")
+        if not host_allowed(host, self._bound):
+            return _error(
+                421, f"the admin server does not answer for Host {host[:255]!r}: use its address or localhost"
+            )
+        if request.path != "/metrics" and request.path not in self._answers:
+            return _error(404, f"no such path: {request.path[:255]}", paths=["/metrics", *self._answers])
+        if request.method not in ("GET", "HEAD"):
+            return _error(405, f"{request.path} can only be read", {"Allow": "GET, HEAD"})
+        return None
+
+    async def _stream_metrics(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse(headers=METRICS)
+        await response.prepare(request)
+        if request.method == "HEAD":
+            return response
+        for part in self._metrics():
+            await response.write(part)
+            await asyncio.sleep(0)  # a slice each turn: traffic goes on while this is rendered
+        await response.write_eof()
+        return response
+
+
+def host_allowed(host: str, bound: str) -> bool:
+    """Whether a Host field (``name[:port]``) may be meant for a server bound to the address `bound`."""
+    name = _without_port(host).lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    own = ipaddress.ip_address(bound)
+    return own.is_unspecified or address == own or address.is_loopback
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def _error(status: int, message: str, headers: Mapping[str, str] | None = None, **more: Any) -> web.Response:
+    body = json.dumps({"error": message, **more}).encode() + b"\n"
+    return web.Response(status=status, body=body, headers={**JSON, **(headers or {})})

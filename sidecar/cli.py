@@ -1,0 +1,75 @@
+"""The command line: one module per command in `sidecar.commands`, imported only when it is the one asked for.
+
+A command module has ``add_parser(subparsers)``, which declares its arguments, and ``run(args)``, which returns
+the exit code.  What a user did wrong arrives here as `UserError` and leaves as one line on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any, NoReturn
+
+from sidecar import VERSION
+from sidecar.errors import INTERRUPTED, UserError
+from sidecar.options import add_options
+
+COMMANDS = ("up", "validate", "status", "load")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``weft`` with `argv` (default: the process's own) and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    modules = _command_modules(words)
+    parser = _build_parser(modules)
+    args = parser.parse_args(words)
+    if args.command is None:
+        parser.print_help()
+        return 0
+    try:
+        return int(modules[args.command].run(args))
+    except UserError as error:
+        sys.stderr.write(f"weft: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _reader_left()
+
+
+def _command_modules(words: Sequence[str]) -> dict[str, ModuleType]:
+    """The modules of the commands that `words` may mean; all of them when it is about help or a mistake."""
+    wanted = [name for name in COMMANDS if name in words] or COMMANDS
+    return {name: import_module(f"sidecar.commands.{name}") for name in wanted}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, instead of the usage of everything."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n{self.prog} --help says more\n")
+
+
+def _build_parser(modules: dict[str, ModuleType]) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="weft",
+        description="A service mesh and load balancer that runs Kubernetes manifests where there is no cluster.",
+    )
+    parser.add_argument("--version", action="version", version=f"weft {VERSION}")
+    add_options(parser)
+    commands: Any = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=_Parser)
+    for module in modules.values():
+        module.add_parser(commands)
+    for command in commands.choices.values():
+        add_options(command)
+    return parser
+
+
+def _reader_left() -> int:
+    """What reads our output has ended, as in ``weft status | head -1``: no error, and nothing more to say."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,1 @@
+"""The commands of ``weft``, one module each: ``add_parser(subparsers)`` and ``run(args)``."""

@@ -1,0 +1,58 @@
+"""``weft status``: what a running weft serves, as a table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import Any
+
+from sidecar.options import read_options
+from sidecar.reading import AdminClient, admin_address
+from sidecar.status import Traffic, parse_traffic, render
+from sidecar.terminal import Painter
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser("status", help="services, endpoints, health and rates of a running weft")
+    parser.add_argument("--watch", action="store_true", help="show it again every second until Ctrl-C")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--window", metavar="SECONDS", type=_seconds, default=1.0, help="measure rates for this long (default 1)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    options = read_options(args)
+    client = AdminClient(admin_address(options))
+    before = read_traffic(client)
+    while True:
+        time.sleep(args.window)
+        after = read_traffic(client)
+        show(client, args, before, after)
+        if not args.watch:
+            return 0
+        before = after
+
+
+def read_traffic(client: AdminClient) -> Traffic:
+    return parse_traffic(client.text("/metrics"), time.monotonic())
+
+
+def show(client: AdminClient, args: argparse.Namespace, before: Traffic, after: Traffic) -> None:
+    services = client.json("/api/v1/services")["services"]
+    ready = client.json("/readyz", accept=(200, 503))
+    if args.json:
+        rates = after.rates_since(before)
+        print(json.dumps({"ready": ready, "services": services, "traffic": [rate.as_json() for rate in rates]}))
+    else:
+        clear = "\x1b[H\x1b[J" if args.watch and sys.stdout.isatty() else ""
+        print(clear + render(services, ready, after.rates_since(before), Painter(sys.stdout)), flush=True)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 60:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 60")
+    return seconds

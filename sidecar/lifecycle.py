@@ -1,0 +1,57 @@
+"""The life of a long-running process: its event loop, and how it is asked to end.
+
+SIGTERM or the first Ctrl-C asks for a graceful stop; a second Ctrl-C ends the process at once.  That is safe:
+the lock of the state folder goes with the process, and the keeper ends the replicas.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from sidecar.errors import INTERRUPTED
+
+
+class Stopping:
+    """Whether the process has been asked to end."""
+
+    def __init__(self) -> None:
+        self.requested = asyncio.Event()
+
+    def watch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.add_signal_handler(signal.SIGTERM, self.requested.set)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self) -> None:
+        if self.requested.is_set():
+            os._exit(INTERRUPTED)
+        self.requested.set()
+        sys.stderr.write("\nstopping; Ctrl-C again to stop at once\n")
+        sys.stderr.flush()
+
+
+def run(main: Callable[[Stopping], Coroutine[Any, Any, int]]) -> int:
+    """Run `main` on a new event loop, uvloop's where it is installed, and return its exit code."""
+
+    async def watched() -> int:
+        stopping = Stopping()
+        stopping.watch_signals(asyncio.get_running_loop())
+        return await main(stopping)
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(watched())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if os.environ.get("WEFT_LOOP") == "asyncio":
+        return None
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

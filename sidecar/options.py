@@ -1,0 +1,83 @@
+"""Options that every command and every role takes, before or after the command's name.
+
+Each parser declares them without a default (argparse's SUPPRESS), so that the one given last wins and what
+was not given at all is filled in here, once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("text", "json")
+
+
+class Address(NamedTuple):
+    """HOST:PORT; an IPv6 host is written in brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """``127.0.0.1:9901``, ``[::1]:9901``, ``:9901`` (127.0.0.1); raises ValueError that says what is wrong."""
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or (":" in host and not bracketed):
+        raise ValueError(f"{text!r} is not HOST:PORT")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        raise ValueError(f"{text!r} does not end in a port from 0 to 65535")
+    return Address(host.strip("[]") or "127.0.0.1", int(port))
+
+
+class Options(NamedTuple):
+    """The common options of one run."""
+
+    state: Path
+    admin: Address | None
+    """None: what the NodeConfig says, or for reading commands what the state folder says."""
+    log_level: str
+    log_format: str
+
+
+def default_state(environ: Mapping[str, str], uid: int) -> Path:
+    """/var/lib/weft for root, else ``weft`` in XDG_STATE_HOME (``~/.local/state`` unless it is set)."""
+    if uid == 0:
+        return Path("/var/lib/weft")
+    base = environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "weft"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the common options on `parser`."""
+    group = parser.add_argument_group("options of every command")
+    add, absent = group.add_argument, argparse.SUPPRESS
+    add("--admin", metavar="HOST:PORT", type=_address, default=absent, help="admin address (default 127.0.0.1:9901)")
+    add("--state", metavar="DIR", type=Path, default=absent, help="state folder (default $XDG_STATE_HOME/weft)")
+    add("--log-level", choices=LEVELS, default=absent, help="least level that is logged (default info)")
+    add("--log-format", choices=FORMATS, default=absent, help="how log lines on stderr look (default text)")
+
+
+def read_options(args: argparse.Namespace) -> Options:
+    """The common options that were given, and defaults for the rest."""
+    given = vars(args)
+    return Options(
+        state=given.get("state") or default_state(os.environ, os.getuid()),
+        admin=given.get("admin"),
+        log_level=given.get("log_level", "info"),
+        log_format=given.get("log_format", "text"),
+    )
+
+
+def _address(text: str) -> Address:
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
