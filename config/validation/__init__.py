@@ -12,8 +12,11 @@ from typing import Protocol, TypeVar
 from config.configset import ConfigSet
 from config.errors import Fault
 from config.meta import Named, ObjectKey, ObjectMeta
+from config.validation.endpoints import check_endpoint_slice, check_endpoints
 from config.validation.metadata import check_metadata
 from config.validation.report import Locate, ObjectReport, Report
+from config.validation.secrets import check_config_map, check_secret
+from config.validation.workloads import check_deployment
 
 
 class _Object(Protocol):
@@ -31,7 +34,12 @@ def validate(config_set: ConfigSet, locate: Locate, broken: frozenset[ObjectKey]
     of those that refer to them.  Objects with an error must not be used.
     """
     report = Report(locate)
-    _each("Service", config_set.services, lambda _, __: None, report)
+    _each("Endpoints", config_set.endpoints, check_endpoints, report)
+    _each("EndpointSlice", config_set.endpoint_slices, check_endpoint_slice, report)
+    _each("Secret", config_set.secrets, check_secret, report)
+    _each("ConfigMap", config_set.config_maps, check_config_map, report)
+    _each("Namespace", config_set.namespaces, lambda _, __: None, report)
+    _each("Deployment", config_set.deployments, check_deployment, report)
     return report.faults
 
 

@@ -66,3 +66,12 @@ def duplicates(values: Iterable[object]) -> Mapping[int, int]:
     """Position of every value that came before, to the position of its first appearance."""
     first: dict[object, int] = {}
     return {i: first[value] for i, value in enumerate(values) if first.setdefault(value, i) != i}
+
+
+def problem_of(parse: Callable[[str], object], text: str) -> str | None:
+    """What `parse` says against `text` (its ValueError), or None."""
+    try:
+        parse(text)
+    except ValueError as error:
+        return str(error)
+    return None

@@ -1,0 +1,86 @@
+"""Secrets and ConfigMaps (v1): keys, base64, sizes, and what the types of Secrets must hold."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+
+from config.naming import DATA_KEY
+from config.resources.core import ConfigMap, Secret
+from config.validation.report import ObjectReport
+
+DATA_BYTES = 1024 * 1024
+
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+    "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+}
+_JSON = frozenset({".dockercfg", ".dockerconfigjson"})
+
+
+def check_secret(secret: Secret, report: ObjectReport) -> None:
+    values = _decoded(secret.data, "data", report)
+    values.update((key, value.encode()) for key, value in secret.string_data.items())
+    _check_keys({"data": secret.data, "stringData": secret.string_data}, report)
+    _check_size(sum(map(len, values.values())), report)
+    missing = [key for key in _NEEDED.get(secret.type, ()) if key not in {*values, *secret.data}]
+    for key in missing:
+        report.error("data", f"a Secret of type {secret.type} needs the key {key!r}")
+    if secret.type == "kubernetes.io/basic-auth" and not {"username", "password"} & {*secret.data, *values}:
+        report.error("data", f"a Secret of type {secret.type} needs the key 'username' or 'password'")
+    _check_contents(secret, values, report)
+
+
+def check_config_map(item: ConfigMap, report: ObjectReport) -> None:
+    binary = _decoded(item.binary_data, "binaryData", report)
+    _check_keys({"data": item.data, "binaryData": item.binary_data}, report)
+    _check_size(sum(map(len, binary.values())) + sum(len(v.encode()) for v in item.data.values()), report)
+    for key in item.data.keys() & item.binary_data.keys():
+        report.error(f"binaryData.{key}", "the same key is in data: keep one of the two")
+
+
+def _decoded(data: Mapping[str, str], path: str, report: ObjectReport) -> dict[str, bytes]:
+    decoded = {}
+    for key, text in data.items():
+        try:
+            decoded[key] = base64.b64decode("".join(text.split()), validate=True)
+        except (binascii.Error, ValueError):
+            hint = ": encode it, or move it to stringData" if path == "data" else ": encode it, or move it to data"
+            report.error(f"{path}.{key}", f"the value is not base64{hint}")
+    return decoded
+
+
+def _check_keys(parts: Mapping[str, Mapping[str, str]], report: ObjectReport) -> None:
+    for path, data in parts.items():
+        for key in data:
+            report.check(f"{path}.{key}", DATA_KEY.problem(key))
+
+
+def _check_size(size: int, report: ObjectReport) -> None:
+    if size > DATA_BYTES:
+        report.error("data", f"{size} bytes of data; Kubernetes takes at most {DATA_BYTES}")
+
+
+def _check_contents(secret: Secret, values: Mapping[str, bytes], report: ObjectReport) -> None:
+    """What can be seen of a value without using it.  Its bytes never appear in a message."""
+    for key in _NEEDED.get(secret.type, ()):
+        value = values.get(key)
+        path = f"stringData.{key}" if key in secret.string_data else f"data.{key}"
+        if value is None:
+            continue
+        if key in _JSON and not _is_json(value):
+            report.error(path, "the value is not JSON")
+        if key.startswith("tls.") and b"-----BEGIN " not in value:
+            report.warning(path, "the value holds no PEM block (-----BEGIN ...), so no TLS server can use it")
+
+
+def _is_json(value: bytes) -> bool:
+    try:
+        json.loads(value)
+    except ValueError:
+        return False
+    return True

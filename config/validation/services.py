@@ -1,0 +1,226 @@
+"""Services (v1): the rules of the API server for types, ports and addresses.
+
+A Service that carries a ``creationTimestamp`` was printed by an API server (``kubectl get -o yaml``): addresses
+and ports that its cluster gave out are no wish of the user, so those that do not fit here are warnings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from config.addresses import Network, parse_address, parse_network
+from config.meta import IntOrString
+from config.naming import DNS_SUBDOMAIN, PORT_NAME, label_key, shown
+from config.resources.core import Service, ServicePort, SessionAffinityConfig
+from config.validation.metadata import check_labels
+from config.validation.report import ObjectReport, duplicates, problem_of
+
+NODE_PORTS = range(30000, 32768)
+"""Kubernetes' default range, from which NodePorts are given out too."""
+
+_EXTERNAL = ("NodePort", "LoadBalancer")
+_CARRIED = frozenset({"TCP"})
+_DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
+
+
+class RangeInForce(NamedTuple):
+    """The service range, and where it is written, for messages; no network when that is a fault itself."""
+
+    network: Network | None
+    origin: str
+
+
+def check_service(service: Service, report: ObjectReport, service_range: RangeInForce) -> None:
+    check_labels(service.spec.selector, "spec.selector", report)
+    _check_ports(service, report)
+    if service.spec.type == "ExternalName":
+        _check_external_name(service, report)
+    else:
+        _check_cluster_ip(service, report, service_range)
+        _check_families(service, report, service_range)
+    _check_affinity(service, report)
+    _check_outside(service, report)
+    _check_load_balancer(service, report)
+    distribution = service.spec.traffic_distribution
+    if distribution and distribution not in _DISTRIBUTIONS:
+        report.error("spec.trafficDistribution", f"{shown(distribution)} is none of {', '.join(_DISTRIBUTIONS)}")
+
+
+def check_target_port(port: IntOrString, path: str, report: ObjectReport) -> None:
+    """A number from 1 to 65535 or the name of a container's port."""
+    if isinstance(port, int):
+        if not 1 <= port <= 65535:
+            report.error(path, f"{port} is not a port number from 1 to 65535")
+    elif port.isdecimal():
+        report.error(path, f"{shown(port)} is text, so it would be the name of a port: write {port} without quotes")
+    else:
+        report.check(path, PORT_NAME.problem(port))
+
+
+def _check_external_name(service: Service, report: ObjectReport) -> None:
+    name, path = service.spec.external_name, "spec.externalName"
+    if service.spec.cluster_ip:
+        report.error("spec.clusterIP", "a Service of type ExternalName is only a DNS name: remove clusterIP")
+    if not name:
+        report.error(path, "a Service of type ExternalName needs the name that it stands for")
+        return
+    report.check(path, DNS_SUBDOMAIN.problem(name.removesuffix(".")))
+    if problem_of(parse_address, name) is None:
+        report.warning(
+            path, f"{name!r} is an address, but clients are told to look it up as a name: use an EndpointSlice"
+        )
+
+
+def _check_ports(service: Service, report: ObjectReport) -> None:
+    ports = service.spec.ports
+    if not ports and service.spec.type != "ExternalName" and not service.headless:
+        report.error("spec.ports", "at least one port is needed, unless clusterIP is None")
+    for i, port in enumerate(ports):
+        _check_port(port, f"spec.ports[{i}]", service, report)
+        if len(ports) > 1 and not port.name:
+            report.error(f"spec.ports[{i}].name", "every port needs a name when a Service has several")
+    _report_duplicates(
+        "name", (p.name or i for i, p in enumerate(ports)), "the name of spec.ports[{}] again: names are unique", report
+    )
+    _report_duplicates(
+        "port", ((p.protocol, p.port) for p in ports), "same protocol and port as spec.ports[{}]: keep one", report
+    )
+    _report_duplicates(
+        "nodePort",
+        ((p.protocol, p.node_port or -i) for i, p in enumerate(ports, 1)),
+        "same protocol and nodePort as spec.ports[{}]: remove one, and it is given a free one",
+        report,
+    )
+
+
+def _report_duplicates(field: str, values: Iterable[object], message: str, report: ObjectReport) -> None:
+    for again, first in duplicates(values).items():
+        report.error(f"spec.ports[{again}].{field}", message.format(first))
+
+
+def _check_port(port: ServicePort, path: str, service: Service, report: ObjectReport) -> None:
+    if port.name:
+        report.check(f"{path}.name", PORT_NAME.problem(port.name))
+    if port.target_port is not None:
+        check_target_port(port.target_port, f"{path}.targetPort", report)
+    if port.app_protocol:
+        report.check(f"{path}.appProtocol", label_key(port.app_protocol))
+    if port.protocol not in _CARRIED:
+        report.warning(f"{path}.protocol", f"{port.protocol} is not carried yet: this port gets no listener")
+    if port.node_port:
+        _check_node_port(port.node_port, f"{path}.nodePort", service, report)
+
+
+def _check_node_port(number: int, path: str, service: Service, report: ObjectReport) -> None:
+    if service.spec.type not in _EXTERNAL:
+        report.error(path, f"a Service of type {service.spec.type} has no nodePort: remove it, or use type: NodePort")
+    elif number not in NODE_PORTS:
+        where = f"{number} is outside the range of node ports, {NODE_PORTS[0]}-{NODE_PORTS[-1]}"
+        if exported(service):
+            report.warning(path, f"{where}: another cluster gave it out; it is served as it is")
+        else:
+            report.error(path, f"{where}: choose one of those, or leave the field out to be given one")
+
+
+def _check_cluster_ip(service: Service, report: ObjectReport, service_range: RangeInForce) -> None:
+    spec, path = service.spec, "spec.clusterIP"
+    if spec.cluster_ips and spec.cluster_ips[0] != spec.cluster_ip:
+        report.error("spec.clusterIPs[0]", f"must be the same as clusterIP, which is {shown(spec.cluster_ip)}")
+    if service.headless:
+        if spec.type in _EXTERNAL:
+            report.error(path, f"a Service of type {spec.type} cannot be headless: remove clusterIP: None")
+    elif spec.cluster_ip:
+        if problem := problem_of(parse_address, spec.cluster_ip):
+            report.error(path, f"{problem}; None for a headless Service; leave it out to be given one")
+        else:
+            _check_in_range(service, report, service_range)
+
+
+def _check_in_range(service: Service, report: ObjectReport, service_range: RangeInForce) -> None:
+    network, text = service_range.network, service.spec.cluster_ip
+    if network is None:
+        return
+    address = parse_address(text)
+    if address in network and address not in reserved(network):
+        return
+    if exported(service):
+        report.warning(
+            "spec.clusterIP",
+            f"{text} was given out by another cluster; here the Service gets an address of {service_range.origin}",
+        )
+    else:
+        report.error(
+            "spec.clusterIP",
+            f"{text} is no address that can be given out of {service_range.origin}: leave clusterIP out or change one",
+        )
+
+
+def _check_families(service: Service, report: ObjectReport, service_range: RangeInForce) -> None:
+    spec = service.spec
+    for i, family in enumerate(spec.ip_families):
+        if family not in {"IPv4", "IPv6"}:
+            report.error(f"spec.ipFamilies[{i}]", f"{shown(family)} is neither IPv4 nor IPv6")
+    if len(set(spec.ip_families)) < len(spec.ip_families):
+        report.error("spec.ipFamilies", "a family is named twice")
+    if spec.ip_family_policy not in {"", "SingleStack", "PreferDualStack", "RequireDualStack"}:
+        report.error(
+            "spec.ipFamilyPolicy",
+            f"{shown(spec.ip_family_policy)} is none of SingleStack, PreferDualStack, RequireDualStack",
+        )
+    network, first = service_range.network, (*spec.ip_families, "")[0]
+    if network and first in {"IPv4", "IPv6"} and first != f"IPv{network.version}" and not exported(service):
+        report.error("spec.ipFamilies[0]", f"{first} cannot be given out of {service_range.origin}")
+
+
+def _check_affinity(service: Service, report: ObjectReport) -> None:
+    spec = service.spec
+    if spec.session_affinity == "None" and spec.session_affinity_config != SessionAffinityConfig():
+        report.error("spec.sessionAffinityConfig", "has no meaning while sessionAffinity is None: set ClientIP")
+
+
+def _check_outside(service: Service, report: ObjectReport) -> None:
+    spec = service.spec
+    if spec.external_traffic_policy == "Local" and spec.type not in _EXTERNAL and not spec.external_ips:
+        report.error(
+            "spec.externalTrafficPolicy", f"only for type NodePort or LoadBalancer; this Service is {spec.type}"
+        )
+    for i, text in enumerate(spec.external_ips):
+        path = f"spec.externalIPs[{i}]"
+        if problem := problem_of(parse_address, text):
+            report.error(path, problem)
+        elif parse_address(text).is_multicast or parse_address(text).is_unspecified:
+            report.error(path, f"nothing can be reached at {text}: name one address")
+
+
+def _check_load_balancer(service: Service, report: ObjectReport) -> None:
+    spec = service.spec
+    balanced = spec.type == "LoadBalancer"
+    for path, is_set in (
+        ("spec.loadBalancerSourceRanges", spec.load_balancer_source_ranges),
+        ("spec.loadBalancerClass", spec.load_balancer_class),
+        ("spec.allocateLoadBalancerNodePorts", not spec.allocate_load_balancer_node_ports),
+    ):
+        if is_set and not balanced:
+            report.error(path, f"only for type LoadBalancer; this Service is {spec.type}")
+    if spec.health_check_node_port:
+        if not balanced or spec.external_traffic_policy != "Local":
+            report.error("spec.healthCheckNodePort", "only for type LoadBalancer with externalTrafficPolicy: Local")
+        else:
+            _check_node_port(spec.health_check_node_port, "spec.healthCheckNodePort", service, report)
+    for i, text in enumerate(spec.load_balancer_source_ranges):
+        report.check(f"spec.loadBalancerSourceRanges[{i}]", problem_of(parse_network, text.strip()))
+    if spec.load_balancer_class:
+        report.check("spec.loadBalancerClass", label_key(spec.load_balancer_class))
+    if spec.load_balancer_ip:
+        report.check("spec.loadBalancerIP", problem_of(parse_address, spec.load_balancer_ip))
+
+
+def exported(service: Service) -> bool:
+    """Whether an API server printed this Service, with what its own cluster gave out."""
+    return bool(service.metadata.creation_timestamp)
+
+
+def reserved(network: Network) -> tuple[object, ...]:
+    """Addresses of a range that no Service gets: the network's own, and IPv4's broadcast address."""
+    return (network[0], network[-1]) if network.version == 4 else (network[0],)
