@@ -1,0 +1,86 @@
+"""What a platform is: replicas out, replica counts in.
+
+A platform runs the Deployments of a ConfigSet somewhere: as processes here, as containers elsewhere.  It
+says which replicas exist and whether they are ready, and takes the number that there should be (the
+autoscaler's ScaleTarget by shape).  It never knows what a request is: that no request is left in flight on a
+replica it learns by awaiting `Drained`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from config.configset import ConfigSet
+from discovery.endpoint import Replica, WorkloadRef
+
+Drained = Callable[[str, float], Awaitable[None]]
+"""``drained(replica_id, deadline)`` returns once no proxy sends to the replica and nothing is in flight on it.
+
+`deadline` is absolute, in seconds on the event loop's clock; whoever waits gives up then."""
+
+ReplicasChanged = Callable[[tuple[Replica, ...]], None]
+
+
+class ReplicaStatus(msgspec.Struct, frozen=True):
+    """One replica for people to read; `message` is empty while there is nothing to say."""
+
+    id: str
+    ready: bool
+    running: bool
+    terminating: bool
+    restarts: int
+    message: str = ""
+    logs: tuple[str, ...] = ()
+    """Files that hold its output, one per container."""
+
+
+class WorkloadStatus(msgspec.Struct, frozen=True):
+    """Desired and actual replicas of one workload; terminating replicas count nowhere."""
+
+    workload: WorkloadRef
+    desired: int
+    running: int = 0
+    """Replicas all of whose containers have a process."""
+    ready: int = 0
+    updated: int = 0
+    """Replicas made from the current template."""
+    restarts: int = 0
+    message: str = ""
+    """The last thing that went wrong and still matters; empty when nothing did."""
+    replicas: tuple[ReplicaStatus, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether what should run is running and ready, from the current template."""
+        return self.ready >= self.desired and self.updated == self.desired
+
+
+class Platform(Protocol):
+    """Runs workloads.  All methods are for the event loop's thread."""
+
+    async def apply(self, config_set: ConfigSet) -> None:
+        """Make the Deployments of `config_set` the ones that run; returns when all changes are under way."""
+
+    def replicas(self) -> tuple[Replica, ...]:
+        """All replicas that exist, ready or not, oldest first."""
+
+    def subscribe(self, callback: ReplicasChanged) -> None:
+        """Call `callback` with all replicas at once on every change."""
+
+    def statuses(self) -> tuple[WorkloadStatus, ...]:
+        """One status per workload, by namespace and name."""
+
+    async def read(self, workload: WorkloadRef) -> WorkloadStatus:
+        """Raises KeyError for a workload that this platform does not run."""
+
+    async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
+        """Want `replicas` copies; when some must go, `victims` (replica ids) go first.
+
+        Holds until the manifest's own number changes.  Raises KeyError as `read` does.
+        """
+
+    async def close(self) -> None:
+        """Drain and stop all replicas."""
