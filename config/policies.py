@@ -15,6 +15,10 @@ from config.meta import Duration, ObjectMeta, Spec
 RetryCondition = Literal["connect-failure", "refused", "reset", "503"]
 
 
+BALANCERS_IN_FORCE = frozenset({"RoundRobin"})
+"""The types that are carried out; the others validate with a warning and act as RoundRobin."""
+
+
 class TargetRef(Spec):
     """What the policy is attached to, in the policy's own namespace."""
 
@@ -25,7 +29,7 @@ class TargetRef(Spec):
 
 
 class BalancerPolicy(Spec):
-    """Who is picked.  RoundRobin is carried out; the others validate, with a warning, and act as RoundRobin."""
+    """Who is picked; see `BALANCERS_IN_FORCE`."""
 
     type: Literal["RoundRobin", "LeastRequest", "Random", "RingHash", "Maglev", "PeakEWMA"] = "RoundRobin"
 

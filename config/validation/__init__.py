@@ -12,16 +12,26 @@ from typing import Protocol, TypeVar
 from config.configset import ConfigSet
 from config.errors import Fault
 from config.meta import Named, ObjectKey, ObjectMeta
+from config.validation.autoscalers import check_autoscaler
 from config.validation.endpoints import check_endpoint_slice, check_endpoints
+from config.validation.ingresses import check_ingress, check_ingress_class
 from config.validation.metadata import check_metadata
+from config.validation.node import check_node, network_or_none
+from config.validation.policies import check_policy
 from config.validation.report import Locate, ObjectReport, Report
 from config.validation.secrets import check_config_map, check_secret
+from config.validation.services import RangeInForce, check_service
 from config.validation.workloads import check_deployment
 
 
 class _Object(Protocol):
     @property
     def metadata(self) -> ObjectMeta: ...
+
+
+def node_key(config_set: ConfigSet) -> ObjectKey:
+    """The NodeConfig that is in force; without a name when none was written."""
+    return next((key for key in config_set.sources if key.kind == "NodeConfig"), ObjectKey("NodeConfig", "", ""))
 
 
 AnyObject = TypeVar("AnyObject", bound=_Object)
@@ -34,13 +44,27 @@ def validate(config_set: ConfigSet, locate: Locate, broken: frozenset[ObjectKey]
     of those that refer to them.  Objects with an error must not be used.
     """
     report = Report(locate)
+    node = report.of(node_key(config_set))
+    check_node(config_set.node, node)
+    service_range = _range_in_force(config_set, node)
+    _each("Service", config_set.services, lambda item, about: check_service(item, about, service_range), report)
     _each("Endpoints", config_set.endpoints, check_endpoints, report)
     _each("EndpointSlice", config_set.endpoint_slices, check_endpoint_slice, report)
     _each("Secret", config_set.secrets, check_secret, report)
     _each("ConfigMap", config_set.config_maps, check_config_map, report)
     _each("Namespace", config_set.namespaces, lambda _, __: None, report)
     _each("Deployment", config_set.deployments, check_deployment, report)
+    _each("Ingress", config_set.ingresses, check_ingress, report)
+    _each("IngressClass", config_set.ingress_classes, check_ingress_class, report)
+    _each("HorizontalPodAutoscaler", config_set.autoscalers, check_autoscaler, report)
+    _each("TrafficPolicy", config_set.policies, check_policy, report)
     return report.faults
+
+
+def _range_in_force(config_set: ConfigSet, node: ObjectReport) -> RangeInForce:
+    text = config_set.node.service_range.cidr
+    written = f"{node.key} in {node.where('spec.serviceRange.cidr')}" if node.key.name else "the default"
+    return RangeInForce(network_or_none(text), f"the service range {text} ({written})")
 
 
 def _each(

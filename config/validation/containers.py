@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 
 from config.naming import (
-    DATA_KEY, DNS_LABEL, DNS_SUBDOMAIN, PORT_NAME, PORTABLE_VARIABLE, VARIABLE, label_key, shown,
-)  # fmt: skip
+    DATA_KEY,
+    DNS_LABEL,
+    DNS_SUBDOMAIN,
+    PORT_NAME,
+    PORTABLE_VARIABLE,
+    VARIABLE,
+    label_key,
+    shown,
+)
 from config.quantity import parse_quantity
 from config.resources.workloads import Container, EnvFromSource, EnvVar, EnvVarSource, KeySelector
 from config.validation.probes import check_probe

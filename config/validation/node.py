@@ -1,0 +1,105 @@
+"""The NodeConfig (weft.dev/v1): ranges that do not overlap, addresses that can be listened on, commands to run."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+
+from config.addresses import Network, parse_address, parse_host_port, parse_network
+from config.naming import DNS_SUBDOMAIN, shown
+from config.settings import NodeConfigSpec
+from config.validation.report import ObjectReport, duplicates, problem_of
+
+LOOPBACK: dict[int, Network] = {4: IPv4Network("127.0.0.0/8"), 6: IPv6Network("::1/128")}
+SMALLEST_RANGE = 4
+"""Addresses; less leaves none to give out."""
+
+
+def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
+    report.check("spec.clusterDomain", DNS_SUBDOMAIN.problem(node.cluster_domain))
+    if node.node_name:
+        report.check("spec.nodeName", DNS_SUBDOMAIN.problem(node.node_name))
+    _check_ranges(node, report)
+    _check_node_addresses(node, report)
+    _check_listeners(node, report)
+    for image, argv in node.images.items():
+        _check_image(image, argv, report)
+    for i, text in enumerate(node.trusted_proxies):
+        if problem_of(parse_address, text):
+            report.check(f"spec.trustedProxies[{i}]", problem_of(parse_network, text))
+
+
+def network_or_none(text: str) -> Network | None:
+    """The network that `text` is, or None when it is a fault."""
+    try:
+        return parse_network(text)
+    except ValueError:
+        return None
+
+
+def _check_ranges(node: NodeConfigSpec, report: ObjectReport) -> None:
+    services, pods = node.service_range.cidr, node.pod_cidr
+    report.check("spec.serviceRange.cidr", problem_of(parse_network, services))
+    report.check("spec.podCIDR", problem_of(parse_network, pods))
+    service_range, pod_range = network_or_none(services), network_or_none(pods)
+    if service_range:
+        _check_service_range(node, service_range, report)
+    if pod_range and not _inside(pod_range, LOOPBACK[pod_range.version]):
+        report.warning(
+            "spec.podCIDR", f"replicas listen on addresses of {pods}: outside 127.0.0.0/8 they must be local addresses"
+        )
+    if service_range and pod_range and service_range.overlaps(pod_range):
+        report.error("spec.podCIDR", f"{pods} overlaps the service range, {services}: choose ranges apart")
+
+
+def _check_service_range(node: NodeConfigSpec, network: Network, report: ObjectReport) -> None:
+    path, reach = "spec.serviceRange.cidr", node.service_range.reach
+    if network.num_addresses < SMALLEST_RANGE:
+        report.error(path, f"{network} has no address to give out: choose a larger range")
+    if reach == "loopback" and not _inside(network, LOOPBACK[network.version]):
+        report.error(
+            path, f"{network} is not within 127.0.0.0/8, as reach: loopback needs: change it, or use reach: route"
+        )
+    for i, text in enumerate(node.node_addresses):
+        if problem_of(parse_address, text) is None and parse_address(text) in network:
+            report.error(f"spec.nodeAddresses[{i}]", f"{text} lies in the service range, {network}")
+
+
+def _inside(inner: Network, outer: Network) -> bool:
+    return inner.version == outer.version and inner[0] in outer and inner[-1] in outer
+
+
+def _check_node_addresses(node: NodeConfigSpec, report: ObjectReport) -> None:
+    for i, text in enumerate(node.node_addresses):
+        report.check(f"spec.nodeAddresses[{i}]", problem_of(parse_address, text))
+    for again, first in duplicates(node.node_addresses).items():
+        report.error(f"spec.nodeAddresses[{again}]", f"named before, as nodeAddresses[{first}]")
+
+
+def _check_listeners(node: NodeConfigSpec, report: ObjectReport) -> None:
+    """HOST:PORT values, and that no two of them ask for the same address."""
+    places = {
+        "spec.admin": node.admin,
+        "spec.ingress.http": node.ingress.http,
+        "spec.ingress.https": node.ingress.https,
+        "spec.dns": node.dns,
+    }
+    taken: dict[tuple[str, int], str] = {}
+    for path, text in places.items():
+        if problem := problem_of(parse_host_port, text):
+            report.error(path, problem)
+            continue
+        where = parse_host_port(text)
+        if where[1] and taken.setdefault(where, path) != path:
+            report.error(path, f"{text} is the address of {taken[where]} too: choose another port")
+
+
+def _check_image(image: str, argv: tuple[str, ...], report: ObjectReport) -> None:
+    path = f"spec.images.{image}"
+    if not image:
+        report.error("spec.images", "the name of an image may not be empty; '*' stands for every image")
+    elif image != image.strip() or " " in image:
+        report.error(path, f"{shown(image)} contains white space, which no image name does")
+    if not argv or not argv[0]:
+        report.error(path, "a command is needed, as a list of words, such as [python3, -m, my.app]")
+    if any("\0" in word for word in argv):
+        report.error(path, "a command may not contain NUL")
