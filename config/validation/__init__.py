@@ -7,26 +7,24 @@ Nothing here stops at the first fault and nothing here changes an object.  One m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from config.configset import ConfigSet
 from config.errors import Fault
-from config.meta import Named, ObjectKey, ObjectMeta
+from config.meta import Named, ObjectKey
 from config.validation.autoscalers import check_autoscaler
+from config.validation.conflicts import check_conflicts
 from config.validation.endpoints import check_endpoint_slice, check_endpoints
+from config.validation.index import Index
 from config.validation.ingresses import check_ingress, check_ingress_class
-from config.validation.metadata import check_metadata
+from config.validation.metadata import HasMetadata, check_metadata
 from config.validation.node import check_node, network_or_none
 from config.validation.policies import check_policy
+from config.validation.references import check_references
 from config.validation.report import Locate, ObjectReport, Report
 from config.validation.secrets import check_config_map, check_secret
 from config.validation.services import RangeInForce, check_service
 from config.validation.workloads import check_deployment
-
-
-class _Object(Protocol):
-    @property
-    def metadata(self) -> ObjectMeta: ...
 
 
 def node_key(config_set: ConfigSet) -> ObjectKey:
@@ -34,7 +32,7 @@ def node_key(config_set: ConfigSet) -> ObjectKey:
     return next((key for key in config_set.sources if key.kind == "NodeConfig"), ObjectKey("NodeConfig", "", ""))
 
 
-AnyObject = TypeVar("AnyObject", bound=_Object)
+AnyObject = TypeVar("AnyObject", bound=HasMetadata)
 
 
 def validate(config_set: ConfigSet, locate: Locate, broken: frozenset[ObjectKey] = frozenset()) -> list[Fault]:
@@ -58,6 +56,8 @@ def validate(config_set: ConfigSet, locate: Locate, broken: frozenset[ObjectKey]
     _each("IngressClass", config_set.ingress_classes, check_ingress_class, report)
     _each("HorizontalPodAutoscaler", config_set.autoscalers, check_autoscaler, report)
     _each("TrafficPolicy", config_set.policies, check_policy, report)
+    check_references(Index(config_set, broken), report)
+    check_conflicts(config_set, report)
     return report.faults
 
 

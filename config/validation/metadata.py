@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from config.meta import ObjectMeta
 from config.naming import DNS_LABEL, DNS_SUBDOMAIN, LABEL_VALUE, SERVICE_NAME, Rule, label_key
 from config.validation.report import ObjectReport
+
+
+class HasMetadata(Protocol):
+    """Any object."""
+
+    @property
+    def metadata(self) -> ObjectMeta: ...
+
 
 CLUSTER_WIDE = frozenset({"Namespace", "IngressClass", "NodeConfig"})
 ANNOTATION_BYTES = 256 * 1024

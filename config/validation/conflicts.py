@@ -1,0 +1,124 @@
+"""What only one object can have: addresses, node ports, hosts with paths, targets.
+
+The older object keeps it (``creationTimestamp``, then namespace and name), as is usual between Ingresses; the
+fault stands at the other one and names both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import TypeVar
+
+from config.configset import ConfigSet
+from config.meta import Named, ObjectKey
+from config.resources.core import Service
+from config.resources.networking import Ingress
+from config.validation.ingresses import DEFAULT_CLASS_ANNOTATION, class_of
+from config.validation.metadata import HasMetadata
+from config.validation.references import port_of_section
+from config.validation.report import ObjectReport, Report
+
+Object = TypeVar("Object", bound=HasMetadata)
+
+
+def check_conflicts(config_set: ConfigSet, report: Report) -> None:
+    """All claims of several objects on the same thing."""
+    _check_services(config_set, report)
+    _check_paths(config_set, report)
+    _check_default_classes(config_set, report)
+    _check_policies(config_set, report)
+    _check_autoscalers(config_set, report)
+
+
+def by_age(kind: str, objects: Mapping[Named, Object]) -> Iterator[tuple[ObjectKey, Object]]:
+    """Objects of one kind, the one that wins a conflict first."""
+    for named in sorted(objects, key=lambda named: (objects[named].metadata.creation_timestamp or "~", named)):
+        yield ObjectKey(kind, *named), objects[named]
+
+
+class _Claims:
+    """Who asked first, and at which of its fields."""
+
+    def __init__(self) -> None:
+        self._holders: dict[Hashable, tuple[ObjectKey, str]] = {}
+
+    def claim(self, what: Hashable, path: str, about: ObjectReport) -> str | None:
+        """None if `what` was free or is the object's own; else who has it and where that is written."""
+        holder, where = self._holders.setdefault(what, (about.key, path))
+        return None if holder == about.key else about.elsewhere(holder, where)
+
+
+def _check_services(config_set: ConfigSet, report: Report) -> None:
+    addresses, node_ports = _Claims(), _Claims()
+    for key, service in by_age("Service", config_set.services):
+        about = report.of(key)
+        address = service.spec.cluster_ip
+        if address and not service.headless and (holder := addresses.claim(address, "spec.clusterIP", about)):
+            about.error("spec.clusterIP", f"{address} is the address of {holder} too: leave it out to be given another")
+        for path, number in _node_ports(service):
+            if holder := node_ports.claim(number, path, about):
+                about.error(path, f"{number} is a node port of {holder} too: leave it out to be given another")
+
+
+def _node_ports(service: Service) -> Iterator[tuple[str, int]]:
+    for i, port in enumerate(service.spec.ports):
+        if port.node_port:
+            yield f"spec.ports[{i}].nodePort", port.node_port
+    if service.spec.health_check_node_port:
+        yield "spec.healthCheckNodePort", service.spec.health_check_node_port
+
+
+def _check_paths(config_set: ConfigSet, report: Report) -> None:
+    claims = _Claims()
+    for key, ingress in by_age("Ingress", config_set.ingresses):
+        about = report.of(key)
+        if ingress.spec.default_backend and (
+            holder := claims.claim((class_of(ingress), None), "spec.defaultBackend", about)
+        ):
+            about.warning("spec.defaultBackend", f"{holder} has one too, which answers")
+        for path, what, words in _paths(ingress):
+            if holder := claims.claim(what, path, about):
+                about.warning(path, f"{words} belongs to {holder}, which answers")
+
+
+def _paths(ingress: Ingress) -> Iterator[tuple[str, Hashable, str]]:
+    for i, rule in enumerate(ingress.spec.rules):
+        for p, path in enumerate(rule.http.paths if rule.http else ()):
+            what = (class_of(ingress), rule.host, path.path or "/", path.path_type == "Exact")
+            yield f"spec.rules[{i}].http.paths[{p}]", what, f"{rule.host or '*'}{path.path or '/'}"
+
+
+def _check_default_classes(config_set: ConfigSet, report: Report) -> None:
+    defaults = [
+        key
+        for key, item in by_age("IngressClass", config_set.ingress_classes)
+        if item.metadata.annotations.get(DEFAULT_CLASS_ANNOTATION) == "true"
+    ]
+    if len(defaults) < 2:
+        return
+    for key, ingress in by_age("Ingress", config_set.ingresses):
+        about = report.of(key)
+        if not class_of(ingress):
+            both = " and ".join(about.elsewhere(each) for each in defaults)
+            about.error("spec.ingressClassName", f"is needed, because there are several default classes: {both}")
+
+
+def _check_policies(config_set: ConfigSet, report: Report) -> None:
+    claims = _Claims()
+    for key, policy in by_age("TrafficPolicy", config_set.policies):
+        about, target = report.of(key), policy.spec.target_ref
+        section = target.section_name
+        service = config_set.services.get(Named(key.namespace, target.name))
+        if target.kind == "Service" and section and service and (port := port_of_section(service, section)):
+            section = port.key
+        if holder := claims.claim((key.namespace, target.kind, target.name, section), "spec.targetRef", about):
+            what = f"{target.kind} {target.name!r}" + (f", port {section}" if section else "")
+            about.error("spec.targetRef", f"{what} has the policy {holder} already: join the two")
+
+
+def _check_autoscalers(config_set: ConfigSet, report: Report) -> None:
+    claims = _Claims()
+    for key, item in by_age("HorizontalPodAutoscaler", config_set.autoscalers):
+        about, target = report.of(key), item.spec.scale_target_ref
+        if holder := claims.claim((key.namespace, target.kind, target.name), "spec.scaleTargetRef", about):
+            about.error("spec.scaleTargetRef", f"{target.kind} {target.name!r} is scaled by {holder} already")

@@ -1,0 +1,252 @@
+"""What objects say about other objects: Services that exist, ports by their names, keys of Secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from config.meta import Named, ObjectKey
+from config.policies import TrafficPolicy
+from config.resources.autoscaling import HorizontalPodAutoscaler
+from config.resources.core import SERVICE_NAME_LABEL, ConfigMap, EndpointSlice, Secret, Service, ServicePort
+from config.resources.networking import Ingress, IngressBackend, IngressServiceBackend
+from config.resources.workloads import Container, Deployment
+from config.validation.index import Index, check_exists, listed, words_for_missing
+from config.validation.ingresses import class_of
+from config.validation.report import ObjectReport, Report, nearest
+
+T = TypeVar("T")
+
+
+def check_references(index: Index, report: Report) -> None:
+    """All faults of references between the objects of the index."""
+    objects = index.config_set
+    _each("Service", objects.services, _check_service, index, report)
+    _each("EndpointSlice", objects.endpoint_slices, _check_slice, index, report)
+    _each("Ingress", objects.ingresses, _check_ingress, index, report)
+    _each("Deployment", objects.deployments, _check_deployment, index, report)
+    _each("HorizontalPodAutoscaler", objects.autoscalers, _check_autoscaler, index, report)
+    _each("TrafficPolicy", objects.policies, _check_policy, index, report)
+
+
+def _each(
+    kind: str,
+    objects: dict[Named, T],
+    check: Callable[[T, Index, ObjectReport], None],
+    index: Index,
+    report: Report,
+) -> None:
+    for named, item in objects.items():
+        check(item, index, report.of(ObjectKey(kind, *named)))
+
+
+def _check_service(service: Service, index: Index, report: ObjectReport) -> None:
+    spec, namespace = service.spec, report.key.namespace
+    if spec.type == "ExternalName":
+        return
+    given = Named(namespace, report.key.name) in index.services_with_endpoints
+    selected = index.selected(namespace, spec.selector)
+    if selected:
+        for i, port in enumerate(spec.ports):
+            _check_target_port(port, selected, f"spec.ports[{i}].targetPort", report)
+    elif not given and not index.any_broken("Deployment", namespace):
+        _warn_of_no_endpoints(service, index, report)
+
+
+def _warn_of_no_endpoints(service: Service, index: Index, report: ObjectReport) -> None:
+    selector, namespace = service.spec.selector, report.key.namespace
+    if not selector:
+        report.warning(
+            "spec", "no selector, and no EndpointSlice or Endpoints belongs to it: the Service has no endpoints"
+        )
+        return
+    labels = ", ".join(f"{key}={value}" for key, value in selector.items())
+    hint = index.nearest_label(namespace, selector)
+    report.warning(
+        "spec.selector",
+        f"matches nothing: the pods of no Deployment in namespace {namespace!r} have the labels {labels}{hint}",
+    )
+
+
+def _check_target_port(port: ServicePort, selected: list[Deployment], path: str, report: ObjectReport) -> None:
+    declared = [
+        (each.name, each.container_port)
+        for deployment in selected
+        for container in deployment.spec.template.spec.containers
+        for each in container.ports
+        if each.protocol == port.protocol
+    ]
+    who = " or ".join(f"Deployment {each.metadata.name!r}" for each in selected[:3])
+    if isinstance(port.target_port, str):
+        names = {name for name, _ in declared if name}
+        if port.target_port not in names and not port.target_port.isdecimal():
+            hint = nearest(port.target_port, names) or (f"; they have {listed(names)}" if names else "; they name none")
+            report.error(path, f"no container of {who} has a {port.protocol} port named {port.target_port!r}{hint}")
+        return
+    number = port.target_port or port.port
+    if declared and number not in {each for _, each in declared}:
+        numbers = listed(str(each) for _, each in declared)
+        report.warning(path, f"no container of {who} declares the containerPort {number}; they declare {numbers}")
+
+
+def _check_slice(item: EndpointSlice, index: Index, report: ObjectReport) -> None:
+    name = item.metadata.labels.get(SERVICE_NAME_LABEL)
+    key = ObjectKey("Service", report.key.namespace, name or "")
+    services = index.config_set.services
+    if name and Named(key.namespace, name) not in services and not index.is_broken(key):
+        report.warning(f"metadata.labels.{SERVICE_NAME_LABEL}", words_for_missing(key, services))
+
+
+def _check_ingress(ingress: Ingress, index: Index, report: ObjectReport) -> None:
+    for path, backend in _backends(ingress):
+        if backend.service:
+            _check_backend(backend.service, f"{path}.service", index, report)
+    secrets = index.config_set.secrets
+    for i, tls in enumerate(ingress.spec.tls):
+        if tls.secret_name:
+            path, key = f"spec.tls[{i}].secretName", ObjectKey("Secret", report.key.namespace, tls.secret_name)
+            if check_exists(key, secrets, index, path, report):
+                _check_tls_secret(key, index, path, report)
+    _check_class(ingress, index, report)
+
+
+def _backends(ingress: Ingress) -> Iterator[tuple[str, IngressBackend]]:
+    if ingress.spec.default_backend:
+        yield "spec.defaultBackend", ingress.spec.default_backend
+    for i, rule in enumerate(ingress.spec.rules):
+        for p, path in enumerate(rule.http.paths if rule.http else ()):
+            yield f"spec.rules[{i}].http.paths[{p}].backend", path.backend
+
+
+def _check_backend(backend: IngressServiceBackend, path: str, index: Index, report: ObjectReport) -> None:
+    key = ObjectKey("Service", report.key.namespace, backend.name)
+    if not check_exists(key, index.config_set.services, index, f"{path}.name", report):
+        return
+    service = index.config_set.services[Named(key.namespace, key.name)]
+    wanted = backend.port.name or str(backend.port.number)
+    ports = service.spec.ports
+    found = any(wanted == (port.name if backend.port.name else str(port.port)) for port in ports)
+    if not found and (ports or service.spec.type != "ExternalName"):
+        field = "name" if backend.port.name else "number"
+        report.error(f"{path}.port.{field}", _no_such_port(key, wanted, service, report))
+
+
+def _no_such_port(key: ObjectKey, wanted: str, service: Service, report: ObjectReport) -> str:
+    ports = service.spec.ports
+    names = {port.name for port in ports if port.name} | {str(port.port) for port in ports}
+    hint = nearest(wanted, names) if not wanted.isdecimal() else ""
+    has = ", ".join(f"{port.port} ({port.name})" if port.name else str(port.port) for port in ports[:8])
+    return f"{report.elsewhere(key)} has no port {wanted}{hint}" + (f"; it has {has}" if has else "; it has none")
+
+
+def _check_tls_secret(key: ObjectKey, index: Index, path: str, report: ObjectReport) -> None:
+    secret = index.config_set.secrets[Named(key.namespace, key.name)]
+    for needed in ("tls.crt", "tls.key"):
+        if needed not in secret.data and needed not in secret.string_data:
+            report.error(path, f"{report.elsewhere(key)} has no key {needed!r}, which TLS needs")
+
+
+def _check_class(ingress: Ingress, index: Index, report: ObjectReport) -> None:
+    name, classes = class_of(ingress), index.config_set.ingress_classes
+    key = ObjectKey("IngressClass", "", name)
+    if name and classes and Named("", name) not in classes and not index.is_broken(key):
+        report.warning("spec.ingressClassName", words_for_missing(key, classes))
+
+
+def _check_deployment(deployment: Deployment, index: Index, report: ObjectReport) -> None:
+    for i, container in enumerate(deployment.spec.template.spec.containers):
+        _check_environment(container, f"spec.template.spec.containers[{i}]", index, report)
+
+
+def _check_environment(container: Container, path: str, index: Index, report: ObjectReport) -> None:
+    for i, variable in enumerate(container.env):
+        if (source := variable.value_from) is None:
+            continue
+        for kind, field, selector in (
+            ("ConfigMap", "configMapKeyRef", source.config_map_key_ref),
+            ("Secret", "secretKeyRef", source.secret_key_ref),
+        ):
+            if selector and selector.name and not selector.optional:
+                where = f"{path}.env[{i}].valueFrom.{field}"
+                key = ObjectKey(kind, report.key.namespace, selector.name)
+                _check_key(key, selector.key, where, index, report)
+    for i, each in enumerate(container.env_from):
+        for kind, field, reference in (
+            ("ConfigMap", "configMapRef", each.config_map_ref),
+            ("Secret", "secretRef", each.secret_ref),
+        ):
+            if reference and reference.name and not reference.optional:
+                key = ObjectKey(kind, report.key.namespace, reference.name)
+                check_exists(key, _known(kind, index), index, f"{path}.envFrom[{i}].{field}.name", report)
+
+
+def _known(kind: str, index: Index) -> dict[Named, Secret] | dict[Named, ConfigMap]:
+    return index.config_set.secrets if kind == "Secret" else index.config_set.config_maps
+
+
+def _check_key(key: ObjectKey, wanted: str, path: str, index: Index, report: ObjectReport) -> None:
+    known = _known(key.kind, index)
+    if not check_exists(key, known, index, f"{path}.name", report):
+        return
+    item = known[Named(key.namespace, key.name)]
+    keys = {*item.data, *(item.string_data if isinstance(item, Secret) else ())}
+    if wanted not in keys:
+        hint = nearest(wanted, keys) or (f"; it has {listed(keys)}" if keys else "; it is empty")
+        report.error(f"{path}.key", f"{report.elsewhere(key)} has no key {wanted!r}{hint}")
+
+
+def _check_autoscaler(item: HorizontalPodAutoscaler, index: Index, report: ObjectReport) -> None:
+    target = item.spec.scale_target_ref
+    if target.kind != "Deployment":
+        report.warning("spec.scaleTargetRef.kind", f"only Deployments are scaled; a {target.kind} is left as it is")
+        return
+    key = ObjectKey("Deployment", report.key.namespace, target.name)
+    deployments = index.config_set.deployments
+    if not check_exists(key, deployments, index, "spec.scaleTargetRef.name", report):
+        return
+    containers = deployments[Named(key.namespace, key.name)].spec.template.spec.containers
+    for i, metric in enumerate(item.spec.metrics):
+        path = f"spec.metrics[{i}]"
+        if metric.container_resource:
+            names = {container.name for container in containers}
+            if metric.container_resource.container not in names:
+                wrong = metric.container_resource.container
+                hint = nearest(wrong, names) or f"; it has {listed(names)}"
+                report.error(
+                    f"{path}.containerResource.container", f"{report.elsewhere(key)} has no container {wrong!r}{hint}"
+                )
+        if metric.resource and metric.resource.target.type == "Utilization":
+            _check_requests(metric.resource.name, containers, key, f"{path}.resource.target", report)
+
+
+def _check_requests(
+    resource: str, containers: tuple[Container, ...], key: ObjectKey, path: str, report: ObjectReport
+) -> None:
+    for container in containers:
+        resources = container.resources
+        if resource not in resources.requests and resource not in resources.limits:
+            report.warning(
+                path,
+                f"utilization is a share of the request, and container {container.name!r} of {report.elsewhere(key)}"
+                f" requests no {resource}: add resources.requests.{resource} there",
+            )
+
+
+def _check_policy(policy: TrafficPolicy, index: Index, report: ObjectReport) -> None:
+    target = policy.spec.target_ref
+    key = ObjectKey(target.kind, report.key.namespace, target.name)
+    objects = index.config_set
+    if target.kind == "Ingress":
+        check_exists(key, objects.ingresses, index, "spec.targetRef.name", report)
+        return
+    if not check_exists(key, objects.services, index, "spec.targetRef.name", report) or not target.section_name:
+        return
+    service = objects.services[Named(key.namespace, key.name)]
+    if port_of_section(service, target.section_name) is None:
+        words = _no_such_port(key, target.section_name, service, report)
+        report.error("spec.targetRef.sectionName", words)
+
+
+def port_of_section(service: Service, section: str) -> ServicePort | None:
+    """The port of a Service that a policy's sectionName means, by name or by number."""
+    return next((port for port in service.spec.ports if section in {port.name, str(port.port)}), None)
