@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
 from aiohttp import web
+
+from sidecar.documents import Document, slices
 
 JSON = {"Content-Type": "application/json"}
 METRICS = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 MAX_CONNECTIONS = 128
-"""Beyond this a connection gets 503 and is closed."""
+"""Beyond this a request gets 503, and its connection is closed."""
 HEAD_LIMIT = 8190
 IDLE_SECONDS = 30.0
 
-Answer = Callable[[], Awaitable[tuple[int, object]]]
-"""Makes the status and the JSON value of one path."""
+Answer = Callable[[], tuple[int, Document]]
+"""Makes the status and the document of one path."""
 
 
 class AdminServer:
@@ -41,7 +42,7 @@ class AdminServer:
             max_line_size=HEAD_LIMIT,
             max_field_size=HEAD_LIMIT,
         )
-        self._runner = web.ServerRunner(self._server)
+        self._runner = web.ServerRunner(self._server, handle_signals=False)
         self._bound = ""
 
     async def start(self, sock: socket.socket) -> None:
@@ -57,9 +58,9 @@ class AdminServer:
         if refusal := self._refusal(request):
             return refusal
         if request.path == "/metrics":
-            return await self._stream_metrics(request)
-        status, value = await self._answers[request.path]()
-        return web.Response(status=status, body=json.dumps(value).encode() + b"\n", headers=JSON)
+            return await _stream(request, 200, METRICS, self._metrics())
+        status, document = self._answers[request.path]()
+        return await _stream(request, status, JSON, slices(document))
 
     def _refusal(self, request: web.BaseRequest) -> web.Response | None:
         """The answer to a request that is not to be served, or None."""
@@ -71,21 +72,24 @@ class AdminServer:
                 421, f"the admin server does not answer for Host {host[:255]!r}: use its address or localhost"
             )
         if request.path != "/metrics" and request.path not in self._answers:
-            return _error(404, f"no such path: {request.path[:255]}", paths=["/metrics", *self._answers])
+            known = ", ".join(["/metrics", *self._answers])
+            return _error(404, f"no such path: {request.path[:255]}; there are {known}")
         if request.method not in ("GET", "HEAD"):
             return _error(405, f"{request.path} can only be read", {"Allow": "GET, HEAD"})
         return None
 
-    async def _stream_metrics(self, request: web.BaseRequest) -> web.StreamResponse:
-        response = web.StreamResponse(headers=METRICS)
-        await response.prepare(request)
-        if request.method == "HEAD":
-            return response
-        for part in self._metrics():
+
+async def _stream(
+    request: web.BaseRequest, status: int, headers: Mapping[str, str], parts: Iterable[bytes]
+) -> web.StreamResponse:
+    response = web.StreamResponse(status=status, headers=headers)
+    await response.prepare(request)
+    if request.method != "HEAD":
+        for part in parts:
             await response.write(part)
-            await asyncio.sleep(0)  # a slice each turn: traffic goes on while this is rendered
-        await response.write_eof()
-        return response
+            await asyncio.sleep(0)  # a slice each turn: traffic goes on while this is made
+    await response.write_eof()
+    return response
 
 
 def host_allowed(host: str, bound: str) -> bool:
@@ -107,6 +111,6 @@ def _without_port(host: str) -> str:
     return host.partition(":")[0]
 
 
-def _error(status: int, message: str, headers: Mapping[str, str] | None = None, **more: Any) -> web.Response:
-    body = json.dumps({"error": message, **more}).encode() + b"\n"
+def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    body = msgspec.json.encode({"error": message}) + b"\n"
     return web.Response(status=status, body=body, headers={**JSON, **(headers or {})})

@@ -1,0 +1,105 @@
+"""The admin server over a real socket: paths, Host, methods, bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sidecar import admin
+from sidecar.admin import AdminServer, host_allowed
+
+HOSTS = [
+    ("localhost", "127.0.0.1", True),
+    ("localhost:9901", "127.0.0.1", True),
+    ("LOCALHOST", "127.0.0.1", True),
+    ("weft.localhost", "127.0.0.1", True),
+    ("127.0.0.1:9901", "127.0.0.1", True),
+    ("127.0.0.2", "127.0.0.1", True),
+    ("[::1]:9901", "::1", True),
+    ("10.0.0.7:9901", "10.0.0.7", True),
+    ("10.0.0.8", "10.0.0.7", False),
+    ("10.0.0.8", "0.0.0.0", True),
+    ("evil.example", "127.0.0.1", False),
+    ("evil.example:9901", "0.0.0.0", False),
+    ("127.0.0.1.evil.example", "127.0.0.1", False),
+    ("notlocalhost", "127.0.0.1", False),
+    ("", "127.0.0.1", False),
+]
+
+
+@pytest.mark.parametrize(("host", "bound", "allowed"), HOSTS)
+def test_which_hosts_are_meant(host: str, bound: str, allowed: bool) -> None:
+    assert host_allowed(host, bound) is allowed
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[tuple[str, int]]:
+    server = AdminServer(
+        {
+            "/healthz": lambda: (200, {"ok": True}),
+            "/readyz": lambda: (503, {"ready": False, "missing": iter([1, 2])}),
+        },
+        lambda: iter([b"weft_a 1\n", b"weft_b 2\n"]),
+    )
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    await server.start(sock)
+    yield sock.getsockname()
+    await server.close()
+
+
+async def ask(
+    address: tuple[str, int], path: str, method: str = "GET", host: str = "localhost"
+) -> tuple[int, dict[str, str], bytes]:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(f"{method} {path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+    head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    status, *lines = head.decode().split("\r\n")
+    return int(status.split()[1]), {k.lower(): v for k, v in (line.split(": ", 1) for line in lines)}, body
+
+
+ANSWERS = {
+    "metrics": ("/metrics", "GET", "localhost", 200, b"weft_a 1\nweft_b 2\n"),
+    "json": ("/healthz", "GET", "localhost", 200, b'{"ok":true}\n'),
+    "query": ("/healthz?x=1", "GET", "localhost", 200, b'{"ok":true}\n'),
+    "not ready": ("/readyz", "GET", "localhost", 503, b'{"ready":false,"missing":[1,2]}\n'),
+    "head": ("/healthz", "HEAD", "localhost", 200, b""),
+    "unknown path": ("/nowhere", "GET", "localhost", 404, None),
+    "unknown method": ("/healthz", "POST", "localhost", 405, None),
+    "another site": ("/metrics", "GET", "evil.example", 421, None),
+    "no host": ("/metrics", "GET", "", 421, None),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_answers(address: tuple[str, int], name: str) -> None:
+    path, method, host, status, expected = ANSWERS[name]
+    got, fields, body = await ask(address, path, method, host)
+    assert got == status
+    if expected is None:
+        assert list(json.loads(body)) == ["error"]
+    else:
+        assert body == expected
+    metrics = path == "/metrics" and status == 200
+    assert fields["content-type"] == ("text/plain; version=0.0.4; charset=utf-8" if metrics else "application/json")
+
+
+async def test_405_says_what_is_allowed(address: tuple[str, int]) -> None:
+    _, fields, _ = await ask(address, "/metrics", "DELETE")
+    assert fields["allow"] == "GET, HEAD"
+
+
+async def test_connections_are_bounded(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "MAX_CONNECTIONS", 1)
+    _, idle = await asyncio.open_connection(*address)
+    idle.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    status, fields, _ = await ask(address, "/healthz")
+    assert (status, fields["connection"]) == (503, "close")
+    idle.close()
+    await idle.wait_closed()

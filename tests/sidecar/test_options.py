@@ -1,0 +1,57 @@
+"""Addresses and options as they are typed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from sidecar.options import Address, add_options, default_state, parse_address, read_options
+
+ADDRESSES = {
+    "v4": ("127.0.0.1:9901", Address("127.0.0.1", 9901)),
+    "v6": ("[::1]:80", Address("::1", 80)),
+    "name": ("localhost:1", Address("localhost", 1)),
+    "port only": (":9901", Address("127.0.0.1", 9901)),
+    "any port": ("0.0.0.0:0", Address("0.0.0.0", 0)),
+}
+NO_ADDRESSES = ["", "9901", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "::1:80", "a:+3", "a:1_0", "a:٣", "[::1]"]
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_addresses_are_read_and_written(name: str) -> None:
+    text, address = ADDRESSES[name]
+    assert parse_address(text) == address
+    assert parse_address(str(address)) == address
+
+
+@pytest.mark.parametrize("text", NO_ADDRESSES)
+def test_what_is_no_address_is_refused_with_words(text: str) -> None:
+    with pytest.raises(ValueError, match=r"HOST:PORT|port from 0 to 65535"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("environ", "uid", "folder"),
+    [
+        ({"XDG_STATE_HOME": "/x"}, 0, Path("/var/lib/weft")),
+        ({"XDG_STATE_HOME": "/x"}, 1000, Path("/x/weft")),
+        ({"XDG_STATE_HOME": "relative"}, 1000, Path.home() / ".local/state/weft"),
+        ({}, 1000, Path.home() / ".local/state/weft"),
+    ],
+)
+def test_the_default_state_folder(environ: dict[str, str], uid: int, folder: Path) -> None:
+    assert default_state(environ, uid) == folder
+
+
+@pytest.mark.parametrize(
+    "words", [["--state", "/s", "go"], ["go", "--state", "/s"], ["--state", "/t", "go", "--state", "/s"]]
+)
+def test_options_stand_before_or_after_the_command(words: list[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    add_options(parser.add_subparsers().add_parser("go"))
+    options = read_options(parser.parse_args(words))
+    assert options.state == Path("/s")
+    assert (options.admin, options.log_level, options.log_format) == (None, "info", "text")
