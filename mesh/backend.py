@@ -1,17 +1,27 @@
 """Backend and EndpointState: the live side of a Service port (written, existing, compiled, *live*).
 
 They survive tables.  A table's routes point to Backends; `Backend.apply` puts a new plan in force.
-Eligibility is computed when one of its inputs changes, never per pick.
+Eligibility is computed when one of its inputs changes, never per pick.  An endpoint that left is remembered
+for some minutes: its last exchanges may still run, its counters are still to be read, and it may come back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from itertools import chain
 from typing import Any, Protocol
 
 from discovery.endpoint import Endpoint
+from mesh import eligibility, outlier
+from mesh.balancing.registry import new_balancer
+from mesh.deadlines import Deadlines
+from mesh.plan import BackendKey, BackendPlan
 from mesh.stats import BackendStats
-from mesh.table import BackendKey, BackendPlan
+
+REMEMBERED = 300.0
+"""Seconds that an endpoint is remembered after it left."""
+MOST_DEPARTED = 1000
+"""Endpoints of one Backend that are remembered after they left."""
 
 
 class UpstreamConnection(Protocol):
@@ -25,15 +35,18 @@ class EndpointState:
     """One endpoint of one Backend: its pool, its counters, and what this proxy concluded about it."""
 
     __slots__ = (
-        "connections", "eligible", "endpoint", "failures", "host", "idle", "in_flight",
-        "port", "requests", "set_aside_until",
+        "admitted", "connections", "departed_at", "ejections", "eligible", "endpoint", "failures", "host", "idle",
+        "in_flight", "port", "requests", "series", "set_aside_until",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.host = endpoint.address
         self.port = endpoint.port
+        self.admitted = False
+        """Discovery lets us use it."""
         self.eligible = False
+        """It may be picked: admitted, with weight, and not set aside."""
         self.idle: list[Any] = []
         """Upstream connections that wait for an exchange; the newest is last and is used first."""
         self.connections: set[UpstreamConnection] = set()
@@ -41,62 +54,157 @@ class EndpointState:
         self.in_flight = 0
         self.requests = 0
         self.failures = 0
-        """Refused or timed out connects in a row."""
+        """Times set aside in a row, for refused or timed out connects."""
+        self.ejections = 0
+        """Times set aside, ever."""
         self.set_aside_until = 0.0
+        self.departed_at = 0.0
+        self.series: bool | None = None
+        """Whether it has metric series of its own; None: not decided yet."""
+
+    @property
+    def weight(self) -> int:
+        return self.endpoint.weight
+
+    def withdraw(self) -> None:
+        """Tell its connections, which may leave the set while they are told."""
+        for connection in tuple(self.connections):
+            connection.endpoint_withdrawn()
+
+
+class Pick(Protocol):
+    def __call__(self, tried: Collection[EndpointState] = ()) -> EndpointState | None: ...
 
 
 class Backend:
     """The endpoints of one Service port, who of them may be picked, and whose turn it is."""
 
-    __slots__ = ("_clock", "cursor", "eligible", "endpoints", "key", "plan", "stats")
+    __slots__ = (
+        "_balancer", "_clock", "_deadlines", "deadline", "departed", "eligible", "endpoints", "key", "pick", "plan",
+        "stats",
+    )  # fmt: skip
 
-    def __init__(self, key: BackendKey, clock: Callable[[], float]) -> None:
+    pick: Pick
+    """``pick(tried=())``: the endpoint whose turn it is, none of `tried` if there is another; None: none may be
+    picked.  It is the balancer's own method, for a call less per request."""
+
+    def __init__(self, key: BackendKey, clock: Callable[[], float], deadlines: Deadlines | None = None) -> None:
         self.key = key
         self._clock = clock
+        self._deadlines = deadlines
+        self.deadline = 0.0
+        """When the first endpoint that was set aside comes back; 0: none is, as far as the wheel knows."""
         self.plan = BackendPlan(key, ())
         self.endpoints: dict[tuple[str, int], EndpointState] = {}
+        self.departed: dict[tuple[str, int, str], EndpointState] = {}
+        """By address, port and replica; the one that left first comes first."""
         self.eligible: tuple[EndpointState, ...] = ()
-        self.cursor = 0
         self.stats = BackendStats()
+        self._balancer = new_balancer(self.plan.balancer)
+        self.pick = self._balancer.pick
 
     def apply(self, plan: BackendPlan) -> None:
-        """Put `plan` in force; endpoints that stay keep their state, those that go are withdrawn."""
-        before, self.plan = self.endpoints, plan
-        self.endpoints = {}
-        for endpoint in plan.endpoints:
-            state = before.pop(endpoint.where, None) or EndpointState(endpoint)
-            state.endpoint = endpoint
-            self.endpoints[endpoint.where] = state
+        """Put `plan` in force; endpoints that stay keep their state and order, those that go are withdrawn."""
+        before, self.plan = self.plan, plan
+        if plan.balancer != before.balancer:
+            self._balancer = new_balancer(plan.balancer)
+            self.pick = self._balancer.pick
+        gone = self._arrange(plan.endpoints) if plan.endpoints is not before.endpoints else []
         self.refresh()
-        for state in before.values():
-            self._withdraw(state)
+        for state in gone:
+            self._depart(state)
 
     def refresh(self) -> None:
         """Compute eligibility again: after a new plan, an ejection, or the end of one."""
-        self.eligible = tuple(s for s in self.endpoints.values() if s.endpoint.ready)
+        admitted = eligibility.admitted(self.endpoints.values(), self.plan.publish_not_ready)
+        self.eligible = tuple(eligibility.eligible(admitted, self._clock()))
+        self._balancer.use(self.eligible)
+        before = [state for state in self.endpoints.values() if state.admitted]
         for state in self.endpoints.values():
-            now_eligible = state in self.eligible
-            if state.eligible and not now_eligible:
-                self._withdraw(state)
-            state.eligible = now_eligible
-
-    def pick(self, tried: Collection[EndpointState] = ()) -> EndpointState | None:
-        """The endpoint whose turn it is, none of `tried` if there is another; None: none may be picked."""
-        eligible = self.eligible
-        for _ in eligible:
-            self.cursor = cursor = (self.cursor + 1) % len(eligible)
-            if eligible[cursor] not in tried:
-                return eligible[cursor]
-        return eligible[self.cursor] if eligible else None
+            state.admitted = state.eligible = False
+        for state in admitted:
+            state.admitted = True
+        for state in self.eligible:
+            state.eligible = True
+        for state in before:
+            if not state.admitted:
+                state.withdraw()
 
     def connect_failed(self, state: EndpointState) -> None:
         """A connect was refused or timed out: set the endpoint aside for a while, never the last one."""
+        if not state.eligible or len(self.eligible) == 1:
+            return
+        now = self._clock()
+        if state.set_aside_until > now:
+            return
+        outlier.set_aside(state, now)
+        self.refresh()
+        self._return_at(state.set_aside_until)
 
     def connect_succeeded(self, state: EndpointState) -> None:
         """A connect went through: the endpoint's streak of failures is over."""
-        state.failures = 0
+        if state.failures:
+            outlier.forgive(state)
+            self.refresh()
 
-    def _withdraw(self, state: EndpointState) -> None:
-        state.eligible = False
-        for connection in tuple(state.connections):
-            connection.endpoint_withdrawn()
+    def on_deadline(self, now: float) -> None:
+        """Take back the endpoints whose time aside is over."""
+        self.refresh()
+        aside = [s.set_aside_until for s in self.endpoints.values() if s.set_aside_until > now]
+        self.deadline = min(aside, default=0.0)
+
+    def retire(self) -> None:
+        """The Service port is no more: withdraw all endpoints; who still holds this Backend can pick none."""
+        self.apply(BackendPlan(self.key, ()))
+
+    def states(self) -> Iterator[EndpointState]:
+        """All endpoints that count: the present ones and those that left not long ago."""
+        return chain(self.endpoints.values(), self.departed.values())
+
+    def forget_departed(self) -> list[EndpointState]:
+        """Drop, and return, what left long enough ago and has nothing in flight."""
+        horizon = self._clock() - REMEMBERED
+        surplus = len(self.departed) - MOST_DEPARTED
+        dropped = []
+        for place, (name, state) in enumerate(tuple(self.departed.items())):
+            if place < surplus or (state.departed_at <= horizon and not state.in_flight):
+                dropped.append(self.departed.pop(name))
+        return dropped
+
+    def _arrange(self, endpoints: tuple[Endpoint, ...]) -> list[EndpointState]:
+        """Make `self.endpoints` those of the plan; returns the ones that go."""
+        wanted = {endpoint.where: endpoint for endpoint in endpoints}
+        present: dict[tuple[str, int], EndpointState] = {}
+        gone = []
+        for where, state in self.endpoints.items():
+            endpoint = wanted.get(where)
+            if endpoint is None or endpoint.replica_id != state.endpoint.replica_id:
+                gone.append(state)
+                continue
+            state.endpoint = endpoint
+            present[where] = state
+            del wanted[where]
+        for where, endpoint in wanted.items():
+            present[where] = self._enter(endpoint)
+        self.endpoints = present
+        return gone
+
+    def _enter(self, endpoint: Endpoint) -> EndpointState:
+        state = self.departed.pop((*endpoint.where, endpoint.replica_id), None) or EndpointState(endpoint)
+        state.endpoint = endpoint
+        outlier.forgive(state)
+        return state
+
+    def _depart(self, state: EndpointState) -> None:
+        state.admitted = state.eligible = False
+        state.departed_at = self._clock()
+        self.departed[(*state.endpoint.where, state.endpoint.replica_id)] = state
+        state.withdraw()
+
+    def _return_at(self, moment: float) -> None:
+        """Have the coarse timer look at this Backend at `moment`, or earlier if it already is to."""
+        if self._deadlines is None:
+            return
+        watched, self.deadline = self.deadline, min(self.deadline or moment, moment)
+        if not watched:
+            self._deadlines.watch(self)

@@ -3,26 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network, IPv6Network
 
+from mesh.compiler import Compiled
 from mesh.deadlines import Deadlines
+from mesh.live import Live
 from mesh.table import RoutingTable
 
 
 class Proxy:
     """The data plane's shared state; one per event loop."""
 
-    __slots__ = ("clock", "deadlines", "draining", "loop", "table", "trusted_proxies")
+    __slots__ = ("clock", "deadlines", "draining", "live", "loop", "table", "trusted_proxies")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
         self.loop = loop
         self.clock = clock
         """Monotonic seconds; asked once when an exchange begins and once when it ends."""
         self.deadlines = Deadlines(clock)
+        self.live = Live(clock, self.deadlines)
+        """The Backends that outlive tables; the compiler finds them here."""
         self.table = RoutingTable()
         """Read once per request or connection, by ``table.listeners[key]``."""
         self.draining = False
         """Answers carry ``Connection: close`` from now on."""
         self.trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
         """Networks whose X-Forwarded-* fields are believed."""
+
+    def publish(self, compiled: Compiled) -> None:
+        """`publish_steps` in one go."""
+        for _ in self.publish_steps(compiled):
+            continue
+
+    def publish_steps(self, compiled: Compiled) -> Iterator[None]:
+        """Put `compiled` in force: changed plans, then the table by one assignment, then farewell to the rest.
+
+        Yields after every Backend that was changed, so that a change of very many endpoints does not hold the
+        loop.  Each Backend changes as a whole; Backends that are new are seen only with the table.
+        """
+        backends = compiled.backends
+        for key, plan in compiled.table.backends.items():
+            backend = backends[key]
+            if backend.plan is not plan:
+                backend.apply(plan)
+                yield
+        self.table = compiled.table
+        for backend in self.live.replace(backends):
+            backend.retire()
+            yield
+
+    def in_flight(self, replica_id: str) -> int:
+        """Exchanges and connections that a replica is serving; 0: it may be stopped without breaking any."""
+        return self.live.in_flight(replica_id)

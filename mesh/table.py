@@ -10,27 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from config.meta import Named
-from config.policies import RetryPolicy, TimeoutPolicy
-from discovery.endpoint import Endpoint
+from mesh.backend import Backend
+from mesh.plan import BackendKey, BackendPlan
 
-if TYPE_CHECKING:
-    from mesh.backend import Backend
+__all__ = ["AppProtocol", "BackendKey", "BackendPlan", "Entry", "Listener", "ListenerKey", "Route", "RoutingTable"]
 
 AppProtocol = Literal["http", "tcp", "detect"]
 """What a port speaks; `detect`: to be learned from the client's first bytes."""
 
 Entry = Literal["ClusterIP", "NodePort", "LoadBalancer", "Ingress"]
 """The kind of door that a listener is; it decides how X-Forwarded-* is treated."""
-
-
-class BackendKey(NamedTuple):
-    namespace: str
-    service: str
-    port: str
-    """The Service port's name, else its number as text."""
 
 
 class ListenerKey(NamedTuple):
@@ -41,20 +32,6 @@ class ListenerKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class BackendPlan:
-    """What a Backend is to be: compiled from a Service port, its endpoints and its policies."""
-
-    key: BackendKey
-    endpoints: tuple[Endpoint, ...]
-    """All of them, also those that may not be picked."""
-    timeouts: TimeoutPolicy = TimeoutPolicy()
-    retries: RetryPolicy = RetryPolicy()
-    upgrades: frozenset[bytes] = frozenset({b"websocket"})
-    """Lower case."""
-    via: bool = True
 
 
 @dataclass(frozen=True, slots=True)

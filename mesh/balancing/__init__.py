@@ -1,0 +1,1 @@
+"""Balancers: whose turn it is among the endpoints that may be picked."""

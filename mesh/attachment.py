@@ -1,0 +1,117 @@
+"""Which TrafficPolicies hold for which Service port, and what they come to together.
+
+A policy of a port (``sectionName``) wins over the policy of its Service, field group by field group.  Of two
+policies with the same target the older one holds (then the first by name), and the other's status names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from config.meta import Named, ObjectKey
+from config.policies import BalancerPolicy, RetryPolicy, TimeoutPolicy, TrafficPolicy, TrafficPolicySpec
+from config.resources.core import Service, ServicePort
+from mesh.protocols import app_protocol
+from mesh.status import ACCEPTED, ObjectStatus
+from mesh.table import AppProtocol
+
+Policies = tuple[TrafficPolicy, ...]
+"""Those of one Service, in order of authority."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortPolicy:
+    """What holds for one Service port; what no policy says has its default."""
+
+    protocol: AppProtocol
+    needs_http: bool
+    """Something was asked for that only HTTP can have."""
+    balancer: BalancerPolicy
+    timeouts: TimeoutPolicy
+    retries: RetryPolicy
+    upgrades: frozenset[bytes]
+    via: bool
+
+
+def by_service(policies: Mapping[Named, TrafficPolicy]) -> dict[Named, Policies]:
+    """Service to the policies that name it, the older ones first."""
+    found: dict[Named, list[TrafficPolicy]] = {}
+    for policy in policies.values():
+        target = policy.spec.target_ref
+        if target.kind == "Service":
+            found.setdefault(Named(policy.metadata.namespace, target.name), []).append(policy)
+    return {service: tuple(sorted(group, key=seniority)) for service, group in found.items()}
+
+
+def seniority(thing: TrafficPolicy | Service) -> tuple[bool, str, str, str]:
+    """A sort key: the oldest first, those without a timestamp last, then by namespace and name."""
+    meta = thing.metadata
+    return (not meta.creation_timestamp, meta.creation_timestamp, meta.namespace, meta.name)
+
+
+def port_policy(port: ServicePort, policies: Policies) -> PortPolicy:
+    """What `policies`, those of the Service, come to for `port`."""
+    specs = [policy.spec for policy in policies]
+    of_port = [spec for spec in specs if _names(spec.target_ref.section_name, port)][:1]
+    of_service = [spec for spec in specs if not spec.target_ref.section_name][:1]
+    return _merged(port, of_port + of_service)
+
+
+def _names(section: str, port: ServicePort) -> bool:
+    return bool(section) and section in (port.name, str(port.port))
+
+
+def _merged(port: ServicePort, specs: list[TrafficPolicySpec]) -> PortPolicy:
+    protocol = next((spec.protocol for spec in specs if spec.protocol), None)
+    timeouts = next((spec.timeouts for spec in specs if spec.timeouts), TimeoutPolicy())
+    retries = next((spec.retries for spec in specs if spec.retries), None)
+    upgrades = next((spec.upgrades for spec in specs if spec.upgrades is not None), None)
+    via = next((spec.via for spec in specs if spec.via is not None), None)
+    heads = (timeouts.client_head, timeouts.response_head)
+    return PortPolicy(
+        protocol=app_protocol(port, protocol),
+        needs_http=(
+            retries is not None
+            or upgrades is not None
+            or via is not None
+            or heads != (TimeoutPolicy().client_head, TimeoutPolicy().response_head)
+        ),
+        balancer=next((spec.balancer for spec in specs if spec.balancer), BalancerPolicy()),
+        timeouts=timeouts,
+        retries=retries or RetryPolicy(),
+        upgrades=frozenset({b"websocket"} if upgrades is None else {token.lower().encode() for token in upgrades}),
+        via=True if via is None else via,
+    )
+
+
+def policy_statuses(
+    policies: Mapping[Named, TrafficPolicy], services: Mapping[Named, Service]
+) -> Iterable[tuple[ObjectKey, ObjectStatus]]:
+    """What became of each policy."""
+    holders: dict[tuple[str, str, str, str], TrafficPolicy] = {}
+    for policy in sorted(policies.values(), key=seniority):
+        key = ObjectKey("TrafficPolicy", policy.metadata.namespace, policy.metadata.name)
+        target = policy.spec.target_ref
+        claim = (target.kind, policy.metadata.namespace, target.name, target.section_name)
+        holder = holders.setdefault(claim, policy)
+        if holder is not policy:
+            yield (
+                key,
+                ObjectStatus("degraded", (f"TrafficPolicy {holder.metadata.name} has the same target and holds",)),
+            )
+        else:
+            yield key, _target_status(policy, services)
+
+
+def _target_status(policy: TrafficPolicy, services: Mapping[Named, Service]) -> ObjectStatus:
+    target = policy.spec.target_ref
+    if target.kind != "Service":
+        return ObjectStatus("pending", (f"policies of kind {target.kind} are not in force yet",))
+    service = services.get(Named(policy.metadata.namespace, target.name))
+    if service is None:
+        return ObjectStatus("pending", (f"there is no Service {target.name}",))
+    section = target.section_name
+    if section and not any(_names(section, port) for port in service.spec.ports):
+        return ObjectStatus("pending", (f"Service {target.name} has no port {section}",))
+    return ACCEPTED

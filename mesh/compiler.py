@@ -1,0 +1,161 @@
+"""The compiler: what was written and what exists become one immutable routing table.
+
+It is a generator that stops for breath often, so that a driver can hand the loop back in between: a table of
+thousands of Services is made beside the traffic of the one before it.  Parts whose inputs are the same
+objects as before are taken over, and when only endpoints changed, nothing else is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from config.configset import ConfigSet
+from config.meta import Named, ObjectKey
+from discovery.catalog import PortEndpoints, Snapshot
+from mesh.attachment import by_service, policy_statuses, seniority
+from mesh.backend import Backend
+from mesh.live import Live
+from mesh.plan import BackendKey, BackendPlan
+from mesh.service_part import ServicePart, make_part, reusing, with_endpoints
+from mesh.status import ObjectStatus
+from mesh.table import Listener, ListenerKey, RoutingTable
+
+_NO_ENDPOINTS: PortEndpoints = {}
+
+Steps = Generator[None, None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The third frozen hand-off, with what it was made of."""
+
+    table: RoutingTable
+    statuses: Mapping[ObjectKey, ObjectStatus]
+    config_set: ConfigSet
+    snapshot: Snapshot
+    backends: Mapping[BackendKey, Backend] = field(repr=False)
+    """The live side of ``table.backends``, in the same order."""
+    parts: Mapping[Named, ServicePart] = field(repr=False)
+
+
+def compile(  # noqa: A001 - the word for it; the builtin is not used here
+    config_set: ConfigSet, snapshot: Snapshot, previous: Compiled | None, live: Live
+) -> Compiled:
+    """`compile_steps` in one go."""
+    steps = compile_steps(config_set, snapshot, previous, live)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+
+
+def compile_steps(
+    config_set: ConfigSet, snapshot: Snapshot, previous: Compiled | None, live: Live
+) -> Generator[None, None, Compiled]:
+    """Compile, yielding at least once a Service.  Changes nothing that is in force.
+
+    `previous` is the outcome that was published last.  Backends that do not exist yet are made, and filled,
+    here; those that exist are changed by `Proxy.publish`.
+    """
+    if previous is not None and config_set is previous.config_set:
+        return (yield from _recompile_endpoints(snapshot, previous))
+    parts = yield from _parts(config_set, snapshot, previous, live)
+    listeners, lost = yield from _listeners(parts)
+    statuses: dict[ObjectKey, ObjectStatus] = {}
+    for name, part in parts.items():
+        key = ObjectKey("Service", name.namespace, name.name)
+        statuses[key] = part.status if name not in lost else _bereft(part, lost[name])
+    yield
+    statuses.update(policy_statuses(config_set.policies, config_set.services))
+    yield
+    plans: dict[BackendKey, BackendPlan] = {}
+    backends: dict[BackendKey, Backend] = {}
+    for part in parts.values():
+        for plan, backend in zip(part.plans, part.backends, strict=True):
+            plans[plan.key], backends[plan.key] = plan, backend
+    yield
+    generation = previous.table.generation + 1 if previous else 1
+    table = RoutingTable(generation, listeners, plans)
+    return Compiled(table, statuses, config_set, snapshot, backends, parts)
+
+
+def _recompile_endpoints(snapshot: Snapshot, previous: Compiled) -> Generator[None, None, Compiled]:
+    """The config is the same, so only the plans of Services whose endpoints changed can differ."""
+    parts = dict(previous.parts)
+    plans = dict(previous.table.backends)
+    for name in _changed(snapshot, previous.snapshot):
+        if name in parts:
+            part = parts[name] = with_endpoints(parts[name], snapshot.services.get(name, _NO_ENDPOINTS))
+            plans.update((plan.key, plan) for plan in part.plans)
+            yield
+    table = replace(previous.table, generation=previous.table.generation + 1, backends=plans)
+    return replace(previous, table=table, snapshot=snapshot, parts=parts)
+
+
+def _changed(snapshot: Snapshot, before: Snapshot) -> Iterable[Named]:
+    if snapshot.generation == before.generation + 1:
+        return snapshot.changed
+    names = snapshot.services.keys() | before.services.keys()
+    return [name for name in names if snapshot.services.get(name) is not before.services.get(name)]
+
+
+def _parts(
+    config_set: ConfigSet, snapshot: Snapshot, previous: Compiled | None, live: Live
+) -> Generator[None, None, dict[Named, ServicePart]]:
+    policies = by_service(config_set.policies)
+    yield
+    before = previous.parts if previous else {}
+    same_node = previous is not None and previous.config_set.node == config_set.node
+    parts = {}
+    for name, service in config_set.services.items():
+        endpoints = snapshot.services.get(name, _NO_ENDPOINTS)
+        attached = policies.get(name, ())
+        part = before.get(name)
+        if part and same_node and part.service is service and part.policies == attached:
+            parts[name] = part if part.endpoints is endpoints else with_endpoints(part, endpoints)
+        else:
+            made = make_part(service, attached, endpoints, config_set.node, live.backend)
+            parts[name] = reusing(made, part) if part else made
+            _fill_new(parts[name], live)
+        yield
+    return parts
+
+
+def _fill_new(part: ServicePart, live: Live) -> None:
+    """Prepare Backends that nothing points to yet, so that publishing a large first table is short."""
+    for plan, backend in zip(part.plans, part.backends, strict=True):
+        if plan.key not in live.backends:
+            backend.apply(plan)
+
+
+def _listeners(
+    parts: Mapping[Named, ServicePart],
+) -> Generator[None, None, tuple[dict[ListenerKey, Listener], dict[Named, list[str]]]]:
+    """All listeners; of two Services that want one address the older has it, and the other's loss is told."""
+    listeners: dict[ListenerKey, Listener] = {}
+    owners: dict[ListenerKey, ServicePart] = {}
+    lost: dict[Named, list[str]] = {}
+    for part in parts.values():
+        for listener in part.listeners:
+            owner = owners.setdefault(listener.key, part)
+            winner, loser = sorted((owner, part), key=lambda claimant: seniority(claimant.service))
+            if winner is not loser:
+                loss = f"{listener.key} belongs to Service {_name(winner)}"
+                lost.setdefault(_name(loser), []).append(loss)
+            if winner is part:
+                owners[listener.key], listeners[listener.key] = part, listener
+        yield
+    return listeners, lost
+
+
+def _name(part: ServicePart) -> Named:
+    return Named(part.service.metadata.namespace, part.service.metadata.name)
+
+
+def _bereft(part: ServicePart, losses: list[str]) -> ObjectStatus:
+    state = "degraded" if len(losses) < len(part.listeners) else "pending"
+    return msgspec.structs.replace(part.status, state=state, reasons=(*part.status.reasons, *losses))

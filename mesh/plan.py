@@ -1,0 +1,43 @@
+"""BackendPlan: what a Backend is to be, as compiled from a Service port, its endpoints and its policies.
+
+Plans are immutable.  A Backend (live) is handed one after the other; a plan that did not change between two
+tables is the same object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from config.policies import BalancerPolicy, RetryPolicy, TimeoutPolicy
+from discovery.endpoint import Endpoint
+
+
+class BackendKey(NamedTuple):
+    namespace: str
+    service: str
+    port: str
+    """The Service port's name, else its number as text."""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.service}:{self.port}"
+
+
+_BALANCER = BalancerPolicy()
+_TIMEOUTS = TimeoutPolicy()
+_RETRIES = RetryPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class BackendPlan:
+    key: BackendKey
+    endpoints: tuple[Endpoint, ...]
+    """All of them, also those that may not be picked."""
+    timeouts: TimeoutPolicy = _TIMEOUTS
+    retries: RetryPolicy = _RETRIES
+    upgrades: frozenset[bytes] = frozenset({b"websocket"})
+    """Lower case."""
+    via: bool = True
+    balancer: BalancerPolicy = _BALANCER
+    publish_not_ready: bool = False
+    """The Service's publishNotReadyAddresses: readiness does not matter."""
