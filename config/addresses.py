@@ -33,9 +33,9 @@ def parse_network(text: str) -> Network:
     except ValueError:
         raise ValueError(f"{shown(text)} is not a network: write ADDRESS/BITS, such as 127.96.0.0/16") from None
     if not text.partition("/")[2].isdecimal():
-        raise ValueError(f"{shown(text)} has a mask: write the number of bits, {str(loose)!r}")
+        raise ValueError(f"{shown(text)} has a mask: write the number of bits, {shown(str(loose))}")
     if loose.network_address != parse_address(text.partition("/")[0]):
-        raise ValueError(f"{shown(text)} has bits set on the right of its prefix: write {str(loose)!r}")
+        raise ValueError(f"{shown(text)} has bits set on the right of its prefix: write {shown(str(loose))}")
     return loose
 
 
@@ -53,3 +53,18 @@ def parse_host_port(text: str) -> tuple[str, int]:
     elif ":" in host:
         raise ValueError(f"{shown(text)} needs brackets around its IPv6 address: '[{host}]:{port}'")
     return str(parse_address(host)), int(port)
+
+
+def assignable(network: Network) -> range:
+    """The addresses of a range that can be given out, as integers: not its first, nor IPv4's broadcast address."""
+    return range(int(network[0]) + 1, int(network[-1]) + (network.version == 6))
+
+
+def parse_service_range(cidr: str, reach: str) -> Network:
+    """The network that ClusterIPs are given out of; raises ValueError if it cannot be reached as `reach` says."""
+    network = parse_network(cidr)
+    if not assignable(network):
+        raise ValueError(f"{network} has no address to give out: choose a larger range")
+    if reach == "loopback" and not (network[0].is_loopback and network[-1].is_loopback):
+        raise ValueError(f"{network} is not in 127.0.0.0/8, as reach: loopback needs: change it, or use reach: route")
+    return network

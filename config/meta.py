@@ -69,6 +69,11 @@ class ObjectMeta(Spec):
     """RFC 3339, as written; empty when absent.  The older object wins ties between Ingresses."""
 
 
+def seniority(metadata: ObjectMeta) -> tuple[str, str, str]:
+    """Sorts objects of one kind so that the one that keeps what several claim is first: the older, then by name."""
+    return (metadata.creation_timestamp or "~", metadata.namespace, metadata.name)
+
+
 class LabelRequirement(Spec):
     """One of ``matchExpressions``."""
 

@@ -6,6 +6,7 @@ Every rule is a value; `Rule.problem` says in one sentence what is wrong with a 
 
 from __future__ import annotations
 
+import json
 import re
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ class Rule(NamedTuple):
         if self.pattern.fullmatch(text):
             return None
         better = self._proposal(text)
-        return f"{shown(text)} is not {self.noun}: {self.words}" + (f"; try {better!r}" if better else "")
+        return f"{shown(text)} is not {self.noun}: {self.words}" + (f"; try {shown(better)}" if better else "")
 
     def _proposal(self, text: str) -> str:
         if not self.tidy:
@@ -113,4 +114,4 @@ def label_key(text: str) -> str | None:
 
 def shown(text: str) -> str:
     """`text` quoted, control characters escaped, and cut where it would flood a terminal."""
-    return repr(text) if len(text) <= 80 else f"{text[:77]!r}..."
+    return json.dumps(text if len(text) <= 80 else f"{text[:77]}...", ensure_ascii=False)

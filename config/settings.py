@@ -8,6 +8,9 @@ from msgspec import Meta, field
 
 from config.meta import ObjectMeta, Spec
 
+NODE_PORTS = range(30000, 32768)
+"""Kubernetes' default range; NodePorts are given out of it, and explicit ones must lie in it."""
+
 
 class ServiceRange(Spec):
     """The range that ClusterIPs are given out of, and how this node reaches it."""

@@ -10,7 +10,8 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import TypeVar
 
 from config.configset import ConfigSet
-from config.meta import Named, ObjectKey
+from config.meta import Named, ObjectKey, seniority
+from config.naming import shown
 from config.resources.core import Service
 from config.resources.networking import Ingress
 from config.validation.ingresses import DEFAULT_CLASS_ANNOTATION, class_of
@@ -32,7 +33,7 @@ def check_conflicts(config_set: ConfigSet, report: Report) -> None:
 
 def by_age(kind: str, objects: Mapping[Named, Object]) -> Iterator[tuple[ObjectKey, Object]]:
     """Objects of one kind, the one that wins a conflict first."""
-    for named in sorted(objects, key=lambda named: (objects[named].metadata.creation_timestamp or "~", named)):
+    for named in sorted(objects, key=lambda named: seniority(objects[named].metadata)):
         yield ObjectKey(kind, *named), objects[named]
 
 
@@ -112,7 +113,7 @@ def _check_policies(config_set: ConfigSet, report: Report) -> None:
         if target.kind == "Service" and section and service and (port := port_of_section(service, section)):
             section = port.key
         if holder := claims.claim((key.namespace, target.kind, target.name, section), "spec.targetRef", about):
-            what = f"{target.kind} {target.name!r}" + (f", port {section}" if section else "")
+            what = f"{target.kind} {shown(target.name)}" + (f", port {section}" if section else "")
             about.error("spec.targetRef", f"{what} has the policy {holder} already: join the two")
 
 
@@ -121,4 +122,4 @@ def _check_autoscalers(config_set: ConfigSet, report: Report) -> None:
     for key, item in by_age("HorizontalPodAutoscaler", config_set.autoscalers):
         about, target = report.of(key), item.spec.scale_target_ref
         if holder := claims.claim((key.namespace, target.kind, target.name), "spec.scaleTargetRef", about):
-            about.error("spec.scaleTargetRef", f"{target.kind} {target.name!r} is scaled by {holder} already")
+            about.error("spec.scaleTargetRef", f"{target.kind} {shown(target.name)} is scaled by {holder} already")

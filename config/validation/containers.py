@@ -17,7 +17,7 @@ from config.naming import (
 from config.quantity import parse_quantity
 from config.resources.workloads import Container, EnvFromSource, EnvVar, EnvVarSource, KeySelector
 from config.validation.probes import check_probe
-from config.validation.report import ObjectReport, duplicates, nearest, problem_of
+from config.validation.report import ObjectReport, duplicates, keyed, nearest, problem_of
 
 _FIELDS = (
     "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
@@ -121,13 +121,13 @@ def _check_resources(container: Container, path: str, report: ObjectReport) -> N
     parts = {"requests": container.resources.requests, "limits": container.resources.limits}
     for field, quantities in parts.items():
         for name, text in quantities.items():
-            _check_resource(name, text, f"{path}.{field}.{name}", report)
+            _check_resource(name, text, keyed(f"{path}.{field}", name), report)
     for name, text in container.resources.requests.items():
         limit = container.resources.limits.get(name)
         if limit is None or problem_of(parse_quantity, text) or problem_of(parse_quantity, limit):
             continue
         if parse_quantity(text) > parse_quantity(limit):
-            report.error(f"{path}.requests.{name}", f"{text} is more than the limit, {limit}")
+            report.error(keyed(f"{path}.requests", name), f"{text} is more than the limit, {limit}")
 
 
 def _check_resource(name: str, text: str, path: str, report: ObjectReport) -> None:

@@ -54,7 +54,7 @@ def words_for_missing(key: ObjectKey, known: Iterable[Named]) -> str:
     elsewhere = sorted(named.namespace for named in known if named.name == key.name)
     hint = nearest(key.name, names)
     if not hint and elsewhere:
-        hint = f"; there is one in namespace {elsewhere[0]!r}, and a reference stays in its own"
+        hint = f"; there is one in namespace {shown(elsewhere[0])}, and a reference stays in its own"
     return f"{key} does not exist{hint}"
 
 
@@ -70,4 +70,4 @@ def check_exists(key: ObjectKey, known: Mapping[Named, object], index: Index, pa
 def listed(names: Iterable[str]) -> str:
     """Names for a message, at most eight of them."""
     ordered = sorted(set(names))
-    return ", ".join(shown(name) for name in ordered[:8]) + (", ..." if len(ordered) > 8 else "")
+    return ", ".join(ordered[:8]) + (", ..." if len(ordered) > 8 else "")

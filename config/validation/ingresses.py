@@ -13,7 +13,7 @@ from config.resources.networking import (
     IngressTLS,
     TypedLocalObjectReference,
 )
-from config.validation.report import ObjectReport, problem_of
+from config.validation.report import ObjectReport, keyed, problem_of
 
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 DEFAULT_CLASS_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
@@ -56,7 +56,7 @@ def check_ingress_class(item: IngressClass, report: ObjectReport) -> None:
     default = item.metadata.annotations.get(DEFAULT_CLASS_ANNOTATION, "false")
     if default not in {"true", "false"}:
         report.error(
-            f"metadata.annotations.{DEFAULT_CLASS_ANNOTATION}", f"{shown(default)} is neither 'true' nor 'false'"
+            keyed("metadata.annotations", DEFAULT_CLASS_ANNOTATION), f"{shown(default)} is neither 'true' nor 'false'"
         )
 
 
@@ -67,7 +67,7 @@ def host_problem(host: str) -> str | None:
     if host.startswith("*"):
         return WILDCARD_HOST.problem(host)
     if ":" in host:
-        return f"{shown(host)} has a port, and a host is matched without: write {host.partition(':')[0]!r}"
+        return f"{shown(host)} has a port, and a host is matched without: write {shown(host.partition(':')[0])}"
     return DNS_SUBDOMAIN.problem(host)
 
 
@@ -83,13 +83,15 @@ def _check_path(path: HTTPIngressPath, where: str, report: ObjectReport) -> None
         return
     for part in _FORBIDDEN_IN_PATHS:
         if part in text:
-            report.error(f"{where}.path", f"{shown(text)} contains {part!r}, which no request matches: remove it")
+            report.error(f"{where}.path", f"{shown(text)} contains {shown(part)}, which no request matches: remove it")
     for part in _FORBIDDEN_AT_THE_END:
         if text.endswith(part):
-            report.error(f"{where}.path", f"{shown(text)} ends in {part!r}, which no request matches: remove it")
+            report.error(f"{where}.path", f"{shown(text)} ends in {shown(part)}, which no request matches: remove it")
     for part in "?#":
         if part in text:
-            report.warning(f"{where}.path", f"{shown(text)} contains {part!r}: only the path of a request is matched")
+            report.warning(
+                f"{where}.path", f"{shown(text)} contains {shown(part)}: only the path of a request is matched"
+            )
 
 
 def _check_backend(backend: IngressBackend, where: str, report: ObjectReport) -> None:
@@ -130,7 +132,7 @@ def _check_class_name(ingress: Ingress, report: ObjectReport) -> None:
         report.check("spec.ingressClassName", DNS_SUBDOMAIN.problem(name))
     if name and legacy is not None:
         report.warning(
-            f"metadata.annotations.{CLASS_ANNOTATION}",
+            keyed("metadata.annotations", CLASS_ANNOTATION),
             "Kubernetes refuses it next to spec.ingressClassName, which is used: remove the annotation",
         )
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from config.meta import ObjectMeta
-from config.naming import DNS_LABEL, DNS_SUBDOMAIN, LABEL_VALUE, SERVICE_NAME, Rule, label_key
-from config.validation.report import ObjectReport
+from config.naming import DNS_LABEL, DNS_SUBDOMAIN, LABEL_VALUE, SERVICE_NAME, Rule, label_key, shown
+from config.validation.report import ObjectReport, keyed
 
 
 class HasMetadata(Protocol):
@@ -33,13 +33,13 @@ def check_metadata(metadata: ObjectMeta, report: ObjectReport) -> None:
 
 def check_labels(labels: Mapping[str, str], path: str, report: ObjectReport) -> None:
     for key, value in labels.items():
-        report.check(f"{path}.{key}", label_key(key))
-        report.check(f"{path}.{key}", LABEL_VALUE.problem(value))
+        report.check(keyed(path, key), label_key(key))
+        report.check(keyed(path, key), LABEL_VALUE.problem(value))
 
 
 def check_annotations(annotations: Mapping[str, str], path: str, report: ObjectReport) -> None:
     for key in annotations:
-        report.check(f"{path}.{key}", label_key(key.lower()))
+        report.check(keyed(path, key), label_key(key.lower()))
     size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
     if size > ANNOTATION_BYTES:
         report.error(path, f"{size} bytes of annotations; Kubernetes takes at most {ANNOTATION_BYTES}")
@@ -49,7 +49,8 @@ def _check_name(name: str, report: ObjectReport) -> None:
     problem = _NAME_RULES.get(report.key.kind, DNS_SUBDOMAIN).problem(name)
     if problem and report.key.kind == "Service" and DNS_LABEL.problem(name) is None:
         report.warning(
-            "metadata.name", f"{name!r} begins with a digit: only Kubernetes 1.34 and later take that for a Service"
+            "metadata.name",
+            f"{shown(name)} begins with a digit: only Kubernetes 1.34 and later take that for a Service",
         )
     else:
         report.check("metadata.name", problem)

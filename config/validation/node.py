@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
-
-from config.addresses import Network, parse_address, parse_host_port, parse_network
+from config.addresses import Network, parse_address, parse_host_port, parse_network, parse_service_range
 from config.naming import DNS_SUBDOMAIN, shown
 from config.settings import NodeConfigSpec
-from config.validation.report import ObjectReport, duplicates, problem_of
-
-LOOPBACK: dict[int, Network] = {4: IPv4Network("127.0.0.0/8"), 6: IPv6Network("::1/128")}
-SMALLEST_RANGE = 4
-"""Addresses; less leaves none to give out."""
+from config.validation.report import ObjectReport, duplicates, keyed, problem_of
 
 
 def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
@@ -38,12 +32,13 @@ def network_or_none(text: str) -> Network | None:
 
 def _check_ranges(node: NodeConfigSpec, report: ObjectReport) -> None:
     services, pods = node.service_range.cidr, node.pod_cidr
-    report.check("spec.serviceRange.cidr", problem_of(parse_network, services))
+    try:
+        parse_service_range(services, node.service_range.reach)
+    except ValueError as problem:
+        report.error("spec.serviceRange.cidr", str(problem))
     report.check("spec.podCIDR", problem_of(parse_network, pods))
     service_range, pod_range = network_or_none(services), network_or_none(pods)
-    if service_range:
-        _check_service_range(node, service_range, report)
-    if pod_range and not _inside(pod_range, LOOPBACK[pod_range.version]):
+    if pod_range and not (pod_range[0].is_loopback and pod_range[-1].is_loopback):
         report.warning(
             "spec.podCIDR", f"replicas listen on addresses of {pods}: outside 127.0.0.0/8 they must be local addresses"
         )
@@ -51,26 +46,13 @@ def _check_ranges(node: NodeConfigSpec, report: ObjectReport) -> None:
         report.error("spec.podCIDR", f"{pods} overlaps the service range, {services}: choose ranges apart")
 
 
-def _check_service_range(node: NodeConfigSpec, network: Network, report: ObjectReport) -> None:
-    path, reach = "spec.serviceRange.cidr", node.service_range.reach
-    if network.num_addresses < SMALLEST_RANGE:
-        report.error(path, f"{network} has no address to give out: choose a larger range")
-    if reach == "loopback" and not _inside(network, LOOPBACK[network.version]):
-        report.error(
-            path, f"{network} is not within 127.0.0.0/8, as reach: loopback needs: change it, or use reach: route"
-        )
-    for i, text in enumerate(node.node_addresses):
-        if problem_of(parse_address, text) is None and parse_address(text) in network:
-            report.error(f"spec.nodeAddresses[{i}]", f"{text} lies in the service range, {network}")
-
-
-def _inside(inner: Network, outer: Network) -> bool:
-    return inner.version == outer.version and inner[0] in outer and inner[-1] in outer
-
-
 def _check_node_addresses(node: NodeConfigSpec, report: ObjectReport) -> None:
+    service_range = network_or_none(node.service_range.cidr)
     for i, text in enumerate(node.node_addresses):
-        report.check(f"spec.nodeAddresses[{i}]", problem_of(parse_address, text))
+        if problem := problem_of(parse_address, text):
+            report.error(f"spec.nodeAddresses[{i}]", problem)
+        elif service_range and parse_address(text) in service_range:
+            report.error(f"spec.nodeAddresses[{i}]", f"{text} lies in the service range, {service_range}")
     for again, first in duplicates(node.node_addresses).items():
         report.error(f"spec.nodeAddresses[{again}]", f"named before, as nodeAddresses[{first}]")
 
@@ -94,7 +76,7 @@ def _check_listeners(node: NodeConfigSpec, report: ObjectReport) -> None:
 
 
 def _check_image(image: str, argv: tuple[str, ...], report: ObjectReport) -> None:
-    path = f"spec.images.{image}"
+    path = keyed("spec.images", image)
     if not image:
         report.error("spec.images", "the name of an image may not be empty; '*' stands for every image")
     elif image != image.strip() or " " in image:

@@ -33,7 +33,7 @@ def _check_port(port: IntOrString, container: Container, path: str, report: Obje
         check_target_port(port, path, report)
         return
     hint = nearest(port, names) or (f"; it has {', '.join(sorted(names))}" if names else "; it names no ports")
-    report.error(path, f"container {container.name!r} has no port named {shown(port)}{hint}")
+    report.error(path, f"container {shown(container.name)} has no port named {shown(port)}{hint}")
 
 
 def _check_http(action: HTTPGetAction, path: str, report: ObjectReport) -> None:

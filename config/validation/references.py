@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from config.meta import Named, ObjectKey
+from config.naming import shown
 from config.policies import TrafficPolicy
 from config.resources.autoscaling import HorizontalPodAutoscaler
 from config.resources.core import SERVICE_NAME_LABEL, ConfigMap, EndpointSlice, Secret, Service, ServicePort
@@ -13,7 +14,7 @@ from config.resources.networking import Ingress, IngressBackend, IngressServiceB
 from config.resources.workloads import Container, Deployment
 from config.validation.index import Index, check_exists, listed, words_for_missing
 from config.validation.ingresses import class_of
-from config.validation.report import ObjectReport, Report, nearest
+from config.validation.report import ObjectReport, Report, keyed, nearest
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ def _warn_of_no_endpoints(service: Service, index: Index, report: ObjectReport) 
     hint = index.nearest_label(namespace, selector)
     report.warning(
         "spec.selector",
-        f"matches nothing: the pods of no Deployment in namespace {namespace!r} have the labels {labels}{hint}",
+        f"matches nothing: the pods of no Deployment in namespace {shown(namespace)} have the labels {labels}{hint}",
     )
 
 
@@ -76,12 +77,14 @@ def _check_target_port(port: ServicePort, selected: list[Deployment], path: str,
         for each in container.ports
         if each.protocol == port.protocol
     ]
-    who = " or ".join(f"Deployment {each.metadata.name!r}" for each in selected[:3])
+    who = " or ".join(f"Deployment {shown(each.metadata.name)}" for each in selected[:3])
     if isinstance(port.target_port, str):
         names = {name for name, _ in declared if name}
         if port.target_port not in names and not port.target_port.isdecimal():
             hint = nearest(port.target_port, names) or (f"; they have {listed(names)}" if names else "; they name none")
-            report.error(path, f"no container of {who} has a {port.protocol} port named {port.target_port!r}{hint}")
+            report.error(
+                path, f"no container of {who} has a {port.protocol} port named {shown(port.target_port)}{hint}"
+            )
         return
     number = port.target_port or port.port
     if declared and number not in {each for _, each in declared}:
@@ -94,7 +97,7 @@ def _check_slice(item: EndpointSlice, index: Index, report: ObjectReport) -> Non
     key = ObjectKey("Service", report.key.namespace, name or "")
     services = index.config_set.services
     if name and Named(key.namespace, name) not in services and not index.is_broken(key):
-        report.warning(f"metadata.labels.{SERVICE_NAME_LABEL}", words_for_missing(key, services))
+        report.warning(keyed("metadata.labels", SERVICE_NAME_LABEL), words_for_missing(key, services))
 
 
 def _check_ingress(ingress: Ingress, index: Index, report: ObjectReport) -> None:
@@ -143,7 +146,7 @@ def _check_tls_secret(key: ObjectKey, index: Index, path: str, report: ObjectRep
     secret = index.config_set.secrets[Named(key.namespace, key.name)]
     for needed in ("tls.crt", "tls.key"):
         if needed not in secret.data and needed not in secret.string_data:
-            report.error(path, f"{report.elsewhere(key)} has no key {needed!r}, which TLS needs")
+            report.error(path, f"{report.elsewhere(key)} has no key {shown(needed)}, which TLS needs")
 
 
 def _check_class(ingress: Ingress, index: Index, report: ObjectReport) -> None:
@@ -192,7 +195,7 @@ def _check_key(key: ObjectKey, wanted: str, path: str, index: Index, report: Obj
     keys = {*item.data, *(item.string_data if isinstance(item, Secret) else ())}
     if wanted not in keys:
         hint = nearest(wanted, keys) or (f"; it has {listed(keys)}" if keys else "; it is empty")
-        report.error(f"{path}.key", f"{report.elsewhere(key)} has no key {wanted!r}{hint}")
+        report.error(f"{path}.key", f"{report.elsewhere(key)} has no key {shown(wanted)}{hint}")
 
 
 def _check_autoscaler(item: HorizontalPodAutoscaler, index: Index, report: ObjectReport) -> None:
@@ -206,29 +209,32 @@ def _check_autoscaler(item: HorizontalPodAutoscaler, index: Index, report: Objec
         return
     containers = deployments[Named(key.namespace, key.name)].spec.template.spec.containers
     for i, metric in enumerate(item.spec.metrics):
-        path = f"spec.metrics[{i}]"
         if metric.container_resource:
-            names = {container.name for container in containers}
-            if metric.container_resource.container not in names:
-                wrong = metric.container_resource.container
-                hint = nearest(wrong, names) or f"; it has {listed(names)}"
-                report.error(
-                    f"{path}.containerResource.container", f"{report.elsewhere(key)} has no container {wrong!r}{hint}"
-                )
+            path = f"spec.metrics[{i}].containerResource.container"
+            _check_container(metric.container_resource.container, containers, key, path, report)
         if metric.resource and metric.resource.target.type == "Utilization":
-            _check_requests(metric.resource.name, containers, key, f"{path}.resource.target", report)
+            _check_requests(metric.resource.name, containers, key, f"spec.metrics[{i}].resource.target", report)
+
+
+def _check_container(
+    wanted: str, containers: tuple[Container, ...], key: ObjectKey, path: str, report: ObjectReport
+) -> None:
+    names = {container.name for container in containers}
+    if wanted not in names:
+        hint = nearest(wanted, names) or f"; it has {listed(names)}"
+        report.error(path, f"{report.elsewhere(key)} has no container {shown(wanted)}{hint}")
 
 
 def _check_requests(
     resource: str, containers: tuple[Container, ...], key: ObjectKey, path: str, report: ObjectReport
 ) -> None:
     for container in containers:
-        resources = container.resources
-        if resource not in resources.requests and resource not in resources.limits:
+        if resource not in container.resources.requests and resource not in container.resources.limits:
+            who = f"container {shown(container.name)} of {report.elsewhere(key)}"
             report.warning(
                 path,
-                f"utilization is a share of the request, and container {container.name!r} of {report.elsewhere(key)}"
-                f" requests no {resource}: add resources.requests.{resource} there",
+                f"utilization is a share of the request, and {who} requests no {resource}:"
+                f" add resources.requests.{resource} there",
             )
 
 

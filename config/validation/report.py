@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from config.errors import Fault, Severity
 from config.meta import ObjectKey, Source
+from config.naming import shown
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][\w-]*")
 
 Locate = Callable[[ObjectKey, str], Source]
 """The place of an object's field path; of the nearest parent that was written, when the field was not."""
@@ -57,9 +61,14 @@ class ObjectReport:
 
 
 def nearest(wrong: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` with the most similar of `known`, or empty."""
-    close = difflib.get_close_matches(wrong, sorted(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """``; did you mean "x"?`` with the most similar of `known`, or empty."""
+    close = difflib.get_close_matches(wrong[:253], sorted(known), n=1, cutoff=0.6)
+    return f"; did you mean {shown(close[0])}?" if close else ""
+
+
+def keyed(path: str, key: str) -> str:
+    """The path of an entry of a map: ``metadata.labels.app``, ``data[tls.crt]``."""
+    return f"{path}.{key}" if _PLAIN_KEY.fullmatch(key) else f"{path}[{key if len(key) <= 60 else key[:57] + '...'}]"
 
 
 def duplicates(values: Iterable[object]) -> Mapping[int, int]:

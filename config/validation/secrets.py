@@ -7,9 +7,9 @@ import binascii
 import json
 from collections.abc import Mapping
 
-from config.naming import DATA_KEY
+from config.naming import DATA_KEY, shown
 from config.resources.core import ConfigMap, Secret
-from config.validation.report import ObjectReport
+from config.validation.report import ObjectReport, keyed
 
 DATA_BYTES = 1024 * 1024
 
@@ -29,7 +29,7 @@ def check_secret(secret: Secret, report: ObjectReport) -> None:
     _check_size(sum(map(len, values.values())), report)
     missing = [key for key in _NEEDED.get(secret.type, ()) if key not in {*values, *secret.data}]
     for key in missing:
-        report.error("data", f"a Secret of type {secret.type} needs the key {key!r}")
+        report.error("data", f"a Secret of type {secret.type} needs the key {shown(key)}")
     if secret.type == "kubernetes.io/basic-auth" and not {"username", "password"} & {*secret.data, *values}:
         report.error("data", f"a Secret of type {secret.type} needs the key 'username' or 'password'")
     _check_contents(secret, values, report)
@@ -40,7 +40,7 @@ def check_config_map(item: ConfigMap, report: ObjectReport) -> None:
     _check_keys({"data": item.data, "binaryData": item.binary_data}, report)
     _check_size(sum(map(len, binary.values())) + sum(len(v.encode()) for v in item.data.values()), report)
     for key in item.data.keys() & item.binary_data.keys():
-        report.error(f"binaryData.{key}", "the same key is in data: keep one of the two")
+        report.error(keyed("binaryData", key), "the same key is in data: keep one of the two")
 
 
 def _decoded(data: Mapping[str, str], path: str, report: ObjectReport) -> dict[str, bytes]:
@@ -50,14 +50,14 @@ def _decoded(data: Mapping[str, str], path: str, report: ObjectReport) -> dict[s
             decoded[key] = base64.b64decode("".join(text.split()), validate=True)
         except (binascii.Error, ValueError):
             hint = ": encode it, or move it to stringData" if path == "data" else ": encode it, or move it to data"
-            report.error(f"{path}.{key}", f"the value is not base64{hint}")
+            report.error(keyed(path, key), f"the value is not base64{hint}")
     return decoded
 
 
 def _check_keys(parts: Mapping[str, Mapping[str, str]], report: ObjectReport) -> None:
     for path, data in parts.items():
         for key in data:
-            report.check(f"{path}.{key}", DATA_KEY.problem(key))
+            report.check(keyed(path, key), DATA_KEY.problem(key))
 
 
 def _check_size(size: int, report: ObjectReport) -> None:
@@ -69,7 +69,7 @@ def _check_contents(secret: Secret, values: Mapping[str, bytes], report: ObjectR
     """What can be seen of a value without using it.  Its bytes never appear in a message."""
     for key in _NEEDED.get(secret.type, ()):
         value = values.get(key)
-        path = f"stringData.{key}" if key in secret.string_data else f"data.{key}"
+        path = keyed("stringData" if key in secret.string_data else "data", key)
         if value is None:
             continue
         if key in _JSON and not _is_json(value):

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from config.addresses import Network, parse_address, parse_network
+from config.addresses import Network, assignable, parse_address, parse_network
 from config.meta import IntOrString
 from config.naming import DNS_SUBDOMAIN, PORT_NAME, label_key, shown
 from config.resources.core import Service, ServicePort, SessionAffinityConfig
+from config.settings import NODE_PORTS
 from config.validation.metadata import check_labels
 from config.validation.report import ObjectReport, duplicates, problem_of
-
-NODE_PORTS = range(30000, 32768)
-"""Kubernetes' default range, from which NodePorts are given out too."""
 
 _EXTERNAL = ("NodePort", "LoadBalancer")
 _CARRIED = frozenset({"TCP"})
@@ -68,7 +66,7 @@ def _check_external_name(service: Service, report: ObjectReport) -> None:
     report.check(path, DNS_SUBDOMAIN.problem(name.removesuffix(".")))
     if problem_of(parse_address, name) is None:
         report.warning(
-            path, f"{name!r} is an address, but clients are told to look it up as a name: use an EndpointSlice"
+            path, f"{shown(name)} is an address, but clients are told to look it up as a name: use an EndpointSlice"
         )
 
 
@@ -142,7 +140,7 @@ def _check_in_range(service: Service, report: ObjectReport, service_range: Range
     if network is None:
         return
     address = parse_address(text)
-    if address in network and address not in reserved(network):
+    if address.version == network.version and int(address) in assignable(network):
         return
     if exported(service):
         report.warning(
@@ -219,8 +217,3 @@ def _check_load_balancer(service: Service, report: ObjectReport) -> None:
 def exported(service: Service) -> bool:
     """Whether an API server printed this Service, with what its own cluster gave out."""
     return bool(service.metadata.creation_timestamp)
-
-
-def reserved(network: Network) -> tuple[object, ...]:
-    """Addresses of a range that no Service gets: the network's own, and IPv4's broadcast address."""
-    return (network[0], network[-1]) if network.version == 4 else (network[0],)
