@@ -43,6 +43,8 @@ class Replica(msgspec.Struct, frozen=True):
     terminating: bool = False
     since: float = 0.0
     """Unix time at which it last changed between ready and not ready."""
+    zone: str = ""
+    hostname: str = ""
 
 
 class Endpoint(msgspec.Struct, frozen=True):

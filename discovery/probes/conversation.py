@@ -1,0 +1,69 @@
+"""One bounded exchange of bytes over a new connection, the I/O under the http, grpc and tcp probes.
+
+What is said and what the answer means is a *Dialogue*, plain code without sockets.  `converse` carries it
+out on a bare protocol (a stream reader would cost a probe more than the probe itself).  The connection is
+never used again, so it is aborted at the end: nothing lingers, whatever the peer does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from ssl import SSLContext
+from typing import Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Dialogue(Protocol[T_co]):
+    """Our side of an exchange."""
+
+    def opening(self) -> bytes:
+        """What is sent first."""
+
+    def received(self, data: bytes, reply: Callable[[bytes], None]) -> T_co | None:
+        """Take in `data`; the outcome, or None while more is needed.  `reply` sends something."""
+
+    def ended(self) -> T_co:
+        """The peer closed: the outcome of what came until then."""
+
+
+class _Connection(asyncio.Protocol, Generic[T]):
+    def __init__(self, dialogue: Dialogue[T], outcome: asyncio.Future[T]) -> None:
+        self._dialogue = dialogue
+        self._outcome = outcome
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]  # a stream's transport is a Transport
+        self._transport.write(self._dialogue.opening())
+
+    def data_received(self, data: bytes) -> None:
+        if self._outcome.done():
+            return
+        outcome = self._dialogue.received(data, self._transport.write)
+        if outcome is not None:
+            self._outcome.set_result(outcome)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._outcome.done():
+            return
+        if exc is None:
+            self._outcome.set_result(self._dialogue.ended())
+        else:
+            self._outcome.set_exception(exc)
+            self._outcome.exception()  # seen: whoever asked may have given up meanwhile
+
+
+async def converse(dialogue: Dialogue[T], host: str, port: int, tls: SSLContext | None = None) -> T:
+    """Connect, carry `dialogue` out and return its outcome; raises OSError.  The caller bounds the time."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+    transport, _ = await loop.create_connection(
+        lambda: _Connection(dialogue, outcome), host, port, ssl=tls, server_hostname=host if tls else None
+    )
+    try:
+        return await outcome
+    finally:
+        transport.abort()
