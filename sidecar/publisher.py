@@ -1,0 +1,67 @@
+"""The publisher: what was written and what exists, compiled and put in force.
+
+It always works on the latest word and skips what was overtaken meanwhile.  Changes that can wait are given
+a few milliseconds to be joined by others; an endpoint that is going away is taken out at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from config.configset import ConfigSet
+from discovery.catalog import Snapshot
+from mesh.compiler import Compiled, compile_steps
+from mesh.proxy import Proxy
+from sidecar.slices import in_slices
+from sidecar.urgency import is_urgent
+
+COALESCE_SECONDS = 0.005
+
+
+class Publisher:
+    """Keeps the table of `proxy` up to date, and calls `in_force` after every table."""
+
+    def __init__(self, proxy: Proxy, config_set: ConfigSet, snapshot: Snapshot) -> None:
+        self._proxy = proxy
+        self._config_set = config_set
+        self._snapshot = snapshot
+        self._changed = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self.compiled: Compiled | None = None
+        """What is in force; None before the first table."""
+        self.in_force: list[Callable[[Compiled], None]] = []
+
+    def catalog_changed(self, snapshot: Snapshot) -> None:
+        """Take note of `snapshot`; it comes in force soon."""
+        if is_urgent(self._snapshot, snapshot):
+            self._urgent.set()
+        self._snapshot = snapshot
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Publish a table after every change, until cancelled."""
+        while True:
+            await self._changed.wait()
+            await self._gather()
+            await self.publish()
+
+    async def publish(self) -> Compiled:
+        """Compile the latest word and put it in force."""
+        self._changed.clear()
+        self._urgent.clear()
+        steps = compile_steps(self._config_set, self._snapshot, self.compiled, self._proxy.live)
+        compiled = await in_slices(steps)
+        await in_slices(self._proxy.publish_steps(compiled))
+        self.compiled = compiled
+        for tell in self.in_force:
+            tell(compiled)
+        return compiled
+
+    async def _gather(self) -> None:
+        """Give other changes a moment to come, unless this one cannot wait."""
+        try:
+            async with asyncio.timeout(COALESCE_SECONDS):
+                await self._urgent.wait()
+        except TimeoutError:
+            return

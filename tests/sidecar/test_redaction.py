@@ -1,0 +1,34 @@
+"""Nothing that may be a secret is shown."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from config.meta import LabelSelector, ObjectMeta
+from config.resources.core import Secret, Service
+from config.resources.workloads import Container, Deployment, DeploymentSpec, EnvVar, PodSpec, PodTemplate
+from sidecar.redaction import shown
+
+META = ObjectMeta(name="a", namespace="default", annotations={"last-applied": "hunter2"})
+ENV = (EnvVar(name="PASSWORD", value="hunter2"),)
+POD = PodSpec(containers=(Container(name="c", env=ENV),))
+
+SECRETIVE = {
+    "secret": Secret(metadata=META, data={"key": "hunter2"}, string_data={"other": "hunter2"}),
+    "environment": Deployment(
+        metadata=ObjectMeta(name="a"), spec=DeploymentSpec(selector=LabelSelector(), template=PodTemplate(spec=POD))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SECRETIVE)
+def test_values_are_hidden(name: str) -> None:
+    text = msgspec.json.encode(shown(SECRETIVE[name])).decode()
+    assert "hunter2" not in text
+    assert "(hidden)" in text
+    assert "PASSWORD" in text or '"key"' in text
+
+
+def test_the_rest_is_shown_as_it_was_written() -> None:
+    assert shown(Service(metadata=META))["metadata"]["annotations"] == {"last-applied": "hunter2"}
