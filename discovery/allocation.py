@@ -1,0 +1,228 @@
+"""ClusterIPs and node ports for Services that ask for one: the same every time, as far as can be.
+
+What a manifest states comes first, then what was remembered, then a stable hash of the name with the next free
+number after it.  As in Kubernetes (KEP 3070 for addresses, KEP 3668 for node ports) the lower band of a range is
+left to explicit choices until everything above it is taken, so that the two rarely meet.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from config.addresses import Network, assignable, parse_service_range
+from config.configset import ConfigSet
+from config.errors import Fault
+from config.meta import Named, ObjectKey, Source, seniority
+from config.resources.core import Service, ServiceSpec
+from config.settings import NODE_PORTS
+from discovery.assignments import Assignments
+
+LARGEST_POOL = 1 << 20
+"""Addresses of a wide IPv6 range that are given out; explicit ones may lie beyond."""
+NODE_PORT_BAND = 86
+
+
+class Allocated(NamedTuple):
+    """`config_set` holds every Service with its address and node ports, less those that `faults` rule out."""
+
+    config_set: ConfigSet
+    assignments: Assignments
+    faults: tuple[Fault, ...]
+
+
+def allocate(config_set: ConfigSet, remembered: Assignments) -> Allocated:
+    """Fill in clusterIP and nodePort of all Services that need one and have none.
+
+    A Service whose explicit number another one has, or for which nothing is left, is an error and is left out.
+    `assignments` is what to remember: all that was given out here, for the Services that exist now.
+    """
+    node = config_set.node.service_range
+    try:
+        network = parse_service_range(node.cidr, node.reach)
+    except ValueError as problem:
+        return Allocated(config_set, remembered, (_range_fault(config_set, str(problem)),))
+    return _Allocation(config_set, network).run(remembered)
+
+
+class _Pool:
+    """Numbers that one Service each can have."""
+
+    def __init__(self, numbers: range, band: int) -> None:
+        self._bands = (numbers[band:], numbers[:band])
+        self._holders: dict[int, Named] = {}
+        self._full = False
+
+    def hold(self, number: int, who: Named) -> Named | None:
+        """Give `number` to `who`, unless somebody else has it: that one is returned."""
+        holder = self._holders.setdefault(number, who)
+        return None if holder == who else holder
+
+    def hold_free(self, number: int, who: Named) -> bool:
+        """Whether nobody had `number`; now `who` has it."""
+        return number not in self._holders and self._holders.setdefault(number, who) is who
+
+    def pick(self, seed: str, who: Named) -> int | None:
+        """A free number, the first one at or after the hash of `seed`; None when all are taken."""
+        if self._full:
+            return None
+        start = zlib.crc32(seed.encode())
+        for band in self._bands:
+            for step in range(len(band)):
+                number = band[(start + step) % len(band)]
+                if number not in self._holders:
+                    self._holders[number] = who
+                    return number
+        self._full = True
+        return None
+
+
+class _Wish(NamedTuple):
+    """What a Service wants to be given."""
+
+    named: Named
+    text: str
+    service: Service
+    address: bool
+    ports: tuple[tuple[int, str], ...]
+    """Positions of the ports that want a node port, and what these are remembered by."""
+
+
+class _Allocation:
+    """One run over all Services: explicit numbers, remembered ones, new ones."""
+
+    def __init__(self, config_set: ConfigSet, network: Network) -> None:
+        self._config_set = config_set
+        self._network = network
+        self._address_type = type(network.network_address)
+        self._usable = assignable(network)
+        pool = range(self._usable.start, min(self._usable.stop, self._usable.start + LARGEST_POOL))
+        self._addresses = _Pool(pool, address_band(network))
+        self._node_ports = _Pool(NODE_PORTS, NODE_PORT_BAND)
+        self._services = dict(config_set.services)
+        self._cluster_ips: dict[str, str] = {}
+        self._ports: dict[str, int] = {}
+        self._faults: list[Fault] = []
+
+    def run(self, remembered: Assignments) -> Allocated:
+        ordered = sorted(self._services.items(), key=lambda item: seniority(item[1].metadata))
+        wishes = [wish for named, service in ordered if (wish := self._hold_explicit(named, service))]
+        for wish in wishes:
+            self._hold_remembered(wish, remembered)
+        for wish in wishes:
+            self._fulfil(wish)
+        return Allocated(self._result(), Assignments(self._cluster_ips, self._ports), tuple(self._faults))
+
+    def _hold_explicit(self, named: Named, service: Service) -> _Wish | None:
+        """Reserve what the manifest states; what the Service wants beyond that, if anything."""
+        spec = service.spec
+        address = self._address_in_range(spec.cluster_ip)
+        if address:
+            self._hold(self._addresses, address, spec.cluster_ip, named, "spec.clusterIP")
+        for i, port in enumerate(spec.ports):
+            if port.node_port:
+                path = f"spec.ports[{i}].nodePort"
+                self._hold(self._node_ports, port.node_port, str(port.node_port), named, path)
+        if number := spec.health_check_node_port:
+            self._hold(self._node_ports, number, str(number), named, "spec.healthCheckNodePort")
+        wants_address = not address and spec.cluster_ip != "None" and spec.type != "ExternalName"
+        ports = tuple(_ports_without_number(named, spec))
+        if named not in self._services or not (wants_address or ports):
+            return None
+        return _Wish(named, str(named), service, wants_address, ports)
+
+    def _hold(self, pool: _Pool, number: int, text: str, named: Named, path: str) -> None:
+        if holder := pool.hold(number, named):
+            other = ObjectKey("Service", *holder)
+            where = self._config_set.sources.get(other)
+            self._refuse(named, path, f"{text} belongs to {other}" + (f" ({where})" if where else ""))
+
+    def _hold_remembered(self, wish: _Wish, remembered: Assignments) -> None:
+        if wish.address and (text := remembered.cluster_ips.get(wish.text)):
+            number = self._address_in_range(text)
+            if number and self._addresses.hold_free(number, wish.named):
+                self._cluster_ips[wish.text] = str(self._address_type(number))
+        for _, where in wish.ports:
+            port = remembered.node_ports.get(where, 0)
+            if port in NODE_PORTS and self._node_ports.hold_free(port, wish.named):
+                self._ports[where] = port
+
+    def _fulfil(self, wish: _Wish) -> None:
+        """Replace the Service by one that has all it wants, or leave it out when something is used up."""
+        spec = wish.service.spec
+        if wish.address:
+            address = self._cluster_ips.get(wish.text) or self._new_address(wish)
+            if not address:
+                return
+            spec = replace(spec, cluster_ip=address, cluster_ips=(address,))
+        if wish.ports:
+            ports = list(spec.ports)
+            for i, where in wish.ports:
+                number = self._ports.get(where) or self._new_node_port(where, wish)
+                if not number:
+                    return
+                ports[i] = replace(ports[i], node_port=number)
+            spec = replace(spec, ports=tuple(ports))
+        self._services[wish.named] = replace(wish.service, spec=spec)
+
+    def _new_address(self, wish: _Wish) -> str:
+        number = self._addresses.pick(wish.text, wish.named)
+        if number is None:
+            words = f"every address of the service range {self._network} is taken: enlarge it in the NodeConfig"
+            self._refuse(wish.named, "spec.clusterIP", words)
+            return ""
+        address = self._cluster_ips[wish.text] = str(self._address_type(number))
+        return address
+
+    def _new_node_port(self, where: str, wish: _Wish) -> int:
+        number = self._node_ports.pick(where, wish.named)
+        if number is None:
+            words = f"every node port of {NODE_PORTS[0]}-{NODE_PORTS[-1]} is taken: use fewer Services with node ports"
+            self._refuse(wish.named, "spec.ports", words)
+            return 0
+        self._ports[where] = number
+        return number
+
+    def _address_in_range(self, text: str) -> int:
+        """The address as a number; 0 for none, and for one that another cluster's range gave out."""
+        if not text or text == "None":
+            return 0
+        try:
+            address = ip_address(text)
+        except ValueError:
+            return 0
+        return int(address) if address.version == self._network.version and int(address) in self._usable else 0
+
+    def _refuse(self, named: Named, path: str, message: str) -> None:
+        self._services.pop(named, None)
+        key = ObjectKey("Service", *named)
+        self._faults.append(Fault("error", self._config_set.sources.get(key, Source("", 1, 1)), message, key, path))
+
+    def _result(self) -> ConfigSet:
+        before, after = self._config_set.services, self._services
+        if len(after) == len(before) and all(after[named] is service for named, service in before.items()):
+            return self._config_set
+        return replace(self._config_set, services=after)
+
+
+def _ports_without_number(named: Named, spec: ServiceSpec) -> Iterator[tuple[int, str]]:
+    if spec.type == "NodePort" or (spec.type == "LoadBalancer" and spec.allocate_load_balancer_node_ports):
+        for i, port in enumerate(spec.ports):
+            if not port.node_port:
+                yield i, f"{named}/{port.protocol}/{port.key}"
+
+
+def address_band(network: Network) -> int:
+    """How many addresses at the beginning of a range are left to explicit choices (KEP 3070)."""
+    size = network.num_addresses
+    return 0 if size <= 16 else min(max(16, size // 16), 256)
+
+
+def _range_fault(config_set: ConfigSet, problem: str) -> Fault:
+    key = next((key for key in config_set.sources if key.kind == "NodeConfig"), ObjectKey("NodeConfig", "", ""))
+    source = config_set.sources.get(key, Source("", 1, 1))
+    return Fault("error", source, problem, key, "spec.serviceRange.cidr")
