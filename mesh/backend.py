@@ -35,18 +35,17 @@ class EndpointState:
     """One endpoint of one Backend: its pool, its counters, and what this proxy concluded about it."""
 
     __slots__ = (
-        "admitted", "connections", "departed_at", "ejections", "eligible", "endpoint", "failures", "host", "idle",
-        "in_flight", "port", "requests", "series", "set_aside_until",
+        "connections", "departed_at", "ejections", "eligible", "endpoint", "failures", "host", "idle",
+        "in_flight", "port", "requests", "series", "set_aside_until", "weight",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.host = endpoint.address
         self.port = endpoint.port
-        self.admitted = False
-        """Discovery lets us use it."""
+        self.weight = endpoint.weight
         self.eligible = False
-        """It may be picked: admitted, with weight, and not set aside."""
+        """It may be picked."""
         self.idle: list[Any] = []
         """Upstream connections that wait for an exchange; the newest is last and is used first."""
         self.connections: set[UpstreamConnection] = set()
@@ -62,9 +61,10 @@ class EndpointState:
         self.series: bool | None = None
         """Whether it has metric series of its own; None: not decided yet."""
 
-    @property
-    def weight(self) -> int:
-        return self.endpoint.weight
+    def become(self, endpoint: Endpoint) -> None:
+        """The same address and replica, of which discovery now says something else."""
+        self.endpoint = endpoint
+        self.weight = endpoint.weight
 
     def withdraw(self) -> None:
         """Tell its connections, which may leave the set while they are told."""
@@ -80,8 +80,8 @@ class Backend:
     """The endpoints of one Service port, who of them may be picked, and whose turn it is."""
 
     __slots__ = (
-        "_balancer", "_clock", "_deadlines", "deadline", "departed", "eligible", "endpoints", "key", "pick", "plan",
-        "stats",
+        "_admitted", "_balancer", "_clock", "_deadlines", "deadline", "departed", "eligible", "endpoints", "key", "pick",
+        "plan", "stats",
     )  # fmt: skip
 
     pick: Pick
@@ -99,6 +99,9 @@ class Backend:
         self.departed: dict[tuple[str, int, str], EndpointState] = {}
         """By address, port and replica; the one that left first comes first."""
         self.eligible: tuple[EndpointState, ...] = ()
+        """Those that may be picked."""
+        self._admitted: list[EndpointState] = []
+        """Those that discovery lets us use; one that is no longer among them is withdrawn."""
         self.stats = BackendStats()
         self._balancer = new_balancer(self.plan.balancer)
         self.pick = self._balancer.pick
@@ -109,26 +112,25 @@ class Backend:
         if plan.balancer != before.balancer:
             self._balancer = new_balancer(plan.balancer)
             self.pick = self._balancer.pick
-        gone = self._arrange(plan.endpoints) if plan.endpoints is not before.endpoints else []
+        if plan.endpoints is not before.endpoints:
+            self._arrange(plan.endpoints)
         self.refresh()
-        for state in gone:
-            self._depart(state)
 
     def refresh(self) -> None:
         """Compute eligibility again: after a new plan, an ejection, or the end of one."""
-        admitted = eligibility.admitted(self.endpoints.values(), self.plan.publish_not_ready)
+        before = self._admitted
+        admitted = self._admitted = eligibility.admitted(self.endpoints.values(), self.plan.publish_not_ready)
+        for state in self.eligible:
+            state.eligible = False
         self.eligible = tuple(eligibility.eligible(admitted, self._clock()))
-        self._balancer.use(self.eligible)
-        before = [state for state in self.endpoints.values() if state.admitted]
-        for state in self.endpoints.values():
-            state.admitted = state.eligible = False
-        for state in admitted:
-            state.admitted = True
         for state in self.eligible:
             state.eligible = True
-        for state in before:
-            if not state.admitted:
-                state.withdraw()
+        self._balancer.use(self.eligible)
+        if admitted != before:
+            staying = set(admitted)
+            for state in before:
+                if state not in staying:
+                    state.withdraw()
 
     def connect_failed(self, state: EndpointState) -> None:
         """A connect was refused or timed out: set the endpoint aside for a while, never the last one."""
@@ -171,35 +173,35 @@ class Backend:
                 dropped.append(self.departed.pop(name))
         return dropped
 
-    def _arrange(self, endpoints: tuple[Endpoint, ...]) -> list[EndpointState]:
-        """Make `self.endpoints` those of the plan; returns the ones that go."""
-        wanted = {endpoint.where: endpoint for endpoint in endpoints}
-        present: dict[tuple[str, int], EndpointState] = {}
+    def _arrange(self, endpoints: tuple[Endpoint, ...]) -> None:
+        """Make `self.endpoints` those of the plan: in the order they had, new ones last."""
+        wanted = {(endpoint.address, endpoint.port): endpoint for endpoint in endpoints}
         gone = []
         for where, state in self.endpoints.items():
             endpoint = wanted.get(where)
-            if endpoint is None or endpoint.replica_id != state.endpoint.replica_id:
-                gone.append(state)
-                continue
-            state.endpoint = endpoint
-            present[where] = state
-            del wanted[where]
+            if endpoint is not None and endpoint.replica_id == state.endpoint.replica_id:
+                del wanted[where]
+                if endpoint is not state.endpoint:
+                    state.become(endpoint)
+            else:
+                gone.append(where)
+        for where in gone:
+            self._depart(where)
         for where, endpoint in wanted.items():
-            present[where] = self._enter(endpoint)
-        self.endpoints = present
-        return gone
+            self.endpoints[where] = self._enter(where, endpoint)
 
-    def _enter(self, endpoint: Endpoint) -> EndpointState:
-        state = self.departed.pop((*endpoint.where, endpoint.replica_id), None) or EndpointState(endpoint)
-        state.endpoint = endpoint
+    def _enter(self, where: tuple[str, int], endpoint: Endpoint) -> EndpointState:
+        state = self.departed.pop((*where, endpoint.replica_id), None) if self.departed else None
+        if state is None:
+            return EndpointState(endpoint)
+        state.become(endpoint)
         outlier.forgive(state)
         return state
 
-    def _depart(self, state: EndpointState) -> None:
-        state.admitted = state.eligible = False
+    def _depart(self, where: tuple[str, int]) -> None:
+        state = self.endpoints.pop(where)
         state.departed_at = self._clock()
-        self.departed[(*state.endpoint.where, state.endpoint.replica_id)] = state
-        state.withdraw()
+        self.departed[(*where, state.endpoint.replica_id)] = state
 
     def _return_at(self, moment: float) -> None:
         """Have the coarse timer look at this Backend at `moment`, or earlier if it already is to."""

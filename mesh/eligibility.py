@@ -21,6 +21,7 @@ from discovery.endpoint import Endpoint
 class Judged(Protocol):
     endpoint: Endpoint
     set_aside_until: float
+    weight: int
 
 
 JudgedT = TypeVar("JudgedT", bound=Judged)
@@ -36,5 +37,5 @@ def admitted(states: Collection[JudgedT], publish_not_ready: bool = False) -> li
 
 def eligible(candidates: list[JudgedT], now: float) -> list[JudgedT]:
     """Rules 3 and 4: whom the balancer may pick among the admitted; empty only when `candidates` is."""
-    weighted = [state for state in candidates if state.endpoint.weight > 0] or candidates
+    weighted = [state for state in candidates if state.weight > 0] or candidates
     return [state for state in weighted if state.set_aside_until <= now] or weighted

@@ -31,6 +31,8 @@ class Live:
     def replace(self, backends: Mapping[BackendKey, Backend]) -> list[Backend]:
         """Make `backends` the registered ones; returns those that are no longer, for the caller to retire."""
         before, self.backends = self.backends, backends
+        if backends is before:
+            return []
         now = self._clock()
         withdrawn = [backend for key, backend in before.items() if backends.get(key) is not backend]
         self._retired = [(since, backend) for since, backend in self._retired if since > now - REMEMBERED]

@@ -43,8 +43,7 @@ class Proxy:
         loop.  Each Backend changes as a whole; Backends that are new are seen only with the table.
         """
         backends = compiled.backends
-        for key, plan in compiled.table.backends.items():
-            backend = backends[key]
+        for plan, backend in zip(compiled.table.backends.values(), backends.values(), strict=True):
             if backend.plan is not plan:
                 backend.apply(plan)
                 yield

@@ -13,9 +13,8 @@ from typing import Protocol, TypeVar
 class Candidate(Protocol):
     """What balancers ask of an endpoint."""
 
-    @property
-    def weight(self) -> int:
-        """Its share in proportion to the others'; 0 and more."""
+    weight: int
+    """Its share in proportion to the others'; 0 and more."""
 
 
 CandidateT = TypeVar("CandidateT", bound=Candidate)

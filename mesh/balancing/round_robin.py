@@ -1,13 +1,15 @@
 """Round robin, exact: between changes of the set no two counts of equal candidates differ by more than one.
 
-The sequence (the candidates themselves, or the smooth weighted sequence) is made when the set changes and
-walked from pick to pick, whoever asks.  A change does not restart it: who was next stays next, so candidates
-that stay keep the bound across changes, and frequent changes starve nobody.
+The sequence (the candidates themselves, or the smooth weighted sequence) is made when the set changes, and
+walked lap by lap, whoever asks.  A change does not restart it: who was to come in this lap still comes, then
+those who are new, so that candidates that stay keep the bound across changes and frequent changes starve
+nobody.  A retry that cannot use the next candidate takes a later one out of the lap, and the next one stays
+next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Generic
 
 from mesh.balancing.base import CandidateT
@@ -17,16 +19,15 @@ from mesh.balancing.smooth import smooth_sequence
 class RoundRobin(Generic[CandidateT]):
     """Balances in turn, by weight where weights differ."""
 
-    __slots__ = ("_candidates", "_early", "_length", "_position", "_sequence", "_weights")
+    __slots__ = ("_candidates", "_sequence", "_turns", "_weights")
 
     def __init__(self) -> None:
-        self._sequence: tuple[CandidateT, ...] = ()
-        self._length = 0
-        self._position = 0
         self._candidates: tuple[CandidateT, ...] = ()
         self._weights: tuple[int, ...] = ()
-        self._early: set[CandidateT] = set()
-        """Picked before their turn, in place of one that a retry could not use; their next turn is passed over."""
+        self._sequence: tuple[CandidateT, ...] = ()
+        """One lap; the candidates themselves where all weights are equal."""
+        self._turns: Iterator[CandidateT] = iter(())
+        """What is left of this lap.  An iterator keeps the position for a third of an index's price."""
 
     def use(self, candidates: Sequence[CandidateT]) -> None:
         """Walk `candidates` from now on; costs time in proportion to their number."""
@@ -36,65 +37,40 @@ class RoundRobin(Generic[CandidateT]):
             return
         equal = len(set(weights)) <= 1
         sequence = chosen if equal else tuple([chosen[index] for index in smooth_sequence(weights)])
-        plain = equal and self._sequence is self._candidates
-        self._position = self._next_in(sequence) if plain else self._phase_in(sequence)
-        self._candidates, self._weights = chosen, weights
-        self._sequence, self._length = sequence, len(sequence)
-        self._early.intersection_update(chosen)
-
-    def _next_in(self, sequence: tuple[CandidateT, ...]) -> int:
-        """Where the first that was to come, and still is there, stands in `sequence`."""
-        still = set(sequence)
-        for step in range(self._length):
-            candidate = self._sequence[(self._position + step) % self._length]
-            if candidate in still:
-                return sequence.index(candidate)
-        return 0
-
-    def _phase_in(self, sequence: tuple[CandidateT, ...]) -> int:
-        """The same share of the way round; rounded up, so that it never falls back."""
-        if not self._length or not sequence:
-            return 0
-        return -(-self._position * len(sequence) // self._length) % len(sequence)
+        left = tuple(self._turns)
+        if equal and self._sequence is self._candidates:
+            self._turns = iter(_same_lap(left, self._candidates, chosen))
+        else:
+            self._turns = iter(sequence[_same_phase(len(left), len(self._sequence), len(sequence)) :])
+        self._candidates, self._weights, self._sequence = chosen, weights, sequence
 
     def pick(self, tried: Collection[CandidateT] = ()) -> CandidateT | None:
-        position = self._position
-        if position >= self._length:
-            if not self._length:
-                return None
-            position = 0
-        candidate = self._sequence[position]
-        if tried or self._early:
-            return self._pick_among(tried)
-        self._position = position + 1
+        """The next one, none of `tried` if there is another; None: there are no candidates."""
+        if tried:
+            return self._pick_untried(tried)
+        for candidate in self._turns:
+            return candidate
+        self._turns = iter(self._sequence)
+        return next(self._turns, None)
+
+    def _pick_untried(self, tried: Collection[CandidateT]) -> CandidateT | None:
+        left = list(self._turns)
+        if all(candidate in tried for candidate in left):
+            # Who was tried keeps its turn, but once: two laps behind, it would be flooded when it is well again.
+            left = [*left[: len(self._sequence)], *self._sequence]
+        place = next((place for place, candidate in enumerate(left) if candidate not in tried), 0)
+        candidate = left.pop(place) if left else None
+        self._turns = iter(left)
         return candidate
 
-    def _pick_among(self, tried: Collection[CandidateT]) -> CandidateT:
-        """Pass over turns taken early; take one early instead of one that was tried."""
-        candidate = self._due()
-        if candidate not in tried:
-            self._position += 1
-            return candidate
-        fallback = None
-        for step in range(1, self._length):
-            other = self._sequence[(self._position + step) % self._length]
-            if other in tried:
-                continue
-            if other not in self._early:
-                self._early.add(other)
-                return other
-            fallback = fallback or other
-        if fallback:  # all others are ahead already: what is tried loses its turn
-            self._early.clear()
-        self._position += 1
-        return fallback or candidate
 
-    def _due(self) -> CandidateT:
-        """Whose turn it is; leaves the position there."""
-        while True:
-            self._position %= self._length
-            candidate = self._sequence[self._position]
-            if candidate not in self._early:
-                return candidate
-            self._early.discard(candidate)
-            self._position += 1
+def _same_lap(left: Sequence[CandidateT], before: Sequence[CandidateT], now: Sequence[CandidateT]) -> list[CandidateT]:
+    """Who is still to come in this lap: those left of it that stay, then the new ones."""
+    known, staying = set(before), set(now)
+    return [c for c in left if c in staying] + [c for c in now if c not in known]
+
+
+def _same_phase(left: int, before: int, now: int) -> int:
+    """The position that is as far round the new lap as the old one was; rounded up, so it never falls back."""
+    done = max(before - left, 0)
+    return -(-done * now // before) % now if before and now else 0
