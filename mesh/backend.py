@@ -80,8 +80,8 @@ class Backend:
     """The endpoints of one Service port, who of them may be picked, and whose turn it is."""
 
     __slots__ = (
-        "_admitted", "_balancer", "_clock", "_deadlines", "deadline", "departed", "eligible", "endpoints", "key", "pick",
-        "plan", "stats",
+        "_admitted", "_balancer", "_clock", "_deadlines", "deadline", "departed", "eligible", "endpoints", "key",
+        "pick", "plan", "stats",
     )  # fmt: skip
 
     pick: Pick
