@@ -33,6 +33,8 @@ class ReplicaStatus(msgspec.Struct, frozen=True):
     terminating: bool
     restarts: int
     message: str = ""
+    last_end: str = ""
+    """Why a container of it ended the last time; empty when none has."""
     logs: tuple[str, ...] = ()
     """Files that hold its output, one per container."""
 

@@ -1,0 +1,288 @@
+"""One container of a local replica: a process that is started, probed, and started again when it ends.
+
+`run` reads as the life of a container: start, wait until it ends or has to be ended, back off, start again;
+until `stop`.  Containers of Deployments are always restarted (restartPolicy Always), after kubelet's back-off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+
+from config.resources.workloads import Container as ContainerSpec
+from discovery.backoff import Backoff
+from discovery.endpoint import ReplicaPort
+from discovery.platforms.commands import Command, own_python
+from discovery.platforms.environment import MissingReference, PodFacts, environment, expand
+from discovery.platforms.node import Node
+from discovery.platforms.spawn import Process
+from discovery.prober import ProbeTarget, Verdict
+
+log = logging.getLogger("weft.replica")
+
+
+class CannotStart(Exception):
+    """Why a container could not be started, in words for the user."""
+
+
+class Misconfigured(CannotStart):
+    """One that only another configuration can help."""
+
+
+class Container:
+    """Runs one container.  Use from the event loop's thread."""
+
+    def __init__(
+        self,
+        node: Node,
+        pod: PodFacts,
+        spec: ContainerSpec,
+        command: Command,
+        *,
+        ports: Sequence[ReplicaPort],
+        others: Sequence[ReplicaPort],
+        accept_ports: tuple[int, ...],
+        grace: float,
+        changed: Callable[[], None],
+    ) -> None:
+        """`ports` are the container's, `others` those of its neighbours in the replica.
+
+        `grace` is in seconds; `changed` is called whenever `ready` differs.
+        """
+        self.spec = spec
+        self.ready = False
+        self.message = ""
+        """What keeps it from running or being ready; empty when nothing does."""
+        self.last_end = ""
+        """Why it ended the last time; empty when it never did."""
+        self.log_file = node.logs.path(pod.namespace, pod.name, spec.name)
+        self._node = node
+        self._pod = pod
+        self._command = command
+        self._ports = ports
+        self._others = others
+        self._accept_ports = accept_ports
+        self._grace = grace
+        self._changed = changed
+        self._backoff = Backoff(node.restarts, node.random)
+        self._process: Process | None = None
+        self._wake = asyncio.Event()
+        self._retired = False
+        self._stopping = False
+        self._unhealthy = ""
+        self._environment: dict[str, str] = {}
+        self._starts = 0
+
+    @property
+    def restarts(self) -> int:
+        return max(0, self._starts - 1)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    async def run(self) -> None:
+        """Keep the container running until `stop`; returns when nothing of it is left."""
+        try:
+            while not self._retired:
+                try:
+                    why = await self._run_once()
+                except Misconfigured as error:
+                    await self._reconfigured(str(error))
+                else:
+                    await self._back_off(why)
+        finally:
+            self._node.prober.stop(self._pod.name, self.spec.name)
+            self._node.logs.release(self.log_file)
+            if self._process:
+                self._process.kill()
+                await self._process.wait()
+
+    def reconfigure(self) -> None:
+        """The node's configuration changed: what could not be started for the want of it is tried again."""
+        self._wake.set()
+
+    def retire(self) -> None:
+        """Let it run, but when it ends, or has ended, never start it again."""
+        self._retired = True
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Have `run` end the process (SIGTERM, grace, SIGKILL) and return."""
+        self._stopping = True
+        self.retire()
+
+    async def execute(self, argv: tuple[str, ...], timeout: float) -> int:  # noqa: ASYNC109 - the prober's seam
+        """Run a command as if in the container, and return its exit code; raises TimeoutError or OSError."""
+        if not argv:
+            raise OSError("the probe has no command")
+        process = self._spawn(own_python(argv), subprocess.DEVNULL, self._forget)
+        try:
+            async with asyncio.timeout(timeout):
+                return await process.wait()
+        finally:
+            process.kill()
+
+    # One run of the process
+
+    async def _run_once(self) -> str:
+        """Start the process and see it end; returns why it ended, or why it could not start.
+
+        Raises Misconfigured.
+        """
+        try:
+            process = self._start()
+        except Misconfigured:
+            raise
+        except CannotStart as error:
+            return str(error)
+        self.message = ""
+        self._node.prober.start(self._probe_target(), self._on_verdict)
+        await self._until(lambda: self._stopping or bool(self._unhealthy) or not process.running)
+        why = self._unhealthy or "stopped"
+        if process.running:
+            if not self._stopping:
+                self._unprobed()
+            await process.stop(self._grace_of_kill())
+        else:
+            why = _ending(await process.wait())
+        self._unhealthy = ""
+        self._process = None
+        self._unprobed()
+        self.last_end = why
+        return why
+
+    def _start(self) -> Process:
+        node = self._node
+        try:
+            self._environment = environment(
+                self.spec, self._pod, node.config, node.environment, own=self._ports, others=self._others
+            )
+            argv = tuple(expand(word, self._environment) for word in self._command.argv)
+            output = node.logs.open(self.log_file)
+            try:
+                process = self._process = self._spawn(argv, output, self._on_end)
+            finally:
+                os.close(output)
+        except MissingReference as error:
+            raise Misconfigured(f"CreateContainerConfigError: {error}") from None
+        except (OSError, ValueError) as error:
+            raise CannotStart(_obstacle(error, self._command)) from None
+        self._starts += 1
+        log.info("container started", extra={**self._names(), "pid": process.pid, "log": str(self.log_file)})
+        return process
+
+    def _spawn(self, argv: tuple[str, ...], output: int, ended: Callable[[Process], None]) -> Process:
+        keeper = self._node.keeper
+        variables = {**self._environment, **keeper.mark}
+        process = Process(argv, folder=self._command.folder, environment=variables, output=output, ended=ended)
+        keeper.add(process.pid)
+        return process
+
+    def _probe_target(self) -> ProbeTarget:
+        ports: dict[str | int, int] = {}
+        for port in reversed((*self._ports, *self._others)):  # of two with one name the container's own wins
+            ports[port.container_port] = port.port
+            if port.name:
+                ports[port.name] = port.port
+        return ProbeTarget(
+            replica_id=self._pod.name,
+            container=self.spec.name,
+            address=self._pod.address,
+            ports=ports,
+            readiness=self.spec.readiness_probe,
+            liveness=self.spec.liveness_probe,
+            startup=self.spec.startup_probe,
+            accept_ports=self._accept_ports,
+            execute=self.execute,
+        )
+
+    def _grace_of_kill(self) -> float:
+        """A probe that failed may name a grace period of its own."""
+        if not self._stopping:
+            for probe in (self.spec.liveness_probe, self.spec.startup_probe):
+                if probe and probe.termination_grace_period_seconds:
+                    return probe.termination_grace_period_seconds
+        return self._grace
+
+    # What happens to it
+
+    def _on_verdict(self, verdict: Verdict) -> None:
+        if not verdict.alive and not self._retired:
+            self._unhealthy = verdict.reason or "liveness probe failed"
+            self._wake.set()
+        self.message = "" if verdict.ready else verdict.reason
+        self._set_ready(verdict.ready)
+
+    def _on_end(self, process: Process) -> None:
+        self._forget(process)
+        self._wake.set()
+
+    def _forget(self, process: Process) -> None:
+        self._node.keeper.remove(process.pid)
+
+    def _unprobed(self) -> None:
+        self._node.prober.stop(self._pod.name, self.spec.name)
+        self._set_ready(False)
+
+    def _set_ready(self, ready: bool) -> None:
+        if ready != self.ready:
+            self.ready = ready
+            self._changed()
+
+    async def _back_off(self, why: str) -> None:
+        if self._retired:
+            return
+        delay = self._backoff.failed(self._node.clock())
+        self._give_up(f"CrashLoopBackOff: {why}; next start in {delay:.0f} s" if delay else why)
+        await self._until(lambda: self._retired, asyncio.get_running_loop().time() + delay)
+
+    async def _reconfigured(self, why: str) -> None:
+        self._give_up(why)
+        seen = self._node.config
+        await self._until(lambda: self._retired or self._node.config is not seen)
+
+    def _give_up(self, why: str) -> None:
+        if why != self.message:
+            log.warning("container does not run", extra={**self._names(), "reason": why})
+        self.message = why
+
+    async def _until(self, condition: Callable[[], bool], deadline: float | None = None) -> None:
+        """Wait for `condition`, which whoever makes it true announces by `_wake`, at most until `deadline`."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                while not condition():
+                    self._wake.clear()
+                    await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _names(self) -> dict[str, str]:
+        return {"replica": self._pod.name, "container": self.spec.name}
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    names = {number.value: number.name for number in signal.Signals}
+    return f"ended by {names.get(-code, f'signal {-code}')}"
+
+
+def _obstacle(error: OSError | ValueError, command: Command) -> str:
+    """What the user can do something about, in one line."""
+    program = command.argv[0]
+    match error:
+        case FileNotFoundError() if error.filename == command.folder:
+            return f"working folder {command.folder} does not exist"
+        case FileNotFoundError():
+            return f"command {program!r} not found (in {command.folder} and PATH)"
+        case PermissionError():
+            return f"{error.filename} may not be executed or entered"
+        case OSError():
+            return f"{program!r} cannot be started: {error.strerror}"
+        case _:
+            return "command or environment has a NUL byte"
