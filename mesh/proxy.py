@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network, IPv6Network
 
+from mesh.access_log import AccessRecord
 from mesh.compiler import Compiled
 from mesh.deadlines import Deadlines
 from mesh.live import Live
@@ -15,7 +16,7 @@ from mesh.table import RoutingTable
 class Proxy:
     """The data plane's shared state; one per event loop."""
 
-    __slots__ = ("clock", "deadlines", "draining", "live", "loop", "table", "trusted_proxies")
+    __slots__ = ("access_log", "clock", "deadlines", "draining", "live", "loop", "table", "trusted_proxies")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
         self.loop = loop
@@ -30,6 +31,8 @@ class Proxy:
         """Answers carry ``Connection: close`` from now on."""
         self.trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
         """Networks whose X-Forwarded-* fields are believed."""
+        self.access_log: Callable[[AccessRecord], None] | None = None
+        """Told of every exchange that ended; None: the log is off, and no record is made."""
 
     def publish(self, compiled: Compiled) -> None:
         """`publish_steps` in one go."""

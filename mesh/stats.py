@@ -16,7 +16,7 @@ class BackendStats:
     """Counters of one Backend."""
 
     __slots__ = (
-        "bytes_in", "bytes_out", "codes", "duration_buckets", "duration_sum", "in_flight",
+        "bytes_in", "bytes_out", "codes", "detected", "duration_buckets", "duration_sum", "in_flight",
         "reasons", "retries", "tcp_open", "tcp_total",
     )  # fmt: skip
 
@@ -34,6 +34,8 @@ class BackendStats:
         """From clients."""
         self.bytes_out = 0
         """To clients."""
+        self.detected: dict[str, int] = {}
+        """Protocol (http, tcp, tls, http2, silent) to connections whose first bytes told it."""
         self.tcp_total = 0
         self.tcp_open = 0
 
