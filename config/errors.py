@@ -28,3 +28,34 @@ class Fault(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         parts = [str(self.source), str(self.object) if self.object else "", self.path, self.message]
         return ": ".join(part for part in parts if part)
+
+
+class FaultList:
+    """Collects faults up to a limit; what comes after is counted, not kept.
+
+    The limit bounds memory and time when a file is not at all what it should be.
+    """
+
+    def __init__(self, limit: int = 10_000) -> None:
+        self.limit = limit
+        self.faults: list[Fault] = []
+        self.left_out = 0
+        self._last = Source("", 1, 1)
+
+    @property
+    def full(self) -> bool:
+        """Whether another fault would only be counted: expensive messages need not be made."""
+        return len(self.faults) >= self.limit
+
+    def add(self, fault: Fault) -> None:
+        if self.full:
+            self.left_out += 1
+            self._last = fault.source
+        else:
+            self.faults.append(fault)
+
+    def all(self) -> tuple[Fault, ...]:
+        """All that was kept, and as an error of its own how much was not."""
+        if not self.left_out:
+            return tuple(self.faults)
+        return (*self.faults, Fault("error", self._last, f"{self.left_out} more findings are not listed"))

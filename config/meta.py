@@ -17,6 +17,9 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 IntOrString = int | str
 """A port number, or the name of a port (Kubernetes' IntOrString); a percentage where that is allowed."""
 
+Quantity = Annotated[str, Meta(extra={"format": "quantity"})]
+"""Kubernetes quantity as text: ``100m``, ``1.5``, ``128Mi``; see `config.quantity`."""
+
 Duration = Annotated[float, Meta(ge=0, extra={"format": "duration"})]
 """Seconds; written as Go durations in files: ``300ms``, ``1s``, ``1m30s``, ``1h``."""
 

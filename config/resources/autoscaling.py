@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from config.meta import LabelSelector, ObjectMeta, Spec
+from config.meta import LabelSelector, ObjectMeta, Quantity, Spec
 
 
 class CrossVersionObjectReference(Spec):
@@ -25,8 +25,8 @@ class MetricTarget(Spec):
 
     type: Literal["Utilization", "Value", "AverageValue"]
     average_utilization: Annotated[int, Meta(ge=1)] | None = None
-    average_value: str = ""
-    value: str = ""
+    average_value: Quantity = ""
+    value: Quantity = ""
 
 
 class ResourceMetricSource(Spec):
@@ -75,7 +75,7 @@ class ScalingRules(Spec):
     stabilization_window_seconds: Annotated[int, Meta(ge=0, le=3600)] | None = None
     select_policy: Literal["Max", "Min", "Disabled"] = "Max"
     policies: tuple[ScalingPolicy, ...] = ()
-    tolerance: str = ""
+    tolerance: Quantity = ""
 
 
 class Behavior(Spec):

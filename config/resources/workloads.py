@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from config.meta import IntOrString, LabelSelector, ObjectMeta, Port, Spec
+from config.meta import IntOrString, LabelSelector, ObjectMeta, Port, Quantity, Spec
 
 Seconds = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
@@ -98,8 +98,8 @@ class EnvFromSource(Spec):
 class ResourceRequirements(Spec):
     """Quantities as text (``100m``, ``128Mi``); see `config.quantity`."""
 
-    requests: dict[str, str] = {}
-    limits: dict[str, str] = {}
+    requests: dict[str, Quantity] = {}
+    limits: dict[str, Quantity] = {}
 
 
 class Container(Spec):

@@ -1,0 +1,151 @@
+"""Loading in a helper process that ends, so that parsing never holds the loop that serves traffic.
+
+The helper (`main`) writes frames to its standard output: one byte for what it is, four for its length, and
+msgpack.  The parent decodes object by object, and lets the loop run in between; it imports neither the YAML parser
+nor the vocabulary.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from time import perf_counter
+from typing import Any, BinaryIO
+
+import msgspec
+
+from config.configset import KINDS, ConfigSet, Loaded
+from config.errors import Fault
+from config.meta import ObjectKey, Source
+
+DEADLINE_SECONDS = 60.0
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+SLICE_SECONDS = 0.002
+"""How long decoding may hold the loop before others run."""
+
+_HEADER = struct.Struct("!BI")
+_NAMES = tuple(KINDS)
+_OBJECTS: tuple[Any, ...] = tuple(tuple.__class_getitem__((ObjectKey, Source, kind)) for kind in KINDS.values())
+_END, _FAULT, _CRASH = 255, 254, 253
+
+# The helper must find this package whatever its own folder and environment are, and import nothing from them.
+_BOOTSTRAP = "import sys; sys.path.insert(0, sys.argv.pop(1)); from config.aside import main; main(sys.argv[1:])"
+
+
+class _Gone(Exception):
+    """The helper ended, or said something that no helper says."""
+
+
+async def load_aside(
+    paths: Sequence[Path], previous: ConfigSet | None = None, deadline: float = DEADLINE_SECONDS
+) -> Loaded:
+    """What `config.loader.load` says of `paths`; `deadline` in seconds.
+
+    Objects that equal theirs in `previous` are those.  When the helper fails the answer has no objects and one error.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-I",
+        "-c",
+        _BOOTSTRAP,
+        str(Path(__file__).parents[1]),
+        *map(str, paths),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=1024 * 1024,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(deadline):
+            return await _receive(process.stdout, previous or ConfigSet())
+    except _Gone as gone:
+        problem = str(gone)
+    except TimeoutError:
+        problem = f"took longer than {deadline:g} s"
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+    where = Source(str(paths[0]) if paths else "", 1, 1)
+    return Loaded(ConfigSet(), (Fault("error", where, f"manifests could not be read: the reader {problem}"),))
+
+
+async def _receive(stream: asyncio.StreamReader, previous: ConfigSet) -> Loaded:
+    objects: list[tuple[ObjectKey, Source, Any]] = []
+    faults: list[Fault] = []
+    resumed = perf_counter()
+    while True:
+        what, body = await _frame(stream)
+        if what == _END:
+            break
+        if what == _FAULT:
+            faults.append(_decoded(body, Fault))
+        elif what == _CRASH:
+            raise _Gone(f"failed: {_decoded(body, str)}")
+        elif what < len(_NAMES):
+            key, source, item = _decoded(body, _OBJECTS[what])
+            before = previous.get(key)
+            objects.append((key, source, before if before == item else item))
+        else:
+            raise _Gone("sent something that is no object")
+        if perf_counter() - resumed > SLICE_SECONDS:
+            await asyncio.sleep(0)
+            resumed = perf_counter()
+    return Loaded(ConfigSet.of(objects), tuple(faults))
+
+
+async def _frame(stream: asyncio.StreamReader) -> tuple[int, bytes]:
+    try:
+        what, length = _HEADER.unpack(await stream.readexactly(_HEADER.size))
+        if length > MAX_FRAME_BYTES:
+            raise _Gone("sent something that is too large")
+        return what, await stream.readexactly(length)
+    except asyncio.IncompleteReadError:
+        raise _Gone("ended before it was done") from None
+
+
+def _decoded(body: bytes, wanted: Any) -> Any:
+    try:
+        return _decoder(wanted).decode(body)
+    except msgspec.DecodeError as error:
+        raise _Gone(f"sent something that is no object ({error})") from None
+
+
+@cache
+def _decoder(wanted: Any) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(wanted)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """The helper: load the paths given, write frames to standard output, end."""
+    out = sys.stdout.buffer
+    try:
+        from config.loader import load
+
+        _send_all(out, load([Path(argument) for argument in arguments]))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent must learn of it
+        _send(out, _CRASH, f"{type(error).__name__}: {error}")
+    out.flush()
+
+
+def _send_all(out: BinaryIO, loaded: Loaded) -> None:
+    for fault in loaded.faults:
+        _send(out, _FAULT, fault)
+    for key, source in loaded.config_set.sources.items():
+        _send(out, _NAMES.index(key.kind), (key, source, loaded.config_set.get(key)))
+    _send(out, _END, None)
+
+
+def _send(out: BinaryIO, what: int, value: Any) -> None:
+    body = msgspec.msgpack.encode(value)
+    out.write(_HEADER.pack(what, len(body)))
+    out.write(body)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,306 @@
+"""One decoder per shape of value: text, numbers, choices, lists, maps, records.
+
+A shape turns a node into a value of its type, or reports to the walk what is wrong and returns INVALID; the walk
+goes on, so that all faults of an object are found.  Shapes are made once per type (`config.decode`) and are
+immutable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from config.documents import PLAIN
+from config.scalars import Scalar
+from config.walk import STRING_TAG, Walk, describe, is_null, is_text, key_text, scalar, shorten
+
+INVALID: Final = object()
+"""In place of a value that could not be decoded; the fault is reported."""
+
+
+class Shape(Protocol):
+    def decode(self, node: Node, walk: Walk) -> Any: ...
+
+
+class Text:
+    """Text; `check` raises ValueError with what is wrong with it."""
+
+    __slots__ = ("_check",)
+
+    def __init__(self, check: Callable[[str], object] | None = None) -> None:
+        self._check = check
+
+    def decode(self, node: Node, walk: Walk) -> Any:
+        if self._check is None and isinstance(node, ScalarNode) and is_text(node):
+            return node.value
+        value = _scalar(node, walk, "text")
+        if value is INVALID:
+            return INVALID
+        if not isinstance(value, str):
+            walk.error(node, f'expected text, got {describe(node)}; quote it: "{shorten(node.value)}"')
+            return INVALID
+        return value if self._check is None else checked(self._check, value, node, walk, value)
+
+
+class Quantity:
+    """A quantity as text; a number stands for its text, as in Kubernetes."""
+
+    __slots__ = ("_check",)
+
+    def __init__(self, check: Callable[[str], object]) -> None:
+        self._check = check
+
+    def decode(self, node: Node, walk: Walk) -> Any:
+        value = _scalar(node, walk, "a quantity")
+        if value is INVALID:
+            return INVALID
+        if isinstance(value, bool):
+            walk.error(node, f"expected a quantity, got {describe(node)}")
+            return INVALID
+        text = value if isinstance(value, str) else str(value) if isinstance(value, int) else node.value
+        return checked(self._check, text, node, walk, text)
+
+
+class Duration:
+    """Seconds, from text such as ``1m30s``."""
+
+    __slots__ = ("_parse",)
+
+    def __init__(self, parse: Callable[[str], float]) -> None:
+        self._parse = parse
+
+    def decode(self, node: Node, walk: Walk) -> Any:
+        value = _scalar(node, walk, "a duration")
+        if value is INVALID:
+            return INVALID
+        if isinstance(value, str) or value == 0:
+            return checked(self._parse, str(value), node, walk)
+        unit = f"; write its unit: {shorten(node.value)}s" if type(value) in (int, float) else ""
+        walk.error(node, f"expected a duration, got {describe(node)}{unit}")
+        return INVALID
+
+
+class Number:
+    """A number between two bounds; integers may be written as 1.0, as kubectl allows."""
+
+    __slots__ = ("_high", "_low", "_whole")
+
+    def __init__(self, whole: bool, low: float, high: float) -> None:
+        self._whole = whole
+        self._low = low
+        self._high = high
+
+    def decode(self, node: Node, walk: Walk) -> Any:
+        expected = "a whole number" if self._whole else "a number"
+        value = _scalar(node, walk, expected)
+        if value is INVALID:
+            return INVALID
+        if isinstance(value, float) and self._whole and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int if self._whole else int | float):
+            walk.error(node, f"expected {expected}, got {describe(node)}{_unquote(value)}")
+            return INVALID
+        if not self._low <= value <= self._high:
+            walk.error(node, f"{shorten(node.value)} is out of range: must be {self._range()}")
+            return INVALID
+        return value if self._whole else float(value)
+
+    def _range(self) -> str:
+        if self._low > -(2**31):
+            return f"at least {self._low}" if self._high >= 2**31 - 1 else f"between {self._low} and {self._high}"
+        return f"at most {self._high}"
+
+
+class Boolean:
+    __slots__ = ()
+
+    def decode(self, node: Node, walk: Walk) -> Any:
+        value = _scalar(node, walk, "true or false")
+        if value is INVALID:
+            return INVALID
+        if not isinstance(value, bool):
+            hint = "; remove the quotes" if value in ("true", "false") else ""
+            walk.error(node, f"expected true or false, got {describe(node)}{hint}")
+            return INVALID
+        return value
+
+
+class NumberOrText:
+    """Kubernetes' IntOrString: a plain number is a number, all else is text."""
+
+    __slots__ = ()
+
+    def decode(self, node: Node, walk: Walk) -> Any:
+        value = _scalar(node, walk, "a number or text")
+        if value is INVALID:
+            return INVALID
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, str) or (type(value) is int and abs(value) < 2**31):
+            return value
+        walk.error(node, f"expected a whole number or text, got {describe(node)}")
+        return INVALID
+
+
+class Choice:
+    """One of a few words."""
+
+    __slots__ = ("_words",)
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self._words = words
+
+    def decode(self, node: Node, walk: Walk) -> Any:
+        value = _scalar(node, walk, "text")
+        if value is INVALID:
+            return INVALID
+        # kubectl would read a plain 503 as a number; as one of these words it can only mean itself.
+        text = node.value if type(value) is int else value
+        if text in self._words:
+            return text
+        words = ", ".join(self._words)
+        walk.error(node, f"{describe(node)} is not one of {words}{walk.suggestion(str(node.value), self._words)}")
+        return INVALID
+
+
+class Items:
+    """A list, as a tuple."""
+
+    __slots__ = ("_item",)
+
+    def __init__(self, item: Shape) -> None:
+        self._item = item
+
+    def decode(self, node: Node, walk: Walk) -> Any:
+        if not isinstance(node, SequenceNode):
+            walk.error(node, f"expected a list, got {describe(node)}{_as_list(node)}")
+            return INVALID
+        values = []
+        decode, path = self._item.decode, walk.path
+        path.append(0)
+        for index, item in enumerate(node.value):
+            path[-1] = index
+            values.append(decode(item, walk))
+        path.pop()
+        return INVALID if INVALID in values else tuple(values)
+
+
+class Map:
+    """A mapping from text to values of one shape."""
+
+    __slots__ = ("_null", "_value")
+
+    def __init__(self, value: Shape) -> None:
+        self._value = value
+        self._null: object = "" if isinstance(value, Text) else INVALID
+        """Kubernetes reads a key without a value as empty text."""
+
+    def decode(self, node: Node, walk: Walk) -> Any:
+        if not isinstance(node, MappingNode):
+            walk.error(node, f"expected a mapping, got {describe(node)}")
+            return INVALID
+        values: dict[str, Any] = {}
+        path = walk.path
+        path.append("")
+        for key, item in walk.entries(node):
+            path[-1] = name = key_text(key) if key.tag == PLAIN else key.value
+            if is_null(item) and self._null is not INVALID:
+                values[name] = self._null
+            else:
+                values[name] = self._value.decode(item, walk)
+        path.pop()
+        return INVALID if INVALID in values.values() else values
+
+
+class Field:
+    """A field of a record that Weft acts on."""
+
+    __slots__ = ("attribute", "required", "shape")
+
+    def __init__(self, attribute: str, shape: Shape, required: bool) -> None:
+        self.attribute = attribute
+        self.shape = shape
+        self.required = required
+
+
+class Record:
+    """A mapping with known fields, as a frozen struct.
+
+    `fields` are used; `others` says what is to be done about a field that is not among them.
+    """
+
+    __slots__ = ("_fields", "_make", "_others", "_required")
+
+    def __init__(self, make: Callable[..., Any], fields: Mapping[str, Field], others: Others) -> None:
+        self._make = make
+        self._fields = fields
+        self._others = others
+        self._required = tuple((name, field.attribute) for name, field in fields.items() if field.required)
+
+    def decode(self, node: Node, walk: Walk) -> Any:
+        if not isinstance(node, MappingNode):
+            walk.error(node, f"expected a mapping, got {describe(node)}")
+            return INVALID
+        values: dict[str, Any] = {}
+        fields, path = self._fields, walk.path
+        for key, item in walk.entries(node):
+            name = key.value
+            field = fields.get(name)
+            if field is None:
+                self._others.meet(name, key, item, walk, fields)
+            elif not is_null(item):
+                path.append(name)
+                values[field.attribute] = field.shape.decode(item, walk)
+                path.pop()
+        missing = False
+        for name, attribute in self._required:
+            if attribute not in values:
+                missing = True
+                walk.error(node, "required field is missing", name)
+        return INVALID if missing or INVALID in values.values() else self._make(**values)
+
+
+class Others(Protocol):
+    """What to do about fields that a record does not use."""
+
+    def meet(self, name: str, key: Node, value: Node, walk: Walk, used: Mapping[str, Field]) -> None: ...
+
+
+def checked(check: Callable[[str], Any], text: str, node: Node, walk: Walk, result: Any = None) -> Any:
+    """What `check` returns for `text`, or `result` if given; its ValueError becomes a fault."""
+    try:
+        found = check(text)
+    except ValueError as error:
+        walk.error(node, str(error))
+        return INVALID
+    return found if result is None else result
+
+
+def _scalar(node: Node, walk: Walk, expected: str) -> Scalar | object:
+    """The value of a scalar that is not null, else INVALID."""
+    if not isinstance(node, ScalarNode):
+        walk.error(node, f"expected {expected}, got {describe(node)}")
+        return INVALID
+    if node.tag is not None and node.tag not in _KNOWN_TAGS:
+        walk.error(node, f"the tag {shorten(node.tag)} is not supported here")
+        return INVALID
+    value = scalar(node)
+    if value is None:
+        walk.error(node, f"expected {expected}, got {describe(node)}")
+        return INVALID
+    return value
+
+
+_KNOWN_TAGS = {PLAIN, STRING_TAG, *(f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "timestamp"))}
+
+
+def _unquote(value: object) -> str:
+    return "; remove the quotes" if isinstance(value, str) and value.isdecimal() else ""
+
+
+def _as_list(node: Node) -> str:
+    if isinstance(node, ScalarNode) and len(node.value) < 30 and "\n" not in node.value:
+        return f"; write [{node.value}]"
+    return "; begin it with '- '" if isinstance(node, MappingNode) else ""

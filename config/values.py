@@ -1,0 +1,39 @@
+"""The values of Secrets and ConfigMaps as bytes and text (core/v1 `data`, `stringData`, `binaryData`)."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections.abc import Iterator
+
+from config.resources.core import ConfigMap, Secret
+
+
+def secret_value(secret: Secret, key: str) -> bytes | None:
+    """The value of `key`, or None if there is none; `stringData` wins.
+
+    Raises ValueError with a sentence that says what is wrong when the value is not base64.
+    """
+    if key in secret.string_data:
+        return secret.string_data[key].encode()
+    return decode_base64(secret.data[key]) if key in secret.data else None
+
+
+def secret_keys(secret: Secret) -> Iterator[str]:
+    """All keys, each once, in the order in which they are written."""
+    yield from dict.fromkeys((*secret.data, *secret.string_data))
+
+
+def config_map_value(config_map: ConfigMap, key: str) -> bytes | None:
+    """The value of `key`, or None if there is none.  Raises ValueError like `secret_value`."""
+    if key in config_map.data:
+        return config_map.data[key].encode()
+    return decode_base64(config_map.binary_data[key]) if key in config_map.binary_data else None
+
+
+def decode_base64(text: str) -> bytes:
+    """Bytes of base64 text, which may be broken into lines.  Raises ValueError with a sentence."""
+    try:
+        return b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("is not base64: encode the value, or write it as plain text in stringData") from None

@@ -1,0 +1,170 @@
+"""The walk over the nodes of one object: where it is, what it has found.
+
+Shapes (`config.shapes`) call it; it knows YAML's mappings (merge keys, duplicate keys) and how a fault is
+located, and nothing of types.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from config.documents import PLAIN, Document
+from config.errors import Fault, FaultList, Severity
+from config.meta import ObjectKey, Source
+from config.scalars import STARTS, Scalar, resolve
+
+STRING_TAG = "tag:yaml.org,2002:str"
+_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "map", "seq", "timestamp")}
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+_SIMPLE = re.compile(r"[A-Za-z_][\w-]*")
+
+Entry = tuple[Node, Node]
+Notices = dict[tuple[str, str], Fault]
+"""Kind and field path to the first place where Weft ignores that field."""
+
+
+class Walk:
+    """State of decoding one object."""
+
+    __slots__ = ("_document", "_faults", "broken", "key", "notices", "path", "strict")
+
+    def __init__(self, document: Document, faults: FaultList, notices: Notices, strict: bool) -> None:
+        self._document = document
+        self._faults = faults
+        self.notices = notices
+        self.strict = strict
+        self.key: ObjectKey | None = None
+        self.path: list[str | int] = []
+        self.broken = False
+        """Whether an error was found."""
+
+    def source(self, node: Node) -> Source:
+        return self._document.source(node)
+
+    def error(self, node: Node, message: str, field: str | int | None = None) -> None:
+        """An error at `node`; `field` is the part of the path below the present one."""
+        self.broken = True
+        self._add("error", node, message, field)
+
+    def warning(self, node: Node, message: str, field: str | int | None = None) -> None:
+        self._add("warning", node, message, field)
+
+    def _add(self, severity: Severity, node: Node, message: str, field: str | int | None) -> None:
+        path = path_text(self.path if field is None else [*self.path, field])
+        self._faults.add(Fault(severity, self.source(node), message, self.key, path))
+
+    def ignored(self, node: Node, field: str, effect: str) -> None:
+        """Note once per kind and field that Weft does not act on it; nothing is said in tolerant walks."""
+        kind = self.key.kind if self.key else ""
+        path = path_text([part for part in (*self.path, field) if not isinstance(part, int)])
+        if self.strict and (kind, path) not in self.notices:
+            message = f"not used by Weft: {effect}" if effect else "not used by Weft"
+            exact = path_text([*self.path, field])
+            self.notices[kind, path] = Fault("notice", self.source(node), message, self.key, exact)
+
+    def suggestion(self, wrong: str, known: Sequence[str]) -> str:
+        """``; did you mean "x"?``, or nothing when nothing is near (or nobody will read it)."""
+        return "" if self._faults.full else did_you_mean(wrong, tuple(known))
+
+    def entries(self, node: MappingNode) -> Sequence[Entry]:
+        """Keys and values with merge keys followed; duplicate and unusable keys are errors."""
+        pairs: Sequence[Entry] = node.value
+        try:
+            names = {key.value for key, _ in pairs}
+        except TypeError:
+            names = set()
+        if len(names) == len(pairs) and "<<" not in names:
+            return pairs
+        return list(self._checked(node).values())
+
+    def _checked(self, node: MappingNode) -> dict[str, Entry]:
+        own: dict[str, Entry] = {}
+        merged: list[Node] = []
+        for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                self.error(key, "a key must be text, not a list or a mapping")
+            elif key.value == "<<" and key.tag == PLAIN:
+                merged.extend(value.value if isinstance(value, SequenceNode) else [value])
+            elif key.value in own:
+                first = self.source(own[key.value][0])
+                self.error(key, f"duplicate key; it is also written on line {first.line}", key.value)
+            else:
+                own[key.value] = key, value
+        for part in merged:
+            if isinstance(part, MappingNode):
+                own = self._checked(part) | own
+            else:
+                self.error(part, "'<<' merges mappings only")
+        return own
+
+
+def scalar(node: ScalarNode) -> Scalar:
+    """The value of a scalar node by kubectl's rules; quoted is text."""
+    return resolve(node.value) if node.tag == PLAIN or node.tag in _TAGS else str(node.value)
+
+
+def is_text(node: ScalarNode) -> bool:
+    """Whether a scalar is text for certain: a quick answer to a frequent question."""
+    return node.tag is None or (node.tag == PLAIN and node.value[:1] not in STARTS)
+
+
+def is_null(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and node.tag == PLAIN and node.value in _NULLS
+
+
+def key_text(node: Node) -> str:
+    """A mapping's key as text: Kubernetes turns numbers and booleans that are keys into text."""
+    value = scalar(node) if isinstance(node, ScalarNode) else None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else str(node.value)
+
+
+def describe(node: Node) -> str:
+    """What a node is, for messages: ``the number 80``."""
+    if isinstance(node, MappingNode):
+        return "a mapping"
+    if isinstance(node, SequenceNode):
+        return "a list"
+    value = scalar(node) if isinstance(node, ScalarNode) else None
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, bool):
+        return f"the boolean {shorten(node.value)}"
+    if isinstance(value, int | float):
+        return f"the number {shorten(node.value)}"
+    return f'the text "{shorten(node.value)}"'
+
+
+def shorten(text: str) -> str:
+    """At most 60 characters, on one line."""
+    line = text.replace("\n", "\\n")
+    return line if len(line) <= 60 else f"{line[:57]}..."
+
+
+def path_text(parts: Sequence[str | int]) -> str:
+    """``spec.ports[0].targetPort``; keys that are no plain word in brackets: ``data[tls.crt]``."""
+    text = ""
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif _SIMPLE.fullmatch(part):
+            text += f".{part}" if text else part
+        else:
+            text += f"[{shorten(part)}]"
+    return text
+
+
+@lru_cache(4096)
+def did_you_mean(wrong: str, known: tuple[str, ...]) -> str:
+    """``; did you mean "x"?`` with the nearest of `known`, letters' case aside; else empty."""
+    if len(wrong) > 64:
+        return ""
+    by_lower = {word.lower(): word for word in reversed(known)}
+    near = get_close_matches(wrong.lower(), by_lower, n=1, cutoff=0.7)
+    return f'; did you mean "{by_lower[near[0]]}"?' if near else ""
