@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from config.configset import ConfigSet
 from config.errors import Fault
-from config.meta import Named, ObjectKey
+from config.meta import Named, ObjectKey, ObjectMeta
 from config.validation.autoscalers import check_autoscaler
 from config.validation.conflicts import check_conflicts
 from config.validation.endpoints import check_endpoint_slice, check_endpoints
@@ -43,6 +43,8 @@ def validate(config_set: ConfigSet, locate: Locate, broken: frozenset[ObjectKey]
     """
     report = Report(locate)
     node = report.of(node_key(config_set))
+    if node.key.name:
+        check_metadata(ObjectMeta(node.key.name), node)
     check_node(config_set.node, node)
     service_range = _range_in_force(config_set, node)
     _each("Service", config_set.services, lambda item, about: check_service(item, about, service_range), report)

@@ -17,7 +17,6 @@ class HasMetadata(Protocol):
     def metadata(self) -> ObjectMeta: ...
 
 
-CLUSTER_WIDE = frozenset({"Namespace", "IngressClass", "NodeConfig"})
 ANNOTATION_BYTES = 256 * 1024
 
 _NAME_RULES: Mapping[str, Rule] = {"Service": SERVICE_NAME, "Namespace": DNS_LABEL}
@@ -26,7 +25,8 @@ _NAME_RULES: Mapping[str, Rule] = {"Service": SERVICE_NAME, "Namespace": DNS_LAB
 def check_metadata(metadata: ObjectMeta, report: ObjectReport) -> None:
     """What holds for the metadata of every object, by its kind."""
     _check_name(metadata.name, report)
-    _check_namespace(metadata.namespace, report)
+    if metadata.namespace:
+        report.check("metadata.namespace", DNS_LABEL.problem(metadata.namespace))
     check_labels(metadata.labels, "metadata.labels", report)
     check_annotations(metadata.annotations, "metadata.annotations", report)
 
@@ -54,11 +54,3 @@ def _check_name(name: str, report: ObjectReport) -> None:
         )
     else:
         report.check("metadata.name", problem)
-
-
-def _check_namespace(namespace: str, report: ObjectReport) -> None:
-    if report.key.kind in CLUSTER_WIDE:
-        if namespace:
-            report.error("metadata.namespace", f"a {report.key.kind} belongs to no namespace: remove this field")
-    else:
-        report.check("metadata.namespace", DNS_LABEL.problem(namespace))
