@@ -114,6 +114,7 @@ class Backend:
             self.pick = self._balancer.pick
         if plan.endpoints is not before.endpoints:
             self._arrange(plan.endpoints)
+            self.forget_departed()
         self.refresh()
 
     def refresh(self) -> None:
@@ -163,15 +164,18 @@ class Backend:
         """All endpoints that count: the present ones and those that left not long ago."""
         return chain(self.endpoints.values(), self.departed.values())
 
-    def forget_departed(self) -> list[EndpointState]:
-        """Drop, and return, what left long enough ago and has nothing in flight."""
+    def forget_departed(self) -> None:
+        """Drop what left long enough ago and has nothing in flight."""
+        if not self.departed:
+            return
         horizon = self._clock() - REMEMBERED
         surplus = len(self.departed) - MOST_DEPARTED
-        dropped = []
         for place, (name, state) in enumerate(tuple(self.departed.items())):
             if place < surplus or (state.departed_at <= horizon and not state.in_flight):
-                dropped.append(self.departed.pop(name))
-        return dropped
+                del self.departed[name]
+                if state.series is False:
+                    self.stats.forgotten_requests += state.requests
+                    self.stats.forgotten_ejections += state.ejections
 
     def _arrange(self, endpoints: tuple[Endpoint, ...]) -> None:
         """Make `self.endpoints` those of the plan: in the order they had, new ones last."""
@@ -195,6 +199,7 @@ class Backend:
         if state is None:
             return EndpointState(endpoint)
         state.become(endpoint)
+        state.departed_at = 0.0
         outlier.forgive(state)
         return state
 

@@ -21,11 +21,10 @@ from mesh.live import Live
 from mesh.plan import BackendKey, BackendPlan
 from mesh.service_part import ServicePart, make_part, reusing, with_endpoints
 from mesh.status import ObjectStatus
+from mesh.steps import run_to_end
 from mesh.table import Listener, ListenerKey, RoutingTable
 
 _NO_ENDPOINTS: PortEndpoints = {}
-
-Steps = Generator[None, None, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,7 @@ def compile(  # noqa: A001 - the word for it; the builtin is not used here
     config_set: ConfigSet, snapshot: Snapshot, previous: Compiled | None, live: Live
 ) -> Compiled:
     """`compile_steps` in one go."""
-    steps = compile_steps(config_set, snapshot, previous, live)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
+    return run_to_end(compile_steps(config_set, snapshot, previous, live))
 
 
 def compile_steps(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from ipaddress import IPv4Network, IPv6Network
 
 from mesh.access_log import AccessRecord
 from mesh.compiler import Compiled
 from mesh.deadlines import Deadlines
+from mesh.frames import FrameTaker
 from mesh.live import Live
+from mesh.stats import StatsFrame
+from mesh.steps import run_to_end
 from mesh.table import RoutingTable
 
 
 class Proxy:
     """The data plane's shared state; one per event loop."""
 
-    __slots__ = ("access_log", "clock", "deadlines", "draining", "live", "loop", "table", "trusted_proxies")
+    __slots__ = ("access_log", "clock", "deadlines", "draining", "frames", "live", "loop", "table", "trusted_proxies")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
         self.loop = loop
@@ -25,6 +28,8 @@ class Proxy:
         self.deadlines = Deadlines(clock)
         self.live = Live(clock, self.deadlines)
         """The Backends that outlive tables; the compiler finds them here."""
+        self.frames = FrameTaker(self.live)
+        """Takes what the counters say, in slices."""
         self.table = RoutingTable()
         """Read once per request or connection, by ``table.listeners[key]``."""
         self.draining = False
@@ -36,10 +41,9 @@ class Proxy:
 
     def publish(self, compiled: Compiled) -> None:
         """`publish_steps` in one go."""
-        for _ in self.publish_steps(compiled):
-            continue
+        run_to_end(self.publish_steps(compiled))
 
-    def publish_steps(self, compiled: Compiled) -> Iterator[None]:
+    def publish_steps(self, compiled: Compiled) -> Generator[None, None, None]:
         """Put `compiled` in force: changed plans, then the table by one assignment, then farewell to the rest.
 
         Yields after every Backend that was changed, so that a change of very many endpoints does not hold the
@@ -54,6 +58,10 @@ class Proxy:
         for backend in self.live.replace(backends):
             backend.retire()
             yield
+
+    def frame(self) -> StatsFrame:
+        """What all counters say now; ``frames.steps()`` is the way to it that never holds the loop."""
+        return self.frames.take()
 
     def in_flight(self, replica_id: str) -> int:
         """Exchanges and connections that a replica is serving; 0: it may be stopped without breaking any."""

@@ -7,6 +7,10 @@ plain data that adds up across workers and nodes.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
 
 DURATION_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the request duration histogram, seconds; one more bucket holds what is above."""
@@ -16,8 +20,8 @@ class BackendStats:
     """Counters of one Backend."""
 
     __slots__ = (
-        "bytes_in", "bytes_out", "codes", "detected", "duration_buckets", "duration_sum", "in_flight",
-        "reasons", "retries", "tcp_open", "tcp_total",
+        "bytes_in", "bytes_out", "codes", "detected", "duration_buckets", "duration_sum",
+        "forgotten_ejections", "forgotten_requests", "in_flight", "reasons", "retries", "tcp_open", "tcp_total",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -38,9 +42,82 @@ class BackendStats:
         """Protocol (http, tcp, tls, http2, silent) to connections whose first bytes told it."""
         self.tcp_total = 0
         self.tcp_open = 0
+        self.forgotten_requests = 0
+        """Of endpoints without series of their own that are no longer remembered; ``other`` counts on."""
+        self.forgotten_ejections = 0
 
     def finished(self, status: int, seconds: float) -> None:
         """Count one HTTP request that has ended (not its place in flight)."""
         self.codes[status] = self.codes.get(status, 0) + 1
         self.duration_buckets[bisect_left(DURATION_BOUNDS, seconds)] += 1
         self.duration_sum += seconds
+
+
+OTHER = "other"
+"""Stands for all endpoints of a Backend that have no series of their own."""
+
+
+class EndpointFrame(msgspec.Struct, gc=False):
+    ready: int = 0
+    """1 or 0; of ``other``, how many."""
+    requests: int = 0
+    ejections: int = 0
+
+
+class BackendFrame(msgspec.Struct):
+    """The counters of one Backend at one moment; fields mean what they mean in `BackendStats`."""
+
+    namespace: str
+    service: str
+    port: str
+    codes: dict[int, int] = {}
+    reasons: dict[str, int] = {}
+    duration_buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(DURATION_BOUNDS) + 1))
+    duration_sum: float = 0.0
+    in_flight: int = 0
+    retries: dict[str, int] = {}
+    detected: dict[str, int] = {}
+    bytes_in: int = 0
+    bytes_out: int = 0
+    tcp_total: int = 0
+    tcp_open: int = 0
+    endpoints: dict[str, EndpointFrame] = {}
+    """By address and port, or ``other``."""
+
+
+class StatsFrame(msgspec.Struct):
+    """All counters of one data plane at one moment: plain data that adds up."""
+
+    backends: list[BackendFrame] = []
+
+
+def merge(frames: Iterable[StatsFrame]) -> StatsFrame:
+    """The sum of `frames`, one per data plane.  Whether an endpoint is ready is not summed: all planes say the same."""
+    total: dict[tuple[str, str, str], BackendFrame] = {}
+    for frame in frames:
+        for backend in frame.backends:
+            key = (backend.namespace, backend.service, backend.port)
+            _add(total.setdefault(key, BackendFrame(*key)), backend)
+    return StatsFrame(list(total.values()))
+
+
+def _add(total: BackendFrame, more: BackendFrame) -> None:
+    for name in ("duration_sum", "in_flight", "bytes_in", "bytes_out", "tcp_total", "tcp_open"):
+        setattr(total, name, getattr(total, name) + getattr(more, name))
+    total.duration_buckets = [a + b for a, b in zip(total.duration_buckets, more.duration_buckets, strict=True)]
+    total.codes = _summed(total.codes, more.codes)
+    total.reasons = _summed(total.reasons, more.reasons)
+    total.retries = _summed(total.retries, more.retries)
+    total.detected = _summed(total.detected, more.detected)
+    for name, endpoint in more.endpoints.items():
+        known = total.endpoints.setdefault(name, EndpointFrame())
+        known.ready = max(known.ready, endpoint.ready)
+        known.requests += endpoint.requests
+        known.ejections += endpoint.ejections
+
+
+K = TypeVar("K", int, str)
+
+
+def _summed(total: dict[K, int], more: dict[K, int]) -> dict[K, int]:
+    return {key: total.get(key, 0) + more.get(key, 0) for key in total | more}

@@ -1,0 +1,176 @@
+"""The data plane's metric families, made from a frame and never from live objects.
+
+Names have the prefix ``weft_`` and base units; labels are bounded by the configuration.  Families whose
+labels are a Service port have samples for ports that had such traffic, so that thousands of idle Services do
+not fill the page; endpoints are listed with and without traffic, up to the bound that frames keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import accumulate, chain
+from typing import TypeVar
+
+from mesh.exposition import Family, FamilyLike, Sample, label_text, render
+from mesh.stats import DURATION_BOUNDS, BackendFrame, StatsFrame
+
+_BOUNDS = (*(f"{bound}" for bound in DURATION_BOUNDS), "+Inf")
+_DURATION = "weft_http_request_duration_seconds"
+
+Samples = Callable[["_Labelled"], Iterator[Sample]]
+
+
+def page(
+    frame: Generator[None, None, StatsFrame], others: Iterable[FamilyLike] = (), loop_lag: float | None = None
+) -> Iterator[bytes]:
+    """The page of ``/metrics`` in chunks: the families of the frame that `frame` comes to, then `others`.
+
+    Empty chunks are pauses while the frame is being taken.
+    """
+    while True:
+        try:
+            next(frame)
+        except StopIteration as done:
+            taken: StatsFrame = done.value
+            break
+        yield b""
+    yield from render(chain(families(taken, loop_lag), others))
+
+
+def process_families() -> Iterable[FamilyLike]:
+    """CPU, memory, descriptors, garbage collection and version of this process."""
+    from prometheus_client import REGISTRY  # here, because only processes that are scraped need its megabytes
+
+    return REGISTRY.collect()
+
+
+def families(frame: StatsFrame, loop_lag: float | None = None) -> Iterator[Family]:
+    """All families of the data plane; `loop_lag` is the longest delay of the event loop lately, in seconds."""
+    labelled = [_Labelled(backend) for backend in frame.backends]
+    for name, kind, documentation, samples in _FAMILIES:
+        yield Family(name, kind, documentation, chain.from_iterable(map(samples, labelled)))
+    if loop_lag is not None:
+        lag = "Longest time that the event loop was held, over the last seconds."
+        yield Family("weft_loop_lag_seconds", "gauge", lag, [Sample("weft_loop_lag_seconds", "", loop_lag)])
+
+
+class _Labelled:
+    """A BackendFrame and the text of its labels, made at most once a page."""
+
+    __slots__ = ("_text", "frame")
+
+    def __init__(self, frame: BackendFrame) -> None:
+        self.frame = frame
+        self._text = ""
+
+    @property
+    def text(self) -> str:
+        if not self._text:
+            frame = self.frame
+            self._text = label_text({"namespace": frame.namespace, "service": frame.service, "port": frame.port})
+        return self._text
+
+
+K = TypeVar("K", int, str)
+
+
+def _counts(name: str, label: str, counts: Callable[[BackendFrame], dict[K, int]]) -> Samples:
+    """Samples of a counter with one label of its own."""
+
+    def samples(backend: _Labelled) -> Iterator[Sample]:
+        for value, count in counts(backend.frame).items():
+            yield Sample(name, f"{backend.text},{label_text({label: str(value)})}", count)
+
+    return samples
+
+
+def _durations(backend: _Labelled) -> Iterator[Sample]:
+    buckets = backend.frame.duration_buckets
+    count = sum(buckets)
+    if not count:
+        return
+    for bound, below in zip(_BOUNDS, accumulate(buckets), strict=True):
+        yield Sample(f"{_DURATION}_bucket", f'{backend.text},le="{bound}"', below)
+    yield Sample(f"{_DURATION}_sum", backend.text, backend.frame.duration_sum)
+    yield Sample(f"{_DURATION}_count", backend.text, count)
+
+
+def _http_in_flight(backend: _Labelled) -> Iterator[Sample]:
+    if backend.frame.codes or backend.frame.in_flight:
+        yield Sample("weft_http_requests_in_flight", backend.text, backend.frame.in_flight)
+
+
+def _tcp_total(backend: _Labelled) -> Iterator[Sample]:
+    if backend.frame.tcp_total:
+        yield Sample("weft_tcp_connections_total", backend.text, backend.frame.tcp_total)
+
+
+def _tcp_open(backend: _Labelled) -> Iterator[Sample]:
+    if backend.frame.tcp_total:
+        yield Sample("weft_tcp_connections_open", backend.text, backend.frame.tcp_open)
+
+
+def _bytes(backend: _Labelled) -> Iterator[Sample]:
+    frame = backend.frame
+    if frame.bytes_in or frame.bytes_out:
+        yield Sample("weft_bytes_total", f'{backend.text},direction="in"', frame.bytes_in)
+        yield Sample("weft_bytes_total", f'{backend.text},direction="out"', frame.bytes_out)
+
+
+def _per_endpoint(name: str, field: str) -> Samples:
+    def samples(backend: _Labelled) -> Iterator[Sample]:
+        for endpoint, frame in backend.frame.endpoints.items():
+            yield Sample(name, f"{backend.text},{label_text({'endpoint': endpoint})}", getattr(frame, field))
+
+    return samples
+
+
+_FAMILIES: tuple[tuple[str, str, str, Samples], ...] = (
+    (
+        "weft_http_requests",
+        "counter",
+        "HTTP requests that have ended, by final status code.",
+        _counts("weft_http_requests_total", "code", lambda frame: frame.codes),
+    ),
+    (_DURATION, "histogram", "From the first byte of a request to the last byte of its response.", _durations),
+    ("weft_http_requests_in_flight", "gauge", "HTTP requests that have begun and not ended.", _http_in_flight),
+    ("weft_tcp_connections", "counter", "Connections relayed as TCP.", _tcp_total),
+    ("weft_tcp_connections_open", "gauge", "Connections that are being relayed as TCP.", _tcp_open),
+    ("weft_bytes", "counter", "Bytes from clients (in) and to clients (out).", _bytes),
+    (
+        "weft_endpoint_ready",
+        "gauge",
+        "Whether an endpoint is ready; of endpoint other, how many are.",
+        _per_endpoint("weft_endpoint_ready", "ready"),
+    ),
+    (
+        "weft_endpoint_requests",
+        "counter",
+        "Requests and TCP connections sent to an endpoint.",
+        _per_endpoint("weft_endpoint_requests_total", "requests"),
+    ),
+    (
+        "weft_endpoint_ejections",
+        "counter",
+        "Times that an endpoint was set aside because connects failed.",
+        _per_endpoint("weft_endpoint_ejections_total", "ejections"),
+    ),
+    (
+        "weft_retries",
+        "counter",
+        "Requests that met a failure that another endpoint might not have, by what came of it.",
+        _counts("weft_retries_total", "outcome", lambda frame: frame.retries),
+    ),
+    (
+        "weft_proxy_errors",
+        "counter",
+        "Responses and connections that the proxy itself ended, by reason.",
+        _counts("weft_proxy_errors_total", "reason", lambda frame: frame.reasons),
+    ),
+    (
+        "weft_detected",
+        "counter",
+        "Connections whose protocol was told from their first bytes.",
+        _counts("weft_detected_total", "protocol", lambda frame: frame.detected),
+    ),
+)
