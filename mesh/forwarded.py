@@ -1,0 +1,44 @@
+"""X-Forwarded-*, Forwarded (RFC 7239) and X-Request-Id: what the endpoint is told of who sent a request.
+
+Believed are the fields of trusted proxies, and at a ClusterIP those of all clients, who are in the cluster
+themselves: there this hop is appended.  Elsewhere a client could say anything: what it said is replaced.
+"""
+
+from __future__ import annotations
+
+from mesh.http1.grammar import Fields
+from mesh.peer import Peer
+from mesh.request_id import acceptable
+
+
+def forwarding_lines(peer: Peer, host: bytes, port: int) -> bytes:
+    """The lines for a request of `peer`, none of whose own words are believed."""
+    return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Port: %d\r\n" % (
+        peer.address.encode(), host, port,
+    )  # fmt: skip
+
+
+def appended_lines(said: Fields, peer: Peer, host: bytes, port: int) -> bytes:
+    """The lines for a request whose forwarding fields `said` are believed."""
+    address = peer.address.encode()
+    hops = b", ".join([*said.get(b"x-forwarded-for", ()), address])
+    lines = [b"X-Forwarded-For: " + hops]
+    ours = {b"x-forwarded-proto": b"http", b"x-forwarded-host": host, b"x-forwarded-port": b"%d" % port}
+    for name, value in ours.items():
+        lines.append(name.title() + b": " + (said[name][0] if name in said else value))
+    lines += [
+        name.title() + b": " + value
+        for name, values in said.items()
+        if name.startswith(b"x-forwarded-") and name not in ours and name != b"x-forwarded-for"
+        for value in values
+    ]
+    if b"forwarded" in said:
+        node = b'"[%b]"' % address if b":" in address else address
+        lines.append(b"Forwarded: " + b", ".join([*said[b"forwarded"], b"for=" + node]))
+    return b"\r\n".join(lines) + b"\r\n"
+
+
+def believed_id(said: Fields) -> bytes:
+    """The request id that a believed client sent, if it is one and sane; else nothing."""
+    ids = said.get(b"x-request-id", ())
+    return ids[0] if len(ids) == 1 and acceptable(ids[0]) else b""

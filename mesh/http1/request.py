@@ -1,0 +1,190 @@
+"""Request heads, read as a server reads them and made ready for the next one (RFC 9112 sections 3, 6, 7.6).
+
+Both kinds of request have the same attributes; of a plain one most are constants of its class, so that
+reading it costs one expression and three slots.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from mesh.http1.body import CHUNKED
+from mesh.http1.errors import Malformed
+from mesh.http1.grammar import (
+    TCHAR,
+    Fields,
+    content_length,
+    elements,
+    plain_lines,
+    read_fields,
+    special_fields,
+    transfer_codings,
+    without,
+)
+from mesh.http1.target import MAX_TARGET, read_target, valid_host
+from mesh.reasons import BAD_REQUEST, HEAD_TOO_LARGE, NOT_IMPLEMENTED, VERSION_NOT_SUPPORTED
+
+_SPECIAL = (
+    b"host", b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"proxy-connection", b"te",
+    b"upgrade", b"http2-settings", b"x-forwarded-", b"x_forwarded_", b"forwarded", b"x-request-id",
+)  # fmt: skip
+"""Fields that concern this hop, that route or frame the request, or that say who sent it."""
+
+_FORWARDING: Mapping[bytes, list[bytes]] = MappingProxyType({})
+
+
+class PlainRequest:
+    """HTTP/1.1, a path, one simple Host, no body, nothing else that concerns a proxy."""
+
+    __slots__ = ("host", "lines", "method")
+
+    plain: Final = True
+    minor: Final = 1
+    length: Final = 0
+    keep_alive: Final = True
+    upgrade: Final[tuple[bytes, ...]] = ()
+    forwarding: Final = _FORWARDING
+
+    def __init__(self, method: bytes, host: bytes, lines: bytes) -> None:
+        self.method = method
+        self.host = host
+        self.lines = lines
+
+
+class CarefulRequest:
+    """Any other valid request."""
+
+    __slots__ = ("forwarding", "host", "keep_alive", "length", "lines", "method", "minor", "upgrade")
+
+    plain: Final = False
+    method: bytes
+    host: bytes
+    """Of the target if it names one, else of the Host field."""
+    lines: bytes
+    """Request line and field lines to send on, hop-by-hop fields removed and framing written anew; each ends
+    in CRLF, and the empty line is not there yet."""
+    minor: int
+    """The client speaks HTTP/1.`minor`."""
+    length: int
+    """Bytes of body, or `CHUNKED`."""
+    keep_alive: bool
+    """The client would send another request on this connection."""
+    upgrade: tuple[bytes, ...]
+    """Protocols that the client offers to switch to, lower case."""
+    forwarding: Fields
+    """X-Forwarded-*, Forwarded and X-Request-Id as they came; `lines` has none of them."""
+
+
+Request = PlainRequest | CarefulRequest
+
+_LINES = plain_lines(_SPECIAL)
+_PLAIN = re.compile(
+    rb"(?!connect )([!#$%&'*+\-.^_`|~0-9a-z]{1,64}+) /[!\"$-~]{0,"
+    + str(MAX_TARGET - 1).encode()
+    + rb"}+ http/1\.1\r\n"
+    + _LINES
+    + rb"host: ([0-9a-z.\-]{1,255}+(?::[0-9]{0,4}+|:[1-5][0-9]{4})?)\r\n"
+    + _LINES
+    + rb"\r\n"
+).fullmatch
+_SPECIAL_FIELDS = special_fields(_SPECIAL)
+_KEEP_ALIVE = b"\r\nconnection: keep-alive\r\n"
+_REQUEST_LINE = re.compile(rb"(" + TCHAR + rb"+) ([!-~]+) HTTP/([0-9])\.([0-9])")
+_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
+
+
+def read_request(head: bytes, authority: bytes = b"") -> Request:
+    """Read a whole head, from the request line to the empty line.
+
+    `authority` is the Host to send on for an HTTP/1.0 request that names none.  Raises `Malformed`.
+    """
+    low = head.lower()
+    if plain := _PLAIN(low):
+        lines = head[:-2]
+        if (cut := low.find(_KEEP_ALIVE)) >= 0:
+            lines = lines[: cut + 2] + lines[cut + 26 :]
+            if low.find(_KEEP_ALIVE, cut + 2) >= 0:
+                return _read_carefully(head, low, authority)
+        start, end = plain.span(2)
+        return PlainRequest(head[: plain.end(1)], head[start:end], lines)
+    return _read_carefully(head, low, authority)
+
+
+def _read_carefully(head: bytes, low: bytes, authority: bytes) -> CarefulRequest:
+    start = head.find(b"\r\n") + 2
+    method, target, minor = _read_request_line(head[: start - 2])
+    fields, others = read_fields(head, low, start, _SPECIAL_FIELDS, BAD_REQUEST, HEAD_TOO_LARGE)
+    target, own_host = read_target(method, target)
+    options = elements(fields.get(b"connection", []))
+    request = CarefulRequest()
+    request.method = method
+    request.minor = minor
+    request.host = own_host or _host(fields, minor) or authority
+    request.length = length = _length(fields, minor)
+    request.keep_alive = b"close" not in options and (minor == 1 or b"keep-alive" in options)
+    request.upgrade = _upgrade(fields, minor, options)
+    request.forwarding = {
+        name: values for name, values in fields.items() if b"forwarded" in name or name == b"x-request-id"
+    }
+    drop = set(options)
+    if not minor:
+        drop.add(b"expect")  # RFC 9110 section 10.1.1
+    for name in drop.intersection(request.forwarding):
+        del request.forwarding[name]
+    framing = b""
+    if length == CHUNKED:
+        framing = b"Transfer-Encoding: chunked\r\n"
+    elif length or b"content-length" in fields:
+        framing = b"Content-Length: %d\r\n" % length
+    if b"trailers" in elements(fields.get(b"te", [])):
+        framing += b"TE: trailers\r\nConnection: TE\r\n"
+    request.lines = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b" % (
+        method, target, request.host, without(others, drop) if drop else others, framing,
+    )  # fmt: skip
+    return request
+
+
+def _read_request_line(line: bytes) -> tuple[bytes, bytes, int]:
+    match = _REQUEST_LINE.fullmatch(line)
+    if not match:
+        raise Malformed(BAD_REQUEST, "a malformed request line")
+    if match[3] != b"1" or match[4] not in (b"0", b"1"):
+        raise Malformed(VERSION_NOT_SUPPORTED)
+    return match[1], match[2], int(match[4])
+
+
+def _host(fields: Fields, minor: int) -> bytes:
+    """RFC 9112 section 3.2: one valid Host; only HTTP/1.0 may have none."""
+    hosts = fields.get(b"host", [])
+    if len(hosts) > 1:
+        raise Malformed(BAD_REQUEST, "more than one Host")
+    if not hosts:
+        if minor:
+            raise Malformed(BAD_REQUEST, "no Host")
+        return b""
+    if not valid_host(hosts[0]):
+        raise Malformed(BAD_REQUEST, "a Host that is no host")
+    return hosts[0]
+
+
+def _length(fields: Fields, minor: int) -> int:
+    """RFC 9112 section 6.3: how long the body is; what is ambiguous is refused, never repaired."""
+    lengths, codings = fields.get(b"content-length"), fields.get(b"transfer-encoding")
+    if codings is not None:
+        if lengths is not None:
+            raise Malformed(BAD_REQUEST, "Content-Length beside Transfer-Encoding")
+        if not minor:
+            raise Malformed(BAD_REQUEST, "Transfer-Encoding in HTTP/1.0")
+        transfer_codings(codings, BAD_REQUEST, NOT_IMPLEMENTED)
+        return CHUNKED
+    return content_length(lengths, BAD_REQUEST) if lengths is not None else 0
+
+
+def _upgrade(fields: Fields, minor: int, options: list[bytes]) -> tuple[bytes, ...]:
+    """RFC 9110 section 7.8: an offer counts in HTTP/1.1 only, and only if Connection names it."""
+    if not minor or b"upgrade" not in options:
+        return ()
+    return tuple(elements(fields.get(b"upgrade", [])))

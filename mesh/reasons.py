@@ -1,0 +1,44 @@
+"""Why the proxy itself ended a request: one table from the reason to what client, log and metrics are told.
+
+The error types are those of RFC 9209 (Proxy-Status), section 2.3.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Reason(NamedTuple):
+    status: int
+    """What the client is answered, if it can still be answered."""
+    error: str
+    """RFC 9209 error type; also the reason code of the metrics."""
+    details: str
+    log: bool = False
+    """Whether it deserves a line in the log: not what any client can cause at will."""
+
+
+BAD_REQUEST = Reason(400, "http_request_error", "malformed request")
+REQUEST_TIMEOUT = Reason(408, "http_request_error", "the request did not arrive in time")
+TARGET_TOO_LONG = Reason(414, "http_request_error", "the request target is over 16 KiB")
+HEAD_TOO_LARGE = Reason(431, "http_request_error", "the request head is over 64 KiB or has over 100 fields")
+NOT_IMPLEMENTED = Reason(501, "http_request_error", "not implemented")
+VERSION_NOT_SUPPORTED = Reason(505, "http_request_error", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+
+NOT_SERVED = Reason(503, "destination_not_found", "this address no longer serves anything", log=True)
+NO_ENDPOINTS = Reason(503, "destination_unavailable", "the Service has no ready endpoint", log=True)
+CONNECTION_REFUSED = Reason(502, "connection_refused", "the endpoint refused the connection", log=True)
+CONNECTION_TIMEOUT = Reason(504, "connection_timeout", "the endpoint did not accept the connection in time", log=True)
+CONNECTION_TERMINATED = Reason(502, "connection_terminated", "the endpoint closed before it answered", log=True)
+RESPONSE_TIMEOUT = Reason(504, "http_response_timeout", "the endpoint did not answer in time", log=True)
+RESPONSE_INCOMPLETE = Reason(502, "http_response_incomplete", "the endpoint closed in the midst of its answer", log=True)
+RESPONSE_MALFORMED = Reason(502, "http_protocol_error", "the endpoint's answer is malformed", log=True)
+RESPONSE_HEAD_TOO_LARGE = Reason(
+    502, "http_response_header_section_size", "the answer's head is over 64 KiB or has over 100 fields", log=True
+)
+RESPONSE_CODING = Reason(
+    502, "http_response_transfer_coding", "the answer has a transfer coding other than chunked", log=True
+)
+UPGRADE_FAILED = Reason(502, "http_upgrade_failed", "the endpoint switched to a protocol nobody asked for", log=True)
+BODY_STALLED = Reason(408, "http_request_error", "the request body stopped coming")
+CLIENT_GONE = Reason(499, "client_closed", "the client closed before it was answered")
