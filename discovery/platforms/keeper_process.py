@@ -43,27 +43,40 @@ def marked(mark: bytes) -> set[int]:
     return found
 
 
-def send(groups: set[int], mark: bytes, number: int) -> bool:
-    """Signal all that is left (0 only asks); returns whether there was anything."""
-    reached = 0
+def living(groups: set[int]) -> set[int]:
+    """Those of `groups` that have a process which is not a zombie: who reaps orphans may be slow, or nobody."""
+    found = set()
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    state, _parent, group = file.read().rpartition(b")")[2].split()[:3]
+            except OSError:
+                continue  # ended meanwhile
+            if state not in (b"Z", b"X") and int(group) in groups:
+                found.add(int(group))
+    return found
+
+
+def send(groups: set[int], mark: bytes, number: int) -> None:
+    """Signal all that is left."""
     for kill, targets in ((os.killpg, groups), (os.kill, marked(mark))):
         for target in targets:
             try:
                 kill(target, number)
-                reached += 1
             except (ProcessLookupError, PermissionError):
                 continue
-    return reached > 0
 
 
 def end(groups: set[int], mark: bytes, grace: float) -> None:
+    """SIGTERM, up to `grace` seconds, SIGKILL."""
     deadline = time.monotonic() + grace
-    left = send(groups, mark, signal.SIGTERM)
-    while left and time.monotonic() < deadline:
+    send(groups, mark, signal.SIGTERM)
+    while living(groups) or marked(mark):
+        if time.monotonic() > deadline:
+            send(groups, mark, signal.SIGKILL)
+            return
         time.sleep(0.05)
-        left = send(groups, mark, 0)
-    if left:
-        send(groups, mark, signal.SIGKILL)
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +23,7 @@ from discovery.platforms.deployment import LocalDeployment
 from discovery.platforms.keeper import Keeper
 from discovery.platforms.logs import LogFolder
 from discovery.platforms.node import Node
-from discovery.platforms.ports import AddressPool, PortPool, reserved
+from discovery.platforms.ports import PortPool
 from discovery.platforms.replica import LocalReplica
 from discovery.prober import Prober
 
@@ -47,11 +46,9 @@ class ProcessPlatform:
         Raises OSError when the folder cannot be written.
         """
         self._node = Node(
-            name=socket.gethostname(),
             keeper=Keeper(random),
             prober=prober,
             logs=LogFolder(state / "logs"),
-            addresses=AddressPool(ConfigSet().node.pod_cidr),
             ports=PortPool(random),
             drained=drained,
             random=random,
@@ -68,7 +65,7 @@ class ProcessPlatform:
         if self._tending is None and config_set.deployments:
             self._node.keeper.start()
             self._tending = asyncio.get_running_loop().create_task(self._node.logs.tend())
-        self._adopt(config_set)
+        self._node.adopt(config_set)
         for key, deployment in config_set.deployments.items():
             if key not in self._deployments:
                 self._deployments[key] = LocalDeployment(self._node, self, deployment)
@@ -133,14 +130,6 @@ class ProcessPlatform:
         if not task.cancelled() and (fault := task.exception()) is not None:
             context = {"message": "a replica ended by a fault of the platform", "exception": fault, "task": task}
             task.get_loop().call_exception_handler(context)
-
-    def _adopt(self, config_set: ConfigSet) -> None:
-        node = config_set.node
-        self._node.config = config_set
-        self._node.reserved = reserved(config_set)
-        self._node.name = node.node_name or socket.gethostname()
-        if node.pod_cidr != self._node.addresses.cidr:
-            self._node.addresses = AddressPool(node.pod_cidr)
 
     def _find(self, workload: WorkloadRef) -> LocalDeployment:
         if workload.kind != "Deployment":

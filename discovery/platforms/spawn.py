@@ -13,8 +13,12 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain, repeat
 
-_GROUP_POLL = 0.05
+from discovery.platforms.keeper_process import living
+
+_POLLS = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Seconds between looks at what a stopping group still has: nothing tells, and looking has a price."""
 
 
 class Process:
@@ -69,8 +73,10 @@ class Process:
             async with asyncio.timeout_at(deadline):
                 await self.wait()
                 # A shell may be gone while what it started still finishes its work.
-                while self._group_lives():  # noqa: ASYNC110 - nothing tells when a group has become empty
-                    await asyncio.sleep(_GROUP_POLL)
+                for pause in chain(_POLLS, repeat(0.8)):
+                    if not self._group_lives():
+                        break
+                    await asyncio.sleep(pause)
         except TimeoutError:
             self.kill()
             await self.wait()
@@ -105,7 +111,7 @@ class Process:
             os.killpg(self.pid, 0)
         except ProcessLookupError:
             return False
-        return True
+        return bool(living({self.pid}))  # zombies wait for an init that may be slow to reap, or absent
 
     def _on_exit(self) -> None:
         self._loop.remove_reader(self._pidfd)
