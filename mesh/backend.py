@@ -7,7 +7,7 @@ for some minutes: its last exchanges may still run, its counters are still to be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
 from typing import Any, Protocol
 
@@ -113,25 +113,23 @@ class Backend:
             self._balancer = new_balancer(plan.balancer)
             self.pick = self._balancer.pick
         if plan.endpoints is not before.endpoints:
-            self._arrange(plan.endpoints)
+            self._arrange(before.endpoints, plan.endpoints)
             self.forget_departed()
         self.refresh()
 
     def refresh(self) -> None:
         """Compute eligibility again: after a new plan, an ejection, or the end of one."""
-        before = self._admitted
-        admitted = self._admitted = eligibility.admitted(self.endpoints.values(), self.plan.publish_not_ready)
+        admitted = eligibility.admitted(self.endpoints.values(), self.plan.publish_not_ready)
+        eligible = tuple(eligibility.eligible(admitted, self._clock()))
+        withdrawn = set(self._admitted).difference(admitted) if admitted != self._admitted else ()
         for state in self.eligible:
             state.eligible = False
-        self.eligible = tuple(eligibility.eligible(admitted, self._clock()))
-        for state in self.eligible:
+        for state in eligible:
             state.eligible = True
-        self._balancer.use(self.eligible)
-        if admitted != before:
-            staying = set(admitted)
-            for state in before:
-                if state not in staying:
-                    state.withdraw()
+        self._admitted, self.eligible = admitted, eligible
+        self._balancer.use(eligible)
+        for state in withdrawn:
+            state.withdraw()
 
     def connect_failed(self, state: EndpointState) -> None:
         """A connect was refused or timed out: set the endpoint aside for a while, never the last one."""
@@ -177,20 +175,26 @@ class Backend:
                     self.stats.forgotten_requests += state.requests
                     self.stats.forgotten_ejections += state.ejections
 
-    def _arrange(self, endpoints: tuple[Endpoint, ...]) -> None:
-        """Make `self.endpoints` those of the plan: in the order they had, new ones last."""
-        wanted = {(endpoint.address, endpoint.port): endpoint for endpoint in endpoints}
-        gone = []
-        for where, state in self.endpoints.items():
-            endpoint = wanted.get(where)
-            if endpoint is not None and endpoint.replica_id == state.endpoint.replica_id:
+    def _arrange(self, before: tuple[Endpoint, ...], now: tuple[Endpoint, ...]) -> None:
+        """Make `self.endpoints` those of `now`: in the order they had, new ones last.
+
+        Most endpoints of a large Service are the objects they were, in the same place, and are not looked at.
+        """
+        stale: Sequence[Endpoint] = before
+        fresh: Sequence[Endpoint] = now
+        if len(self.endpoints) == len(before):  # else one address was given twice: look at all
+            changed = [(old, new) for old, new in zip(before, now, strict=False) if old is not new]
+            stale = [old for old, _ in changed] + list(before[len(now) :])
+            fresh = [new for _, new in changed] + list(now[len(before) :])
+        wanted = {(endpoint.address, endpoint.port): endpoint for endpoint in fresh}
+        for endpoint in stale:
+            where = (endpoint.address, endpoint.port)
+            successor = wanted.get(where)
+            if successor is not None and successor.replica_id == endpoint.replica_id:
+                self.endpoints[where].become(successor)
                 del wanted[where]
-                if endpoint is not state.endpoint:
-                    state.become(endpoint)
-            else:
-                gone.append(where)
-        for where in gone:
-            self._depart(where)
+            elif where in self.endpoints:
+                self._depart(where)
         for where, endpoint in wanted.items():
             self.endpoints[where] = self._enter(where, endpoint)
 

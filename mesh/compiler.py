@@ -60,18 +60,17 @@ def compile_steps(
     parts = yield from _parts(config_set, snapshot, previous, live)
     listeners, lost = yield from _listeners(parts)
     statuses: dict[ObjectKey, ObjectStatus] = {}
-    for name, part in parts.items():
-        key = ObjectKey("Service", name.namespace, name.name)
-        statuses[key] = part.status if name not in lost else _bereft(part, lost[name])
-    yield
-    statuses.update(policy_statuses(config_set.policies, config_set.services))
-    yield
     plans: dict[BackendKey, BackendPlan] = {}
     backends: dict[BackendKey, Backend] = {}
-    for part in parts.values():
+    for name, part in parts.items():
+        key = ObjectKey("Service", name.namespace, name.name)
+        statuses[key] = _bereft(part, lost[name]) if name in lost else part.status
         for plan, backend in zip(part.plans, part.backends, strict=True):
             plans[plan.key], backends[plan.key] = plan, backend
-    yield
+        yield
+    for key, status in policy_statuses(config_set.policies, config_set.services):
+        statuses[key] = status
+        yield
     generation = previous.table.generation + 1 if previous else 1
     table = RoutingTable(generation, listeners, plans)
     return Compiled(table, statuses, config_set, snapshot, backends, parts)

@@ -37,5 +37,9 @@ def admitted(states: Collection[JudgedT], publish_not_ready: bool = False) -> li
 
 def eligible(candidates: list[JudgedT], now: float) -> list[JudgedT]:
     """Rules 3 and 4: whom the balancer may pick among the admitted; empty only when `candidates` is."""
-    weighted = [state for state in candidates if state.weight > 0] or candidates
-    return [state for state in weighted if state.set_aside_until <= now] or weighted
+    return (
+        [state for state in candidates if state.weight > 0 and state.set_aside_until <= now]
+        or [state for state in candidates if state.weight > 0]
+        or [state for state in candidates if state.set_aside_until <= now]
+        or candidates
+    )

@@ -12,7 +12,7 @@ from itertools import accumulate, chain
 from typing import TypeVar
 
 from mesh.exposition import Family, FamilyLike, Sample, label_text, render
-from mesh.stats import DURATION_BOUNDS, BackendFrame, StatsFrame
+from mesh.stats import DURATION_BOUNDS, BackendFrame, EndpointFrame, StatsFrame
 
 _BOUNDS = (*(f"{bound}" for bound in DURATION_BOUNDS), "+Inf")
 _DURATION = "weft_http_request_duration_seconds"
@@ -51,17 +51,18 @@ def families(frame: StatsFrame, loop_lag: float | None = None) -> Iterator[Famil
         yield Family(name, kind, documentation, chain.from_iterable(map(samples, labelled)))
     if loop_lag is not None:
         lag = "Longest time that the event loop was held, over the last seconds."
-        yield Family("weft_loop_lag_seconds", "gauge", lag, [Sample("weft_loop_lag_seconds", "", loop_lag)])
+        yield Family("weft_loop_lag_seconds", "gauge", lag, [("weft_loop_lag_seconds", "", loop_lag)])
 
 
 class _Labelled:
-    """A BackendFrame and the text of its labels, made at most once a page."""
+    """A BackendFrame and the texts of its labels, made at most once a page."""
 
-    __slots__ = ("_text", "frame")
+    __slots__ = ("_endpoints", "_text", "frame")
 
     def __init__(self, frame: BackendFrame) -> None:
         self.frame = frame
         self._text = ""
+        self._endpoints: list[tuple[str, EndpointFrame]] = []
 
     @property
     def text(self) -> str:
@@ -69,6 +70,15 @@ class _Labelled:
             frame = self.frame
             self._text = label_text({"namespace": frame.namespace, "service": frame.service, "port": frame.port})
         return self._text
+
+    @property
+    def endpoints(self) -> list[tuple[str, EndpointFrame]]:
+        if len(self._endpoints) < len(self.frame.endpoints):
+            self._endpoints = [
+                (f"{self.text},{label_text({'endpoint': endpoint})}", frame)
+                for endpoint, frame in self.frame.endpoints.items()
+            ]
+        return self._endpoints
 
 
 K = TypeVar("K", int, str)
@@ -79,7 +89,7 @@ def _counts(name: str, label: str, counts: Callable[[BackendFrame], dict[K, int]
 
     def samples(backend: _Labelled) -> Iterator[Sample]:
         for value, count in counts(backend.frame).items():
-            yield Sample(name, f"{backend.text},{label_text({label: str(value)})}", count)
+            yield name, f"{backend.text},{label_text({label: str(value)})}", count
 
     return samples
 
@@ -90,39 +100,46 @@ def _durations(backend: _Labelled) -> Iterator[Sample]:
     if not count:
         return
     for bound, below in zip(_BOUNDS, accumulate(buckets), strict=True):
-        yield Sample(f"{_DURATION}_bucket", f'{backend.text},le="{bound}"', below)
-    yield Sample(f"{_DURATION}_sum", backend.text, backend.frame.duration_sum)
-    yield Sample(f"{_DURATION}_count", backend.text, count)
+        yield f"{_DURATION}_bucket", f'{backend.text},le="{bound}"', below
+    yield f"{_DURATION}_sum", backend.text, backend.frame.duration_sum
+    yield f"{_DURATION}_count", backend.text, count
 
 
 def _http_in_flight(backend: _Labelled) -> Iterator[Sample]:
     if backend.frame.codes or backend.frame.in_flight:
-        yield Sample("weft_http_requests_in_flight", backend.text, backend.frame.in_flight)
+        yield "weft_http_requests_in_flight", backend.text, backend.frame.in_flight
 
 
 def _tcp_total(backend: _Labelled) -> Iterator[Sample]:
     if backend.frame.tcp_total:
-        yield Sample("weft_tcp_connections_total", backend.text, backend.frame.tcp_total)
+        yield "weft_tcp_connections_total", backend.text, backend.frame.tcp_total
 
 
 def _tcp_open(backend: _Labelled) -> Iterator[Sample]:
     if backend.frame.tcp_total:
-        yield Sample("weft_tcp_connections_open", backend.text, backend.frame.tcp_open)
+        yield "weft_tcp_connections_open", backend.text, backend.frame.tcp_open
 
 
 def _bytes(backend: _Labelled) -> Iterator[Sample]:
     frame = backend.frame
     if frame.bytes_in or frame.bytes_out:
-        yield Sample("weft_bytes_total", f'{backend.text},direction="in"', frame.bytes_in)
-        yield Sample("weft_bytes_total", f'{backend.text},direction="out"', frame.bytes_out)
+        yield "weft_bytes_total", f'{backend.text},direction="in"', frame.bytes_in
+        yield "weft_bytes_total", f'{backend.text},direction="out"', frame.bytes_out
 
 
-def _per_endpoint(name: str, field: str) -> Samples:
-    def samples(backend: _Labelled) -> Iterator[Sample]:
-        for endpoint, frame in backend.frame.endpoints.items():
-            yield Sample(name, f"{backend.text},{label_text({'endpoint': endpoint})}", getattr(frame, field))
+def _endpoint_ready(backend: _Labelled) -> Iterator[Sample]:
+    for labels, endpoint in backend.endpoints:
+        yield "weft_endpoint_ready", labels, endpoint.ready
 
-    return samples
+
+def _endpoint_requests(backend: _Labelled) -> Iterator[Sample]:
+    for labels, endpoint in backend.endpoints:
+        yield "weft_endpoint_requests_total", labels, endpoint.requests
+
+
+def _endpoint_ejections(backend: _Labelled) -> Iterator[Sample]:
+    for labels, endpoint in backend.endpoints:
+        yield "weft_endpoint_ejections_total", labels, endpoint.ejections
 
 
 _FAMILIES: tuple[tuple[str, str, str, Samples], ...] = (
@@ -141,19 +158,19 @@ _FAMILIES: tuple[tuple[str, str, str, Samples], ...] = (
         "weft_endpoint_ready",
         "gauge",
         "Whether an endpoint is ready; of endpoint other, how many are.",
-        _per_endpoint("weft_endpoint_ready", "ready"),
+        _endpoint_ready,
     ),
     (
         "weft_endpoint_requests",
         "counter",
         "Requests and TCP connections sent to an endpoint.",
-        _per_endpoint("weft_endpoint_requests_total", "requests"),
+        _endpoint_requests,
     ),
     (
         "weft_endpoint_ejections",
         "counter",
         "Times that an endpoint was set aside because connects failed.",
-        _per_endpoint("weft_endpoint_ejections_total", "ejections"),
+        _endpoint_ejections,
     ),
     (
         "weft_retries",

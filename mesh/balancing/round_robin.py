@@ -10,10 +10,13 @@ next.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from operator import attrgetter
 from typing import Generic
 
 from mesh.balancing.base import CandidateT
 from mesh.balancing.smooth import smooth_sequence
+
+_weight = attrgetter("weight")
 
 
 class RoundRobin(Generic[CandidateT]):
@@ -32,10 +35,10 @@ class RoundRobin(Generic[CandidateT]):
     def use(self, candidates: Sequence[CandidateT]) -> None:
         """Walk `candidates` from now on; costs time in proportion to their number."""
         chosen = tuple(candidates)
-        weights = tuple([candidate.weight for candidate in chosen])
+        weights = tuple(map(_weight, chosen))
         if chosen == self._candidates and weights == self._weights:
             return
-        equal = len(set(weights)) <= 1
+        equal = not weights or weights.count(weights[0]) == len(weights)
         sequence = chosen if equal else tuple([chosen[index] for index in smooth_sequence(weights)])
         left = tuple(self._turns)
         if equal and self._sequence is self._candidates:
@@ -67,7 +70,8 @@ class RoundRobin(Generic[CandidateT]):
 def _same_lap(left: Sequence[CandidateT], before: Sequence[CandidateT], now: Sequence[CandidateT]) -> list[CandidateT]:
     """Who is still to come in this lap: those left of it that stay, then the new ones."""
     known, staying = set(before), set(now)
-    return [c for c in left if c in staying] + [c for c in now if c not in known]
+    new = [] if staying <= known else [candidate for candidate in now if candidate not in known]
+    return [*filter(staying.__contains__, left), *new]
 
 
 def _same_phase(left: int, before: int, now: int) -> int:
