@@ -11,13 +11,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import accumulate, chain
 from typing import TypeVar
 
-from mesh.exposition import Family, FamilyLike, Sample, label_text, render
+from mesh.exposition import AnySample, Family, FamilyLike, label_text, render
 from mesh.stats import DURATION_BOUNDS, BackendFrame, EndpointFrame, StatsFrame
 
 _BOUNDS = (*(f"{bound}" for bound in DURATION_BOUNDS), "+Inf")
 _DURATION = "weft_http_request_duration_seconds"
 
-Samples = Callable[["_Labelled"], Iterator[Sample]]
+Samples = Callable[["_Labelled"], Iterator[AnySample]]
 
 
 def page(
@@ -87,14 +87,14 @@ K = TypeVar("K", int, str)
 def _counts(name: str, label: str, counts: Callable[[BackendFrame], dict[K, int]]) -> Samples:
     """Samples of a counter with one label of its own."""
 
-    def samples(backend: _Labelled) -> Iterator[Sample]:
+    def samples(backend: _Labelled) -> Iterator[AnySample]:
         for value, count in counts(backend.frame).items():
             yield name, f"{backend.text},{label_text({label: str(value)})}", count
 
     return samples
 
 
-def _durations(backend: _Labelled) -> Iterator[Sample]:
+def _durations(backend: _Labelled) -> Iterator[AnySample]:
     buckets = backend.frame.duration_buckets
     count = sum(buckets)
     if not count:
@@ -105,39 +105,39 @@ def _durations(backend: _Labelled) -> Iterator[Sample]:
     yield f"{_DURATION}_count", backend.text, count
 
 
-def _http_in_flight(backend: _Labelled) -> Iterator[Sample]:
+def _http_in_flight(backend: _Labelled) -> Iterator[AnySample]:
     if backend.frame.codes or backend.frame.in_flight:
         yield "weft_http_requests_in_flight", backend.text, backend.frame.in_flight
 
 
-def _tcp_total(backend: _Labelled) -> Iterator[Sample]:
+def _tcp_total(backend: _Labelled) -> Iterator[AnySample]:
     if backend.frame.tcp_total:
         yield "weft_tcp_connections_total", backend.text, backend.frame.tcp_total
 
 
-def _tcp_open(backend: _Labelled) -> Iterator[Sample]:
+def _tcp_open(backend: _Labelled) -> Iterator[AnySample]:
     if backend.frame.tcp_total:
         yield "weft_tcp_connections_open", backend.text, backend.frame.tcp_open
 
 
-def _bytes(backend: _Labelled) -> Iterator[Sample]:
+def _bytes(backend: _Labelled) -> Iterator[AnySample]:
     frame = backend.frame
     if frame.bytes_in or frame.bytes_out:
         yield "weft_bytes_total", f'{backend.text},direction="in"', frame.bytes_in
         yield "weft_bytes_total", f'{backend.text},direction="out"', frame.bytes_out
 
 
-def _endpoint_ready(backend: _Labelled) -> Iterator[Sample]:
+def _endpoint_ready(backend: _Labelled) -> Iterator[AnySample]:
     for labels, endpoint in backend.endpoints:
         yield "weft_endpoint_ready", labels, endpoint.ready
 
 
-def _endpoint_requests(backend: _Labelled) -> Iterator[Sample]:
+def _endpoint_requests(backend: _Labelled) -> Iterator[AnySample]:
     for labels, endpoint in backend.endpoints:
         yield "weft_endpoint_requests_total", labels, endpoint.requests
 
 
-def _endpoint_ejections(backend: _Labelled) -> Iterator[Sample]:
+def _endpoint_ejections(backend: _Labelled) -> Iterator[AnySample]:
     for labels, endpoint in backend.endpoints:
         yield "weft_endpoint_ejections_total", labels, endpoint.ejections
 
