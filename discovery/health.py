@@ -15,7 +15,7 @@ asked after that.  Time is a parameter throughout: seconds of any clock that nev
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
@@ -26,20 +26,20 @@ QUICK_INTERVAL = 0.2
 """Seconds between two attempts of a startup or readiness probe that has never succeeded."""
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     STARTUP = "startup"
     READINESS = "readiness"
     LIVENESS = "liveness"
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     SUCCESS = "success"
     FAILURE = "failure"
     UNKNOWN = "unknown"
     """The probe itself could not be run: counts as neither."""
 
 
-class Phase(Enum):
+class Phase(StrEnum):
     STARTING = "starting"
     STARTED = "started"
     FAILED = "failed"

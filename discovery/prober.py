@@ -15,6 +15,7 @@ import logging
 import random
 from collections.abc import Callable
 from functools import partial
+from math import ceil, inf
 
 from discovery.health import Finding, Health, Kind, Outcome, Phase, Verdict
 from discovery.pacing import Lane
@@ -26,6 +27,8 @@ __all__ = ["ProbeTarget", "Prober", "Verdict"]
 
 log = logging.getLogger(__name__)
 
+TICK = 0.01
+"""Seconds; what falls due within one begins together: a wake-up costs as much as a probe."""
 JITTER = 0.1
 """Periods vary by this share, so that targets that started together drift apart."""
 
@@ -99,6 +102,7 @@ class Prober:
         self._watches: dict[tuple[str, str], _Watch] = {}
         self._tasks: set[asyncio.Task[Finding]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._wakes = inf
         self._closed = False
         self.stats = ProbeStats()
 
@@ -155,17 +159,21 @@ class Prober:
         return began + (due - began) * self._rng.uniform(1 - JITTER, 1 + JITTER)
 
     def _arm(self) -> None:
-        """Set the one timer to when something may begin."""
+        """Set the one timer, to the tick at which something may begin."""
+        times = [time for lane in (self._network, self._processes) if (time := lane.next_time()) is not None]
+        wanted = ceil(min(times) / TICK) * TICK if times and not self._closed else inf
+        if wanted == self._wakes:
+            return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        times = [time for lane in (self._network, self._processes) if (time := lane.next_time()) is not None]
-        if times and not self._closed:
-            delay = max(0.0, min(times) - self._clock())
+        self._wakes = wanted
+        if wanted < inf:
+            delay = max(0.0, wanted - self._clock())
             self._timer = asyncio.get_running_loop().call_later(delay, self._begin_due)
 
     def _begin_due(self) -> None:
-        self._timer = None
+        self._timer, self._wakes = None, inf
         now = self._clock()
         for lane in (self._network, self._processes):
             while (run := lane.take(now)) is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -104,12 +104,20 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
+@lru_cache(maxsize=4096)
+def prepared(action: HTTPGetAction, host: str, port: int) -> tuple[Request, bytes]:
+    """The first request and its bytes, which are the same at every run."""
+    first = request(action, host, port)
+    return first, first.encoded()
+
+
 async def get(action: HTTPGetAction, host: str, port: int) -> Finding:
     """Ask, follow redirects, judge; raises OSError or ValueError.  The caller bounds the time."""
-    first = current = request(action, host, port)
+    first, wire = prepared(action, host, port)
+    current = first
     for _ in range(REDIRECTS + 1):
         tls = unverified() if current.scheme == "https" else None
-        response = await converse(ResponseReader(current.encoded()), current.host, current.port, tls)
+        response = await converse(ResponseReader(wire), current.host, current.port, tls)
         if response.status not in FOLLOWED or not response.location:
             return judge(response)
         try:
@@ -118,7 +126,7 @@ async def get(action: HTTPGetAction, host: str, port: int) -> Finding:
             return Finding(Outcome.FAILURE, f"redirect to nowhere: {error}")
         if following is None:
             return Finding(Outcome.SUCCESS, f"redirect to another host is not followed: {response.location[:200]}")
-        current = following
+        current, wire = following, following.encoded()
     return Finding(Outcome.FAILURE, f"stopped after {REDIRECTS} redirects")
 
 
