@@ -1,0 +1,82 @@
+"""``weft load URL --rate R``: an open-loop load test with corrected latencies."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+from pathlib import Path
+
+from sidecar.errors import UserError
+from sidecar.load.report import render
+
+MOST_CONNECTIONS = 10_000
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "load",
+        help="an open-loop load test with corrected latencies",
+        description="Sends requests at a fixed rate, whether or not answers come, and counts each latency from "
+        "the moment the request was due (so that a stall of the server is not hidden by waiting for it).",
+    )
+    parser.add_argument("url", metavar="URL", help="http://HOST[:PORT]/PATH")
+    parser.add_argument("--rate", type=_positive, required=True, metavar="R", help="requests a second")
+    parser.add_argument("--duration", type=_positive, default=10.0, metavar="SECONDS", help="default: 10")
+    parser.add_argument("--connections", type=_connections, default=64, metavar="N", help="default: 64")
+    parser.add_argument(
+        "--timeout", type=_positive, default=10.0, metavar="SECONDS", help="for the last answers; default: 10"
+    )
+    parser.add_argument(
+        "--arrivals", choices=("even", "poisson"), default="even", help="spacing of requests; default: even"
+    )
+    parser.add_argument("-X", "--method", default="GET", help="default: GET")
+    parser.add_argument("-H", "--header", action="append", default=[], metavar="'NAME: VALUE'")
+    parser.add_argument("-d", "--data", default="", metavar="TEXT", help="body of every request; @FILE reads a file")
+    parser.add_argument("--json", action="store_true", help="the report as JSON")
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _connections(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= MOST_CONNECTIONS:
+        raise argparse.ArgumentTypeError(f"{text} is not in 1..{MOST_CONNECTIONS}")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load, report; 1 when nothing was answered or anything failed."""
+    import msgspec
+    import uvloop
+
+    from sidecar.load.generator import Generator
+    from sidecar.load.schedule import evenly, poisson
+    from sidecar.load.target import BadTarget, parse_target
+
+    try:
+        target = parse_target(args.url, args.method, args.header, _body(args.data))
+    except (BadTarget, OSError) as fault:
+        raise UserError(f"load: {fault}") from None
+    schedule = evenly(args.rate) if args.arrivals == "even" else poisson(args.rate, random.Random())
+
+    async def load() -> int:
+        generator = Generator(target, schedule, args.connections, args.timeout)
+        report = await generator.run(args.rate, args.duration)
+        print(msgspec.json.encode(report).decode() if args.json else render(report))
+        return 0 if report.answered and not report.errors else 1
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(load())
+    except ConnectionError as error:
+        raise UserError(f"load: {error}") from None
+
+
+def _body(text: str) -> bytes:
+    return Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()

@@ -1,0 +1,112 @@
+"""The open loop against real little servers: rates, stalls seen, errors told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from sidecar.load.generator import Generator
+from sidecar.load.report import Report
+from sidecar.load.schedule import evenly
+from sidecar.load.target import parse_target
+
+pytestmark = pytest.mark.both_loops
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[str]:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await handler(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return
+        finally:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    finally:
+        server.close()
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while True:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(ANSWER)
+
+
+async def load(url: str, rate: float, seconds: float, connections: int = 4, timeout: float = 5.0) -> Report:
+    return await Generator(parse_target(url), evenly(rate), connections, timeout).run(rate, seconds)
+
+
+async def test_all_that_was_due_is_answered() -> None:
+    async with serving(answer) as url:
+        report = await load(url, 400, 0.5)
+    assert (report.sent, report.answered, report.statuses, report.errors) == (200, 200, {"200": 200}, {})
+
+
+async def test_a_stall_shows_in_all_that_it_delayed() -> None:
+    """One stall of 300 ms: a closed loop would show it once, here a third of the answers carry it."""
+    stalled = False
+
+    async def stall_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal stalled
+        for number in range(1_000_000):
+            await reader.readuntil(b"\r\n\r\n")
+            if number == 20 and not stalled:
+                stalled = True
+                await asyncio.sleep(0.3)
+            writer.write(ANSWER)
+
+    async with serving(stall_once) as url:
+        report = await load(url, 100, 1.0, connections=1)
+    assert report.answered == 100
+    assert report.latency["p90"] > 0.15
+    assert report.service["p90"] < 0.1
+
+
+async def test_connections_that_end_are_opened_again() -> None:
+    async def close_each(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with serving(close_each) as url:
+        report = await load(url, 200, 0.3)
+    assert (report.answered, report.errors) == (60, {})
+
+
+async def test_cut_answers_are_counted() -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with serving(cut) as url:
+        report = await load(url, 100, 0.2)
+    assert (report.answered, report.errors) == (0, {"closed": 20})
+
+
+async def test_no_answer_is_a_timeout() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with serving(silent) as url:
+        report = await load(url, 100, 0.2, connections=2, timeout=0.2)
+    assert (report.sent, report.answered, report.errors) == (2, 0, {"timeout": 20})
+
+
+async def test_a_closed_port_is_said_at_once() -> None:
+    async with serving(answer) as url:
+        pass
+    with pytest.raises(ConnectionError, match="takes no connection"):
+        await load(url, 10, 5.0)

@@ -1,0 +1,71 @@
+"""``weft load`` as a user types it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+
+class Answering(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(503 if self.path == "/busy" else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base class gives it
+        """Tests are quiet."""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def weft_load(*words: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "sidecar", "load", *words]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_report_as_json(url: str) -> None:
+    done = weft_load(f"{url}/busy", "--rate", "100", "--duration", "0.3", "--connections", "3", "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["statuses"], report["sent"]) == (0, {"503": 30}, 30)
+    assert 0 < report["latency"]["p50"] <= report["latency"]["p99.9"] <= report["latency"]["max"]
+
+
+def test_a_report_as_text(url: str) -> None:
+    done = weft_load(url, "--rate", "100", "--duration", "0.2", "--connections", "2", "--arrivals", "poisson")
+    assert done.returncode == 0
+    assert "x 200" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["https://h/", "--rate", "1"], 1, "only http://"),
+        (["http://127.0.0.1:1/", "--rate", "1", "--duration", "1"], 1, "takes no connection"),
+        (["http://h/"], 2, "--rate"),
+        (["http://h/", "--rate", "-3"], 2, "not above 0"),
+        (["http://h/", "--rate", "1", "--connections", "0"], 2, "1..10000"),
+    ],
+)
+def test_mistakes_are_told_in_words(words: list[str], code: int, says: str) -> None:
+    done = weft_load(*words)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
