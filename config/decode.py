@@ -58,10 +58,14 @@ def _record(struct: type[msgspec.Struct], type_name: str) -> Record:
         known.update(dict.fromkeys(_ROOT_FIELDS, "any"))
     fields = {}
     for field in msgspec.structs.fields(struct):
-        nested = OBJECT_META if field.type is ObjectMeta else known.get(field.encode_name, "")
-        shape = _shape(inspect.type_info(field.type), nested.lstrip("[]{}"))
+        shape = _shape(inspect.type_info(field.type), _nested(field, known))
         fields[field.encode_name] = Field(field.name, shape, field.required)
     return Record(struct, fields, _Unused(type_name, known))
+
+
+def _nested(field: msgspec.structs.FieldInfo, known: Mapping[str, str]) -> str:
+    """The vocabulary's type of what a field holds; metadata is the same for all kinds, ours included."""
+    return OBJECT_META if field.type is ObjectMeta else known.get(field.encode_name, "").lstrip("[]{}")
 
 
 def _shape(info: inspect.Type, type_name: str) -> Shape:  # noqa: PLR0911 - a table of types, one line each

@@ -206,12 +206,15 @@ def _syntax_fault(error: YAMLError, file: str, lines_before: int) -> Fault:
     if isinstance(error, _Unprintable):
         line, column = error.line, error.column
     elif isinstance(error, MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
+        # What is never closed is found at the end of the text, but is to be mended where it begins.
+        unclosed = error.problem == _UNCLOSED and error.context_mark
+        mark = unclosed or error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
-        message = _explain(error)
+        message = _explain(error, lines_before)
     return Fault("error", Source(file, lines_before + line + 1, column + 1), message)
 
 
+_UNCLOSED = "found unexpected end of stream"
 _EXPLANATIONS = {
     "found character that cannot start any token": "a tab or another character that no value can start with"
     " (indent with spaces; quote values that start with @ or `)",
@@ -220,12 +223,14 @@ _EXPLANATIONS = {
     "did not find expected key": "no key where one must be (check the indentation)",
     "could not find expected ':'": "a key without ':' after it",
     "found undefined alias": "an alias (*) without its anchor (&)",
-    "found unexpected end of stream": "a quote that is never closed",
+    _UNCLOSED: "a quote that is never closed",
     "did not find expected <document start>": "text after the end of the document (a '---' line goes between two)",
 }
 
 
-def _explain(error: MarkedYAMLError) -> str:
+def _explain(error: MarkedYAMLError, lines_before: int) -> str:
     problem = error.problem or "cannot be parsed"
-    context = f" ({error.context})" if error.context else ""
-    return f"not valid YAML: {_EXPLANATIONS.get(problem, problem)}{context}"
+    context = f" ({error.context}" if error.context else ""
+    if context and error.context_mark:
+        context += f" that begins on line {lines_before + error.context_mark.line + 1}"
+    return f"not valid YAML: {_EXPLANATIONS.get(problem, problem)}{context and context + ')'}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from config.naming import shown
+
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(ns|us|µs|μs|ms|s|m|h)")
 _WHOLE = re.compile(rf"\+?(?:{_PART.pattern}){{1,16}}")
@@ -15,5 +17,5 @@ def parse_duration(text: str) -> float:
     if _ZERO.fullmatch(text):
         return 0.0
     if _WHOLE.fullmatch(text) is None:
-        raise ValueError(f"{text[:40]!r} is not a duration, such as '300ms', '1s' or '1m30s'")
+        raise ValueError(f"{shown(text)} is not a duration, such as 300ms, 1s or 1m30s")
     return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))

@@ -6,7 +6,9 @@ vocabulary: a process that serves traffic uses `config.aside` instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +24,41 @@ from config.locate import Locator
 from config.meta import ObjectKey, Source
 from config.validation import validate
 from config.vocabulary import recognise
-from config.walk import Notices, Walk, describe, shorten
+from config.walk import Notices, Walk, describe, is_null, shorten
+
+MAX_NAME = 253
 
 
 def load(paths: Sequence[Path]) -> Loaded:
     """Everything that `paths` (files and folders) say.  Never raises for what is written in them."""
     faults = FaultList()
-    reading = Reading(faults)
-    for name, text in read_texts(paths, faults):
-        for document in parse(text, name, faults):
-            reading.take(document)
-    return reading.finish()
+    return _load(read_texts(paths, faults), faults, strict=True)
+
+
+def load_text(text: str, name: str, strict: bool = True) -> Loaded:
+    """What one text says; tolerant (not `strict`) reading passes over unknown fields, as API servers' answers need."""
+    return _load([(name, text)], FaultList(), strict)
+
+
+def _load(texts: Iterable[tuple[str, str]], faults: FaultList, strict: bool) -> Loaded:
+    reading = Reading(faults, strict)
+    with _uncollected():
+        for name, text in texts:
+            for document in parse(text, name, faults):
+                reading.take(document)
+        return reading.finish()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Trees of nodes have no cycles; looking for some takes a third of the time of a large load."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Reading:
@@ -67,9 +93,9 @@ class Reading:
         kind = self._header(document, node, "kind", list_kind)
         if not version or not kind:
             return None
-        items = _child(node, "items")
-        if kind.endswith("List") and isinstance(items, SequenceNode):
-            for item in items.value:
+        if kind.endswith("List") and _is_list(version, kind, node):
+            items = _child(node, "items")
+            for item in items.value if isinstance(items, SequenceNode) else ():
                 self._take(document, item, version if kind != "List" else "", kind.removesuffix("List"))
             return None
         verdict = recognise(version, kind)
@@ -85,7 +111,7 @@ class Reading:
         value = _child(node, field)
         if value is None and inherited:
             return inherited
-        if isinstance(value, ScalarNode) and value.value:
+        if isinstance(value, ScalarNode) and not is_null(value):
             return str(value.value)
         self._error(document, value or node, f"{field} is missing: not an object of Kubernetes")
         return ""
@@ -125,6 +151,12 @@ def _child(node: Node | None, name: str) -> Node | None:
     return next((value for key, value in node.value if key.value == name), None)
 
 
+def _is_list(version: str, kind: str, node: MappingNode) -> bool:
+    """Whether this is ``List``, or a list of a kind such as ``ServiceList``, and no kind that only sounds so."""
+    of_kind = kind.removesuffix("List")
+    return not of_kind or (_child(node, "items") is not None and recognise(version, of_kind).outcome != "wrong")
+
+
 def _key(kind: str, node: Node) -> ObjectKey:
     """Kind, namespace and name as far as they are written, so that faults can say whose they are."""
     metadata = _child(node, "metadata")
@@ -133,7 +165,8 @@ def _key(kind: str, node: Node) -> ObjectKey:
 
 
 def _text(node: Node | None) -> str:
-    return shorten(node.value) if isinstance(node, ScalarNode) else ""
+    """A name as it is written, cut where no valid name goes on."""
+    return node.value[:MAX_NAME] if isinstance(node, ScalarNode) and not is_null(node) else ""
 
 
 def _in_order(faults: Sequence[Fault]) -> tuple[Fault, ...]:

@@ -30,12 +30,12 @@ _VERSION_PREFIX = re.compile(r"^(?:[A-Z][a-z]+)?V\d+(?:(?:alpha|beta)\d+)?")
 def models() -> dict[str, Any]:
     """Every model class of the package by name."""
     package = importlib.import_module("kubernetes.client.models")
-    found = {}
-    for module in _modules(package):
-        for name, value in vars(module).items():
-            if isinstance(value, type) and value.__module__ == module.__name__ and hasattr(value, "openapi_types"):
-                found[name] = value
-    return found
+    return {
+        name: value
+        for module in _modules(package)
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__ and hasattr(value, "openapi_types")
+    }
 
 
 def _modules(package: ModuleType) -> list[ModuleType]:
