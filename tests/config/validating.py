@@ -45,12 +45,13 @@ def faults_of(text: str, folder: Path) -> list[Fault]:
 
 def check(case: Case, folder: Path) -> None:
     """The faults are those of the case, no more and no less, and each has a place and an object."""
-    found = sorted(faults_of(case.text, folder), key=lambda fault: (fault.severity, fault.path, fault.message))
-    expected = sorted(case.expected)
+    found = faults_of(case.text, folder)
     listing = "\n".join(f"{fault.severity} {fault}" for fault in found)
-    assert [(fault.severity, fault.path) for fault in found] == [each[:2] for each in expected], listing
-    for fault, (_, _, words) in zip(found, expected, strict=True):
-        assert words in fault.message, listing
+    places = sorted((fault.severity, fault.path) for fault in found)
+    assert places == sorted(each[:2] for each in case.expected), listing
+    for severity, path, words in case.expected:
+        assert any((severity, path) == (each.severity, each.path) and words in each.message for each in found), listing
+    for fault in found:
         assert fault.object is not None
         assert fault.source.file == str(folder / "m.yaml")
 

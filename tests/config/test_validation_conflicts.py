@@ -1,0 +1,171 @@
+"""What only one object can have: who keeps it, and that the fault names both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from config.meta import Named, ObjectKey, ObjectMeta
+from config.resources.core import ConfigMap
+from config.validation.conflicts import by_age
+from tests.config.validating import (
+    Case,
+    case,
+    check,
+    deployment,
+    document,
+    endpoints_of,
+    error,
+    faults_of,
+    ingress,
+    service,
+    table,
+    warning,
+)
+
+WEB = service("{ports: [{port: 80, name: http}]}")
+CPU = "{resources: {requests: {cpu: 1}}}"
+
+
+def node_port(name: str, number: int) -> str:
+    return service(f"{{type: NodePort, ports: [{{port: 80, nodePort: {number}}}]}}", name)
+
+
+def rule(name: str, host: str, path: str, kind: str = "Prefix") -> str:
+    backend = "backend: {service: {name: web, port: {number: 80}}}"
+    return ingress(
+        f"{{rules: [{{host: {host}, http: {{paths: [{{pathType: {kind}, path: {path}, {backend}}}]}}}}]}}", name
+    )
+
+
+def policy(name: str, target: str) -> str:
+    return document("TrafficPolicy", f"spec: {{targetRef: {target}}}", name, "weft.dev/v1")
+
+
+def autoscaler(name: str) -> str:
+    spec = "spec: {scaleTargetRef: {kind: Deployment, name: web}, maxReplicas: 2}"
+    return document("HorizontalPodAutoscaler", spec, name, "autoscaling/v2")
+
+
+def default_class(name: str) -> str:
+    return (
+        "apiVersion: networking.k8s.io/v1\nkind: IngressClass\n"
+        f"metadata: {{name: {name}, annotations: {{ingressclass.kubernetes.io/is-default-class: 'true'}}}}\n"
+        "spec: {controller: weft.dev/ingress}\n---\n"
+    )
+
+
+ALL = "{service: {name: web, port: {number: 80}}}"
+CASES = [
+    case("node ports apart", node_port("a", 30001) + node_port("b", 30002)),
+    case(
+        "a node port twice",
+        node_port("a", 30001) + node_port("b", 30001),
+        error("spec.ports[0].nodePort", "Service/default/a ("),
+    ),
+    case(
+        "by name, not by place",
+        node_port("b", 30001) + node_port("a", 30001),
+        error("spec.ports[0].nodePort", "Service/default/a ("),
+    ),
+    case(
+        "a node port of a health check",
+        service(
+            "{type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 30001, ports: [{port: 80}]}", "a"
+        )
+        + node_port("b", 30001),
+        error("spec.ports[0].nodePort", "Service/default/a ("),
+    ),
+    case(
+        "one Service, two protocols",
+        service(
+            "{type: NodePort, ports: [{port: 53, name: a, nodePort: 30053}, "
+            "{port: 53, name: b, nodePort: 30053, protocol: UDP}]}"
+        ),
+        warning("spec.ports[1].protocol", "UDP"),
+    ),
+    case(
+        "an address twice",
+        service("{clusterIP: 127.96.1.1, ports: [{port: 80}]}", "a")
+        + service("{clusterIP: 127.96.1.1, ports: [{port: 80}]}", "b"),
+        error("spec.clusterIP", "Service/default/a ("),
+    ),
+    case("headless twice", service("{clusterIP: None}", "a") + service("{clusterIP: None}", "b")),
+    case(
+        "a path twice",
+        WEB + rule("a", "x.y", "/") + rule("b", "x.y", "/"),
+        warning("spec.rules[0].http.paths[0]", "Ingress/default/a ("),
+    ),
+    case("a path of two types", WEB + rule("a", "x.y", "/") + rule("b", "x.y", "/", "Exact")),
+    case("two hosts", WEB + rule("a", "x.y", "/") + rule("b", "x.z", "/")),
+    case(
+        "two defaults",
+        WEB + ingress(f"{{defaultBackend: {ALL}}}", "a") + ingress(f"{{defaultBackend: {ALL}}}", "b"),
+        warning("spec.defaultBackend", "Ingress/default/a ("),
+    ),
+    case(
+        "two classes",
+        WEB
+        + ingress(f"{{ingressClassName: one, defaultBackend: {ALL}}}", "a")
+        + ingress(f"{{ingressClassName: two, defaultBackend: {ALL}}}", "b"),
+    ),
+    case(
+        "two default classes",
+        WEB + default_class("one") + default_class("two") + ingress(f"{{defaultBackend: {ALL}}}"),
+        error("spec.ingressClassName", "IngressClass/one"),
+    ),
+    case(
+        "two default classes, one named",
+        WEB
+        + default_class("one")
+        + default_class("two")
+        + ingress(f"{{ingressClassName: one, defaultBackend: {ALL}}}"),
+    ),
+    case("one default class", WEB + default_class("one") + ingress(f"{{defaultBackend: {ALL}}}")),
+    case(
+        "two policies",
+        WEB + policy("a", "{kind: Service, name: web}") + policy("b", "{kind: Service, name: web}"),
+        error("spec.targetRef", "TrafficPolicy/default/a ("),
+    ),
+    case(
+        "of a Service and its port",
+        WEB + policy("a", "{kind: Service, name: web}") + policy("b", "{kind: Service, name: web, sectionName: http}"),
+    ),
+    case(
+        "of a port by name and number",
+        WEB
+        + policy("a", "{kind: Service, name: web, sectionName: http}")
+        + policy("b", "{kind: Service, name: web, sectionName: '80'}"),
+        error("spec.targetRef", "port http has the policy TrafficPolicy/default/a ("),
+    ),
+    case(
+        "two autoscalers",
+        deployment(CPU) + autoscaler("a") + autoscaler("b"),
+        error("spec.scaleTargetRef", "HorizontalPodAutoscaler/default/a ("),
+    ),
+]
+
+
+@table(CASES)
+def test_conflicts(case: Case, tmp_path: Path) -> None:
+    check(case, tmp_path)
+
+
+def test_the_older_one_keeps_it(tmp_path: Path) -> None:
+    old = (
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: {}, creationTimestamp: '{}'}}\n"
+        "spec: {{type: NodePort, ports: [{{port: 80, nodePort: 30001}}]}}\n---\n"
+    )
+    text = old.format("a", "2024-02-01T00:00:00Z") + old.format("b", "2024-01-01T00:00:00Z")
+    (fault,) = faults_of(text + endpoints_of("a") + endpoints_of("b"), tmp_path)
+    assert fault.object == ObjectKey("Service", "default", "a")
+    assert f"Service/default/b ({tmp_path / 'm.yaml'}:9:" in fault.message
+
+
+def test_by_age() -> None:
+    metadata = [
+        ObjectMeta("c", "x"),
+        ObjectMeta("b", "y"),
+        ObjectMeta("z", "x", creation_timestamp="2024-01-01T00:00:00Z"),
+    ]
+    objects = {Named(each.namespace, each.name): ConfigMap(each) for each in metadata}
+    assert [key.name for key, _ in by_age("ConfigMap", objects)] == ["z", "c", "b"]

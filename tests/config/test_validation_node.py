@@ -1,0 +1,71 @@
+"""The NodeConfig: ranges, addresses, listeners, images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.config.validating import Case, case, check, error, node, table, warning
+
+CASES = [
+    case("nothing", node("{}")),
+    case(
+        "all of it",
+        node(
+            "{clusterDomain: cluster.local, serviceRange: {cidr: 127.96.0.0/16, reach: loopback}, "
+            "nodeAddresses: [127.0.0.1, '::1'], ingress: {http: '127.0.0.1:8080', https: '127.0.0.1:8443'}, "
+            "dns: '127.0.0.1:1053', images: {'my-payment-app:v2': [python3, -m, payment.app], 'shop/*': [x]}, "
+            "nodeName: laptop, trustedProxies: [10.0.0.0/8, 10.1.2.3]}"
+        ),
+    ),
+    case("clusterDomain", node("{clusterDomain: Cluster}"), error("spec.clusterDomain", '"cluster"')),
+    case("nodeName", node("{nodeName: my_host}"), error("spec.nodeName", '"my-host"')),
+    case("a range", node("{serviceRange: {cidr: 127.96.0.0}}"), error("spec.serviceRange.cidr", "ADDRESS/BITS")),
+    case(
+        "a range with more bits",
+        node("{serviceRange: {cidr: 127.96.1.0/16}}"),
+        error("spec.serviceRange.cidr", '"127.96.0.0/16"'),
+    ),
+    case(
+        "a range that loopback does not reach",
+        node("{serviceRange: {cidr: 10.96.0.0/16}}"),
+        error("spec.serviceRange.cidr", "reach: route"),
+    ),
+    case("a range by route", node("{serviceRange: {cidr: 10.96.0.0/16, reach: route}}")),
+    case("a range of ports", node("{serviceRange: {cidr: 10.96.0.0/16, reach: ports}}")),
+    case(
+        "a range of nothing",
+        node("{serviceRange: {cidr: 127.96.0.0/31}}"),
+        error("spec.serviceRange.cidr", "no address to give out"),
+    ),
+    case("podCIDR", node("{podCIDR: pods}"), error("spec.podCIDR", "ADDRESS/BITS")),
+    case("podCIDR elsewhere", node("{podCIDR: 10.244.0.0/16}"), warning("spec.podCIDR", "local addresses")),
+    case("ranges that overlap", node("{podCIDR: 127.96.128.0/17}"), error("spec.podCIDR", "overlaps")),
+    case("a node address", node("{nodeAddresses: [localhost]}"), error("spec.nodeAddresses[0]", "not an IP address")),
+    case(
+        "a node address twice",
+        node("{nodeAddresses: [127.0.0.1, 127.0.0.1]}"),
+        error("spec.nodeAddresses[1]", "nodeAddresses[0]"),
+    ),
+    case(
+        "a node address of the range",
+        node("{nodeAddresses: [127.96.0.1]}"),
+        error("spec.nodeAddresses[0]", "lies in the service range"),
+    ),
+    case("admin", node("{admin: '9901'}"), error("spec.admin", "HOST:PORT")),
+    case("http", node("{ingress: {http: 'a:b'}}"), error("spec.ingress.http", "0 to 65535")),
+    case("https", node("{ingress: {https: 'web:443'}}"), error("spec.ingress.https", "not an IP address")),
+    case("dns", node("{dns: '::1:53'}"), error("spec.dns", "brackets")),
+    case("any free port, twice", node("{admin: '127.0.0.1:0', dns: '127.0.0.1:0'}")),
+    case("a port twice", node("{ingress: {http: '127.0.0.1:9901'}}"), error("spec.ingress.http", "spec.admin")),
+    case("an image without a command", node("{images: {a: []}}"), error("spec.images.a", "list of words")),
+    case("an image with an empty command", node("{images: {a: ['']}}"), error("spec.images.a", "list of words")),
+    case("an image without a name", node("{images: {'': [x]}}"), error("spec.images", "'*' stands for every image")),
+    case("an image with a space", node("{images: {'a b': [x]}}"), error("spec.images[a b]", "white space")),
+    case("NUL", node('{images: {a: [x, "\\0"]}}'), error("spec.images.a", "NUL")),
+    case("a proxy", node("{trustedProxies: [lb]}"), error("spec.trustedProxies[0]", "ADDRESS/BITS")),
+]
+
+
+@table(CASES)
+def test_node_config(case: Case, tmp_path: Path) -> None:
+    check(case, tmp_path)
