@@ -1,20 +1,27 @@
 """The Catalog: which endpoints stand behind each Service port, as a sequence of immutable snapshots.
 
 It is the second frozen hand-off (written, *existing*, compiled, live).  Sources and platforms put their
-current word in; the catalog publishes a new `Snapshot` whenever the outcome differs.
+current word in; the catalog publishes a new `Snapshot` whenever the outcome differs.  What one Service's
+endpoints are is `discovery.membership`; here is which Services a change touches, found by an index over
+selectors, so that the cost of a change does not grow with what did not change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from config.meta import Named
-from discovery.endpoint import Endpoint
+from config.meta import Named, matches
+from config.resources.core import Service
+from discovery.acknowledgement import Acknowledgements
+from discovery.endpoint import Endpoint, Replica
+from discovery.membership import Membership, PortEndpoints
 
-PortEndpoints = Mapping[str, tuple[Endpoint, ...]]
-"""Service port (its name, else its number as text) to all of its endpoints, ready or not."""
+__all__ = ["Catalog", "Endpoint", "PortEndpoints", "Replica", "Snapshot"]
+
+log = logging.getLogger(__name__)
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -23,4 +30,185 @@ class Snapshot(msgspec.Struct, frozen=True):
     generation: int = 0
     services: Mapping[Named, PortEndpoints] = {}
     changed: frozenset[Named] = frozenset()
-    """Services that differ from the generation before this one."""
+    """Services that differ from the generation before this one, those that are gone included."""
+
+
+_Label = tuple[str, str, str]
+"""Namespace, key, value."""
+
+
+class Catalog:
+    """Joins Services, replicas and given endpoints; single-threaded, without I/O."""
+
+    def __init__(self) -> None:
+        self.snapshot = Snapshot()
+        self._members: dict[Named, Membership] = {}
+        self._by_label: dict[_Label, set[Named]] = {}
+        self._replicas: dict[str, dict[str, Replica]] = {}
+        self._given: dict[str, dict[Named, PortEndpoints]] = {}
+        self._subscribers: list[Callable[[Snapshot], None]] = []
+        self._undelivered: list[Snapshot] = []
+        self._acknowledgements = Acknowledgements()
+        self._contested: set[Named] = set()
+
+    def define(self, services: Mapping[Named, Service]) -> None:
+        """These are the Services now; what is known of replicas and endpoints is kept."""
+        stale = {name for name, member in self._members.items() if not _same_shape(member.service, services.get(name))}
+        for name in stale:
+            self._undefine(name)
+        fresh = set(services) - set(self._members)
+        for name in fresh:
+            self._members[name] = Membership(services[name])
+            if (label := _index_label(name, services[name])) is not None:
+                self._by_label.setdefault(label, set()).add(name)
+        for source, replicas in self._replicas.items():
+            for replica in replicas.values():
+                for name in self._selecting(replica) & fresh:
+                    self._members[name].put((source, replica.id), replica)
+        for source, given in self._given.items():
+            for name in fresh & given.keys():
+                self._members[name].give(source, given[name])
+        self._publish(stale | fresh)
+
+    def put_replicas(self, source: str, replicas: Iterable[Replica]) -> None:
+        """These are all replicas of `source` now."""
+        known = self._replicas.get(source, {})
+        current = {replica.id: replica for replica in replicas}
+        changed = [replica for replica in current.values() if known.get(replica.id) is not replica]
+        self.change_replicas(source, changed, known.keys() - current.keys())
+
+    def change_replicas(self, source: str, put: Iterable[Replica], gone: Iterable[str] = ()) -> None:
+        """Of the replicas of `source`, those of `put` are new or changed, those with the ids of `gone` are gone."""
+        known = self._replicas.setdefault(source, {})
+        touched: set[Named] = set()
+        for replica in put:
+            touched |= self._put(source, known.get(replica.id), replica)
+            known[replica.id] = replica
+        for replica_id in gone:
+            replica = known.pop(replica_id, None)
+            touched |= self._put(source, replica, None)
+        self._publish(touched)
+
+    def put_endpoints(self, source: str, endpoints: Mapping[Named, PortEndpoints]) -> None:
+        """These are all endpoints that `source` gives to Services by name."""
+        known = self._given.get(source, {})
+        changes = {name: given for name, given in endpoints.items() if known.get(name) is not given}
+        self.change_endpoints(source, {**dict.fromkeys(known.keys() - endpoints.keys(), {}), **changes})
+
+    def change_endpoints(self, source: str, changes: Mapping[Named, PortEndpoints]) -> None:
+        """`source` now gives these endpoints to these Services; an empty mapping takes its word back."""
+        known = self._given.setdefault(source, {})
+        for name, given in changes.items():
+            if given:
+                known[name] = given
+            else:
+                known.pop(name, None)
+            if name in self._members:
+                self._members[name].give(source, given)
+        self._publish(set(changes))
+
+    def subscribe(self, callback: Callable[[Snapshot], None]) -> None:
+        """Call `callback` with each snapshot from now on, before the call that made it returns."""
+        self._subscribers.append(callback)
+
+    def acknowledge(self, consumer: str, generation: int) -> None:
+        """`consumer` has this generation in force, which makes it one that `acknowledged` waits for."""
+        if generation > self.snapshot.generation:
+            raise ValueError(f"{consumer} acknowledges generation {generation}, which does not exist yet")
+        self._acknowledgements.put(consumer, generation)
+
+    def forget(self, consumer: str) -> None:
+        """`consumer` has ended and is waited for no more."""
+        self._acknowledgements.forget(consumer)
+
+    async def acknowledged(self, generation: int, deadline: float) -> frozenset[str]:
+        """Wait until all consumers have `generation` in force, at most until `deadline` (the loop's time).
+
+        Returns the consumers that have not; empty: all have.
+        """
+        return await self._acknowledgements.reached(generation, deadline)
+
+    def _undefine(self, name: Named) -> None:
+        service = self._members.pop(name).service
+        if (label := _index_label(name, service)) is not None:
+            self._by_label[label].discard(name)
+            if not self._by_label[label]:
+                del self._by_label[label]
+
+    def _selecting(self, replica: Replica) -> set[Named]:
+        """The Services whose selector `replica` matches."""
+        namespace = replica.workload.namespace
+        return {
+            name
+            for key, value in replica.labels.items()
+            for name in self._by_label.get((namespace, key, value), ())
+            if matches(self._members[name].service.spec.selector, replica.labels)
+        }
+
+    def _put(self, source: str, before: Replica | None, now: Replica | None) -> set[Named]:
+        """Enter one replica's change; the Services that it touches."""
+        left = self._selecting(before) if before is not None else set()
+        joined = self._selecting(now) if now is not None else set()
+        for name in left - joined:
+            self._members[name].remove((source, before.id if before is not None else ""))
+        if now is not None:
+            for name in joined:
+                self._members[name].put((source, now.id), now)
+        return left | joined
+
+    def _publish(self, touched: set[Named]) -> None:
+        """Make a snapshot if any of the `touched` Services differs, and deliver it."""
+        changed = {name for name in touched if name not in self._members and name in self.snapshot.services}
+        for name in touched & self._members.keys():
+            member = self._members[name]
+            if member.publish() or name not in self.snapshot.services:
+                changed.add(name)
+            self._tell_contest(name, member)
+        if not changed:
+            return
+        services = dict(self.snapshot.services)
+        for name in changed:
+            if name in self._members:
+                services[name] = self._members[name].published
+            else:
+                del services[name]
+        self.snapshot = Snapshot(self.snapshot.generation + 1, services, frozenset(changed))
+        self._deliver(self.snapshot)
+
+    def _deliver(self, snapshot: Snapshot) -> None:
+        """In order, also when a subscriber changes the catalog: the outer call then delivers what it made."""
+        self._undelivered.append(snapshot)
+        if len(self._undelivered) > 1:
+            return
+        try:
+            while self._undelivered:
+                for callback in tuple(self._subscribers):
+                    callback(self._undelivered[0])
+                del self._undelivered[0]
+        finally:
+            self._undelivered.clear()
+
+    def _tell_contest(self, name: Named, member: Membership) -> None:
+        if member.contested and name not in self._contested:
+            self._contested.add(name)
+            log.warning("Service %s: its selector has replicas, so other endpoints given to it do not count", name)
+
+
+def _same_shape(before: Service, now: Service | None) -> bool:
+    """Whether both have the same endpoints, whatever else differs."""
+    if now is None:
+        return False
+    return before is now or (before.spec.selector, before.spec.ports, before.spec.type) == (
+        now.spec.selector,
+        now.spec.ports,
+        now.spec.type,
+    )
+
+
+def _index_label(name: Named, service: Service) -> _Label | None:
+    """The one label under which a Service is found; the whole selector is compared afterwards."""
+    if not service.spec.selector or service.spec.type == "ExternalName":
+        return None
+    # The rarest label would be best; the longest value is a good guess and needs no counting.
+    key, value = max(service.spec.selector.items(), key=lambda pair: (len(pair[1]), pair))
+    return name.namespace, key, value
