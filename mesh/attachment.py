@@ -10,7 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from config.meta import Named, ObjectKey
-from config.policies import BalancerPolicy, RetryPolicy, TimeoutPolicy, TrafficPolicy, TrafficPolicySpec
+from config.policies import (
+    BALANCERS_IN_FORCE,
+    BalancerPolicy,
+    RetryPolicy,
+    TimeoutPolicy,
+    TrafficPolicy,
+    TrafficPolicySpec,
+)
 from config.resources.core import Service, ServicePort
 from mesh.protocols import app_protocol
 from mesh.status import ACCEPTED, ObjectStatus
@@ -114,4 +121,6 @@ def _target_status(policy: TrafficPolicy, services: Mapping[Named, Service]) -> 
     section = target.section_name
     if section and not any(_names(section, port) for port in service.spec.ports):
         return ObjectStatus("pending", (f"Service {target.name} has no port {section}",))
+    if policy.spec.balancer and policy.spec.balancer.type not in BALANCERS_IN_FORCE:
+        return ObjectStatus("degraded", (f"{policy.spec.balancer.type} is not carried out yet: RoundRobin is used",))
     return ACCEPTED

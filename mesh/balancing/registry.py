@@ -10,9 +10,9 @@ from config.policies import BalancerPolicy
 from mesh.balancing.base import Balancer
 from mesh.balancing.round_robin import RoundRobin
 
-_BALANCERS: Mapping[str, Callable[[], Balancer[Any]]] = MappingProxyType({"RoundRobin": RoundRobin})
+BALANCERS: Mapping[str, Callable[[], Balancer[Any]]] = MappingProxyType({"RoundRobin": RoundRobin})
 
 
 def new_balancer(policy: BalancerPolicy) -> Balancer[Any]:
-    """A balancer of the type that `policy` names, with nothing to pick from yet."""
-    return _BALANCERS[policy.type]()
+    """A balancer of the type that `policy` names, round robin for those to come; with nothing to pick from yet."""
+    return BALANCERS.get(policy.type, RoundRobin)()

@@ -1,15 +1,15 @@
 """Round robin, exact: between changes of the set no two counts of equal candidates differ by more than one.
 
 The sequence (the candidates themselves, or the smooth weighted sequence) is made when the set changes, and
-walked lap by lap, whoever asks.  A change does not restart it: who was to come in this lap still comes, then
-those who are new, so that candidates that stay keep the bound across changes and frequent changes starve
-nobody.  A retry that cannot use the next candidate takes a later one out of the lap, and the next one stays
-next.
+walked lap by lap, whoever asks.  A change does not restart it but turns the circle: those who were still to
+come in the lap come first, then those who are new, then those who had their turn.  So candidates that stay
+keep the bound across changes, and frequent changes starve nobody.  A retry that cannot use the next candidate
+takes a later one out of the lap, and the next one stays next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Generic
 
@@ -28,7 +28,7 @@ class RoundRobin(Generic[CandidateT]):
         self._candidates: tuple[CandidateT, ...] = ()
         self._weights: tuple[int, ...] = ()
         self._sequence: tuple[CandidateT, ...] = ()
-        """One lap; the candidates themselves where all weights are equal."""
+        """One lap."""
         self._turns: Iterator[CandidateT] = iter(())
         """What is left of this lap.  An iterator keeps the position for a third of an index's price."""
 
@@ -38,14 +38,14 @@ class RoundRobin(Generic[CandidateT]):
         weights = tuple(map(_weight, chosen))
         if chosen == self._candidates and weights == self._weights:
             return
-        equal = not weights or weights.count(weights[0]) == len(weights)
-        sequence = chosen if equal else tuple([chosen[index] for index in smooth_sequence(weights)])
         left = tuple(self._turns)
-        if equal and self._sequence is self._candidates:
-            self._turns = iter(_same_lap(left, self._candidates, chosen))
+        if not weights or weights.count(weights[0]) == len(weights):
+            self._sequence, start = _rotated(dict.fromkeys(left), self._sequence, chosen), 0
         else:
-            self._turns = iter(sequence[_same_phase(len(left), len(self._sequence), len(sequence)) :])
-        self._candidates, self._weights, self._sequence = chosen, weights, sequence
+            before, self._sequence = len(self._sequence), tuple([chosen[index] for index in smooth_sequence(weights)])
+            start = _same_phase(len(left), before, len(self._sequence))
+        self._candidates, self._weights = chosen, weights
+        self._turns = iter(self._sequence[start:])
 
     def pick(self, tried: Collection[CandidateT] = ()) -> CandidateT | None:
         """The next one, none of `tried` if there is another; None: there are no candidates."""
@@ -59,19 +59,22 @@ class RoundRobin(Generic[CandidateT]):
     def _pick_untried(self, tried: Collection[CandidateT]) -> CandidateT | None:
         left = list(self._turns)
         if all(candidate in tried for candidate in left):
-            # Who was tried keeps its turn, but once: two laps behind, it would be flooded when it is well again.
-            left = [*left[: len(self._sequence)], *self._sequence]
+            # Who was tried keeps its turn, but once: owed more, it would be flooded when it is well again.
+            left = [*dict.fromkeys(left), *self._sequence]
         place = next((place for place, candidate in enumerate(left) if candidate not in tried), 0)
         candidate = left.pop(place) if left else None
         self._turns = iter(left)
         return candidate
 
 
-def _same_lap(left: Sequence[CandidateT], before: Sequence[CandidateT], now: Sequence[CandidateT]) -> list[CandidateT]:
-    """Who is still to come in this lap: those left of it that stay, then the new ones."""
-    known, staying = set(before), set(now)
+def _rotated(
+    left: Mapping[CandidateT, None], before: tuple[CandidateT, ...], now: tuple[CandidateT, ...]
+) -> tuple[CandidateT, ...]:
+    """`now` as a circle that goes on where the old one was: those left of the lap, new ones, those who had theirs."""
+    staying, known = set(now), set(before)
     new = [] if staying <= known else [candidate for candidate in now if candidate not in known]
-    return [*filter(staying.__contains__, left), *new]
+    had = dict.fromkeys(candidate for candidate in before if candidate in staying and candidate not in left)
+    return (*filter(staying.__contains__, left), *new, *had)
 
 
 def _same_phase(left: int, before: int, now: int) -> int:
