@@ -58,17 +58,21 @@ class Catalog:
             self._undefine(name)
         fresh = set(services) - set(self._members)
         for name in fresh:
-            self._members[name] = Membership(services[name])
+            self._members[name] = Membership(services[name], self.snapshot.services.get(name))
             if (label := _index_label(name, services[name])) is not None:
                 self._by_label.setdefault(label, set()).add(name)
-        for source, replicas in self._replicas.items():
+        self._fill(fresh)
+        self._publish(stale | fresh)
+
+    def _fill(self, fresh: set[Named]) -> None:
+        """Give Services that are new what is known already."""
+        for source, replicas in self._replicas.items() if fresh else ():
             for replica in replicas.values():
                 for name in self._selecting(replica) & fresh:
                     self._members[name].put((source, replica.id), replica)
         for source, given in self._given.items():
             for name in fresh & given.keys():
                 self._members[name].give(source, given[name])
-        self._publish(stale | fresh)
 
     def put_replicas(self, source: str, replicas: Iterable[Replica]) -> None:
         """These are all replicas of `source` now."""
@@ -85,15 +89,16 @@ class Catalog:
             touched |= self._put(source, known.get(replica.id), replica)
             known[replica.id] = replica
         for replica_id in gone:
-            replica = known.pop(replica_id, None)
-            touched |= self._put(source, replica, None)
+            if replica_id in known:
+                touched |= self._put(source, known.pop(replica_id), None)
         self._publish(touched)
 
     def put_endpoints(self, source: str, endpoints: Mapping[Named, PortEndpoints]) -> None:
         """These are all endpoints that `source` gives to Services by name."""
         known = self._given.get(source, {})
         changes = {name: given for name, given in endpoints.items() if known.get(name) is not given}
-        self.change_endpoints(source, {**dict.fromkeys(known.keys() - endpoints.keys(), {}), **changes})
+        taken_back: dict[Named, PortEndpoints] = {name: {} for name in known.keys() - endpoints.keys()}
+        self.change_endpoints(source, {**taken_back, **changes})
 
     def change_endpoints(self, source: str, changes: Mapping[Named, PortEndpoints]) -> None:
         """`source` now gives these endpoints to these Services; an empty mapping takes its word back."""
@@ -130,6 +135,7 @@ class Catalog:
 
     def _undefine(self, name: Named) -> None:
         service = self._members.pop(name).service
+        self._contested.discard(name)
         if (label := _index_label(name, service)) is not None:
             self._by_label[label].discard(name)
             if not self._by_label[label]:
@@ -161,7 +167,7 @@ class Catalog:
         changed = {name for name in touched if name not in self._members and name in self.snapshot.services}
         for name in touched & self._members.keys():
             member = self._members[name]
-            if member.publish() or name not in self.snapshot.services:
+            if member.publish():
                 changed.add(name)
             self._tell_contest(name, member)
         if not changed:
@@ -169,7 +175,7 @@ class Catalog:
         services = dict(self.snapshot.services)
         for name in changed:
             if name in self._members:
-                services[name] = self._members[name].published
+                services[name] = self._members[name].published or {}
             else:
                 del services[name]
         self.snapshot = Snapshot(self.snapshot.generation + 1, services, frozenset(changed))

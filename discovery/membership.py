@@ -29,14 +29,15 @@ class Membership:
 
     __slots__ = ("_given", "_selected", "_selector_wins", "ports", "published", "service")
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, published: PortEndpoints | None) -> None:
+        """`published`: what was published of this Service until now, None if it was not there."""
         self.service = service
         self.ports = service.spec.ports
         self._selected: dict[str, dict[ReplicaKey, Endpoint]] = {port.key: {} for port in self.ports}
         self._given: dict[str, PortEndpoints] = {}
         """By source, in the order in which the sources first spoke."""
         self._selector_wins = False
-        self.published: PortEndpoints = {port.key: () for port in self.ports}
+        self.published = published
         """The outcome; the same object until something differs."""
 
     @property
