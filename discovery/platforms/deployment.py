@@ -103,7 +103,7 @@ class LocalDeployment:
             ready=sum(status.ready for status in current),
             updated=sum(self._is_current(replica) for replica in self.replicas),
             restarts=sum(status.restarts for status in current),
-            message=next(iter((*self._faults, self._message, *messages)), ""),
+            message=next((text for text in (*self._faults, self._message, *messages) if text), ""),
             replicas=statuses,
         )
 

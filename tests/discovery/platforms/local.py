@@ -152,7 +152,7 @@ def make_node(folder: Path, prober: Any = None, drained: Any = None, **changes: 
     random = Random(7)
     parts: dict[str, Any] = {
         "keeper": Keeper(random),
-        "prober": prober or FakeProber(),
+        "prober": FakeProber() if prober is None else prober,
         "logs": LogFolder(folder / "logs"),
         "ports": PortPool(Random()),
         "drained": drained or Drains(),
@@ -167,7 +167,7 @@ def make_node(folder: Path, prober: Any = None, drained: Any = None, **changes: 
 async def platform_in(folder: Path, prober: Any = None, drained: Any = None) -> AsyncIterator[ProcessPlatform]:
     platform = ProcessPlatform(
         state=folder / "state",
-        prober=prober or FakeProber(),
+        prober=FakeProber() if prober is None else prober,
         drained=drained or Drains(),
         random=Random(7),
         restarts=QUICK,
