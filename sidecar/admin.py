@@ -86,7 +86,8 @@ async def _stream(
     await response.prepare(request)
     if request.method != "HEAD":
         for part in parts:
-            await response.write(part)
+            if part:  # an empty one is a pause
+                await response.write(part)
             await asyncio.sleep(0)  # a slice each turn: traffic goes on while this is made
     await response.write_eof()
     return response

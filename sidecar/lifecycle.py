@@ -10,37 +10,39 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from sidecar.errors import INTERRUPTED
 
 
-class Stopping:
-    """Whether the process has been asked to end."""
+class Lifecycle:
+    """When the process began, and whether it has been asked to end."""
 
     def __init__(self) -> None:
-        self.requested = asyncio.Event()
+        self.began = time.monotonic()
+        self.stop = asyncio.Event()
 
     def watch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.add_signal_handler(signal.SIGTERM, self.requested.set)
+        loop.add_signal_handler(signal.SIGTERM, self.stop.set)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
 
     def _interrupt(self) -> None:
-        if self.requested.is_set():
+        if self.stop.is_set():
             os._exit(INTERRUPTED)
-        self.requested.set()
+        self.stop.set()
         sys.stderr.write("\nstopping; Ctrl-C again to stop at once\n")
         sys.stderr.flush()
 
 
-def run(main: Callable[[Stopping], Coroutine[Any, Any, int]]) -> int:
+def run(main: Callable[[Lifecycle], Coroutine[Any, Any, int]]) -> int:
     """Run `main` on a new event loop, uvloop's where it is installed, and return its exit code."""
 
     async def watched() -> int:
-        stopping = Stopping()
-        stopping.watch_signals(asyncio.get_running_loop())
-        return await main(stopping)
+        lifecycle = Lifecycle()
+        lifecycle.watch_signals(asyncio.get_running_loop())
+        return await main(lifecycle)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(watched())

@@ -44,6 +44,7 @@ class Options(NamedTuple):
     admin: Address | None
     """None: what the NodeConfig says, or for reading commands what the state folder says."""
     log_level: str
+    """Empty: what suits the command."""
     log_format: str
 
 
@@ -61,7 +62,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add, absent = group.add_argument, argparse.SUPPRESS
     add("--admin", metavar="HOST:PORT", type=_address, default=absent, help="admin address (default 127.0.0.1:9901)")
     add("--state", metavar="DIR", type=Path, default=absent, help="state folder (default $XDG_STATE_HOME/weft)")
-    add("--log-level", choices=LEVELS, default=absent, help="least level that is logged (default info)")
+    add(
+        "--log-level",
+        choices=LEVELS,
+        default=absent,
+        help="least level that is logged (default info; on a terminal warning)",
+    )
     add("--log-format", choices=FORMATS, default=absent, help="how log lines on stderr look (default text)")
 
 
@@ -71,7 +77,7 @@ def read_options(args: argparse.Namespace) -> Options:
     return Options(
         state=given.get("state") or default_state(os.environ, os.getuid()),
         admin=given.get("admin"),
-        log_level=given.get("log_level", "info"),
+        log_level=given.get("log_level", ""),
         log_format=given.get("log_format", "text"),
     )
 

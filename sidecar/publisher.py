@@ -13,7 +13,7 @@ from config.configset import ConfigSet
 from discovery.catalog import Snapshot
 from mesh.compiler import Compiled, compile_steps
 from mesh.proxy import Proxy
-from sidecar.slices import in_slices
+from mesh.steps import run_in_slices
 from sidecar.urgency import is_urgent
 
 COALESCE_SECONDS = 0.005
@@ -51,8 +51,8 @@ class Publisher:
         self._changed.clear()
         self._urgent.clear()
         steps = compile_steps(self._config_set, self._snapshot, self.compiled, self._proxy.live)
-        compiled = await in_slices(steps)
-        await in_slices(self._proxy.publish_steps(compiled))
+        compiled = await run_in_slices(steps)
+        await run_in_slices(self._proxy.publish_steps(compiled))
         self.compiled = compiled
         for tell in self.in_force:
             tell(compiled)

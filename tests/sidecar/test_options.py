@@ -54,4 +54,4 @@ def test_options_stand_before_or_after_the_command(words: list[str]) -> None:
     add_options(parser.add_subparsers().add_parser("go"))
     options = read_options(parser.parse_args(words))
     assert options.state == Path("/s")
-    assert (options.admin, options.log_level, options.log_format) == (None, "info", "text")
+    assert (options.admin, options.log_level, options.log_format) == (None, "", "text")

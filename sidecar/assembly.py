@@ -1,0 +1,108 @@
+"""Assembly: the one place where the seams of all floors are joined.
+
+What was written and what exists go to the publisher, its tables to the proxy and the listeners, replicas from
+the platform to the catalog, acknowledgements back to the platform, frames to /metrics.  Parts are started and
+stopped here in the order in which they depend on each other, and whatever runs beside has this owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+from random import Random
+from typing import TYPE_CHECKING
+
+from discovery.catalog import Catalog
+from discovery.endpoint import Replica
+from discovery.platforms.process import ProcessPlatform
+from discovery.prober import Prober
+from discovery.sources import manifest
+from mesh.compiler import Compiled
+from mesh.listener import Listeners
+from mesh.metrics import page, process_families
+from mesh.proxy import Proxy
+from sidecar import views
+from sidecar.families import Reloads, build_info
+from sidecar.joining import drained_by
+from sidecar.publisher import Publisher
+from sidecar.running import Running
+from sidecar.state import StateFolder
+from sidecar.written import Written
+
+if TYPE_CHECKING:
+    from sidecar.admin import Answer
+
+PROXY = "proxy"
+"""The catalog's consumer: what is acknowledged under this name is in force in this process."""
+
+
+class Assembly:
+    """All parts of one node."""
+
+    def __init__(self, written: Written, state: StateFolder) -> None:
+        """Make the parts; nothing runs yet.  Needs a running event loop."""
+        loop = asyncio.get_running_loop()
+        self._config_set = config_set = written.config_set
+        self.catalog = Catalog()
+        self.catalog.define(config_set.services)
+        self.catalog.put_endpoints("manifest", manifest.endpoints(config_set))
+        self.proxy = Proxy(loop, time.monotonic)
+        self.listeners = Listeners(self.proxy)
+        self.publisher = Publisher(self.proxy, config_set, self.catalog.snapshot)
+        self.prober = Prober(Random(), loop.time)
+        self.platform = ProcessPlatform(
+            state=state.path, prober=self.prober, drained=drained_by(self.catalog, self.proxy), random=Random()
+        )
+        self.running = Running(
+            config_set, written.faults, self.catalog, self.proxy, self.publisher, self.listeners, self.platform
+        )
+        self._reloads = Reloads()
+        self._reloads.read(successful=not written.failed)
+
+    async def start_data_plane(self) -> None:
+        """Put the first table in force and open the listeners."""
+        self.catalog.subscribe(self.publisher.catalog_changed)
+        self.publisher.in_force += [self._open_listeners, self._acknowledge]
+        await self.publisher.publish()
+        gc.collect()
+        gc.freeze()  # what lives as long as the table need not be looked at by every later collection
+
+    async def start_platform(self) -> None:
+        """Start the replicas."""
+        self.platform.subscribe(self._replicas_changed)
+        await self.platform.apply(self._config_set)
+
+    async def stop(self) -> None:
+        """Finish what is in flight, within bounds, then stop the replicas."""
+        self.proxy.draining = True
+        await self.listeners.close()
+        await self.platform.close()
+        await self.prober.close()
+
+    def answers(self) -> dict[str, Answer]:
+        """What the admin server says, by path."""
+        return {
+            "/healthz": views.healthz,
+            "/readyz": partial(views.readyz, self.running),
+            "/api/v1/services": partial(views.services, self.running),
+            "/api/v1/endpoints": partial(views.endpoints, self.running),
+            "/api/v1/config": partial(views.config, self.running),
+        }
+
+    def metrics(self) -> Iterator[bytes]:
+        """The page of /metrics, in slices."""
+        others = chain(self._reloads.families(), [build_info()], process_families())
+        return page(self.proxy.frames.steps(), others)
+
+    def _replicas_changed(self, replicas: tuple[Replica, ...]) -> None:
+        self.catalog.put_replicas("process", replicas)
+
+    def _open_listeners(self, compiled: Compiled) -> None:
+        self.listeners.reconcile(compiled.table)
+
+    def _acknowledge(self, compiled: Compiled) -> None:
+        self.catalog.acknowledge(PROXY, compiled.snapshot.generation)

@@ -1,0 +1,62 @@
+"""Doors: the listeners of the table and what became of them, as people and tools are told.
+
+A listener may be bound elsewhere than where clients are meant to dial (port 80 without the right to it), or
+not at all; a door says so in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mesh.listener import Listeners
+from mesh.table import AppProtocol, Entry, RoutingTable
+
+
+class Door(NamedTuple):
+    namespace: str
+    service: str
+    port: str
+    entry: Entry
+    protocol: AppProtocol
+    wanted: str
+    """IP:PORT that clients are meant to dial."""
+    served: str
+    """IP:PORT that is bound; empty while none is."""
+    note: str
+    """Why it is bound elsewhere or not at all, and the remedy; else empty."""
+    ready: bool
+    """Whether an endpoint is there to serve."""
+
+    @property
+    def http(self) -> bool:
+        """Whether a browser can be pointed at it, as far as is known."""
+        return self.protocol != "tcp"
+
+    @property
+    def url(self) -> str:
+        return self._url(self.wanted)
+
+    @property
+    def served_url(self) -> str:
+        return self._url(self.served)
+
+    def _url(self, where: str) -> str:
+        return f"http://{where}/" if self.http else f"tcp://{where}"
+
+
+def doors(table: RoutingTable, listeners: Listeners) -> Iterator[Door]:
+    """All doors of `table`, in its order."""
+    for key, listener in table.listeners.items():
+        backend = listener.route.backend
+        state = listeners.states.get(key)
+        bound = state.bound if state else None
+        yield Door(
+            *backend.key,
+            entry=listener.entry,
+            protocol=listener.protocol,
+            wanted=str(key),
+            served=str(bound) if bound else "",
+            note=state.reason if state else "not opened yet",
+            ready=any(endpoint.ready for endpoint in backend.plan.endpoints),
+        )

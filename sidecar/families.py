@@ -1,0 +1,41 @@
+"""Metric families of the process itself: which weft this is, and how reading the configuration went."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from mesh.exposition import Family, Sample
+from sidecar import VERSION
+
+
+class Reloads:
+    """Counts how often the configuration was read, at start and later, and how that went."""
+
+    def __init__(self) -> None:
+        self._counts = {"success": 0, "failure": 0}
+        self._last = True
+
+    def read(self, successful: bool) -> None:
+        """The configuration was read; not `successful`: at least one object was refused."""
+        self._counts["success" if successful else "failure"] += 1
+        self._last = successful
+
+    def families(self) -> Iterator[Family]:
+        name = "weft_config_reloads_total"
+        yield Family(
+            "weft_config_reloads",
+            "counter",
+            "Times that the configuration was read; failure: at least one object was refused.",
+            [Sample(name, {"result": result}, count) for result, count in self._counts.items()],
+        )
+        name = "weft_config_last_reload_successful"
+        yield Family(
+            name, "gauge", "Whether every object was accepted the last time.", [Sample(name, {}, int(self._last))]
+        )
+
+
+def build_info() -> Family:
+    name = "weft_build_info"
+    labels = {"version": VERSION, "python": ".".join(map(str, sys.version_info[:3]))}
+    return Family(name, "gauge", "Which weft this is; always 1.", [Sample(name, labels, 1)])

@@ -1,0 +1,34 @@
+"""Whether this weft is ready: every listener is bound, and every Deployment has the replicas it wants.
+
+Nothing is remembered: what is missing is looked up when somebody asks, on the event loop that carries the
+traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from discovery.platforms.base import WorkloadStatus
+from sidecar.doors import Door
+
+
+class Missing(NamedTuple):
+    what: str
+    why: str
+
+
+def missing(doors: Iterable[Door], workloads: Iterable[WorkloadStatus]) -> Iterator[Missing]:
+    """All that keeps this weft from being ready."""
+    for door in doors:
+        if not door.served:
+            yield Missing(f"{door.entry} {door.wanted} of Service {door.namespace}/{door.service}", door.note)
+    for status in workloads:
+        if not status.complete:
+            yield Missing(f"Deployment {status.workload.namespace}/{status.workload.name}", _shortfall(status))
+
+
+def _shortfall(status: WorkloadStatus) -> str:
+    ready = f"{status.ready}/{status.desired} replicas ready"
+    reason = status.message or next((replica.message for replica in status.replicas if replica.message), "")
+    return f"{ready}: {reason}" if reason else ready

@@ -1,0 +1,135 @@
+"""What the admin API says: documents made from what runs.  Listings are iterators, made as they are sent.
+
+``/api/v1/services`` is a contract (see README): namespace, name, type, clusterIP, ports with the addresses that
+are really bound, and how many endpoints there are and are ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from config.errors import Fault
+from config.meta import Named, ObjectKey
+from config.resources.core import Service, ServicePort
+from discovery.catalog import PortEndpoints
+from discovery.endpoint import Endpoint
+from sidecar.documents import Document
+from sidecar.redaction import shown
+from sidecar.running import Running
+
+Listens = Mapping[tuple[str, str, str], list[str]]
+"""Namespace, Service and port to the addresses that are bound for it."""
+
+
+def healthz() -> tuple[int, Document]:
+    """The process's event loop turns: this answer is the proof."""
+    return 200, {"ok": True}
+
+
+def readyz(running: Running) -> tuple[int, Document]:
+    missing = [item._asdict() for item in running.missing()]
+    return (503 if missing else 200), {"ready": not missing, "missing": missing}
+
+
+def services(running: Running) -> tuple[int, Document]:
+    listens = _listens(running)
+    snapshot = running.snapshot.services
+    return 200, {
+        "services": (
+            _service(named, service, snapshot.get(named, {}), listens)
+            for named, service in sorted(running.config_set.services.items())
+        )
+    }
+
+
+def endpoints(running: Running) -> tuple[int, Document]:
+    return 200, {
+        "generation": running.snapshot.generation,
+        "endpoints": (
+            _endpoint(named, port, endpoint)
+            for named, ports in sorted(running.snapshot.services.items())
+            for port, there in ports.items()
+            for endpoint in there
+        ),
+    }
+
+
+def config(running: Running) -> tuple[int, Document]:
+    return 200, {"objects": _objects(running), "faults": (_fault(fault) for fault in running.faults)}
+
+
+def _listens(running: Running) -> Listens:
+    listens: dict[tuple[str, str, str], list[str]] = {}
+    for door in running.doors():
+        if door.served:
+            listens.setdefault((door.namespace, door.service, door.port), []).append(door.served)
+    return listens
+
+
+def _service(named: Named, service: Service, there: PortEndpoints, listens: Listens) -> dict[str, Any]:
+    return {
+        "namespace": named.namespace,
+        "name": named.name,
+        "type": service.spec.type,
+        "clusterIP": service.spec.cluster_ip,
+        "ports": [_port(port, listens.get((*named, port.key), [])) for port in service.spec.ports],
+        "endpoints": _count(there),
+    }
+
+
+def _port(port: ServicePort, listens: list[str]) -> dict[str, Any]:
+    return {
+        "name": port.name,
+        "port": port.port,
+        "nodePort": port.node_port or None,
+        "protocol": port.protocol,
+        "listens": listens,
+    }
+
+
+def _count(ports: PortEndpoints) -> dict[str, int]:
+    """A replica behind several ports counts once, and as ready when it is so on all of them."""
+    ready = [sum(endpoint.ready for endpoint in there) for there in ports.values()]
+    return {"ready": min(ready, default=0), "total": max(map(len, ports.values()), default=0)}
+
+
+def _endpoint(named: Named, port: str, endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "namespace": named.namespace,
+        "service": named.name,
+        "servicePort": port,
+        "address": endpoint.address,
+        "port": endpoint.port,
+        "ready": endpoint.ready,
+        "serving": endpoint.serving,
+        "terminating": endpoint.terminating,
+        "replica": endpoint.replica_id,
+        "workload": str(ObjectKey(*endpoint.workload)) if endpoint.workload else "",
+        "node": endpoint.node,
+        "zone": endpoint.zone,
+        "weight": endpoint.weight,
+    }
+
+
+def _objects(running: Running) -> Iterator[dict[str, Any]]:
+    for key, source in sorted(running.config_set.sources.items()):
+        item = running.config_set.get(key)
+        yield {
+            "kind": key.kind,
+            "namespace": key.namespace,
+            "name": key.name,
+            "source": str(source),
+            "status": running.status(key),
+            "object": shown(running.config_set.node if key.kind == "NodeConfig" else item),
+        }
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {
+        "severity": fault.severity,
+        "source": str(fault.source),
+        "object": str(fault.object) if fault.object else "",
+        "path": fault.path,
+        "message": fault.message,
+    }
