@@ -87,9 +87,7 @@ def test_a_path_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_addresses_are_given_out_as_weft_up_would(tmp_path: Path) -> None:
-    node = (
-        "apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {name: n}\nspec: {serviceRange: {cidr: 127.96.0.0/30}}\n"
-    )
+    node = "apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {name: node}\nspec: {serviceRange: {cidr: 127.96.0.0/30}}\n"
     services = [WARNED.replace("name: web", f"name: web{i}") for i in range(3)]
     (tmp_path / "m.yaml").write_text("---\n".join([node, *services]))
     findings = examine([tmp_path])
@@ -169,9 +167,7 @@ def test_the_examples_are_valid(folder: str) -> None:
 def test_as_a_process(manifest: Path) -> None:
     manifest.write_text(WRONG)
     command = [sys.executable, "-m", "sidecar", "validate", str(manifest)]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "TERM": ""}
-    )
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stdout.endswith("1 object, 1 error, 1 warning\n")
     assert "\x1b" not in done.stdout
