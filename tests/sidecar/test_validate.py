@@ -87,7 +87,8 @@ def test_a_path_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_addresses_are_given_out_as_weft_up_would(tmp_path: Path) -> None:
-    node = "apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {name: node}\nspec: {serviceRange: {cidr: 127.96.0.0/30}}\n"
+    head = "apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {name: laptop}\n"
+    node = f"{head}spec: {{serviceRange: {{cidr: 127.96.0.0/30}}}}\n"
     services = [WARNED.replace("name: web", f"name: web{i}") for i in range(3)]
     (tmp_path / "m.yaml").write_text("---\n".join([node, *services]))
     findings = examine([tmp_path])
