@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from sidecar.announcer import Announcer, commands_to_try
-from sidecar.options import Address
+from sidecar.announcer import Announcer
+from sidecar.doors import Door
 from sidecar.running import Running
 
 LOOK_SECONDS = 0.02
@@ -19,7 +20,9 @@ PATIENCE_SECONDS = 10.0
 class Progress:
     """Shows `running` to `announcer`; `began` is a time of `time.monotonic`, `to_try` makes the last lines."""
 
-    def __init__(self, running: Running, announcer: Announcer, admin: Address, own_state: bool, began: float) -> None:
+    def __init__(
+        self, running: Running, announcer: Announcer, to_try: Callable[[Sequence[Door]], list[str]], began: float
+    ) -> None:
         self._running = running
         self._announcer = announcer
         self._to_try = to_try

@@ -49,7 +49,7 @@ class Mood:
         self.ready = ready
         if READY_FILE and ready:
             with open(READY_FILE, "w", encoding="ascii") as file:
-                file.write(str(os.getpid()))
+                file.write(f"{os.getpid()}\n")
         elif READY_FILE and os.path.exists(READY_FILE):
             os.unlink(READY_FILE)
         return Answer(200, {"replica": REPLICA, "ready": ready})
