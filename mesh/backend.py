@@ -7,7 +7,7 @@ for some minutes: its last exchanges may still run, its counters are still to be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from mesh import eligibility, outlier
 from mesh.balancing.registry import new_balancer
 from mesh.deadlines import Deadlines
 from mesh.plan import BackendKey, BackendPlan
+from mesh.retry import RetryBudget
 from mesh.stats import BackendStats
 
 REMEMBERED = 300.0
@@ -81,7 +82,7 @@ class Backend:
 
     __slots__ = (
         "_admitted", "_balancer", "_clock", "_deadlines", "deadline", "departed", "eligible", "endpoints", "key",
-        "pick", "plan", "stats",
+        "pick", "plan", "retry_budget", "stats",
     )  # fmt: skip
 
     pick: Pick
@@ -103,6 +104,7 @@ class Backend:
         self._admitted: list[EndpointState] = []
         """Those that discovery lets us use; one that is no longer among them is withdrawn."""
         self.stats = BackendStats()
+        self.retry_budget = RetryBudget()
         self._balancer = new_balancer(self.plan.balancer)
         self.pick = self._balancer.pick
 
@@ -180,23 +182,24 @@ class Backend:
 
         Most endpoints of a large Service are the objects they were, in the same place, and are not looked at.
         """
-        stale: Sequence[Endpoint] = before
-        fresh: Sequence[Endpoint] = now
-        if len(self.endpoints) == len(before):  # else one address was given twice: look at all
+        if len(self.endpoints) == len(before):
             changed = [(old, new) for old, new in zip(before, now, strict=False) if old is not new]
             stale = [old for old, _ in changed] + list(before[len(now) :])
             fresh = [new for _, new in changed] + list(now[len(before) :])
+        else:  # an address was given twice: look at all
+            stale, fresh = [state.endpoint for state in self.endpoints.values()], list(now)
         wanted = {(endpoint.address, endpoint.port): endpoint for endpoint in fresh}
         for endpoint in stale:
             where = (endpoint.address, endpoint.port)
             successor = wanted.get(where)
-            if successor is not None and successor.replica_id == endpoint.replica_id:
-                self.endpoints[where].become(successor)
-                del wanted[where]
-            elif where in self.endpoints:
+            if successor is None or successor.replica_id != endpoint.replica_id:
                 self._depart(where)
         for where, endpoint in wanted.items():
-            self.endpoints[where] = self._enter(where, endpoint)
+            state = self.endpoints.get(where)
+            if state is None:
+                self.endpoints[where] = self._enter(where, endpoint)
+            else:
+                state.become(endpoint)
 
     def _enter(self, where: tuple[str, int], endpoint: Endpoint) -> EndpointState:
         state = self.departed.pop((*where, endpoint.replica_id), None) if self.departed else None
