@@ -102,13 +102,11 @@ def policy_statuses(
         target = policy.spec.target_ref
         claim = (target.kind, policy.metadata.namespace, target.name, target.section_name)
         holder = holders.setdefault(claim, policy)
-        if holder is not policy:
-            yield (
-                key,
-                ObjectStatus("degraded", (f"TrafficPolicy {holder.metadata.name} has the same target and holds",)),
-            )
-        else:
+        if holder is policy:
             yield key, _target_status(policy, services)
+        else:
+            reason = f"TrafficPolicy {holder.metadata.name} has the same target and holds"
+            yield key, ObjectStatus("pending", (reason,))
 
 
 def _target_status(policy: TrafficPolicy, services: Mapping[Named, Service]) -> ObjectStatus:

@@ -1,0 +1,45 @@
+"""The registry: one Backend a key for as long as the Service port exists, and a little longer."""
+
+from __future__ import annotations
+
+from mesh.backend import REMEMBERED
+from mesh.live import Live
+from mesh.plan import BackendKey
+from tests.mesh.making import KEY, Clock, endpoint, plan
+
+OTHER = BackendKey("default", "other", "http")
+
+
+def test_a_registered_backend_is_found_again() -> None:
+    live = Live(Clock())
+    made = live.backend(KEY)
+    assert live.backend(KEY) is not made, "not registered yet"
+    assert live.replace({KEY: made}) == []
+    assert live.backend(KEY) is made
+
+
+def test_what_is_no_longer_registered_is_handed_back_once() -> None:
+    live = Live(Clock())
+    first, second = live.backend(KEY), live.backend(OTHER)
+    live.replace({KEY: first, OTHER: second})
+    assert live.replace({OTHER: second}) == [first]
+    assert live.replace({OTHER: second}) == []
+
+
+def test_in_flight_counts_departed_endpoints_and_retired_backends_too() -> None:
+    clock = Clock()
+    live = Live(clock)
+    first, second = live.backend(KEY), live.backend(OTHER)
+    there = endpoint(1, replica_id="r1")
+    for backend, busy in ((first, 2), (second, 3)):
+        backend.apply(plan(there, endpoint(2, replica_id="r2"), key=backend.key))
+        backend.endpoints[there.where].in_flight = busy
+    live.replace({KEY: first, OTHER: second})
+    assert (live.in_flight("r1"), live.in_flight("r2"), live.in_flight("r3")) == (5, 0, 0)
+    first.apply(plan(endpoint(2, replica_id="r2")))
+    for gone in live.replace({KEY: first}):
+        gone.retire()
+    assert live.in_flight("r1") == 5
+    clock.advance(REMEMBERED + 1)
+    live.replace(dict(live.backends))
+    assert live.in_flight("r1") == 2

@@ -1,0 +1,142 @@
+"""What one Service makes of itself: listeners, plans, and a status that says what it waits for."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.resources.core import Service, ServicePort
+from config.settings import ConnectionLimits, NodeConfigSpec
+from discovery.catalog import PortEndpoints
+from mesh.live import Live
+from mesh.service_part import ServicePart, make_part, reusing, with_endpoints
+from tests.mesh.making import Clock, endpoints, policy, service
+
+NODE = NodeConfigSpec(node_addresses=("127.0.0.1", "192.0.2.7"), connections=ConnectionLimits(50))
+
+
+def part(written: Service, there: PortEndpoints | None = None, **fields: object) -> ServicePart:
+    live = Live(Clock())
+    policies = (policy("p", written.metadata.name, **fields),) if fields else ()
+    return make_part(written, policies, there or {}, NODE, live.backend)
+
+
+def doors(made: ServicePart) -> list[str]:
+    return [f"{listener.entry} {listener.key} {listener.protocol}" for listener in made.listeners]
+
+
+HTTP = ServicePort(80, name="http")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected", "state", "reasons"),
+    [
+        pytest.param(service("s", HTTP), ["ClusterIP 127.96.0.1:80 http"], "accepted", "", id="ClusterIP"),
+        pytest.param(
+            service("s", HTTP, ServicePort(53, name="dns", protocol="UDP")),
+            ["ClusterIP 127.96.0.1:80 http"],
+            "degraded",
+            "port dns: UDP is not served yet",
+            id="UDP beside TCP",
+        ),
+        pytest.param(
+            service("s", ServicePort(53, protocol="UDP")), [], "pending", "port 53: UDP is not served yet", id="UDP"
+        ),
+        pytest.param(
+            service("s", HTTP, cluster_ip=""), [], "pending", "port http: waits for a clusterIP", id="no clusterIP"
+        ),
+        pytest.param(
+            service("s", HTTP, cluster_ips=("127.96.0.1", "::1")),
+            ["ClusterIP 127.96.0.1:80 http", "ClusterIP [::1]:80 http"],
+            "accepted",
+            "",
+            id="two families",
+        ),
+        pytest.param(
+            service("s", ServicePort(80, node_port=30080), type="NodePort"),
+            ["ClusterIP 127.96.0.1:80 detect", "NodePort 127.0.0.1:30080 detect", "NodePort 192.0.2.7:30080 detect"],
+            "accepted",
+            "",
+            id="NodePort",
+        ),
+        pytest.param(
+            service("s", HTTP, type="NodePort"),
+            ["ClusterIP 127.96.0.1:80 http"],
+            "degraded",
+            "port http: waits for a nodePort",
+            id="NodePort without a number",
+        ),
+        pytest.param(
+            service("s", ServicePort(80, name="tcp", node_port=30080), type="LoadBalancer"),
+            ["ClusterIP 127.96.0.1:80 tcp", "NodePort 127.0.0.1:30080 tcp", "NodePort 192.0.2.7:30080 tcp"],
+            "accepted",
+            "",
+            id="LoadBalancer",
+        ),
+        pytest.param(
+            service("s", HTTP, type="LoadBalancer", allocate_load_balancer_node_ports=False),
+            ["ClusterIP 127.96.0.1:80 http"],
+            "accepted",
+            "",
+            id="LoadBalancer that wants no nodePort",
+        ),
+        pytest.param(
+            service("s", HTTP, type="ExternalName", external_name="example.com"),
+            [],
+            "pending",
+            "ExternalName Services are not served yet",
+            id="ExternalName",
+        ),
+        pytest.param(
+            service("s", HTTP, cluster_ip="None"), [], "pending", "headless Services are not served yet", id="headless"
+        ),
+        pytest.param(
+            service("s", HTTP, external_ips=("192.0.2.1",)),
+            ["ClusterIP 127.96.0.1:80 http"],
+            "degraded",
+            "externalIPs are not served yet",
+            id="externalIPs",
+        ),
+    ],
+)
+def test_listeners_and_status(written: Service, expected: list[str], state: str, reasons: str) -> None:
+    made = part(written)
+    assert doors(made) == expected
+    assert (made.status.state, "; ".join(made.status.reasons)) == (state, reasons)
+
+
+def test_status_lists_what_each_port_listens_on() -> None:
+    ports = part(service("s", HTTP, ServicePort(443, name="https"))).status.ports
+    assert [(port.port, port.protocol, [str(key) for key in port.listens]) for port in ports] == [
+        ("http", "http", ["127.96.0.1:80"]),
+        ("https", "tcp", ["127.96.0.1:443"]),
+    ]
+
+
+def test_limits_and_policies_reach_listener_and_plan() -> None:
+    made = part(service("s", ServicePort(80), publish_not_ready_addresses=True), {"80": endpoints(2)}, via=False)
+    assert (made.listeners[0].limit, made.listeners[0].http_required) == (50, True)
+    assert made.listeners[0].route.backend is made.backends[0]
+    plan = made.plans[0]
+    assert (plan.key, plan.endpoints, plan.via, plan.publish_not_ready) == (
+        ("default", "s", "80"), endpoints(2), False, True,
+    )  # fmt: skip
+
+
+def test_with_endpoints_changes_only_what_differs() -> None:
+    written = service("s", HTTP, ServicePort(81, name="admin"))
+    before = part(written, {"http": endpoints(1), "admin": endpoints(1)})
+    after = with_endpoints(before, {"http": endpoints(2), "admin": endpoints(1)})
+    assert after.plans[0].endpoints == endpoints(2)
+    assert after.plans[1] is before.plans[1]
+    assert after.listeners is before.listeners
+
+
+def test_equal_parts_are_made_of_the_old_objects() -> None:
+    live = Live(Clock())
+    there = {"http": endpoints(2)}
+    before = make_part(service("s", HTTP), (), there, NODE, live.backend)
+    live.replace(dict(zip((plan.key for plan in before.plans), before.backends, strict=True)))
+    again = reusing(make_part(service("s", HTTP, selector={"a": "b"}), (), there, NODE, live.backend), before)
+    assert again.plans[0] is before.plans[0]
+    assert again.listeners[0] is before.listeners[0]
+    assert again.status is before.status
