@@ -96,7 +96,7 @@ async def _receive(stream: asyncio.StreamReader, previous: ConfigSet) -> Loaded:
         if perf_counter() - resumed > SLICE_SECONDS:
             await asyncio.sleep(0)
             resumed = perf_counter()
-    return Loaded(ConfigSet.of(objects), tuple(faults))
+    return Loaded(ConfigSet.of(objects).reusing(previous), tuple(faults))
 
 
 async def _frame(stream: asyncio.StreamReader) -> tuple[int, bytes]:

@@ -43,12 +43,12 @@ class FaultList:
         self._last = Source("", 1, 1)
 
     @property
-    def full(self) -> bool:
-        """Whether another fault would only be counted: expensive messages need not be made."""
-        return len(self.faults) >= self.limit
+    def crowded(self) -> bool:
+        """Whether there are so many that nobody reads them one by one: messages need no costly suggestions."""
+        return len(self.faults) >= self.limit // 10
 
     def add(self, fault: Fault) -> None:
-        if self.full:
+        if len(self.faults) >= self.limit:
             self.left_out += 1
             self._last = fault.source
         else:

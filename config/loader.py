@@ -98,7 +98,7 @@ class Reading:
             for item in items.value if isinstance(items, SequenceNode) else ():
                 self._take(document, item, version if kind != "List" else "", kind.removesuffix("List"))
             return None
-        verdict = recognise(version, kind)
+        verdict = recognise(version, kind, not self._faults.crowded)
         if verdict.outcome == "used":
             return self._decode(kind, document, node)
         where = document.source(_child(node, "kind") or node)
@@ -154,7 +154,7 @@ def _child(node: Node | None, name: str) -> Node | None:
 def _is_list(version: str, kind: str, node: MappingNode) -> bool:
     """Whether this is ``List``, or a list of a kind such as ``ServiceList``, and no kind that only sounds so."""
     of_kind = kind.removesuffix("List")
-    return not of_kind or (_child(node, "items") is not None and recognise(version, of_kind).outcome != "wrong")
+    return not of_kind or (_child(node, "items") is not None and recognise(version, of_kind, False).outcome != "wrong")
 
 
 def _key(kind: str, node: Node) -> ObjectKey:

@@ -8,7 +8,7 @@ list or a map holds.  It is read on first use, and only where manifests are pars
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import SequenceMatcher
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -43,8 +43,8 @@ class Verdict(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def recognise(api_version: str, kind: str) -> Verdict:
-    """Judge an object by its apiVersion and kind."""
+def recognise(api_version: str, kind: str, suggest: bool = True) -> Verdict:
+    """Judge an object by its apiVersion and kind; to look for what was meant (`suggest`) is what costs time."""
     if API_VERSIONS.get(kind) == api_version:
         return Verdict("used")
     group = api_version.rpartition("/")[0]
@@ -58,7 +58,7 @@ def recognise(api_version: str, kind: str) -> Verdict:
         return Verdict("unused", f"the kind {kind} of Kubernetes is not used by Weft")
     if _foreign(group):
         return Verdict("unused", f"the custom resource {shorten(kind)} of {shorten(group)} is not used by Weft")
-    suggestion = did_you_mean(kind, (*KINDS, *known))
+    suggestion = did_you_mean(kind, (*KINDS, *known)) if suggest else ""
     return Verdict(
         "wrong", f'Kubernetes has no kind "{shorten(kind)}" in apiVersion {shorten(api_version)}{suggestion}'
     )
@@ -83,4 +83,4 @@ def _foreign(group: str) -> bool:
     """Whether a group can only be someone's custom resources: a domain, and no misspelling of Kubernetes' own."""
     if group in _groups() or "." not in group or len(group) > 253:
         return False
-    return all(SequenceMatcher(None, group, own).ratio() < 0.87 for own in _groups() if "." in own)
+    return not get_close_matches(group, _groups(), n=1, cutoff=0.87)

@@ -69,7 +69,7 @@ class Walk:
 
     def suggestion(self, wrong: str, known: Sequence[str]) -> str:
         """``; did you mean "x"?``, or nothing when nothing is near (or nobody will read it)."""
-        return "" if self._faults.full else did_you_mean(wrong, tuple(known))
+        return "" if self._faults.crowded else did_you_mean(wrong, tuple(known))
 
     def entries(self, node: MappingNode) -> Sequence[Entry]:
         """Keys and values with merge keys followed; duplicate and unusable keys are errors."""
