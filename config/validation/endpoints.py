@@ -6,12 +6,12 @@ Kubernetes refuses loopback addresses here; on one machine they are what endpoin
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import IPv6Address
+from functools import partial
 
 from config.addresses import parse_address
 from config.naming import DNS_LABEL, DNS_SUBDOMAIN, PORT_NAME, label_key
 from config.resources.core import SERVICE_NAME_LABEL, EndpointPort, Endpoints, EndpointSlice, EndpointSubset
-from config.validation.report import ObjectReport, duplicates, problem_of
+from config.validation.report import ObjectReport, duplicates
 
 SLICE_ENDPOINTS = 1000
 SLICE_PORTS = 100
@@ -87,28 +87,25 @@ def _check_port_words(port: EndpointPort, path: str, report: ObjectReport) -> No
         report.check(f"{path}.appProtocol", label_key(port.app_protocol))
 
 
-def _unusable(text: str) -> str | None:
-    """Why nothing can be connected to at `text`."""
-    if problem := problem_of(parse_address, text):
-        return problem
-    address = parse_address(text)
+def _unusable(text: str, family: int = 0) -> str | None:
+    """Why nothing can be connected to at `text`, or not with the `family` (4 or 6) that is wanted."""
+    try:
+        address = parse_address(text)
+    except ValueError as problem:
+        return str(problem)
     if address.is_unspecified or address.is_multicast:
         return f"nothing can be connected to at {text}: name the address of one endpoint"
+    if family and address.version != family:
+        return f"{text} is not an IPv{family} address, as addressType says: put it into a slice of its own"
     return None
-
-
-def _unusable_in(family: int) -> Check:
-    def problem(text: str) -> str | None:
-        words = _unusable(text)
-        if words is None and (6 if isinstance(parse_address(text), IPv6Address) else 4) != family:
-            return f"{text} is not an IPv{family} address, as addressType says: put it into a slice of its own"
-        return words
-
-    return problem
 
 
 def _unusable_name(text: str) -> str | None:
     return DNS_SUBDOMAIN.problem(text.removesuffix("."))
 
 
-_ADDRESS_CHECKS: dict[str, Check] = {"IPv4": _unusable_in(4), "IPv6": _unusable_in(6), "FQDN": _unusable_name}
+_ADDRESS_CHECKS: dict[str, Check] = {
+    "IPv4": partial(_unusable, family=4),
+    "IPv6": partial(_unusable, family=6),
+    "FQDN": _unusable_name,
+}
