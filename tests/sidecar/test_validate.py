@@ -165,6 +165,11 @@ def test_the_examples_are_valid(folder: str) -> None:
     assert examine([ROOT / "examples" / folder]).faults == ()
 
 
+def test_what_kubectl_get_prints_is_accepted() -> None:
+    (fault,) = examine([ROOT / "tests" / "sidecar" / "exported.yaml"]).faults
+    assert (fault.severity, fault.path) == ("warning", "spec.clusterIP")
+
+
 def test_as_a_process(manifest: Path) -> None:
     manifest.write_text(WRONG)
     command = [sys.executable, "-m", "sidecar", "validate", str(manifest)]
