@@ -99,14 +99,21 @@ def policy_statuses(
     holders: dict[tuple[str, str, str, str], TrafficPolicy] = {}
     for policy in sorted(policies.values(), key=seniority):
         key = ObjectKey("TrafficPolicy", policy.metadata.namespace, policy.metadata.name)
-        target = policy.spec.target_ref
-        claim = (target.kind, policy.metadata.namespace, target.name, target.section_name)
-        holder = holders.setdefault(claim, policy)
+        holder = holders.setdefault(_claim(policy, services), policy)
         if holder is policy:
             yield key, _target_status(policy, services)
         else:
             reason = f"TrafficPolicy {holder.metadata.name} has the same target and holds"
             yield key, ObjectStatus("pending", (reason,))
+
+
+def _claim(policy: TrafficPolicy, services: Mapping[Named, Service]) -> tuple[str, str, str, str]:
+    """What the policy is about; the same whether it names a port by name or by number."""
+    target = policy.spec.target_ref
+    section, service = target.section_name, services.get(Named(policy.metadata.namespace, target.name))
+    if service:
+        section = next((port.key for port in service.spec.ports if _names(section, port)), section)
+    return (target.kind, policy.metadata.namespace, target.name, section)
 
 
 def _target_status(policy: TrafficPolicy, services: Mapping[Named, Service]) -> ObjectStatus:

@@ -135,10 +135,10 @@ def _listeners(
     for part in parts.values():
         for listener in part.listeners:
             owner = owners.setdefault(listener.key, part)
-            winner, loser = sorted((owner, part), key=lambda claimant: seniority(claimant.service))
-            if winner is not loser:
-                loss = f"{listener.key} belongs to Service {_name(winner)}"
-                lost.setdefault(_name(loser), []).append(loss)
+            winner = part
+            if owner is not part:
+                winner, loser = sorted((owner, part), key=lambda claimant: seniority(claimant.service))
+                lost.setdefault(_name(loser), []).append(f"{listener.key} belongs to Service {_name(winner)}")
             if winner is part:
                 owners[listener.key], listeners[listener.key] = part, listener
         yield

@@ -93,3 +93,9 @@ def test_the_one_that_does_not_hold_names_the_one_that_does() -> None:
         "accepted", "pending", "accepted",
     ]  # fmt: skip
     assert "TrafficPolicy a" in found[ObjectKey("TrafficPolicy", "default", "b")].reasons[0]
+
+
+def test_a_port_by_name_and_by_number_is_one_target() -> None:
+    world = config(service("shop", PORT), policy("a", "shop", "80"), policy("b", "shop", "web"))
+    found = dict(policy_statuses(world.policies, world.services))
+    assert [found[ObjectKey("TrafficPolicy", "default", name)].state for name in "ab"] == ["accepted", "pending"]
