@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -20,9 +21,10 @@ POLITE = "import time; print(flush=True); time.sleep(600)"
 class Kept:
     """A keeper without weft: the test holds the pipe."""
 
-    def __init__(self, mark: str = "m-1", grace: float = 5) -> None:
+    def __init__(self, grace: float) -> None:
+        self.mark = secrets.token_hex(8)
         script = Path(keeper_process.__file__)
-        argv = [sys.executable, "-I", "-S", str(script), mark, str(grace)]
+        argv = [sys.executable, "-I", "-S", str(script), self.mark, str(grace)]
         self.keeper = subprocess.Popen(argv, stdin=subprocess.PIPE, start_new_session=True, env={})
         self.started: list[subprocess.Popen[bytes]] = []
 
@@ -111,8 +113,8 @@ def test_lines_may_come_in_pieces(kept: Kept) -> None:
 
 
 def test_what_carries_the_mark_is_ended_though_nobody_told(kept: Kept) -> None:
-    marked = kept.start(POLITE, WEFT_MARK="m-1", OTHER="x")
-    other = kept.start(POLITE, WEFT_MARK="m-12")
+    marked = kept.start(POLITE, WEFT_MARK=kept.mark, OTHER="x")
+    other = kept.start(POLITE, WEFT_MARK=f"{kept.mark}2")
     kept.hang_up()
     assert marked.wait(5) == -signal.SIGTERM
     assert other.poll() is None

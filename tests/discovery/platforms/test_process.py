@@ -46,8 +46,9 @@ def pids(folder: Path) -> list[int]:
     return [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
 
 
-NOTE = "import os; open(str(os.getpid()), 'w').close()\n"
-"""Leaves the number of the process in its folder."""
+def noting(script: str) -> str:
+    """The script, leaving the number of its process in its folder when it comes to sleep."""
+    return script.replace("time.sleep", "import os; open(str(os.getpid()), 'w').close()\ntime.sleep")
 
 
 async def test_manifests_to_ready_replicas(tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ async def test_an_image_without_a_command_names_the_line_to_add(tmp_path: Path) 
 
 
 async def test_kill_9_of_a_replica(tmp_path: Path) -> None:
-    program = Program(tmp_path, NOTE + SLEEPER)
+    program = Program(tmp_path, noting(SLEEPER))
     async with platform_in(tmp_path) as platform:
         await platform.apply(config(program.deployment(1), folder=tmp_path))
         await eventually(lambda: pids(tmp_path) and ready(platform))
@@ -168,7 +169,7 @@ async def test_kill_9_of_a_replica(tmp_path: Path) -> None:
 
 async def test_closing_drains_then_stops_everything(tmp_path: Path) -> None:
     drains = Drains()
-    program = Program(tmp_path, NOTE + SLEEPER)
+    program = Program(tmp_path, noting(SLEEPER))
     async with platform_in(tmp_path, drained=drains) as platform:
         await platform.apply(config(program.deployment(3), folder=tmp_path))
         await eventually(lambda: len(pids(tmp_path)) == 3)
@@ -177,7 +178,7 @@ async def test_closing_drains_then_stops_everything(tmp_path: Path) -> None:
 
 
 async def test_closing_in_a_hurry_kills(tmp_path: Path) -> None:
-    program = Program(tmp_path, NOTE + STUBBORN)
+    program = Program(tmp_path, noting(STUBBORN))
     async with platform_in(tmp_path) as platform:
         await platform.apply(config(program.deployment(2, grace=600), folder=tmp_path))
         await eventually(lambda: len(pids(tmp_path)) == 2)
@@ -214,7 +215,7 @@ ORPHANS = {
 @pytest.mark.parametrize("name", ORPHANS)
 def test_no_orphans_when_weft_is_killed(tmp_path: Path, name: str) -> None:
     expected, script = ORPHANS[name]
-    (tmp_path / "text").write_text(script.replace("time.sleep", NOTE + "time.sleep"))
+    (tmp_path / "text").write_text(noting(script))
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], start_new_session=True)
     try:
         until(lambda: len(pids(tmp_path)) == expected)

@@ -81,8 +81,8 @@ async def test_then_it_is_killed(tmp_path: Path) -> None:
 
 
 async def test_what_a_shell_started_may_finish_after_the_shell(tmp_path: Path) -> None:
-    worker = "trap 'sleep 0.2; echo finished; exit' TERM; while :; do sleep 0.01; done"
-    run = Run(tmp_path, "sh", "-c", f'sh -c "{worker}" & echo $!; wait')
+    worker = "trap 'sleep 0.2; echo finished; exit' TERM; sh -c 'echo $PPID'; while :; do sleep 0.01; done"
+    run = Run(tmp_path, "sh", "-c", f"({worker}) & wait")
     child = await run.child()
     await run.process.stop(10)
     assert "finished" in run.output
@@ -90,7 +90,7 @@ async def test_what_a_shell_started_may_finish_after_the_shell(tmp_path: Path) -
 
 
 async def test_what_a_shell_started_is_killed_after_the_grace(tmp_path: Path) -> None:
-    run = Run(tmp_path, "sh", "-c", "(trap '' TERM; sleep 600) & echo $!; wait")
+    run = Run(tmp_path, "sh", "-c", "(trap '' TERM; sh -c 'echo $PPID'; sleep 600) & wait")
     child = await run.child()
     await run.process.stop(0.3)
     await eventually(lambda: not alive(child))
