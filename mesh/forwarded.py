@@ -6,7 +6,8 @@ themselves: there this hop is appended.  Elsewhere a client could say anything: 
 
 from __future__ import annotations
 
-from mesh.http1.grammar import Fields
+from collections.abc import Mapping
+
 from mesh.peer import Peer
 from mesh.request_id import acceptable
 
@@ -18,7 +19,7 @@ def forwarding_lines(peer: Peer, host: bytes, port: int) -> bytes:
     )  # fmt: skip
 
 
-def appended_lines(said: Fields, peer: Peer, host: bytes, port: int) -> bytes:
+def appended_lines(said: Mapping[bytes, list[bytes]], peer: Peer, host: bytes, port: int) -> bytes:
     """The lines for a request whose forwarding fields `said` are believed."""
     address = peer.address.encode()
     hops = b", ".join([*said.get(b"x-forwarded-for", ()), address])
@@ -38,7 +39,7 @@ def appended_lines(said: Fields, peer: Peer, host: bytes, port: int) -> bytes:
     return b"\r\n".join(lines) + b"\r\n"
 
 
-def believed_id(said: Fields) -> bytes:
+def believed_id(said: Mapping[bytes, list[bytes]]) -> bytes:
     """The request id that a believed client sent, if it is one and sane; else nothing."""
     ids = said.get(b"x-request-id", ())
     return ids[0] if len(ids) == 1 and acceptable(ids[0]) else b""

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Generator
 from ipaddress import IPv4Network, IPv6Network
+from typing import Protocol
 
 from mesh.access_log import AccessRecord
 from mesh.compiler import Compiled
 from mesh.deadlines import Deadlines
 from mesh.frames import FrameTaker
 from mesh.live import Live
+from mesh.request_id import request_ids
 from mesh.stats import StatsFrame
 from mesh.steps import run_to_end
 from mesh.table import RoutingTable
 
 
+class Drainable(Protocol):
+    def drain(self) -> None:
+        """Close now if nothing is in progress, else once it is over."""
+
+
 class Proxy:
     """The data plane's shared state; one per event loop."""
 
-    __slots__ = ("access_log", "clock", "deadlines", "draining", "frames", "live", "loop", "table", "trusted_proxies")
+    __slots__ = (
+        "access_log", "clients", "clock", "deadlines", "draining", "frames", "live", "loop", "request_ids", "table",
+        "trusted_proxies",
+    )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
         self.loop = loop
@@ -34,6 +45,9 @@ class Proxy:
         """Read once per request or connection, by ``table.listeners[key]``."""
         self.draining = False
         """Answers carry ``Connection: close`` from now on."""
+        self.clients: set[Drainable] = set()
+        """Open HTTP connections of clients."""
+        self.request_ids = request_ids(os.urandom)
         self.trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
         """Networks whose X-Forwarded-* fields are believed."""
         self.access_log: Callable[[AccessRecord], None] | None = None
@@ -62,6 +76,12 @@ class Proxy:
     def frame(self) -> StatsFrame:
         """What all counters say now; ``frames.steps()`` is the way to it that never holds the loop."""
         return self.frames.take()
+
+    def drain(self) -> None:
+        """From now on answers carry ``Connection: close``, and idle client connections are closed."""
+        self.draining = True
+        for client in tuple(self.clients):
+            client.drain()
 
     def in_flight(self, replica_id: str) -> int:
         """Exchanges and connections that a replica is serving; 0: it may be stopped without breaking any."""

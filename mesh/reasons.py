@@ -31,13 +31,18 @@ CONNECTION_REFUSED = Reason(502, "connection_refused", "the endpoint refused the
 CONNECTION_TIMEOUT = Reason(504, "connection_timeout", "the endpoint did not accept the connection in time", log=True)
 CONNECTION_TERMINATED = Reason(502, "connection_terminated", "the endpoint closed before it answered", log=True)
 RESPONSE_TIMEOUT = Reason(504, "http_response_timeout", "the endpoint did not answer in time", log=True)
-RESPONSE_INCOMPLETE = Reason(502, "http_response_incomplete", "the endpoint closed in the midst of its answer", log=True)
+RESPONSE_INCOMPLETE = Reason(
+    502, "http_response_incomplete", "the endpoint closed in the midst of its answer", log=True
+)
 RESPONSE_MALFORMED = Reason(502, "http_protocol_error", "the endpoint's answer is malformed", log=True)
 RESPONSE_HEAD_TOO_LARGE = Reason(
     502, "http_response_header_section_size", "the answer's head is over 64 KiB or has over 100 fields", log=True
 )
 RESPONSE_CODING = Reason(
     502, "http_response_transfer_coding", "the answer has a transfer coding other than chunked", log=True
+)
+RESPONSE_STALLED = Reason(
+    504, "connection_read_timeout", "the answer or its reader stopped in the midst of it", log=True
 )
 UPGRADE_FAILED = Reason(502, "http_upgrade_failed", "the endpoint switched to a protocol nobody asked for", log=True)
 BODY_STALLED = Reason(408, "http_request_error", "the request body stopped coming")

@@ -7,7 +7,7 @@ the load on endpoints that fail under load.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from config.policies import RetryCondition, RetryPolicy
 
@@ -19,15 +19,8 @@ LEAST_BUDGET = 3
 Outcome = Literal["tried", "budget", "exhausted", "not-replayable"]
 
 
-def within_budget(retrying: int, in_flight: int, percent: int) -> bool:
-    """Whether one more retry may run beside `retrying` others, with `in_flight` requests on the Backend."""
-    return retrying < max(LEAST_BUDGET, in_flight * percent // 100)
-
-
-def decide(
-    policy: RetryPolicy, cause: RetryCondition, replayable: bool, retries: int, retrying: int, in_flight: int
-) -> Outcome | None:
-    """What to do after a failed try; None: the policy does not retry what failed for this cause.
+def decide(policy: RetryPolicy, cause: RetryCondition, replayable: bool, retries: int) -> Outcome | None:
+    """Whether a failed try is tried again; None: the policy does not say so for this cause.
 
     `replayable`: no byte was sent, or the request is idempotent and all that was sent is kept.
     `retries` is how often this request was tried again already.
@@ -36,6 +29,49 @@ def decide(
         return None
     if not replayable:
         return "not-replayable"
-    if retries >= policy.attempts:
-        return "exhausted"
-    return "tried" if within_budget(retrying, in_flight, policy.budget_percent) else "budget"
+    return "tried" if retries < policy.attempts else "exhausted"
+
+
+class Retrying(Protocol):
+    """A request that waits for its turn to be tried again."""
+
+    def retry_now(self) -> None: ...
+
+
+class RetryBudget:
+    """How many retries of one Backend may run at a time: a share of its requests in flight, at least 3.
+
+    A retry runs from its start until a response begins or it fails.  When an endpoint dies, all of its
+    requests fail in the same instant; those beyond the budget wait for their turn, for as long as the caller
+    lets them, instead of failing.
+    """
+
+    __slots__ = ("_waiting", "running")
+
+    def __init__(self) -> None:
+        self.running = 0
+        self._waiting: dict[Retrying, None] = {}
+
+    def start(self, retrying: Retrying, in_flight: int, percent: int) -> bool:
+        """Whether `retrying` may run now; if not, it waits, and is told by `retry_now` when it may."""
+        if self.has_room(in_flight, percent):
+            self.running += 1
+            return True
+        self._waiting[retrying] = None
+        return False
+
+    def has_room(self, in_flight: int, percent: int) -> bool:
+        return self.running < max(LEAST_BUDGET, in_flight * percent // 100)
+
+    def leave(self, retrying: Retrying) -> None:
+        """It waits no longer."""
+        self._waiting.pop(retrying, None)
+
+    def ended(self) -> None:
+        """A retry that ran has a response, or has failed; its place goes to who waits longest."""
+        self.running -= 1
+        if self._waiting:
+            first = next(iter(self._waiting))
+            del self._waiting[first]
+            self.running += 1
+            first.retry_now()

@@ -8,8 +8,13 @@ from http import HTTPStatus
 from mesh.reasons import Reason
 
 
-def answer(reason: Reason, details: str, request_id: bytes, head_only: bool, close: bool) -> bytes:
-    """The whole message; `details` is ASCII without quotes, backslashes and control characters."""
+def answer(
+    reason: Reason, details: str, request_id: bytes, head_only: bool, close: bool, keep_alive: bool = False
+) -> bytes:
+    """The whole message; `details` is ASCII without quotes, backslashes and control characters.
+
+    `keep_alive`: the client speaks HTTP/1.0, and is told that its connection stays open, unless `close`.
+    """
     phrase = HTTPStatus(reason.status).phrase
     text = f"weft: {reason.status} {phrase}: {details}\n"
     lines = [
@@ -23,4 +28,6 @@ def answer(reason: Reason, details: str, request_id: bytes, head_only: bool, clo
         lines.append(f"X-Request-Id: {request_id.decode('ascii')}")
     if close:
         lines.append("Connection: close")
+    elif keep_alive:
+        lines.append("Connection: keep-alive")
     return ("\r\n".join(lines) + "\r\n\r\n" + ("" if head_only else text)).encode("ascii")

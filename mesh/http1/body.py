@@ -16,9 +16,11 @@ UNTIL_CLOSE: Final = -2
 class Body(Protocol):
     """What is left to come of one message's body."""
 
-    complete: bool
-    rest: bytes
-    """What was read beyond the end; there is none before `complete`."""
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def rest(self) -> bytes:
+        """What was read beyond the end; there is none before `complete`."""
 
     def feed(self, data: bytes) -> tuple[bytes, ...]:
         """Take what was read; return what may be handed on.  Raises `Malformed`."""

@@ -31,11 +31,11 @@ _SIZE, _DATA, _DATA_END, _TRAILERS = range(4)
 class ChunkedBody:
     """Follows one chunked body; with `decode` the chunks' data is returned, without the coding."""
 
-    __slots__ = ("_bad", "_decode", "_line", "_remaining", "_state", "_trailer", "complete", "rest")
+    __slots__ = ("_bad", "_line", "_remaining", "_state", "_trailer", "complete", "decode", "rest")
 
     def __init__(self, bad: Reason, decode: bool = False) -> None:
         self._bad = bad
-        self._decode = decode
+        self.decode = decode
         self._state = _SIZE
         self._line = b""
         """The beginning of a line whose end has not been read."""
@@ -54,7 +54,7 @@ class ChunkedBody:
         while at < end and not self.complete:
             if self._state == _DATA:
                 step = min(self._remaining, end - at)
-                if self._decode:
+                if self.decode:
                     out.append(data[at : at + step])
                 at += step
                 self._remaining -= step
@@ -76,7 +76,7 @@ class ChunkedBody:
             at = feed
         if self.complete:
             self.rest = data[at:]
-        if self._decode:
+        if self.decode:
             return tuple(piece for piece in out if piece)
         if start < at:
             out.append(data if at - start == end else data[start:at])

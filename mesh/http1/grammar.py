@@ -48,9 +48,7 @@ def _name(name: bytes) -> bytes:
 
 def special_fields(special: tuple[bytes, ...]) -> re.Pattern[bytes]:
     """Expression that finds the lines of `special` names in a lower-cased head, from LF to CR: name and raw value."""
-    names = b"|".join(
-        re.escape(name) + (TCHAR + rb"*+" if name.endswith((b"-", b"_")) else b"") for name in special
-    )
+    names = b"|".join(re.escape(name) + (TCHAR + rb"*+" if name.endswith((b"-", b"_")) else b"") for name in special)
     return re.compile(rb"\n(" + names + rb"):([^\r]*+)\r")
 
 

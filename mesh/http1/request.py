@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from mesh.http1.body import CHUNKED
 from mesh.http1.errors import Malformed
@@ -41,7 +41,7 @@ class PlainRequest:
 
     __slots__ = ("host", "lines", "method")
 
-    plain: Final = True
+    plain: Literal[True] = True
     minor: Final = 1
     length: Final = 0
     keep_alive: Final = True
@@ -59,7 +59,7 @@ class CarefulRequest:
 
     __slots__ = ("forwarding", "host", "keep_alive", "length", "lines", "method", "minor", "upgrade")
 
-    plain: Final = False
+    plain: Literal[False] = False
     method: bytes
     host: bytes
     """Of the target if it names one, else of the Host field."""

@@ -7,7 +7,7 @@ this hop but ``Connection: keep-alive``, whose line is cut out.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 from mesh.http1.body import CHUNKED, UNTIL_CLOSE
 from mesh.http1.errors import Malformed
@@ -48,7 +48,7 @@ _STATUS = {b"%d" % status: status for status in range(100, 1000)}
 class PlainResponse:
     __slots__ = ("cut", "length", "status")
 
-    plain: Final = True
+    plain: Literal[True] = True
     reusable: Final = True
     timeout: Final = 0
 
@@ -67,7 +67,7 @@ class PlainResponse:
 class CarefulResponse:
     __slots__ = ("declared", "length", "reusable", "start", "status", "timeout", "upgrade")
 
-    plain: Final = False
+    plain: Literal[False] = False
     status: int
     start: bytes
     """Status line and field lines to hand on, without those that frame the message."""
@@ -103,6 +103,11 @@ def read_response(head: bytes) -> Response:
         if low.find(_KEEP_ALIVE, cut) < 0:
             return PlainResponse(_STATUS[status], CHUNKED if length is None else int(length), cut)
     return _read_carefully(head, low)
+
+
+def read_response_carefully(head: bytes) -> CarefulResponse:
+    """Read a head field by field, also a plain one: for clients that cannot be handed it as it is."""
+    return _read_carefully(head, head.lower())
 
 
 def _read_carefully(head: bytes, low: bytes) -> CarefulResponse:

@@ -1,0 +1,282 @@
+"""A client's connection: it reads request heads, one exchange at a time, and watches the clock.
+
+What a pipelining client sends ahead waits here until the response before it is done.  An answer that ends
+the connection is followed by a half-close and a short wait, so that the client can read it (RFC 9112
+section 9.6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_address
+from typing import Final
+
+from mesh.exchange import Exchange
+from mesh.http1.answer import answer
+from mesh.http1.errors import Malformed
+from mesh.http1.grammar import MAX_HEAD, stray_control
+from mesh.http1.request import read_request
+from mesh.peer import Peer
+from mesh.plan import BackendKey, BackendPlan
+from mesh.proxy import Proxy
+from mesh.reasons import BAD_REQUEST, HEAD_TOO_LARGE, NOT_SERVED, REQUEST_TIMEOUT, Reason
+from mesh.roles import Duplex
+from mesh.table import ListenerKey
+
+NEVER: Final = float("inf")
+LINGER: Final = 2.0
+"""Seconds in which a client may read the last answer before its connection is closed."""
+MAX_AHEAD: Final = MAX_HEAD
+"""Bytes of further requests that are kept while one is in progress."""
+
+_NO_PLAN: Final = BackendPlan(BackendKey("", "", ""), ())
+
+READY, BODY, RESPONSE, TUNNEL, LINGERING, CLOSED = range(6)
+
+
+class HTTPDownstream(asyncio.Protocol):
+    """`phase` says what the client's next bytes are: a request head, a body, what must wait, a tunnel's, or
+    nothing that anybody wants."""
+
+    __slots__ = (
+        "_advancing", "_ahead", "_duplex", "_ended", "_exchange", "_head_begun", "_key", "_proxy", "_stuck",
+        "_transport", "deadline", "held", "peer", "phase", "write",
+    )  # fmt: skip
+
+    peer: Peer
+    _exchange: Exchange
+    _duplex: Duplex
+    _transport: asyncio.Transport
+
+    def __init__(self, proxy: Proxy, key: ListenerKey) -> None:
+        self._proxy = proxy
+        self._key = key
+        self._ahead = b""
+        """The beginning of a request, or requests that must wait."""
+        self._head_begun = False
+        """A part of a head has come, and its time is running."""
+        self._advancing = False
+        """`_next` is at work, further down the stack."""
+        self._ended = False
+        """The client sends no more."""
+        self._stuck = False
+        """Bytes wait to be sent, because the client does not read."""
+        self.held = False
+        self.phase = READY
+        self.deadline = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as all stream loops call it
+        self._transport = transport
+        self.write = transport.write
+        transport.set_write_buffer_limits(0)  # a pause at once: what a slow reader costs is one read
+        self.peer = _peer(self._proxy, transport)
+        self._duplex = self._exchange = Exchange(self._proxy, self)
+        self._proxy.clients.add(self)
+        self.deadline = self._proxy.deadlines.now + (self._plan().timeouts.idle or NEVER)
+        self._proxy.deadlines.watch(self)
+
+    def _plan(self) -> BackendPlan:
+        listener = self._proxy.table.listeners.get(self._key)
+        return listener.route.backend.plan if listener is not None else _NO_PLAN
+
+    # -- read
+
+    def data_received(self, data: bytes) -> None:
+        if self.phase:
+            self._receive_other(data)
+        elif self._ahead:
+            self._ahead += data
+            self._next()
+        else:
+            self._receive(data)
+
+    def _receive(self, data: bytes) -> bool:
+        """Begin the exchange whose request is the first in `data`; False: it is not all there."""
+        end = data.find(b"\r\n\r\n") + 4
+        if end == 3 or end > MAX_HEAD:
+            self._wait_for_head(data)
+            return False
+        try:
+            request = read_request(data if end == len(data) else data[:end])
+        except Malformed as fault:
+            return self._refuse(data, fault)
+        listener = self._proxy.table.listeners.get(self._key)
+        if listener is None:
+            self._reject(NOT_SERVED)
+            return False
+        rest = data[end:]
+        if request.length:
+            self.phase = BODY
+        else:
+            self.phase = RESPONSE
+            self._ahead, rest = rest, b""
+        self._exchange.begin(request, rest, listener)
+        return True
+
+    def _receive_other(self, data: bytes) -> None:
+        if self.phase in (BODY, TUNNEL):
+            self._duplex.request_data(data)
+        elif self.phase == RESPONSE:
+            self._ahead += data
+            if len(self._ahead) > MAX_AHEAD:
+                self.hold()
+
+    def _wait_for_head(self, data: bytes) -> None:
+        """Only a part of a head has come; what can already be seen to be none is refused."""
+        if len(data) > MAX_HEAD:
+            self._reject(HEAD_TOO_LARGE)
+        elif stray_control(data):
+            self._reject(BAD_REQUEST, "a control character or a bare line feed in the request head")
+        else:
+            self._ahead = data
+            if not self._head_begun and data.lstrip(b"\r\n"):
+                self._head_begun = True
+                self.deadline = self._proxy.deadlines.now + (self._plan().timeouts.client_head or NEVER)
+
+    def _refuse(self, data: bytes, fault: Malformed) -> bool:
+        """Empty lines before a request are skipped (RFC 9112 section 2.2); nothing else is forgiven."""
+        if data[:2] != b"\r\n":
+            self._reject(fault.reason, fault.details)
+            return False
+        while data[:2] == b"\r\n":
+            data = data[2:]
+        return bool(data) and self._receive(data)
+
+    def _next(self) -> None:
+        """Begin with what waits, for as long as exchanges end at once.  It is a loop: they end by calling this."""
+        if self._advancing:
+            return
+        self._advancing = True
+        while self._ahead and self.phase == READY:
+            data, self._ahead = self._ahead, b""
+            if not self._receive(data):
+                break
+            self._head_begun = False
+        self._advancing = False
+        if self._ended and self.phase == READY:
+            self._close()
+
+    # -- what the exchange tells
+
+    def request_read(self, rest: bytes) -> None:
+        self.phase = RESPONSE
+        self._ahead = rest
+
+    def ready(self, now: float, idle: float) -> None:
+        self.phase = READY
+        self.deadline = now + idle
+        if self._ahead or self._stuck or self._ended or self.held:
+            self._proceed()
+
+    def _proceed(self) -> None:
+        """Go on after an exchange where more is to be done than to wait."""
+        if self._stuck:
+            self.phase = RESPONSE  # not before the client has read the last one
+            return
+        self.resume()
+        self._next()
+
+    def become(self, tunnel: Duplex) -> bytes:
+        self.phase = TUNNEL
+        self._duplex = tunnel
+        early, self._ahead = self._ahead, b""
+        self.resume()
+        return early
+
+    # -- pausing
+
+    def hold(self) -> None:
+        if not self.held and not self._transport.is_closing():
+            self.held = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self.held:
+            self.held = False
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        self._stuck = True
+        self._duplex.hold_response()
+
+    def resume_writing(self) -> None:
+        self._stuck = False
+        self._duplex.resume_response()
+        if self.phase == RESPONSE and not self._exchange.running:
+            self.phase = READY
+            self._proceed()
+
+    # -- ending
+
+    def _reject(self, reason: Reason, details: str = "") -> None:
+        """Answer what never became an exchange, and end the connection: where its next request begins is unknown."""
+        self._ahead = b""
+        self.write(answer(reason, details or reason.details, b"", head_only=False, close=True))
+        self.close_gently()
+
+    def close_gently(self) -> None:
+        if self._ended or self._transport.is_closing() or not self._transport.can_write_eof():
+            self._close()
+            return
+        self.phase = LINGERING
+        self._ahead = b""
+        self._transport.write_eof()
+        self.resume()
+        self.deadline = self._proxy.deadlines.now + LINGER
+
+    def cut(self, visibly: bool) -> None:
+        if visibly:
+            self._close()
+        else:
+            self.phase = CLOSED
+            self._transport.abort()
+
+    def write_eof(self) -> None:
+        if not self._transport.is_closing() and self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def _close(self) -> None:
+        """Close after what was written is sent; a client that does not read it is not waited for long."""
+        self.phase = CLOSED
+        self._ahead = b""
+        self.deadline = self._proxy.deadlines.now + LINGER
+        self._transport.close()
+
+    def drain(self) -> None:
+        """Close if no request is in progress; the answer to one that is will carry ``Connection: close``."""
+        if self.phase == READY and not self._ahead:
+            self._close()
+
+    def eof_received(self) -> bool:
+        """Clients may end their side and still wait for the answer."""
+        self._ended = True
+        if self.phase in (BODY, RESPONSE, TUNNEL):
+            return self._duplex.client_half_closed()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.deadline = 0.0
+        self.phase = CLOSED
+        self._proxy.clients.discard(self)
+        self._duplex.abandon()
+
+    def on_deadline(self, now: float) -> None:
+        self.deadline = now + LINGER  # until something else is said
+        if self.phase in (LINGERING, CLOSED):
+            self._transport.abort()
+        elif self.phase != READY and (self.phase == TUNNEL or self._exchange.running):
+            self._duplex.on_deadline()
+        elif self._ahead.strip(b"\r\n"):
+            self._reject(REQUEST_TIMEOUT)
+        else:
+            self._close()
+
+
+def _peer(proxy: Proxy, transport: asyncio.Transport) -> Peer:
+    address, port = (transport.get_extra_info("peername") or ("0.0.0.0", 0))[:2]
+    trusted = False
+    if proxy.trusted_proxies:
+        ip = ip_address(address.partition("%")[0])
+        trusted = any(ip in network for network in proxy.trusted_proxies)
+    return Peer(address, port, trusted=trusted)
