@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TextIO
 
 from discovery.platforms.base import WorkloadStatus
@@ -76,8 +77,9 @@ class Announcer:
         self._print(line)
 
     def _print(self, line: str) -> None:
-        self._out.write(line + "\n")
-        self._out.flush()
+        with suppress(BrokenPipeError):  # whoever read along has left; the traffic goes on
+            self._out.write(line + "\n")
+            self._out.flush()
 
 
 def short_name(namespace: str, name: str) -> str:

@@ -27,7 +27,7 @@ from mesh.metrics import page, process_families
 from mesh.proxy import Proxy
 from sidecar import views
 from sidecar.families import Reloads, build_info
-from sidecar.joining import drained_by
+from sidecar.joining import Draining, poll
 from sidecar.publisher import Publisher
 from sidecar.running import Running
 from sidecar.state import StateFolder
@@ -36,6 +36,8 @@ from sidecar.written import Written
 if TYPE_CHECKING:
     from sidecar.admin import Answer
 
+DRAIN_SECONDS = 10.0
+"""What is in flight when the process is to end may take this long; then it is cut."""
 PROXY = "proxy"
 """The catalog's consumer: what is acknowledged under this name is in force in this process."""
 
@@ -54,8 +56,9 @@ class Assembly:
         self.listeners = Listeners(self.proxy)
         self.publisher = Publisher(self.proxy, config_set, self.catalog.snapshot)
         self.prober = Prober(Random(), loop.time)
+        self._draining = Draining(self.catalog, self.proxy)
         self.platform = ProcessPlatform(
-            state=state.path, prober=self.prober, drained=drained_by(self.catalog, self.proxy), random=Random()
+            state=state.path, prober=self.prober, drained=self._draining.drained, random=Random()
         )
         self.running = Running(
             config_set, written.faults, self.catalog, self.proxy, self.publisher, self.listeners, self.platform
@@ -77,9 +80,11 @@ class Assembly:
         await self.platform.apply(self._config_set)
 
     async def stop(self) -> None:
-        """Finish what is in flight, within bounds, then stop the replicas."""
-        self.proxy.draining = True
+        """Accept nothing more, finish what is in flight, stop the replicas; all within bounds."""
+        self._draining.latest = asyncio.get_running_loop().time() + DRAIN_SECONDS
         await self.listeners.close()
+        self.proxy.drain()
+        await poll(lambda: not self.proxy.clients or self._draining.overdue)
         await self.platform.close()
         await self.prober.close()
 

@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from math import inf
 
 from discovery.catalog import Catalog
-from discovery.platforms.base import Drained
 from mesh.proxy import Proxy
 
 POLL_SECONDS = 0.01
 
 
-def drained_by(catalog: Catalog, proxy: Proxy) -> Drained:
-    """`Drained` for a platform: all consumers know that the replica goes, and nothing is in flight on it."""
+class Draining:
+    """Knows when a replica may be stopped: all consumers know that it goes, and nothing is in flight on it.
 
-    async def drained(replica_id: str, deadline: float) -> None:
-        loop = asyncio.get_running_loop()
-        await catalog.acknowledged(catalog.snapshot.generation, deadline)
-        while proxy.in_flight(replica_id) and loop.time() < deadline:
-            await asyncio.sleep(POLL_SECONDS)  # noqa: ASYNC110 - a count on the hot path tells nobody of its changes
+    `drained` is what a platform awaits (`discovery.platforms.base.Drained`).
+    """
 
-    return drained
+    def __init__(self, catalog: Catalog, proxy: Proxy) -> None:
+        self._catalog = catalog
+        self._proxy = proxy
+        self.latest = inf
+        """No replica is waited for beyond this time of the loop's clock: set when the process itself ends."""
+
+    async def drained(self, replica_id: str, deadline: float) -> None:
+        await self._catalog.acknowledged(self._catalog.snapshot.generation, min(deadline, self.latest))
+        await poll(lambda: not self._proxy.in_flight(replica_id) or _passed(deadline) or self.overdue)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether nothing is waited for any more."""
+        return _passed(self.latest)
+
+
+async def poll(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds: for plain values of the hot path, which tell nobody of their changes."""
+    while not condition():  # noqa: ASYNC110 - there is no event to wait for, on purpose
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _passed(when: float) -> bool:
+    return asyncio.get_running_loop().time() >= when

@@ -44,34 +44,40 @@ async def _import_ahead() -> None:
 
 async def _run(written: Written, state: StateFolder, admin: socket, options: Options, lifecycle: Lifecycle) -> None:
     """Open the listeners, start the rest, and stop it all when it is time."""
+    address = Address(*admin.getsockname()[:2])
+    own_state = options.state != default_state(os.environ, os.getuid())
+    announcer = Announcer(sys.stdout)
     node = Assembly(written, state)
+    to_try = partial(commands_to_try, admin=address, own_state=own_state)
+    progress = Progress(node.running, announcer, to_try, lifecycle.began)
     try:
         await node.start_data_plane()
         refuse_taken(node.running.doors(), written.config_set)
     except BaseException:
         await node.stop()
         raise
-    address = Address(*admin.getsockname()[:2])
     state.announce_admin(str(address))
-    announcer = Announcer(sys.stdout)
-    own_state = options.state != default_state(os.environ, os.getuid())
-    to_try = partial(commands_to_try, admin=address, own_state=own_state)
-    await _serve(node, admin, Progress(node.running, announcer, to_try, lifecycle.began), lifecycle.stop)
+    await _serve(node, admin, progress, lifecycle.stop)
     announcer.stopped()
 
 
 async def _serve(node: Assembly, admin: socket, progress: Progress, stop: asyncio.Event) -> None:
-    """Start replicas and the admin server, tell how it goes, and wait for the end."""
+    """Start replicas and the admin server, tell how it goes, wait for `stop`, and stop in order.
+
+    If something that runs beside fails, which is a fault of ours, it is stopped in the same order.
+    """
     from sidecar.admin import AdminServer
 
+    server = AdminServer(node.answers(), node.metrics)
     async with asyncio.TaskGroup() as beside:
         publishing = beside.create_task(node.publisher.run())
-        await node.start_platform()
-        server = AdminServer(node.answers(), node.metrics)
-        await server.start(admin)
         telling = beside.create_task(progress.tell())
-        await stop.wait()
-        telling.cancel()
-        await node.stop()
-        publishing.cancel()
-        await server.close()
+        try:
+            await node.start_platform()
+            await server.start(admin)
+            await stop.wait()
+        finally:
+            telling.cancel()
+            await node.stop()
+            publishing.cancel()
+            await server.close()

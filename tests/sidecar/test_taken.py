@@ -1,0 +1,90 @@
+"""A taken port ends the start with the line that changes it."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from config.configset import ConfigSet
+from config.meta import ObjectKey, Source
+from sidecar.errors import UserError
+from sidecar.options import Address
+from sidecar.taken import bind_admin, free_port, refuse_taken
+from tests.sidecar.making import WEB_DOOR, taken_port
+
+WRITTEN = ConfigSet(
+    sources={
+        ObjectKey("NodeConfig", "", "laptop"): Source("node.yaml", 3, 1),
+        ObjectKey("Service", "default", "web"): Source("web.yaml", 28, 1),
+    }
+)
+
+
+def test_the_admin_address_that_is_free_is_bound() -> None:
+    with bind_admin(Address("127.0.0.1", 0), ConfigSet()) as sock:
+        assert sock.getsockname()[1] > 0
+
+
+def test_a_taken_admin_address_names_the_line_and_a_free_port() -> None:
+    with taken_port() as port:
+        with pytest.raises(UserError) as refused:
+            bind_admin(Address("127.0.0.1", port), WRITTEN)
+        text = str(refused.value)
+        assert text.startswith(f"the admin address 127.0.0.1:{port} cannot be used (address already in use): set spec.")
+        assert 'set spec.admin: "127.0.0.1:' in text
+        assert text.endswith("in the NodeConfig (node.yaml:3:1), or give --admin HOST:PORT")
+        other = int(text.split('spec.admin: "127.0.0.1:')[1].split('"', maxsplit=1)[0])
+        assert other > port
+        socket.create_server(("127.0.0.1", other)).close()
+
+
+def test_without_a_node_config_one_is_to_be_added() -> None:
+    with taken_port() as port, pytest.raises(UserError, match=r"in the NodeConfig \(there is none yet: add one\)"):
+        bind_admin(Address("127.0.0.1", port), ConfigSet())
+
+
+def test_a_host_that_is_not_ours_is_said() -> None:
+    with pytest.raises(UserError, match="cannot assign requested address"):
+        bind_admin(Address("192.0.2.1", 9901), ConfigSet())
+
+
+REMEDIES = {
+    "ClusterIP": ("stop what listens on port 80, or set another spec.serviceRange.cidr than 127.96.0.0/16 ", "node"),
+    "NodePort": ("set nodePort: ", "web"),
+    "LoadBalancer": ("set nodePort: ", "web"),
+    "Ingress": ("set another spec.ingress ", "node"),
+}
+
+
+@pytest.mark.parametrize("entry", REMEDIES)
+def test_a_taken_listener_names_the_line(entry: str) -> None:
+    door = WEB_DOOR._replace(entry=entry, served="", note="Address already in use")
+    if entry != "ClusterIP":
+        door = door._replace(wanted="127.0.0.1:30080")
+    with pytest.raises(UserError) as refused:
+        refuse_taken([WEB_DOOR, door], WRITTEN)
+    start = f"{entry} {door.wanted} of Service default/web cannot be used (address already in use): "
+    remedy, file = REMEDIES[entry]
+    text = str(refused.value)
+    assert text.startswith(start + remedy)
+    assert f"({file}.yaml:" in text
+    assert "in the NodeConfig (node.yaml:3:1)" in text
+
+
+def test_bound_listeners_are_no_problem() -> None:
+    refuse_taken([WEB_DOOR], WRITTEN)
+
+
+def test_many_problems_are_summed_up() -> None:
+    with pytest.raises(UserError) as refused:
+        refuse_taken([WEB_DOOR._replace(served="", note="Taken")] * 25, WRITTEN)
+    assert str(refused.value).endswith("\nweft: and 15 more")
+    assert len(str(refused.value).splitlines()) == 11
+
+
+def test_free_port_skips_what_is_taken() -> None:
+    with taken_port() as port:
+        found = free_port("127.0.0.1", [port, port])
+        assert found is None
+        assert free_port("127.0.0.1", [port, 0]) == 0
