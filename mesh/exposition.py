@@ -73,7 +73,7 @@ def _head(family: FamilyLike) -> str:
 
 def _line(name: str, labels: Mapping[str, str] | str, value: float) -> str:
     text = labels if isinstance(labels, str) else label_text(labels)
-    number = value if isinstance(value, int) else _number(value)
+    number = f"{value:d}" if isinstance(value, int) else _number(value)
     return f"{name}{{{text}}} {number}\n" if text else f"{name} {number}\n"
 
 

@@ -17,7 +17,7 @@ from mesh.stats import DURATION_BOUNDS, BackendFrame, EndpointFrame, StatsFrame
 _BOUNDS = (*(f"{bound}" for bound in DURATION_BOUNDS), "+Inf")
 _DURATION = "weft_http_request_duration_seconds"
 
-Samples = Callable[["_Labelled"], Iterator[AnySample]]
+Samples = Callable[["_Labelled"], Iterable[AnySample]]
 
 
 def page(
@@ -71,14 +71,15 @@ class _Labelled:
             self._text = label_text({"namespace": frame.namespace, "service": frame.service, "port": frame.port})
         return self._text
 
-    @property
-    def endpoints(self) -> list[tuple[str, EndpointFrame]]:
-        if len(self._endpoints) < len(self.frame.endpoints):
-            self._endpoints = [
-                (f"{self.text},{label_text({'endpoint': endpoint})}", frame)
-                for endpoint, frame in self.frame.endpoints.items()
-            ]
-        return self._endpoints
+    def endpoints(self) -> Iterable[tuple[str, EndpointFrame]]:
+        """Label texts and counters; made one by one at the first time, since they may be thousands."""
+        return self._endpoints if len(self._endpoints) == len(self.frame.endpoints) else self._make_endpoints()
+
+    def _make_endpoints(self) -> Iterator[tuple[str, EndpointFrame]]:
+        self._endpoints.clear()
+        for endpoint, frame in self.frame.endpoints.items():
+            self._endpoints.append((f"{self.text},{label_text({'endpoint': endpoint})}", frame))
+            yield self._endpoints[-1]
 
 
 K = TypeVar("K", int, str)
@@ -87,9 +88,11 @@ K = TypeVar("K", int, str)
 def _counts(name: str, label: str, counts: Callable[[BackendFrame], dict[K, int]]) -> Samples:
     """Samples of a counter with one label of its own."""
 
-    def samples(backend: _Labelled) -> Iterator[AnySample]:
-        for value, count in counts(backend.frame).items():
-            yield name, f"{backend.text},{label_text({label: str(value)})}", count
+    def samples(backend: _Labelled) -> Iterable[AnySample]:
+        return [
+            (name, f"{backend.text},{label_text({label: str(value)})}", count)
+            for value, count in counts(backend.frame).items()
+        ]
 
     return samples
 
@@ -128,17 +131,17 @@ def _bytes(backend: _Labelled) -> Iterator[AnySample]:
 
 
 def _endpoint_ready(backend: _Labelled) -> Iterator[AnySample]:
-    for labels, endpoint in backend.endpoints:
+    for labels, endpoint in backend.endpoints():
         yield "weft_endpoint_ready", labels, endpoint.ready
 
 
 def _endpoint_requests(backend: _Labelled) -> Iterator[AnySample]:
-    for labels, endpoint in backend.endpoints:
+    for labels, endpoint in backend.endpoints():
         yield "weft_endpoint_requests_total", labels, endpoint.requests
 
 
 def _endpoint_ejections(backend: _Labelled) -> Iterator[AnySample]:
-    for labels, endpoint in backend.endpoints:
+    for labels, endpoint in backend.endpoints():
         yield "weft_endpoint_ejections_total", labels, endpoint.ejections
 
 

@@ -1,0 +1,113 @@
+"""The access log: one line an exchange, never more than its bound, nothing lost on a quiet end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+
+import msgspec
+import pytest
+
+from mesh.access_log import BATCH, AccessLog, AccessRecord, format_record
+
+RECORD = AccessRecord(1700000000.5, "192.0.2.1", "127.96.0.1:80", "default", "shop", "http", "GET", "/a?b", 200)
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        pytest.param(
+            RECORD,
+            {
+                "time": 1700000000.5, "client": "192.0.2.1", "listener": "127.96.0.1:80", "namespace": "default",
+                "service": "shop", "port": "http", "method": "GET", "target": "/a?b", "status": 200,
+            },
+            id="answered by the endpoint",
+        ),
+        pytest.param(
+            AccessRecord(1.0, "::1", "[::1]:80", status=503, reason="connection_refused", bytes_in=3, request_id="x"),
+            {
+                "time": 1.0, "client": "::1", "listener": "[::1]:80", "status": 503, "reason": "connection_refused",
+                "bytesIn": 3, "requestId": "x",
+            },
+            id="answered by the proxy",
+        ),
+    ],
+)  # fmt: skip
+def test_lines(record: AccessRecord, expected: dict[str, object]) -> None:
+    line = format_record(record)
+    assert json.loads(line) == expected
+    assert line.count(b"\n") == 1
+
+
+def test_a_client_cannot_forge_a_line() -> None:
+    line = format_record(msgspec.structs.replace(RECORD, target='/\n{"time":0}\r\x00'))
+    assert line.count(b"\n") == 1
+    assert b"\r" not in line
+
+
+async def written(log: AccessLog, lines: list[bytes], expected: int) -> None:
+    """Run the log until so many lines are out."""
+    task = asyncio.ensure_future(log.run())
+    async with asyncio.timeout(5):
+        while sum(chunk.count(b"\n") for chunk in lines) < expected:
+            await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_writes_in_order_and_in_batches() -> None:
+    lines: list[bytes] = []
+    log = AccessLog(lines.append)
+    for number in range(BATCH + 10):
+        log(msgspec.structs.replace(RECORD, target=f"/{number}"))
+    await written(log, lines, BATCH + 10)
+    assert [json.loads(line)["target"] for line in b"".join(lines).splitlines()] == [
+        f"/{number}" for number in range(BATCH + 10)
+    ]
+    assert len(lines) == 2
+
+
+async def test_too_many_are_counted_and_said() -> None:
+    lines: list[bytes] = []
+    log = AccessLog(lines.append, capacity=3)
+    for _ in range(10):
+        log(RECORD)
+    await written(log, lines, 4)
+    assert json.loads(b"".join(lines).splitlines()[-1])["lost"] == 7
+
+
+async def test_what_waits_is_written_at_the_end() -> None:
+    lines: list[bytes] = []
+    log = AccessLog(lines.append)
+    task = asyncio.ensure_future(log.run())
+    await asyncio.sleep(0)
+    log(RECORD)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert b"".join(lines) == format_record(RECORD)
+
+
+async def test_a_slow_disk_does_not_hold_the_loop() -> None:
+    release = threading.Event()
+    lines: list[bytes] = []
+
+    def slow(chunk: bytes) -> None:
+        release.wait(5)
+        lines.append(chunk)
+
+    log = AccessLog(slow)
+    log(RECORD)
+    task = asyncio.ensure_future(log.run())
+    await asyncio.sleep(0.01)
+    assert not lines, "the loop came back while the write was stuck"
+    release.set()
+    async with asyncio.timeout(5):
+        while not lines:
+            await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
