@@ -135,7 +135,11 @@ class Container:
         Raises Misconfigured.
         """
         try:
-            process = self._start()
+            async with self._node.launching:
+                if self._retired:
+                    return "stopped"
+                process = self._start()
+                await asyncio.sleep(0)
         except Misconfigured:
             raise
         except CannotStart as error:
@@ -159,8 +163,9 @@ class Container:
     def _start(self) -> Process:
         node = self._node
         try:
+            beneath = node.variables(self._pod.namespace)
             self._environment = environment(
-                self.spec, self._pod, node.config, node.environment, own=self._ports, others=self._others
+                self.spec, self._pod, node.config, beneath, own=self._ports, others=self._others
             )
             argv = tuple(expand(word, self._environment) for word in self._command.argv)
             output = node.logs.open(self.log_file)

@@ -58,25 +58,33 @@ def environment(
     container: Container,
     pod: PodFacts,
     config: ConfigSet,
-    inherited: Mapping[str, str],
+    beneath: Mapping[str, str],
     *,
     own: Sequence[ReplicaPort] = (),
     others: Sequence[ReplicaPort] = (),
 ) -> dict[str, str]:
-    """All variables of one container; `own` are its ports, `others` those of the replica's other containers.
+    """All variables of one container on top of those `beneath`: what is inherited, and of services.
+
+    `own` are its ports, `others` those of the replica's other containers.
 
     Raises MissingReference when something that is not optional does not exist.
     """
-    variables = {name: inherited[name] for name in INHERITED if name in inherited}
-    services = (service for key, service in config.services.items() if key.namespace == pod.namespace)
-    for service in services:
-        variables.update(service_variables(service))
+    variables = dict(beneath)
     variables.update(platform_variables(pod, own, others))
     for source in container.env_from:
         variables.update(_from_source(source, pod.namespace, config))
     for entry in container.env:
         if (value := _value(entry, variables, pod, config)) is not None:
             variables[entry.name] = _own_port(entry.name, value, own)
+    return variables
+
+
+def variables_beneath(namespace: str, config: ConfigSet, inherited: Mapping[str, str]) -> dict[str, str]:
+    """What all containers of a namespace have: a few variables of weft's own, and those of services."""
+    variables = {name: inherited[name] for name in INHERITED if name in inherited}
+    for key, service in config.services.items():
+        if key.namespace == namespace:
+            variables.update(service_variables(service))
     return variables
 
 

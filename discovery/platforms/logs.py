@@ -29,6 +29,7 @@ class LogFolder:
         self._limit = limit
         self._kept = kept
         self._live: set[Path] = set()
+        self._ended = True
 
     def path(self, namespace: str, replica_id: str, container: str) -> Path:
         return self.folder / f"{namespace}_{replica_id}_{container}.log"
@@ -41,10 +42,13 @@ class LogFolder:
     def release(self, path: Path) -> None:
         """The container is gone; its file stays among the last ones."""
         self._live.discard(path)
-        self.prune()
+        self._ended = True
 
     def prune(self) -> None:
-        """Delete the oldest files of ended replicas."""
+        """Delete the oldest files of ended replicas, if there may be too many."""
+        if not self._ended:
+            return
+        self._ended = False
         ended = [path for path in self.folder.glob("*.log") if path not in self._live]
         ended.sort(key=lambda path: path.stat().st_mtime)
         for path in ended[: max(0, len(ended) - self._kept)]:
@@ -52,17 +56,21 @@ class LogFolder:
             _older(path).unlink(missing_ok=True)
 
     async def tend(self, interval: float = 1.0) -> None:
-        """Keep all files within their limit, looking every `interval` seconds, until cancelled."""
+        """Keep all files within their limits, looking every `interval` seconds, until cancelled."""
         while True:
             await asyncio.sleep(interval)
-            for path in tuple(self._live):
-                try:
-                    if path.stat().st_size > self._limit:
-                        await self._move_aside(path)
-                except FileNotFoundError:
-                    continue
-                except OSError as error:
-                    log.warning("log file cannot be kept short", extra={"file": str(path), "reason": error.strerror})
+            try:
+                self.prune()
+                for path in filter(self._too_long, tuple(self._live)):
+                    await self._move_aside(path)
+            except OSError as error:
+                log.warning("log files cannot be kept short", extra={"reason": str(error)})
+
+    def _too_long(self, path: Path) -> bool:
+        try:
+            return path.stat().st_size > self._limit
+        except FileNotFoundError:  # somebody deleted it; the process writes to what has no name any more
+            return False
 
     async def _move_aside(self, path: Path) -> None:
         aside = _older(path)

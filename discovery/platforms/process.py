@@ -70,6 +70,7 @@ class ProcessPlatform:
             if key not in self._deployments:
                 self._deployments[key] = LocalDeployment(self._node, self, deployment)
             self._deployments[key].update(deployment)
+            await asyncio.sleep(0)
         for key in self._deployments.keys() - config_set.deployments.keys():
             self._deployments[key].retire()
         self._forget_gone()

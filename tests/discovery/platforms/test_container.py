@@ -237,7 +237,7 @@ async def test_a_missing_config_map_is_waited_for(bench: Bench) -> None:
         await asyncio.sleep(0)
         assert not container.running
         found = ConfigMap(ObjectMeta("shop", "default"), data={"COLOUR": "red"})
-        bench.node.config = ConfigSet(config_maps={Named("default", "shop"): found})
+        bench.node.adopt(ConfigSet(config_maps={Named("default", "shop"): found}))
         container.reconfigure()
         await eventually(lambda: container.running)
         await bench.printed("red")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,14 @@ async def test_as_many_as_wanted(bench: Bench) -> None:
     bench.become_ready()
     assert bench.counts == (3, 3, 3)
     assert bench.subject.status().complete
+
+
+async def test_many_are_made_in_batches(bench: Bench) -> None:
+    bench.update(shop(40))
+    assert len(bench.ids) == 16
+    for expected in (32, 40, 40):
+        await asyncio.sleep(0)
+        assert len(bench.ids) == expected
 
 
 async def test_what_is_lost_is_replaced(bench: Bench) -> None:

@@ -20,7 +20,14 @@ from config.resources.workloads import (
     KeySelector,
 )
 from discovery.endpoint import ReplicaPort
-from discovery.platforms.environment import MissingReference, PodFacts, environment, expand, service_variables
+from discovery.platforms.environment import (
+    MissingReference,
+    PodFacts,
+    environment,
+    expand,
+    service_variables,
+    variables_beneath,
+)
 
 POD = PodFacts(
     name="shop-abc-1",
@@ -89,8 +96,8 @@ def test_expanding_an_escaped_text_gives_the_text(text: str) -> None:
 
 def variables(*env: EnvVar, **container: Any) -> dict[str, str]:
     spec = Container(name="main", env=env, **container)
-    inherited = {"PATH": "/bin", "LANG": "C", "TOKEN": "secret"}
-    return environment(spec, POD, CONFIG, inherited, own=(HTTP, METRICS), others=(NEIGHBOUR,))
+    beneath = variables_beneath("default", CONFIG, {"PATH": "/bin", "LANG": "C", "TOKEN": "secret"})
+    return environment(spec, POD, CONFIG, beneath, own=(HTTP, METRICS), others=(NEIGHBOUR,))
 
 
 def test_what_everyone_gets() -> None:

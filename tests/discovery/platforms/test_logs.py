@@ -89,6 +89,7 @@ def test_the_last_files_of_ended_replicas_stay(logs: LogFolder) -> None:
         os.utime(path, (age, age))
     for path in paths[1:]:
         logs.release(path)
+    logs.prune()
     kept = {path for path in logs.folder.iterdir() if path.suffix == ".log"}
     assert kept == {paths[0], paths[3], paths[4]}
     assert len(list(logs.folder.iterdir())) == 6

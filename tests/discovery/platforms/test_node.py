@@ -20,6 +20,16 @@ def test_adopts_what_the_config_says_of_this_machine(tmp_path: Path) -> None:
     assert 12345 not in node.reserved
 
 
+def test_variables_of_a_namespace_follow_the_config(tmp_path: Path) -> None:
+    node = make_node(tmp_path)
+    node.adopt(config(service(ServicePort(port=80))))
+    assert node.variables("default")["SHOP_SVC_SERVICE_HOST"] == "127.96.0.9"
+    assert node.variables("default")["HOME"] == "/nowhere"
+    assert "SHOP_SVC_SERVICE_HOST" not in node.variables("other")
+    node.adopt(config())
+    assert "SHOP_SVC_SERVICE_HOST" not in node.variables("default")
+
+
 def test_a_reload_does_not_start_the_addresses_over(tmp_path: Path) -> None:
     node = make_node(tmp_path)
     for expected in ("127.97.0.1", "127.97.0.2"):
