@@ -24,7 +24,7 @@ CASES = {
 }
 
 
-def run(rounds: int, seconds: float) -> Answer:  # noqa: ARG001 - bursts have no length here
+def run(rounds: int, seconds: float) -> Answer:
     """Milliseconds; medians of `rounds` child processes, each of which makes 50 changes."""
     answer = Answer(
         TITLE, f"in a child process on the first core; median of {rounds} runs, the worst for the longest slice"
