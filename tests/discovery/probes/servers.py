@@ -6,14 +6,14 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """The port on 127.0.0.1 where `handler` serves each connection; all of them end with the context."""
+async def serving(handler: Handler, tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[int]:
+    """`port`, or a free one, of 127.0.0.1, where `handler` serves each connection; all of them end with the context."""
     running: set[asyncio.Task[None]] = set()
 
     async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -24,15 +24,17 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
             await handler(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             writer.transport.abort()  # the probe has gone, or the test has
-        finally:
-            running.discard(task)
-            writer.close()
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        running.discard(task)
 
-    server = await asyncio.start_server(served, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(served, "127.0.0.1", port, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        await asyncio.sleep(0)  # what has just been accepted gets its task
         for task in tuple(running):
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -204,7 +204,7 @@ async def test_nginx(tmp_path: Path) -> None:
 
     (tmp_path / "www/deep").mkdir(parents=True)
     (tmp_path / "www/deep/index.html").write_text("fine\n" * 5000)
-    async with running(tmp_path, "location / { root %s/www; absolute_redirect off; }" % tmp_path) as port:
+    async with running(tmp_path, f"location / {{ root {tmp_path}/www; absolute_redirect off; }}") as port:
         assert await get(HTTPGetAction(port=port, path="/deep"), "127.0.0.1", port) == GOOD
         assert await get(HTTPGetAction(port=port, path="/none"), "127.0.0.1", port) == Finding(
             Outcome.FAILURE, "HTTP 404"
