@@ -7,17 +7,15 @@ not fill the page; endpoints are listed with and without traffic, up to the boun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import accumulate, chain
-from typing import TypeVar
+from operator import attrgetter
 
 from mesh.exposition import AnySample, Family, FamilyLike, label_text, render
 from mesh.stats import DURATION_BOUNDS, BackendFrame, EndpointFrame, StatsFrame
 
 _BOUNDS = (*(f"{bound}" for bound in DURATION_BOUNDS), "+Inf")
 _DURATION = "weft_http_request_duration_seconds"
-
-Samples = Callable[["_Labelled"], Iterable[AnySample]]
 
 
 def page(
@@ -48,7 +46,7 @@ def families(frame: StatsFrame, loop_lag: float | None = None) -> Iterator[Famil
     """All families of the data plane; `loop_lag` is the longest delay of the event loop lately, in seconds."""
     labelled = [_Labelled(backend) for backend in frame.backends]
     for name, kind, documentation, samples in _FAMILIES:
-        yield Family(name, kind, documentation, chain.from_iterable(map(samples, labelled)))
+        yield Family(name, kind, documentation, samples(labelled))
     if loop_lag is not None:
         lag = "Longest time that the event loop was held, over the last seconds."
         yield Family("weft_loop_lag_seconds", "gauge", lag, [("weft_loop_lag_seconds", "", loop_lag)])
@@ -82,67 +80,68 @@ class _Labelled:
             yield self._endpoints[-1]
 
 
-K = TypeVar("K", int, str)
+Labelled = Sequence[_Labelled]
+Samples = Callable[[Labelled], Iterator[AnySample]]
 
 
-def _counts(name: str, label: str, counts: Callable[[BackendFrame], dict[K, int]]) -> Samples:
-    """Samples of a counter with one label of its own."""
+def _counts(name: str, label: str, field: str) -> Samples:
+    """Samples of a counter that has one label of its own, from a dictionary of the frame."""
+    counts = attrgetter(field)
 
-    def samples(backend: _Labelled) -> Iterable[AnySample]:
-        return [
-            (name, f"{backend.text},{label_text({label: str(value)})}", count)
-            for value, count in counts(backend.frame).items()
-        ]
+    def samples(backends: Labelled) -> Iterator[AnySample]:
+        for backend in backends:
+            for value, count in counts(backend.frame).items():
+                yield name, f"{backend.text},{label_text({label: str(value)})}", count
 
     return samples
 
 
-def _durations(backend: _Labelled) -> Iterator[AnySample]:
-    buckets = backend.frame.duration_buckets
-    count = sum(buckets)
-    if not count:
-        return
-    for bound, below in zip(_BOUNDS, accumulate(buckets), strict=True):
-        yield f"{_DURATION}_bucket", f'{backend.text},le="{bound}"', below
-    yield f"{_DURATION}_sum", backend.text, backend.frame.duration_sum
-    yield f"{_DURATION}_count", backend.text, count
+def _durations(backends: Labelled) -> Iterator[AnySample]:
+    for backend in backends:
+        count = sum(backend.frame.duration_buckets)
+        if not count:
+            continue
+        for bound, below in zip(_BOUNDS, accumulate(backend.frame.duration_buckets), strict=True):
+            yield f"{_DURATION}_bucket", f'{backend.text},le="{bound}"', below
+        yield f"{_DURATION}_sum", backend.text, backend.frame.duration_sum
+        yield f"{_DURATION}_count", backend.text, count
 
 
-def _http_in_flight(backend: _Labelled) -> Iterator[AnySample]:
-    if backend.frame.codes or backend.frame.in_flight:
-        yield "weft_http_requests_in_flight", backend.text, backend.frame.in_flight
+def _http_in_flight(backends: Labelled) -> Iterator[AnySample]:
+    for backend in backends:
+        if backend.frame.codes or backend.frame.in_flight:
+            yield "weft_http_requests_in_flight", backend.text, backend.frame.in_flight
 
 
-def _tcp_total(backend: _Labelled) -> Iterator[AnySample]:
-    if backend.frame.tcp_total:
-        yield "weft_tcp_connections_total", backend.text, backend.frame.tcp_total
+def _tcp_total(backends: Labelled) -> Iterator[AnySample]:
+    for backend in backends:
+        if backend.frame.tcp_total:
+            yield "weft_tcp_connections_total", backend.text, backend.frame.tcp_total
 
 
-def _tcp_open(backend: _Labelled) -> Iterator[AnySample]:
-    if backend.frame.tcp_total:
-        yield "weft_tcp_connections_open", backend.text, backend.frame.tcp_open
+def _tcp_open(backends: Labelled) -> Iterator[AnySample]:
+    for backend in backends:
+        if backend.frame.tcp_total:
+            yield "weft_tcp_connections_open", backend.text, backend.frame.tcp_open
 
 
-def _bytes(backend: _Labelled) -> Iterator[AnySample]:
-    frame = backend.frame
-    if frame.bytes_in or frame.bytes_out:
-        yield "weft_bytes_total", f'{backend.text},direction="in"', frame.bytes_in
-        yield "weft_bytes_total", f'{backend.text},direction="out"', frame.bytes_out
+def _bytes(backends: Labelled) -> Iterator[AnySample]:
+    for backend in backends:
+        frame = backend.frame
+        if frame.bytes_in or frame.bytes_out:
+            yield "weft_bytes_total", f'{backend.text},direction="in"', frame.bytes_in
+            yield "weft_bytes_total", f'{backend.text},direction="out"', frame.bytes_out
 
 
-def _endpoint_ready(backend: _Labelled) -> Iterator[AnySample]:
-    for labels, endpoint in backend.endpoints():
-        yield "weft_endpoint_ready", labels, endpoint.ready
+def _per_endpoint(name: str, field: str) -> Samples:
+    value = attrgetter(field)
 
+    def samples(backends: Labelled) -> Iterator[AnySample]:
+        for backend in backends:
+            for labels, endpoint in backend.endpoints():
+                yield name, labels, value(endpoint)
 
-def _endpoint_requests(backend: _Labelled) -> Iterator[AnySample]:
-    for labels, endpoint in backend.endpoints():
-        yield "weft_endpoint_requests_total", labels, endpoint.requests
-
-
-def _endpoint_ejections(backend: _Labelled) -> Iterator[AnySample]:
-    for labels, endpoint in backend.endpoints():
-        yield "weft_endpoint_ejections_total", labels, endpoint.ejections
+    return samples
 
 
 _FAMILIES: tuple[tuple[str, str, str, Samples], ...] = (
@@ -150,7 +149,7 @@ _FAMILIES: tuple[tuple[str, str, str, Samples], ...] = (
         "weft_http_requests",
         "counter",
         "HTTP requests that have ended, by final status code.",
-        _counts("weft_http_requests_total", "code", lambda frame: frame.codes),
+        _counts("weft_http_requests_total", "code", "codes"),
     ),
     (_DURATION, "histogram", "From the first byte of a request to the last byte of its response.", _durations),
     ("weft_http_requests_in_flight", "gauge", "HTTP requests that have begun and not ended.", _http_in_flight),
@@ -161,36 +160,36 @@ _FAMILIES: tuple[tuple[str, str, str, Samples], ...] = (
         "weft_endpoint_ready",
         "gauge",
         "Whether an endpoint is ready; of endpoint other, how many are.",
-        _endpoint_ready,
+        _per_endpoint("weft_endpoint_ready", "ready"),
     ),
     (
         "weft_endpoint_requests",
         "counter",
         "Requests and TCP connections sent to an endpoint.",
-        _endpoint_requests,
+        _per_endpoint("weft_endpoint_requests_total", "requests"),
     ),
     (
         "weft_endpoint_ejections",
         "counter",
         "Times that an endpoint was set aside because connects failed.",
-        _endpoint_ejections,
+        _per_endpoint("weft_endpoint_ejections_total", "ejections"),
     ),
     (
         "weft_retries",
         "counter",
         "Requests that met a failure that another endpoint might not have, by what came of it.",
-        _counts("weft_retries_total", "outcome", lambda frame: frame.retries),
+        _counts("weft_retries_total", "outcome", "retries"),
     ),
     (
         "weft_proxy_errors",
         "counter",
         "Responses and connections that the proxy itself ended, by reason.",
-        _counts("weft_proxy_errors_total", "reason", lambda frame: frame.reasons),
+        _counts("weft_proxy_errors_total", "reason", "reasons"),
     ),
     (
         "weft_detected",
         "counter",
         "Connections whose protocol was told from their first bytes.",
-        _counts("weft_detected_total", "protocol", lambda frame: frame.detected),
+        _counts("weft_detected_total", "protocol", "detected"),
     ),
 )
