@@ -18,13 +18,13 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from config.configset import KINDS, ConfigSet, Loaded
+from config.configset import KINDS, ConfigSet, ConfigSetBuilder, Loaded
 from config.errors import Fault
 from config.meta import ObjectKey, Source
 
 DEADLINE_SECONDS = 60.0
 MAX_FRAME_BYTES = 64 * 1024 * 1024
-SLICE_SECONDS = 0.002
+SLICE_SECONDS = 0.001
 """How long decoding may hold the loop before others run."""
 
 _HEADER = struct.Struct("!BI")
@@ -57,7 +57,7 @@ async def load_aside(
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        limit=1024 * 1024,
+        limit=64 * 1024,
     )
     assert process.stdout is not None
     try:
@@ -76,7 +76,7 @@ async def load_aside(
 
 
 async def _receive(stream: asyncio.StreamReader, previous: ConfigSet) -> Loaded:
-    objects: list[tuple[ObjectKey, Source, Any]] = []
+    builder = ConfigSetBuilder(previous)
     faults: list[Fault] = []
     resumed = perf_counter()
     while True:
@@ -88,15 +88,13 @@ async def _receive(stream: asyncio.StreamReader, previous: ConfigSet) -> Loaded:
         elif what == _CRASH:
             raise _Gone(f"failed: {_decoded(body, str)}")
         elif what < len(_NAMES):
-            key, source, item = _decoded(body, _OBJECTS[what])
-            before = previous.get(key)
-            objects.append((key, source, before if before == item else item))
+            builder.add(*_decoded(body, _OBJECTS[what]))
         else:
             raise _Gone("sent something that is no object")
         if perf_counter() - resumed > SLICE_SECONDS:
             await asyncio.sleep(0)
             resumed = perf_counter()
-    return Loaded(ConfigSet.of(objects).reusing(previous), tuple(faults))
+    return Loaded(builder.finish(), tuple(faults))
 
 
 async def _frame(stream: asyncio.StreamReader) -> tuple[int, bytes]:

@@ -97,16 +97,10 @@ class ConfigSet(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, objects: Iterable[tuple[ObjectKey, Source, Any]]) -> ConfigSet:
         """The set of `objects`, of which no two have the same key."""
-        tables: dict[str, dict[Named, Any]] = {field: {} for field in _FIELDS.values()}
-        sources: dict[ObjectKey, Source] = {}
-        node = NodeConfigSpec()
+        builder = ConfigSetBuilder(cls())
         for key, source, item in objects:
-            sources[key] = source
-            if isinstance(item, NodeConfig):
-                node = item.spec
-            else:
-                tables[_FIELDS[key.kind]][Named(key.namespace, key.name)] = item
-        return cls(**tables, node=node, sources=sources)
+            builder.add(key, source, item)
+        return builder.finish()
 
     def get(self, key: ObjectKey) -> Any:
         """The object of that key, or None."""
@@ -120,9 +114,45 @@ class ConfigSet(msgspec.Struct, frozen=True):
 
         A table in which nothing changed is the previous table, too.
         """
-        changes: dict[str, Any] = {field: _reuse(getattr(self, field), getattr(previous, field)) for field in _TABLES}
-        changes["node"] = previous.node if self.node == previous.node else self.node
-        return msgspec.structs.replace(self, **changes)
+        builder = ConfigSetBuilder(previous)
+        for key, source in self.sources.items():
+            builder.add(key, source, self.get(key))
+        return builder.finish()
+
+
+class ConfigSetBuilder:
+    """Makes a set object by object, in steps that are all short, reusing what is in a previous set."""
+
+    def __init__(self, previous: ConfigSet) -> None:
+        self._previous = previous
+        self._node = NodeConfigSpec()
+        self._tables: dict[str, dict[Any, Any]] = {field: {} for field in (*_FIELDS.values(), "sources")}
+        self._changed: set[str] = set()
+
+    def add(self, key: ObjectKey, source: Source, item: Any) -> None:
+        """Put in an object whose key is not there yet."""
+        self._put("sources", key, source)
+        if isinstance(item, NodeConfig):
+            self._node = item.spec
+        else:
+            self._put(_FIELDS[key.kind], Named(key.namespace, key.name), item)
+
+    def finish(self) -> ConfigSet:
+        """The set; the builder must not be used after that."""
+        previous = self._previous
+        tables = {field: self._table(field, table) for field, table in self._tables.items()}
+        return ConfigSet(**tables, node=previous.node if previous.node == self._node else self._node)
+
+    def _table(self, field: str, table: dict[Any, Any]) -> dict[Any, Any]:
+        before: dict[Any, Any] = getattr(self._previous, field)
+        return table if field in self._changed or len(table) != len(before) else before
+
+    def _put(self, field: str, key: Any, item: Any) -> None:
+        before = getattr(self._previous, field).get(key)
+        if before is None or before != item:
+            self._changed.add(field)
+            before = item
+        self._tables[field][key] = before
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -135,18 +165,3 @@ class Loaded(msgspec.Struct, frozen=True):
     def failed(self) -> bool:
         """Whether anything could not be used."""
         return any(fault.severity == "error" for fault in self.faults)
-
-
-_TABLES = (*_FIELDS.values(), "sources")
-
-
-def _reuse(present: dict[Any, Any], previous: dict[Any, Any]) -> dict[Any, Any]:
-    if present is previous:
-        return previous
-    joined = {key: _kept(item, previous.get(key)) for key, item in present.items()}
-    same = len(joined) == len(previous) and all(joined[key] is previous.get(key) for key in joined)
-    return previous if same else joined
-
-
-def _kept(item: Any, before: Any) -> Any:
-    return before if before is item or before == item else item

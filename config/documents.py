@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from yaml._yaml import CParser
 from yaml.error import MarkedYAMLError, YAMLError
@@ -25,7 +26,7 @@ MAX_DOCUMENTS = 50_000
 """Of one file."""
 
 PLAIN = "plain"
-"""The tag of a scalar that stood there without quotes and without a tag."""
+"""The tag of a scalar that stood there without quotes and without a tag: this object, compared by identity."""
 
 _START = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _EMPTY = re.compile(r"(?:---)?[ \t]*(?:#[^\n]*)?(?:\n[ \t\r]*(?:#[^\n]*)?)*")
@@ -97,7 +98,7 @@ def _parse_chunk(chunk: str, file: str, lines_before: int, faults: FaultList) ->
         while parser.check_node():
             root = parser.get_node()
             parser.depth = parser.nodes = 0
-            if root is None or (isinstance(root, ScalarNode) and root.tag == PLAIN and not root.value):
+            if root is None or (isinstance(root, ScalarNode) and root.tag is PLAIN and not root.value):
                 continue
             if "*" in chunk:
                 _Expansion().measure(root)
@@ -114,9 +115,12 @@ class _Parser(CParser):
         self.nodes = 0
         super().__init__(text)
 
-    def resolve(self, kind: type[Node], _value: object, implicit: tuple[bool, bool] | bool) -> str | None:
-        """Called by the composer for each node without a tag; its result becomes the node's tag."""
-        return PLAIN if kind is ScalarNode and isinstance(implicit, tuple) and implicit[0] else None
+    def resolve(self, kind: type[Node], _value: object, implicit: Any) -> str | None:
+        """Called by the composer for each node without a tag; its result becomes the node's tag.
+
+        `implicit` of a scalar is a pair, of which the first says that it is plain.
+        """
+        return PLAIN if kind is ScalarNode and implicit[0] else None
 
     def descend_resolver(self, parent: Node | None, _index: object) -> None:
         """Called by the composer before each node, which makes it the place to stop it."""

@@ -57,8 +57,11 @@ class Named(NamedTuple):
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
-class Spec(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Base of all manifest types: frozen, camelCase in files, snake_case in Python."""
+class Spec(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
+    """Base of all manifest types: frozen, camelCase in files, snake_case in Python.
+
+    What is made from text is a tree, so the garbage collector need not look for cycles in it.
+    """
 
 
 class ObjectMeta(Spec):

@@ -16,6 +16,9 @@ from config.documents import PLAIN
 from config.scalars import Scalar
 from config.walk import STRING_TAG, Walk, describe, is_null, is_text, key_text, scalar, shorten
 
+_SMALLEST, _LARGEST = -(2**31), 2**31 - 1
+"""Bounds from here on stand for having none."""
+
 INVALID: Final = object()
 """In place of a value that could not be decoded; the fault is reported."""
 
@@ -25,23 +28,18 @@ class Shape(Protocol):
 
 
 class Text:
-    """Text; `check` raises ValueError with what is wrong with it."""
+    """Text; a number or a boolean must be quoted to be one, as for kubectl."""
 
-    __slots__ = ("_check",)
-
-    def __init__(self, check: Callable[[str], object] | None = None) -> None:
-        self._check = check
+    __slots__ = ()
 
     def decode(self, node: Node, walk: Walk) -> Any:
-        if self._check is None and isinstance(node, ScalarNode) and is_text(node):
+        if isinstance(node, ScalarNode) and is_text(node):
             return node.value
         value = _scalar(node, walk, "text")
-        if value is INVALID:
-            return INVALID
-        if not isinstance(value, str):
-            walk.error(node, f'expected text, got {describe(node)}; quote it: "{shorten(node.value)}"')
-            return INVALID
-        return value if self._check is None else checked(self._check, value, node, walk, value)
+        if value is INVALID or isinstance(value, str):
+            return value
+        walk.error(node, f'expected text, got {describe(node)}; quote it: "{shorten(node.value)}"')
+        return INVALID
 
 
 class Quantity:
@@ -60,7 +58,7 @@ class Quantity:
             walk.error(node, f"expected a quantity, got {describe(node)}")
             return INVALID
         text = value if isinstance(value, str) else str(value) if isinstance(value, int) else node.value
-        return checked(self._check, text, node, walk, text)
+        return text if checked(self._check, text, node, walk) is not INVALID else INVALID
 
 
 class Duration:
@@ -103,14 +101,15 @@ class Number:
             walk.error(node, f"expected {expected}, got {describe(node)}{_unquote(value)}")
             return INVALID
         if not self._low <= value <= self._high:
-            walk.error(node, f"{shorten(node.value)} is out of range: must be {self._range()}")
+            walk.error(node, f"{shorten(node.value)} is out of range: must be {self._range(value)}")
             return INVALID
         return value if self._whole else float(value)
 
-    def _range(self) -> str:
-        if self._low > -(2**31):
-            return f"at least {self._low}" if self._high >= 2**31 - 1 else f"between {self._low} and {self._high}"
-        return f"at most {self._high}"
+    def _range(self, value: float) -> str:
+        """Both bounds if both are meant; else the one that `value` is beyond."""
+        if self._low > _SMALLEST and self._high < _LARGEST:
+            return f"between {self._low} and {self._high}"
+        return f"at least {self._low}" if value < self._low else f"at most {self._high}"
 
 
 class Boolean:
@@ -205,7 +204,7 @@ class Map:
         path = walk.path
         path.append("")
         for key, item in walk.entries(node):
-            path[-1] = name = key_text(key) if key.tag == PLAIN else key.value
+            path[-1] = name = key_text(key) if key.tag is PLAIN else key.value
             if is_null(item) and self._null is not INVALID:
                 values[name] = self._null
             else:
@@ -268,14 +267,13 @@ class Others(Protocol):
     def meet(self, name: str, key: Node, value: Node, walk: Walk, used: Mapping[str, Field]) -> None: ...
 
 
-def checked(check: Callable[[str], Any], text: str, node: Node, walk: Walk, result: Any = None) -> Any:
-    """What `check` returns for `text`, or `result` if given; its ValueError becomes a fault."""
+def checked(check: Callable[[str], Any], text: str, node: Node, walk: Walk) -> Any:
+    """What `check` returns for `text`; its ValueError becomes a fault."""
     try:
-        found = check(text)
+        return check(text)
     except ValueError as error:
         walk.error(node, str(error))
         return INVALID
-    return found if result is None else result
 
 
 def _scalar(node: Node, walk: Walk, expected: str) -> Scalar | object:

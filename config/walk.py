@@ -88,7 +88,7 @@ class Walk:
         for key, value in node.value:
             if not isinstance(key, ScalarNode):
                 self.error(key, "a key must be text, not a list or a mapping")
-            elif key.value == "<<" and key.tag == PLAIN:
+            elif key.value == "<<" and key.tag is PLAIN:
                 merged.extend(value.value if isinstance(value, SequenceNode) else [value])
             elif key.value in own:
                 first = self.source(own[key.value][0])
@@ -105,16 +105,16 @@ class Walk:
 
 def scalar(node: ScalarNode) -> Scalar:
     """The value of a scalar node by kubectl's rules; quoted is text."""
-    return resolve(node.value) if node.tag == PLAIN or node.tag in _TAGS else str(node.value)
+    return resolve(node.value) if node.tag is PLAIN or node.tag in _TAGS else str(node.value)
 
 
 def is_text(node: ScalarNode) -> bool:
     """Whether a scalar is text for certain: a quick answer to a frequent question."""
-    return node.tag is None or (node.tag == PLAIN and node.value[:1] not in STARTS)
+    return node.tag is None or (node.tag is PLAIN and node.value[:1] not in STARTS)
 
 
 def is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.tag == PLAIN and node.value in _NULLS
+    return node.tag is PLAIN and node.value in _NULLS
 
 
 def key_text(node: Node) -> str:

@@ -85,8 +85,8 @@ class Behavior(Spec):
 
 class HorizontalPodAutoscalerSpec(Spec):
     scale_target_ref: CrossVersionObjectReference
-    max_replicas: Annotated[int, Meta(ge=1)]
-    min_replicas: Annotated[int, Meta(ge=0)] = 1
+    max_replicas: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    min_replicas: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 1
     metrics: tuple[MetricSpec, ...] = ()
     behavior: Behavior = Behavior()
 

@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from config.meta import IntOrString, LabelSelector, ObjectMeta, Port, Quantity, Spec
 
-Seconds = Annotated[int, Meta(ge=1)]
-NonNegative = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+NonNegative = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class HTTPHeader(Spec):
