@@ -73,16 +73,35 @@ class AccessLog:
         try:
             while True:
                 await self._waiting.wait()
-                await asyncio.to_thread(self._write, self._batch())
+                await self._write_aside(*self._batch())
         finally:
-            while self._records or self._lost:
-                self._write(self._batch())
+            while (self._records or self._lost) and self._write_now(*self._batch()):
+                continue
 
-    def _batch(self) -> bytes:
-        lines = [format_record(self._records.popleft()) for _ in range(min(BATCH, len(self._records)))]
-        if self._lost:
-            lines.append(msgspec.json.encode({"time": time.time(), "lost": self._lost}) + b"\n")
-            self._lost = 0
+    async def _write_aside(self, lines: bytes, count: int) -> None:
+        writing = asyncio.get_running_loop().run_in_executor(None, self._write_now, lines, count)
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await writing  # what is left must not overtake it
+            raise
+
+    def _write_now(self, lines: bytes, count: int) -> bool:
+        """Whether it worked; a full disk costs the lines and nothing else."""
+        try:
+            self._write(lines)
+        except OSError:
+            self._lost += count
+            return False
+        return True
+
+    def _batch(self) -> tuple[bytes, int]:
+        """Lines, and how many records they are."""
+        count = min(BATCH, len(self._records))
+        lines = [format_record(self._records.popleft()) for _ in range(count)]
+        lost, self._lost = self._lost, 0
+        if lost:
+            lines.append(msgspec.json.encode({"time": time.time(), "lost": lost}) + b"\n")
         if not self._records:
             self._waiting.clear()
-        return b"".join(lines)
+        return b"".join(lines), count + lost

@@ -111,3 +111,56 @@ async def test_a_slow_disk_does_not_hold_the_loop() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_write_under_way_is_waited_for_at_the_end() -> None:
+    entered, release = threading.Event(), threading.Event()
+    lines: list[bytes] = []
+
+    def slow(chunk: bytes) -> None:
+        entered.set()
+        release.wait(5)
+        lines.append(chunk)
+
+    log = AccessLog(slow)
+    log(msgspec.structs.replace(RECORD, target="/1"))
+    task = asyncio.ensure_future(log.run())
+    async with asyncio.timeout(5):
+        while not entered.is_set():
+            await asyncio.sleep(0.001)
+    log(msgspec.structs.replace(RECORD, target="/2"))
+    task.cancel()
+    release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [json.loads(line)["target"] for line in lines] == ["/1", "/2"]
+
+
+async def test_a_full_disk_costs_lines_only() -> None:
+    lines: list[bytes] = []
+    refused: list[bytes] = []
+    full = True
+
+    def write(chunk: bytes) -> None:
+        if full:
+            refused.append(chunk)
+            raise OSError(28, "No space left on device")
+        lines.append(chunk)
+
+    log = AccessLog(write)
+    task = asyncio.ensure_future(log.run())
+    log(RECORD)
+    log(RECORD)
+    async with asyncio.timeout(5):
+        while not refused:
+            await asyncio.sleep(0.001)
+        full = False
+        log(RECORD)
+        while not lines:
+            await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    said = [json.loads(line) for line in b"".join(lines).splitlines()]
+    assert said[0]["target"] == RECORD.target
+    assert said[1]["lost"] == 2
