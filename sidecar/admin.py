@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 
 import msgspec
 from aiohttp import web
@@ -60,7 +61,9 @@ class AdminServer:
         if request.path == "/metrics":
             return await _stream(request, 200, METRICS, self._metrics())
         status, document = self._answers[request.path]()
-        return await _stream(request, status, JSON, slices(document))
+        if any(isinstance(value, Iterator) for value in document.values()):
+            return await _stream(request, status, JSON, slices(document))
+        return web.Response(status=status, body=b"".join(slices(document)), headers=JSON)
 
     def _refusal(self, request: web.BaseRequest) -> web.Response | None:
         """The answer to a request that is not to be served, or None."""
@@ -84,12 +87,12 @@ async def _stream(
 ) -> web.StreamResponse:
     response = web.StreamResponse(status=status, headers=headers)
     await response.prepare(request)
-    if request.method != "HEAD":
-        for part in parts:
+    with suppress(ConnectionResetError):  # the client has left in the midst of it
+        for part in parts if request.method != "HEAD" else ():
             if part:  # an empty one is a pause
                 await response.write(part)
             await asyncio.sleep(0)  # a slice each turn: traffic goes on while this is made
-    await response.write_eof()
+        await response.write_eof()
     return response
 
 

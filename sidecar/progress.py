@@ -42,6 +42,9 @@ class Progress:
             await self._change(patience)
         self._announcer.ready(time.monotonic() - self._began, self._to_try(tuple(self._running.doors())))
 
+    def stopped(self) -> None:
+        self._announcer.stopped()
+
     def _look(self) -> bool:
         """Show what is there; whether that is all."""
         self._changed.clear()

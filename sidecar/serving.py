@@ -1,0 +1,62 @@
+"""The second half of ``weft up``: the listeners open, everything else starts, and in the end stops.
+
+Nothing here is imported before the manifests are being read (see `sidecar.up`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import closing
+from functools import partial
+from socket import socket
+
+from sidecar.admin import AdminServer
+from sidecar.announcer import Announcer, commands_to_try
+from sidecar.assembly import Assembly
+from sidecar.lifecycle import Lifecycle
+from sidecar.options import Address, Options, default_state
+from sidecar.progress import Progress
+from sidecar.state import StateFolder
+from sidecar.taken import bind_admin, refuse_taken
+from sidecar.written import Written
+
+
+async def serve(written: Written, state: StateFolder, options: Options, lifecycle: Lifecycle) -> None:
+    """Run until `lifecycle` ends.  Raises UserError for an address that is taken."""
+    with closing(bind_admin(options.admin, written.config_set)) as admin:
+        address = Address(*admin.getsockname()[:2])
+        node = Assembly(written, state)
+        own_state = options.state != default_state(os.environ, os.getuid())
+        to_try = partial(commands_to_try, admin=address, own_state=own_state)
+        progress = Progress(node.running, Announcer(sys.stdout), to_try, lifecycle.began)
+        try:
+            await node.start_data_plane()
+            refuse_taken(node.running.doors(), written.config_set)
+        except BaseException:
+            await node.stop()
+            raise
+        state.announce_admin(str(address))
+        await _run(node, admin, progress, lifecycle.stop)
+        progress.stopped()
+
+
+async def _run(node: Assembly, admin: socket, progress: Progress, stop: asyncio.Event) -> None:
+    """Start replicas and the admin server, tell how it goes, wait for `stop`, and stop in order.
+
+    If something that runs beside fails, which is a fault of ours, it is stopped in the same order.
+    """
+    server = AdminServer(node.answers(), node.metrics)
+    async with asyncio.TaskGroup() as beside:
+        publishing = beside.create_task(node.publisher.run())
+        telling = beside.create_task(progress.tell())
+        try:
+            await node.start_platform()
+            await server.start(admin)
+            await stop.wait()
+        finally:
+            telling.cancel()
+            await node.stop()
+            publishing.cancel()
+            await server.close()
