@@ -74,12 +74,15 @@ def of_endpoints(service: Service, written: Endpoints) -> PortEndpoints:
     return found
 
 
-def _slices_by_service(slices: Iterable[EndpointSlice]) -> dict[Named, list[EndpointSlice]]:
-    found: dict[Named, list[EndpointSlice]] = defaultdict(list)
+def _slices_by_service(slices: Iterable[EndpointSlice]) -> dict[tuple[str, str], list[EndpointSlice]]:
+    found: dict[tuple[str, str], list[EndpointSlice]] = {}
     for each in slices:
-        service = each.metadata.labels.get(SERVICE_NAME_LABEL)
-        if service:
-            found[Named(each.metadata.namespace, service)].append(each)
+        metadata = each.metadata
+        key = (metadata.namespace, metadata.labels.get(SERVICE_NAME_LABEL, ""))
+        if key in found:
+            found[key].append(each)
+        else:
+            found[key] = [each]
     return found
 
 
