@@ -61,19 +61,20 @@ class ChunkedBody:
                 if not self._remaining:
                     self._state = _DATA_END
                 continue
-            feed = data.find(b"\n", at, at + MAX_LINE - held) + 1
-            if not feed:
+            after = data.find(b"\n", at, at + MAX_LINE - held) + 1
+            if not after:
                 self._hold(data[at:])
                 break
             if held:
-                line, held = self._line + data[at:feed], 0
+                line, held = self._line + data[at:after], 0
                 self._line = b""
-                out.append(line)
-                start = feed
+                if not self.decode:
+                    out.append(line)
+                start = after
             else:
-                line = data[at:feed]
+                line = data[at:after]
             self._take(line)
-            at = feed
+            at = after
         if self.complete:
             self.rest = data[at:]
         if self.decode:

@@ -84,7 +84,7 @@ _LINES = plain_lines(_SPECIAL)
 _PLAIN = re.compile(
     rb"(?!connect )([!#$%&'*+\-.^_`|~0-9a-z]{1,64}+) /[!\"$-~]{0,"
     + str(MAX_TARGET - 1).encode()
-    + rb"}+ http/1\.1\r\n"
+    + rb"}+() http/1\.1\r\n"
     + _LINES
     + rb"host: ([0-9a-z.\-]{1,255}+(?::[0-9]{0,4}+|:[1-5][0-9]{4})?)\r\n"
     + _LINES
@@ -102,13 +102,13 @@ def read_request(head: bytes, authority: bytes = b"") -> Request:
     `authority` is the Host to send on for an HTTP/1.0 request that names none.  Raises `Malformed`.
     """
     low = head.lower()
-    if plain := _PLAIN(low):
+    if (plain := _PLAIN(low)) and head.startswith(b" HTTP", plain.start(2)):
         lines = head[:-2]
         if (cut := low.find(_KEEP_ALIVE)) >= 0:
             lines = lines[: cut + 2] + lines[cut + 26 :]
             if low.find(_KEEP_ALIVE, cut + 2) >= 0:
                 return _read_carefully(head, low, authority)
-        start, end = plain.span(2)
+        start, end = plain.span(3)
         return PlainRequest(head[: plain.end(1)], head[start:end], lines)
     return _read_carefully(head, low, authority)
 
@@ -122,7 +122,8 @@ def _read_carefully(head: bytes, low: bytes, authority: bytes) -> CarefulRequest
     request = CarefulRequest()
     request.method = method
     request.minor = minor
-    request.host = own_host or _host(fields, minor) or authority
+    host = _host(fields, minor)
+    request.host = own_host or host or authority
     request.length = length = _length(fields, minor)
     request.keep_alive = b"close" not in options and (minor == 1 or b"keep-alive" in options)
     request.upgrade = _upgrade(fields, minor, options)

@@ -95,7 +95,7 @@ Response = PlainResponse | CarefulResponse
 def read_response(head: bytes) -> Response:
     """Read a whole head, from the status line to the empty line.  Raises `Malformed`."""
     low = head.lower()
-    if plain := _PLAIN(low):
+    if (plain := _PLAIN(low)) and head.startswith(b"HTTP"):
         status, length = plain.groups()
         cut = low.find(_KEEP_ALIVE) + 2
         if cut == 1:

@@ -1,0 +1,29 @@
+"""Answers of the proxy itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from mesh import reasons
+from mesh.http1.answer import answer
+from mesh.http1.response import read_response
+
+REASONS = [r for r in vars(reasons).values() if isinstance(r, reasons.Reason) and r is not reasons.CLIENT_GONE]
+
+
+@pytest.mark.parametrize("reason", REASONS, ids=lambda reason: reason.details)
+def test_every_reason_makes_a_readable_answer(reason: reasons.Reason) -> None:
+    raw = answer(reason, reason.details, b"id-1", head_only=False, close=True)
+    head, _, text = raw.partition(b"\r\n\r\n")
+    response = read_response(head + b"\r\n\r\n")
+    assert (response.status, response.length, response.reusable) == (reason.status, len(text), False)
+    proxy_status = f'Proxy-Status: weft; error={reason.error}; details="{reason.details}"'
+    assert proxy_status.encode() in head
+    assert b"X-Request-Id: id-1" in head
+    assert reason.details.encode() in text
+
+
+def test_head_and_keep_alive() -> None:
+    raw = answer(reasons.NO_ENDPOINTS, "x", b"", head_only=True, close=False, keep_alive=True)
+    assert raw.endswith(b"Connection: keep-alive\r\n\r\n")
+    assert b"Content-Length: " in raw

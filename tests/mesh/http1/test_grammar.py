@@ -1,0 +1,61 @@
+"""Field sections and lists."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mesh.http1.errors import Malformed
+from mesh.http1.grammar import content_length, elements, plain_lines, special_fields, stray_control, without
+from mesh.reasons import BAD_REQUEST
+
+PLAIN = re.compile(plain_lines((b"host", b"x-forwarded-")) + rb"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("lines", "plain"),
+    [
+        (b"\r\n", True),
+        (b"a: b\r\n\r\n", True),
+        (b"hosts: b\r\nx-forwarded: c\r\nh: d\r\n\r\n", True),
+        (b"connection: keep-alive\r\n\r\n", True),
+        (b"host: b\r\n\r\n", False),
+        (b"a: b\r\nx-forwarded-for: c\r\n\r\n", False),
+        (b": b\r\n\r\n", False),
+        (b"a: b\nc: d\r\n\r\n", False),
+        (b"a: b\r\n" * 33 + b"\r\n", False),
+    ],
+)
+def test_plain_lines(lines: bytes, plain: bool) -> None:
+    assert bool(PLAIN.fullmatch(lines)) is plain
+
+
+def test_special_fields_are_found_by_name_or_beginning() -> None:
+    found = special_fields((b"te", b"x-forwarded-")).findall(b"\nte:a\r\nx-te:b\r\nx-forwarded-y: c \r\nte :d\r\n")
+    assert found == [(b"te", b"a"), (b"x-forwarded-y", b" c ")]
+
+
+def test_elements() -> None:
+    assert elements([b" A ,,b", b"\tC"]) == [b"a", b"b", b"c"]
+    assert elements([b"a\xa0", b"\x0bb"]) == [b"a\xa0", b"\x0bb"]
+
+
+def test_without_removes_whole_lines_only() -> None:
+    assert without(b"A: b\r\nAb: c\r\na: d\r\n", {b"a"}) == b"Ab: c\r\n"
+
+
+@pytest.mark.parametrize("head", [b"a\nb", b"a\rb", b"a\r\rb", b"\0", b"\x7f", b"a\r\n\x0b"])
+def test_stray_controls(head: bytes) -> None:
+    assert stray_control(head)
+
+
+@pytest.mark.parametrize("head", [b"", b"a\r", b"a\r\nb: \t\xff\r\n"])
+def test_no_stray_controls(head: bytes) -> None:
+    assert not stray_control(head)
+
+
+def test_content_length() -> None:
+    assert content_length([b"10"], BAD_REQUEST) == 10
+    with pytest.raises(Malformed):
+        content_length([b"1_0"], BAD_REQUEST)
