@@ -1,0 +1,162 @@
+"""A real ``weft up`` as a process of its own, on addresses that no other test uses."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.policy.source import ROOT
+
+PATIENCE = 30.0
+PAYMENT = ROOT / "examples" / "payment"
+
+
+class Answer(NamedTuple):
+    status: int
+    fields: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Network(NamedTuple):
+    """Ranges of the loopback network that are this test's own, so that runs beside each other do not collide."""
+
+    prefix: str
+
+    @classmethod
+    def random(cls) -> Network:
+        chance = random.SystemRandom()
+        return cls(f"127.{chance.randint(100, 250)}.{chance.randint(1, 250)}")
+
+    @property
+    def admin(self) -> str:
+        return f"{self.prefix}.254:9901"
+
+    @property
+    def node(self) -> str:
+        return f"{self.prefix}.253"
+
+    @property
+    def pods(self) -> str:
+        first, second, third = self.prefix.split(".")
+        return f"{first}.{int(second) - 80}.{third}.0/24"
+
+    def node_config(self, images: dict[str, list[str]], **more: object) -> dict[str, Any]:
+        return {
+            "apiVersion": "weft.dev/v1",
+            "kind": "NodeConfig",
+            "metadata": {"name": "test"},
+            "spec": {
+                "admin": self.admin,
+                "serviceRange": {"cidr": f"{self.prefix}.0/25"},
+                "podCIDR": self.pods,
+                "nodeAddresses": [self.node],
+                "images": images,
+                **more,
+            },
+        }
+
+
+class Weft:
+    """A running ``weft up``."""
+
+    def __init__(self, folder: Path, network: Network, *options: str, loop: str = "") -> None:
+        self.network = network
+        self.state = folder.parent / f"{folder.name}-state"
+        self.out = folder.parent / f"{folder.name}.out"
+        self.err = folder.parent / f"{folder.name}.err"
+        environ = {**os.environ, "WEFT_LOOP": loop}
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "sidecar", "up", str(folder), "--state", str(self.state), *options],
+                cwd=ROOT, env=environ, stdout=out, stderr=err, start_new_session=True,
+            )  # fmt: skip
+
+    def wait_ready(self) -> None:
+        wait_for(lambda: "ready in" in self.out.read_text() or self.process.poll() is not None, self.told)
+        assert self.process.poll() is None, self.told()
+
+    def told(self) -> str:
+        return f"{self.out.read_text()}\n{self.err.read_text()}"
+
+    def admin(self, path: str, method: str = "GET", **fields: str) -> Answer:
+        return ask(self.network.admin, path, method, **fields)
+
+    def address(self, service: str, which: int = 0) -> str:
+        """Where a Service's first port is really served."""
+        services = self.admin("/api/v1/services").json["services"]
+        found = next(each for each in services if each["name"] == service)
+        return str(found["ports"][0]["listens"][which])
+
+    def replicas(self) -> list[int]:
+        """Process ids of the replicas, as the log of their start names them."""
+        return [int(pid) for pid in re.findall(r"container started .*\bpid=(\d+)", self.err.read_text())]
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+@contextmanager
+def running(folder: Path, network: Network, *options: str, loop: str = "") -> Iterator[Weft]:
+    """A weft that is ready; it is ended, and with it all that it started, when the test is over."""
+    weft = Weft(folder, network, *options, loop=loop)
+    try:
+        weft.wait_ready()
+        yield weft
+    finally:
+        weft.process.kill()
+        weft.process.wait()
+
+
+def payment(folder: Path, network: Network, **node: object) -> Path:
+    """The payment example's manifests in `folder`, with a NodeConfig for `network`."""
+    folder.mkdir()
+    for name in ("deployment.yaml", "service.yaml"):
+        (folder / name).write_text((PAYMENT / name).read_text())
+    images = {"my-payment-app:v2": ["python3", str(PAYMENT / "payment" / "app.py")]}
+    (folder / "node.json").write_text(json.dumps(network.node_config(images, **node)))
+    return folder
+
+
+def ask(address: str, path: str = "/", method: str = "GET", **fields: str) -> Answer:
+    host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    try:
+        connection.request(method, path, headers={name.replace("_", "-"): value for name, value in fields.items()})
+        response = connection.getresponse()
+        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+    finally:
+        connection.close()
+
+
+def wait_for(condition: Callable[[], Any], explain: Callable[[], str] = str, seconds: float = PATIENCE) -> Any:
+    """What `condition` gives once it is true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if found := condition():
+            return found
+        assert time.monotonic() < deadline, explain()
+        time.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
