@@ -33,6 +33,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Services that differ from the generation before this one, those that are gone included."""
 
 
+NAMED_AT_ONCE = 5
+"""Services that one log line names."""
+
 _Label = tuple[str, str, str]
 """Namespace, key, value."""
 
@@ -169,7 +172,7 @@ class Catalog:
             member = self._members[name]
             if member.publish():
                 changed.add(name)
-            self._tell_contest(name, member)
+        self._tell_contests(touched)
         if not changed:
             return
         services = dict(self.snapshot.services)
@@ -194,10 +197,14 @@ class Catalog:
         finally:
             self._undelivered.clear()
 
-    def _tell_contest(self, name: Named, member: Membership) -> None:
-        if member.contested and name not in self._contested:
-            self._contested.add(name)
-            log.warning("Service %s: its selector has replicas, so other endpoints given to it do not count", name)
+    def _tell_contests(self, touched: set[Named]) -> None:
+        """Say once of each Service, in one line for all, that its selector wins over endpoints given to it."""
+        contested = {name for name in touched & self._members.keys() if self._members[name].contested}
+        if names := sorted(contested - self._contested):
+            self._contested.update(names)
+            more = f" and {len(names) - NAMED_AT_ONCE} more" if len(names) > NAMED_AT_ONCE else ""
+            shown = ", ".join(map(str, names[:NAMED_AT_ONCE])) + more
+            log.warning("selectors have replicas, so other endpoints given do not count: Service %s", shown)
 
 
 def _same_shape(before: Service, now: Service | None) -> bool:

@@ -166,6 +166,14 @@ def test_the_selector_wins_and_says_so_once(caplog: pytest.LogCaptureFixture) ->
     assert "default/shop" in caplog.text
 
 
+def test_many_contests_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    one = catalog(*(service(f"s{number}", selector={"app": "shop"}) for number in range(8)))
+    one.put_endpoints("manifest", {name: {"80": (Endpoint("10.0.0.1", 80),)} for name in one.snapshot.services})
+    one.put_replicas("process", [replica(1)])
+    assert [message.count("default/") for message in caplog.messages] == [5]
+    assert caplog.messages[0].endswith("default/s4 and 3 more")
+
+
 def test_an_external_name_selects_nothing() -> None:
     one = catalog(service(selector={"app": "shop"}, type="ExternalName", external_name="example.com"))
     one.put_replicas("process", [replica(1)])
