@@ -30,7 +30,7 @@ class RoundRobin(Generic[CandidateT]):
         self._sequence: tuple[CandidateT, ...] = ()
         """One lap."""
         self._turns: Iterator[CandidateT] = iter(())
-        """What is left of this lap.  An iterator keeps the position for a third of an index's price."""
+        """What is left of this lap.  An iterator is cheaper than an index to load, compare and store."""
 
     def use(self, candidates: Sequence[CandidateT]) -> None:
         """Walk `candidates` from now on; costs time in proportion to their number."""
@@ -40,11 +40,12 @@ class RoundRobin(Generic[CandidateT]):
             return
         left = tuple(self._turns)
         if not weights or weights.count(weights[0]) == len(weights):
-            self._sequence, start = _rotated(dict.fromkeys(left), self._sequence, chosen), 0
+            sequence, start = _rotated(dict.fromkeys(left), self._sequence, chosen), 0
         else:
-            before, self._sequence = len(self._sequence), tuple([chosen[index] for index in smooth_sequence(weights)])
-            start = _same_phase(len(left), before, len(self._sequence))
+            sequence = tuple([chosen[index] for index in smooth_sequence(weights)])
+            start = _same_phase(len(left), len(self._sequence), len(sequence))
         self._candidates, self._weights = chosen, weights
+        self._sequence = sequence
         self._turns = iter(self._sequence[start:])
 
     def pick(self, tried: Collection[CandidateT] = ()) -> CandidateT | None:
