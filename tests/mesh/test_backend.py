@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -291,6 +292,7 @@ def test_any_sequence_of_plans_gives_what_the_last_plan_says(
         }
 
 
+@pytest.mark.usefixtures("no_collections")
 def test_a_change_of_one_endpoint_among_a_thousand_is_quick() -> None:
     """Half a millisecond on an idle machine of today."""
     many = endpoints(1000)

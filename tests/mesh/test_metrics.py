@@ -135,6 +135,7 @@ def test_types_come_before_samples_and_once() -> None:
             assert any(line.startswith(name) for name in seen), line
 
 
+@pytest.mark.usefixtures("no_collections")
 @pytest.mark.parametrize(("services", "each"), [(200, 10), (1, 6000)])
 def test_a_large_page_comes_in_short_slices(services: int, each: int) -> None:
     written, existing = large_world(services, each)
