@@ -16,7 +16,8 @@ from typing import Literal
 import msgspec
 
 from config.configset import API_VERSIONS, KINDS, OWN_VERSION
-from config.walk import did_you_mean, shorten
+from config.suggestions import did_you_mean
+from config.walk import shorten
 
 OBJECT_META = "V1ObjectMeta"
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
-from functools import lru_cache
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -17,6 +15,7 @@ from config.documents import PLAIN, Document
 from config.errors import Fault, FaultList, Severity
 from config.meta import ObjectKey, Source
 from config.scalars import STARTS, Scalar, resolve
+from config.suggestions import did_you_mean
 
 STRING_TAG = "tag:yaml.org,2002:str"
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "map", "seq", "timestamp")}
@@ -69,7 +68,7 @@ class Walk:
 
     def suggestion(self, wrong: str, known: Sequence[str]) -> str:
         """``; did you mean "x"?``, or nothing when nothing is near (or nobody will read it)."""
-        return "" if self._faults.crowded else did_you_mean(wrong, tuple(known))
+        return "" if self._faults.crowded else did_you_mean(wrong, known)
 
     def entries(self, node: MappingNode) -> Sequence[Entry]:
         """Keys and values with merge keys followed; duplicate and unusable keys are errors."""
@@ -158,13 +157,3 @@ def path_text(parts: Sequence[str | int]) -> str:
         else:
             text += f"[{shorten(part)}]"
     return text
-
-
-@lru_cache(4096)
-def did_you_mean(wrong: str, known: tuple[str, ...]) -> str:
-    """``; did you mean "x"?`` with the nearest of `known`, letters' case aside; else empty."""
-    if len(wrong) > 64:
-        return ""
-    by_lower = {word.lower(): word for word in reversed(known)}
-    near = get_close_matches(wrong.lower(), by_lower, n=1, cutoff=0.7)
-    return f'; did you mean "{by_lower[near[0]]}"?' if near else ""

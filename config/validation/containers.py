@@ -16,8 +16,9 @@ from config.naming import (
 )
 from config.quantity import parse_quantity
 from config.resources.workloads import Container, EnvFromSource, EnvVar, EnvVarSource, KeySelector
+from config.suggestions import did_you_mean
 from config.validation.probes import check_probe
-from config.validation.report import ObjectReport, duplicates, keyed, nearest, problem_of
+from config.validation.report import ObjectReport, duplicates, keyed, problem_of
 
 _FIELDS = (
     "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
@@ -102,7 +103,7 @@ def _check_field(field: str, path: str, report: ObjectReport) -> None:
     if by_key := _MAP_FIELD.fullmatch(field):
         report.check(path, label_key(by_key[1]))
     elif field not in _FIELDS:
-        hint = nearest(field, _FIELDS) or f"; it is one of {', '.join(_FIELDS)}, metadata.labels['KEY']"
+        hint = did_you_mean(field, _FIELDS) or f"; it is one of {', '.join(_FIELDS)}, metadata.labels['KEY']"
         report.error(path, f"{shown(field)} cannot be given to a container{hint}")
 
 
@@ -134,7 +135,7 @@ def _check_resource(name: str, text: str, path: str, report: ObjectReport) -> No
     if "/" in name:
         report.check(path, label_key(name))
     elif name not in _RESOURCES and not name.startswith("hugepages-"):
-        hint = nearest(name, _RESOURCES) or "; it is cpu, memory, ephemeral-storage, hugepages-SIZE or PREFIX/NAME"
+        hint = did_you_mean(name, _RESOURCES) or "; it is cpu, memory, ephemeral-storage, hugepages-SIZE or PREFIX/NAME"
         report.error(path, f"{shown(name)} is not a resource{hint}")
     if problem := problem_of(parse_quantity, text):
         report.error(path, problem)

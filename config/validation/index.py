@@ -10,7 +10,8 @@ from config.meta import Named, ObjectKey, matches
 from config.naming import shown
 from config.resources.core import SERVICE_NAME_LABEL
 from config.resources.workloads import Deployment
-from config.validation.report import ObjectReport, nearest
+from config.suggestions import did_you_mean
+from config.validation.report import ObjectReport
 
 
 class Index:
@@ -45,14 +46,14 @@ class Index:
         """A hint at pod labels like those of a selector that picks nothing."""
         known = {f"{label}={value}" for space, label, value in self._by_label if space == namespace}
         wrong = [f"{label}={value}" for label, value in selector.items()]
-        return next((hint for text in wrong if text not in known and (hint := nearest(text, known))), "")
+        return next((hint for text in wrong if text not in known and (hint := did_you_mean(text, known))), "")
 
 
 def words_for_missing(key: ObjectKey, known: Iterable[Named]) -> str:
     """That `key` does not exist, with the name that was probably meant."""
     names = {named.name for named in known if named.namespace == key.namespace}
     elsewhere = sorted(named.namespace for named in known if named.name == key.name)
-    hint = nearest(key.name, names)
+    hint = did_you_mean(key.name, names)
     if not hint and elsewhere:
         hint = f"; there is one in namespace {shown(elsewhere[0])}, and a reference stays in its own"
     return f"{key} does not exist{hint}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from config.meta import IntOrString
 from config.naming import TOKEN, shown
 from config.resources.workloads import Container, HTTPGetAction, Probe
-from config.validation.report import ObjectReport, nearest
+from config.suggestions import did_you_mean
+from config.validation.report import ObjectReport
 from config.validation.services import check_target_port
 
 
@@ -32,7 +33,7 @@ def _check_port(port: IntOrString, container: Container, path: str, report: Obje
     if isinstance(port, int) or port.isdecimal() or port in names:
         check_target_port(port, path, report)
         return
-    hint = nearest(port, names) or (f"; it has {', '.join(sorted(names))}" if names else "; it names no ports")
+    hint = did_you_mean(port, names) or (f"; it has {', '.join(sorted(names))}" if names else "; it names no ports")
     report.error(path, f"container {shown(container.name)} has no port named {shown(port)}{hint}")
 
 

@@ -12,9 +12,10 @@ from config.resources.autoscaling import HorizontalPodAutoscaler
 from config.resources.core import SERVICE_NAME_LABEL, ConfigMap, EndpointSlice, Secret, Service, ServicePort
 from config.resources.networking import Ingress, IngressBackend, IngressServiceBackend
 from config.resources.workloads import Container, Deployment
+from config.suggestions import did_you_mean
 from config.validation.index import Index, check_exists, listed, words_for_missing
 from config.validation.ingresses import class_of
-from config.validation.report import ObjectReport, Report, keyed, nearest
+from config.validation.report import ObjectReport, Report, keyed
 
 T = TypeVar("T")
 
@@ -81,7 +82,8 @@ def _check_target_port(port: ServicePort, selected: list[Deployment], path: str,
     if isinstance(port.target_port, str):
         names = {name for name, _ in declared if name}
         if port.target_port not in names and not port.target_port.isdecimal():
-            hint = nearest(port.target_port, names) or (f"; they have {listed(names)}" if names else "; they name none")
+            offered = f"; they have {listed(names)}" if names else "; they name none"
+            hint = did_you_mean(port.target_port, names) or offered
             report.error(
                 path, f"no container of {who} has a {port.protocol} port named {shown(port.target_port)}{hint}"
             )
@@ -137,7 +139,7 @@ def _check_backend(backend: IngressServiceBackend, path: str, index: Index, repo
 def _no_such_port(key: ObjectKey, wanted: str, service: Service, report: ObjectReport) -> str:
     ports = service.spec.ports
     names = {port.name for port in ports if port.name} | {str(port.port) for port in ports}
-    hint = nearest(wanted, names) if not wanted.isdecimal() else ""
+    hint = did_you_mean(wanted, names) if not wanted.isdecimal() else ""
     has = ", ".join(f"{port.port} ({port.name})" if port.name else str(port.port) for port in ports[:8])
     return f"{report.elsewhere(key)} has no port {wanted}{hint}" + (f"; it has {has}" if has else "; it has none")
 
@@ -194,7 +196,7 @@ def _check_key(key: ObjectKey, wanted: str, path: str, index: Index, report: Obj
     item = known[Named(key.namespace, key.name)]
     keys = {*item.data, *(item.string_data if isinstance(item, Secret) else ())}
     if wanted not in keys:
-        hint = nearest(wanted, keys) or (f"; it has {listed(keys)}" if keys else "; it is empty")
+        hint = did_you_mean(wanted, keys) or (f"; it has {listed(keys)}" if keys else "; it is empty")
         report.error(f"{path}.key", f"{report.elsewhere(key)} has no key {shown(wanted)}{hint}")
 
 
@@ -221,7 +223,7 @@ def _check_container(
 ) -> None:
     names = {container.name for container in containers}
     if wanted not in names:
-        hint = nearest(wanted, names) or f"; it has {listed(names)}"
+        hint = did_you_mean(wanted, names) or f"; it has {listed(names)}"
         report.error(path, f"{report.elsewhere(key)} has no container {shown(wanted)}{hint}")
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 
 from config.errors import Fault, Severity
 from config.meta import ObjectKey, Source
-from config.naming import shown
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][\w-]*")
 
@@ -58,12 +56,6 @@ class ObjectReport:
 
     def _add(self, severity: Severity, path: str, message: str) -> None:
         self._report.faults.append(Fault(severity, self.where(path), message, self.key, path))
-
-
-def nearest(wrong: str, known: Iterable[str]) -> str:
-    """``; did you mean "x"?`` with the most similar of `known`, or empty."""
-    close = difflib.get_close_matches(wrong[:253], sorted(known), n=1, cutoff=0.6)
-    return f"; did you mean {shown(close[0])}?" if close else ""
 
 
 def keyed(path: str, key: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 
 from config.naming import DATA_KEY, shown
 from config.resources.core import ConfigMap, Secret
 from config.validation.report import ObjectReport, keyed
+from config.values import decode_base64
 
 DATA_BYTES = 1024 * 1024
 
@@ -47,8 +46,8 @@ def _decoded(data: Mapping[str, str], path: str, report: ObjectReport) -> dict[s
     decoded = {}
     for key, text in data.items():
         try:
-            decoded[key] = base64.b64decode("".join(text.split()), validate=True)
-        except (binascii.Error, ValueError):
+            decoded[key] = decode_base64(text)
+        except ValueError:
             hint = ": encode it, or move it to stringData" if path == "data" else ": encode it, or move it to data"
             report.error(keyed(path, key), f"the value is not base64{hint}")
     return decoded

@@ -8,8 +8,6 @@ nothing stays as it was written.  Pure functions; values are never logged, since
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -19,6 +17,7 @@ from config.configset import ConfigSet
 from config.meta import Named
 from config.resources.core import Secret, Service
 from config.resources.workloads import Container, EnvFromSource, EnvVar, EnvVarSource, KeySelector
+from config.values import secret_keys, secret_value
 from discovery.endpoint import ReplicaPort
 
 INHERITED = ("PATH", "HOME", "LANG")
@@ -188,12 +187,10 @@ def _secret(name: str, namespace: str, config: ConfigSet) -> Mapping[str, str] |
 
 def _plain(secret: Secret) -> dict[str, str]:
     try:
-        decoded = {
-            key: base64.b64decode(value).decode("utf-8", "surrogateescape") for key, value in secret.data.items()
-        }
-    except (binascii.Error, ValueError):
-        raise MissingReference(f"Secret {secret.metadata.name!r} has data that is not base64") from None
-    return {**decoded, **secret.string_data}
+        values = {key: secret_value(secret, key) or b"" for key in secret_keys(secret)}
+    except ValueError as fault:
+        raise MissingReference(f"Secret {secret.metadata.name!r} has a value that {fault}") from None
+    return {key: value.decode("utf-8", "surrogateescape") for key, value in values.items()}
 
 
 _FIELDS: Mapping[str, Callable[[PodFacts], str]] = {

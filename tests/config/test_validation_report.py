@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.meta import ObjectKey, Source
-from config.validation.report import Report, duplicates, keyed, nearest, problem_of
+from config.validation.report import Report, duplicates, keyed, problem_of
 
 KEY, OTHER = ObjectKey("Service", "default", "web"), ObjectKey("Service", "default", "api")
 
@@ -43,12 +43,6 @@ def test_another_object_is_named_with_its_place() -> None:
 )
 def test_keyed(key: str, path: str) -> None:
     assert keyed("m", key) == path
-
-
-def test_nearest() -> None:
-    assert nearest("htp", ["http", "admin"]) == '; did you mean "http"?'
-    assert nearest("htp", ["admin"]) == ""
-    assert nearest("x" * 100_000, ["admin"]) == ""
 
 
 def test_duplicates() -> None:

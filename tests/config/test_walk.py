@@ -7,7 +7,7 @@ import pytest
 from config.documents import parse
 from config.errors import FaultList
 from config.meta import ObjectKey
-from config.walk import Notices, Walk, describe, did_you_mean, key_text, path_text, shorten
+from config.walk import Notices, Walk, describe, key_text, path_text, shorten
 
 PATHS = [
     ([], ""),
@@ -24,22 +24,6 @@ PATHS = [
 @pytest.mark.parametrize(("parts", "text"), PATHS)
 def test_paths(parts: list[str | int], text: str) -> None:
     assert path_text(parts) == text
-
-
-NEAR = [
-    ("targetport", "targetPort"),
-    ("TARGETPORT", "targetPort"),
-    ("tagetPort", "targetPort"),
-    ("Servce", "Service"),
-    ("xyz", None),
-    ("", None),
-]
-
-
-@pytest.mark.parametrize(("wrong", "near"), NEAR)
-def test_did_you_mean(wrong: str, near: str | None) -> None:
-    expected = f'; did you mean "{near}"?' if near else ""
-    assert did_you_mean(wrong, ("port", "targetPort", "Service")) == expected
 
 
 DESCRIPTIONS = [

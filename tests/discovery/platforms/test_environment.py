@@ -170,7 +170,7 @@ MISSING = {
     "config map": (config_map("nope", "colour"), "ConfigMap 'nope' does not exist"),
     "key": (config_map("settings", "nope"), "ConfigMap 'settings' has no key 'nope'"),
     "secret": (secret("nope", "password"), "Secret 'nope' does not exist"),
-    "not base64": (secret("broken", "password"), "Secret 'broken' has data that is not base64"),
+    "not base64": (secret("broken", "password"), "Secret 'broken' has a value that is not base64"),
     "field": (of_field("spec.nope"), "fieldPath 'spec.nope' is none of"),
 }
 
