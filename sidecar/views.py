@@ -89,8 +89,11 @@ def _port(port: ServicePort, listens: list[str]) -> dict[str, Any]:
 
 
 def _count(ports: PortEndpoints) -> dict[str, int]:
-    """A replica behind several ports counts once, and as ready when it is so on all of them."""
-    ready = [sum(endpoint.ready for endpoint in there) for there in ports.values()]
+    """A replica behind several ports counts once, and as ready when it is so on all of them.
+
+    A port that nothing listens on at all says nothing about the replicas.
+    """
+    ready = [sum(endpoint.ready for endpoint in there) for there in ports.values() if there]
     return {"ready": min(ready, default=0), "total": max(map(len, ports.values()), default=0)}
 
 

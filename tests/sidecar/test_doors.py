@@ -1,0 +1,21 @@
+"""What became of listeners, as people are told."""
+
+from __future__ import annotations
+
+from mesh.listener import Listeners
+from sidecar.assembly import Assembly
+from sidecar.doors import doors
+
+
+async def test_doors_say_what_is_served_where(node: Assembly) -> None:
+    (door,) = node.running.doors()
+    assert (door.namespace, door.service, door.port) == ("default", "web", "http")
+    assert (door.entry, door.protocol, door.ready, door.note) == ("ClusterIP", "http", True, "")
+    assert door.wanted == door.served
+    assert door.url == f"http://{door.served}/"
+    assert door._replace(protocol="tcp").served_url == f"tcp://{door.served}"
+
+
+async def test_a_listener_that_is_not_open_yet_says_so(node: Assembly) -> None:
+    (door,) = doors(node.proxy.table, Listeners(node.proxy))
+    assert (door.served, door.note) == ("", "not opened yet")

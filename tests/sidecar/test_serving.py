@@ -1,0 +1,48 @@
+"""From what was written to a served address and back to nothing, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from sidecar.errors import UserError
+from sidecar.lifecycle import Lifecycle
+from sidecar.options import Address, Options
+from sidecar.serving import serve
+from sidecar.state import StateFolder, read_admin
+from sidecar.written import Written
+from tests.scenarios.weft import Network
+from tests.sidecar.conftest import config_set
+from tests.sidecar.making import taken_port
+
+
+def options(tmp_path: Path, port: int) -> Options:
+    return Options(tmp_path, Address("127.0.0.1", port), "", "text")
+
+
+async def test_it_serves_until_its_life_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state, lifecycle = StateFolder.open(tmp_path), Lifecycle()
+    written = Written(config_set(f"{Network.random().prefix}.9", 1), ())
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        tasks.create_task(serve(written, state, options(tmp_path, 0), lifecycle))
+        while "ready in" not in (told := capsys.readouterr().out):
+            await asyncio.sleep(0.01)
+        assert "curl http://" in told
+        host, _, port = read_admin(tmp_path).rpartition(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.close()
+        await writer.wait_closed()
+        lifecycle.stop.set()
+    assert capsys.readouterr().out == "stopped\n"
+    state.close()
+
+
+async def test_a_taken_address_ends_it_before_anything_runs(tmp_path: Path) -> None:
+    state = StateFolder.open(tmp_path)
+    written = Written(config_set(f"{Network.random().prefix}.9", 1), ())
+    with taken_port() as port, pytest.raises(UserError, match="the admin address"):
+        await serve(written, state, options(tmp_path, port), Lifecycle())
+    assert read_admin(tmp_path) == ""
+    state.close()
