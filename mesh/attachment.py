@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from config.meta import Named, ObjectKey
 from config.policies import (
@@ -59,6 +60,8 @@ def seniority(thing: TrafficPolicy | Service) -> tuple[bool, str, str, str]:
 
 def port_policy(port: ServicePort, policies: Policies) -> PortPolicy:
     """What `policies`, those of the Service, come to for `port`."""
+    if not policies:
+        return _UNGOVERNED[app_protocol(port)]
     specs = [policy.spec for policy in policies]
     of_port = [spec for spec in specs if _names(spec.target_ref.section_name, port)][:1]
     of_service = [spec for spec in specs if not spec.target_ref.section_name][:1]
@@ -90,6 +93,15 @@ def _merged(port: ServicePort, specs: list[TrafficPolicySpec]) -> PortPolicy:
         upgrades=frozenset({b"websocket"} if upgrades is None else {token.lower().encode() for token in upgrades}),
         via=True if via is None else via,
     )
+
+
+_UNGOVERNED: Mapping[AppProtocol, PortPolicy] = {
+    protocol: PortPolicy(
+        protocol, False, BalancerPolicy(), TimeoutPolicy(), RetryPolicy(), frozenset({b"websocket"}), True
+    )
+    for protocol in get_args(AppProtocol)
+}
+"""What holds without a policy: the same few objects for thousands of ports."""
 
 
 def policy_statuses(

@@ -195,19 +195,19 @@ class Backend:
             if successor is None or successor.replica_id != endpoint.replica_id:
                 self._depart(where)
         for where, endpoint in wanted.items():
-            state = self.endpoints.get(where)
+            state = self.endpoints.get(where) or self._returned(where, endpoint)
             if state is None:
-                self.endpoints[where] = self._enter(where, endpoint)
+                self.endpoints[where] = EndpointState(endpoint)
             else:
+                self.endpoints[where] = state
                 state.become(endpoint)
 
-    def _enter(self, where: tuple[str, int], endpoint: Endpoint) -> EndpointState:
+    def _returned(self, where: tuple[str, int], endpoint: Endpoint) -> EndpointState | None:
+        """The state of an endpoint that left not long ago, to go on with."""
         state = self.departed.pop((*where, endpoint.replica_id), None) if self.departed else None
-        if state is None:
-            return EndpointState(endpoint)
-        state.become(endpoint)
-        state.departed_at = 0.0
-        outlier.forgive(state)
+        if state is not None:
+            state.departed_at = 0.0
+            outlier.forgive(state)
         return state
 
     def _depart(self, where: tuple[str, int]) -> None:

@@ -6,8 +6,9 @@ tables is the same object.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from config.policies import BalancerPolicy, RetryPolicy, TimeoutPolicy
 from discovery.endpoint import Endpoint
@@ -23,21 +24,15 @@ class BackendKey(NamedTuple):
         return f"{self.namespace}/{self.service}:{self.port}"
 
 
-_BALANCER = BalancerPolicy()
-_TIMEOUTS = TimeoutPolicy()
-_RETRIES = RetryPolicy()
-
-
-@dataclass(frozen=True, slots=True)
-class BackendPlan:
+class BackendPlan(msgspec.Struct, frozen=True):
     key: BackendKey
     endpoints: tuple[Endpoint, ...]
     """All of them, also those that may not be picked."""
-    timeouts: TimeoutPolicy = _TIMEOUTS
-    retries: RetryPolicy = _RETRIES
+    timeouts: TimeoutPolicy = TimeoutPolicy()
+    retries: RetryPolicy = RetryPolicy()
     upgrades: frozenset[bytes] = frozenset({b"websocket"})
     """Lower case."""
     via: bool = True
-    balancer: BalancerPolicy = _BALANCER
+    balancer: BalancerPolicy = BalancerPolicy()
     publish_not_ready: bool = False
     """The Service's publishNotReadyAddresses: readiness does not matter."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from msgspec import structs
+
 from config.resources.core import Service, ServicePort
 from config.settings import NodeConfigSpec
 from discovery.catalog import PortEndpoints
@@ -61,7 +63,7 @@ def make_part(
 def with_endpoints(part: ServicePart, endpoints: PortEndpoints) -> ServicePart:
     """The same part with other endpoints: nothing but plans can differ."""
     plans = tuple(
-        plan if there == plan.endpoints else replace(plan, endpoints=there)
+        plan if there == plan.endpoints else structs.replace(plan, endpoints=there)
         for plan in part.plans
         for there in (endpoints.get(plan.key.port, ()),)
     )

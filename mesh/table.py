@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from mesh.backend import Backend
 from mesh.plan import BackendKey, BackendPlan
 
@@ -34,15 +36,13 @@ class ListenerKey(NamedTuple):
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """Where a request goes that came in by a certain listener."""
 
     backend: Backend
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(msgspec.Struct, frozen=True):
     """One bound address, and what is served there."""
 
     key: ListenerKey

@@ -199,7 +199,7 @@ def timed(steps: Generator[None, None, T]) -> tuple[T, float, float]:
 @pytest.mark.usefixtures("no_collections")
 @pytest.mark.parametrize(("services", "each"), [(2000, 10), (1, 1000)])
 def test_speed(services: int, each: int) -> None:
-    """Measured 90 ms and 2 ms on an idle machine; the bounds leave room for a busy one."""
+    """Measured 190 ms and 4 ms on a slow virtual machine of two cores; the bounds leave room for a busy one."""
     written, existing = large_world(services, each)
     live = Live(Clock())
     first, total, _ = timed(compile_steps(written, existing, None, live))
