@@ -189,7 +189,7 @@ def test_retries_never_get_what_was_tried(weights: list[int], tries: list[list[i
 
 
 def test_a_pick_costs_little_and_does_not_grow() -> None:
-    """Some 50 ns on an idle machine of today; generous here, and relative to a call that does nothing."""
+    """Measured at one and a half to two and a half calls that do nothing; the bound is generous."""
 
     def price(call: object) -> float:
         return min(timeit.repeat(call, number=2000, repeat=7))  # type: ignore[call-overload, no-any-return]
