@@ -95,7 +95,7 @@ class Streak:
             self.passing = False
 
     def _between_periods(self, outcome: Outcome, now: float) -> bool:
-        if self.succeeded or outcome is Outcome.SUCCESS:
+        if outcome is Outcome.SUCCESS:
             return False
         if self.counted is not None and now < self.counted + self.probe.period_seconds:
             return True

@@ -176,6 +176,25 @@ async def test_stop_within_a_report() -> None:
     assert len(reports) == 1
 
 
+async def test_an_answer_that_comes_in_the_same_turn_as_stop_is_not_reported() -> None:
+    loop, reports, answered = asyncio.get_running_loop(), Reports(), asyncio.Event()
+    told: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    async with probing() as prober:
+
+        async def execute(argv: tuple[str, ...], timeout: float) -> int:
+            loop.call_soon(prober.stop, "a-1", "web")
+            answered.set()
+            return 0
+
+        prober.start(target(readiness=ticked(), execute=execute), reports)
+        async with asyncio.timeout(5):
+            await answered.wait()
+        await asyncio.sleep(0.05)
+        assert (reports, told) == ([], [])
+        assert sum(prober.stats.runs.values()) == 0
+
+
 async def test_starting_again_begins_anew() -> None:
     before, after = Reports(), Reports()
     async with probing() as prober, serving(App()) as port:
