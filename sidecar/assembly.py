@@ -71,6 +71,7 @@ class Assembly:
         self.catalog.subscribe(self.publisher.catalog_changed)
         self.publisher.in_force += [self._open_listeners, self._acknowledge]
         await self.publisher.publish()
+        await self.listeners.settled()
         gc.collect()
         gc.freeze()  # what lives as long as the table need not be looked at by every later collection
 
@@ -86,6 +87,7 @@ class Assembly:
         self.proxy.drain()
         await poll(lambda: not self.proxy.clients or self._draining.overdue)
         await self.platform.close()
+        self.listeners.abort()
         await self.prober.close()
 
     def answers(self) -> dict[str, Answer]:

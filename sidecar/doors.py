@@ -57,6 +57,10 @@ def doors(table: RoutingTable, listeners: Listeners) -> Iterator[Door]:
             protocol=listener.protocol,
             wanted=str(key),
             served=str(bound) if bound else "",
-            note=state.reason if state else "not opened yet",
+            note=_note(str(key), str(bound) if bound else "", state.reason if state else "it is not opened yet"),
             ready=any(endpoint.ready for endpoint in backend.plan.endpoints),
         )
+
+
+def _note(wanted: str, served: str, reason: str) -> str:
+    return f"served at {served} ({reason})" if served not in ("", wanted) else reason

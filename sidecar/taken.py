@@ -7,7 +7,7 @@ its Service port and is tried again.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from config.configset import ConfigSet
 from config.meta import ObjectKey
@@ -18,6 +18,8 @@ from sidecar.errors import UserError
 from sidecar.options import Address, parse_address
 
 TRIES = 1000
+OTHER_RANGES = {"127.112.0.0/16": "127.112.0.1", "127.96.0.0/16": "127.96.0.1"}
+"""Service ranges to propose, each with an address to try a port on: who listens everywhere is there too."""
 MOST_PROBLEMS = 10
 
 
@@ -73,32 +75,37 @@ def _admin_taken(address: Address, reason: str, config_set: ConfigSet) -> str:
 
 
 def _door_taken(door: Door, config_set: ConfigSet) -> str:
-    start = f"{door.entry} {door.wanted} of Service {door.namespace}/{door.service} cannot be used"
-    return f"{start} ({_lower(door.note)}): {_REMEDIES[door.entry](door, config_set)}"
+    """The listener's own words already say what could be changed; this adds the lines."""
+    lines = " or ".join(_LINES[door.entry](door, config_set))
+    return f"{door.entry} {door.wanted} of Service {door.namespace}/{door.service}: {door.note}; such as {lines}"
 
 
-def _cluster_ip_remedy(door: Door, config_set: ConfigSet) -> str:
-    return (
-        f"stop what listens on port {parse_address(door.wanted).port}, "
-        f"or set another spec.serviceRange.cidr than {config_set.node.service_range.cidr} "
-        f"in the NodeConfig{_place_of_node_config(config_set)}"
-    )
+def _cluster_ip_lines(door: Door, config_set: ConfigSet) -> Iterator[str]:
+    host, port = parse_address(door.wanted)
+    for cidr, there in OTHER_RANGES.items():
+        if cidr != config_set.node.service_range.cidr and free_port(there, [port]):
+            yield f"spec.serviceRange: {{cidr: {cidr}}} in the NodeConfig{_place_of_node_config(config_set)}"
+            return
+    other = free_port(host, range(port + 1, 65536))
+    yield f"port: {other or 'another'} in the Service{_place_of_service(door, config_set)}"
 
 
-def _node_port_remedy(door: Door, config_set: ConfigSet) -> str:
+def _node_port_lines(door: Door, config_set: ConfigSet) -> Iterator[str]:
     host, port = parse_address(door.wanted)
     other = free_port(host, range(port + 1, NODE_PORTS.stop))
-    change = f"nodePort: {other}" if other else "another nodePort"
+    yield f"nodePort: {other or 'another'} in the Service{_place_of_service(door, config_set)}"
+    yield f'spec.nodeAddresses: ["127.0.0.2"] in the NodeConfig{_place_of_node_config(config_set)}'
+
+
+def _ingress_lines(door: Door, config_set: ConfigSet) -> Iterator[str]:
+    host, port = parse_address(door.wanted)
+    other = Address(host, free_port(host, range(port + 1, 65536)) or 0)
+    yield f'spec.ingress: {{http: "{other}"}} in the NodeConfig{_place_of_node_config(config_set)}'
+
+
+def _place_of_service(door: Door, config_set: ConfigSet) -> str:
     source = config_set.sources.get(ObjectKey("Service", door.namespace, door.service))
-    return (
-        f"set {change} in the Service{f' ({source})' if source else ''}, "
-        f'or another address, such as spec.nodeAddresses: ["127.0.0.2"], '
-        f"in the NodeConfig{_place_of_node_config(config_set)}"
-    )
-
-
-def _ingress_remedy(_door: Door, config_set: ConfigSet) -> str:
-    return f"set another spec.ingress in the NodeConfig{_place_of_node_config(config_set)}"
+    return f" ({source})" if source else ""
 
 
 def _place_of_node_config(config_set: ConfigSet) -> str:
@@ -111,9 +118,9 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-_REMEDIES: dict[Entry, Callable[[Door, ConfigSet], str]] = {
-    "ClusterIP": _cluster_ip_remedy,
-    "NodePort": _node_port_remedy,
-    "LoadBalancer": _node_port_remedy,
-    "Ingress": _ingress_remedy,
+_LINES: dict[Entry, Callable[[Door, ConfigSet], Iterator[str]]] = {
+    "ClusterIP": _cluster_ip_lines,
+    "NodePort": _node_port_lines,
+    "LoadBalancer": _node_port_lines,
+    "Ingress": _ingress_lines,
 }

@@ -160,9 +160,9 @@ def test_a_taken_service_port_ends_the_start(kind: str, tmp_path: Path) -> None:
         weft = Weft(folder, network)
         assert weft.process.wait(30) == 1
     text = weft.err.read_text()
-    assert f"weft: {kind} {host}:{port} of Service default/web cannot be used (" in text
-    assert f"({folder / 'node.json'}:1:1)" in text
-    assert ("set nodePort: 31000 in the Service" in text) is (kind == "NodePort")
+    assert f"weft: {kind} {host}:{port} of Service default/web: {host}:{port} is taken by another program" in text
+    assert f" in the NodeConfig ({folder / 'node.json'}:1:1)" in text
+    assert (f"nodePort: 31000 in the Service ({folder / 'web.json'}:1:1)" in text) is (kind == "NodePort")
     assert weft.replicas() == [], "nothing was started"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mesh.listener import Listeners
+from types import SimpleNamespace
+
+from mesh.listener import Listeners, ListenerState
 from sidecar.assembly import Assembly
 from sidecar.doors import doors
 
@@ -18,4 +20,13 @@ async def test_doors_say_what_is_served_where(node: Assembly) -> None:
 
 async def test_a_listener_that_is_not_open_yet_says_so(node: Assembly) -> None:
     (door,) = doors(node.proxy.table, Listeners(node.proxy))
-    assert (door.served, door.note) == ("", "not opened yet")
+    assert (door.served, door.note) == ("", "it is not opened yet")
+
+
+async def test_a_listener_that_is_bound_elsewhere_says_where_and_why(node: Assembly) -> None:
+    (key,) = node.listeners.states
+    elsewhere = key._replace(port=key.port + 1)
+    states = {key: ListenerState(elsewhere, "port 80 needs a right")}
+    (door,) = doors(node.proxy.table, SimpleNamespace(states=states))  # type: ignore[arg-type]
+    assert door.served == str(elsewhere)
+    assert door.note == f"served at {elsewhere} (port 80 needs a right)"
