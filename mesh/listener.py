@@ -1,23 +1,40 @@
 """Listeners: the bound addresses of the table in force, kept in step with it.
 
-A listener that cannot be bound says why in its state, is tried again, and stops nothing else.
+A listener that cannot be bound says why in its state, is tried again with back-off, and stops nothing else.  One
+that stays keeps its socket, whatever else about it changes; a change of protocol is for new connections.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
 
-from mesh.downstream import HTTPDownstream
+from discovery.backoff import Backoff, BackoffPolicy
+from mesh import sockets
+from mesh.acceptor import Acceptor, acceptor
+from mesh.descriptors import Descriptors, raise_limit
+from mesh.gate import Gate
 from mesh.proxy import Proxy
-from mesh.sockets import BindError, Bound, bind
-from mesh.table import AppProtocol, ListenerKey, RoutingTable
+from mesh.sniffer import Sniffer
+from mesh.sockets import BindError, Bound
+from mesh.switchboard import Switchboard
+from mesh.table import AppProtocol, Entry, Listener, ListenerKey, RoutingTable
+from mesh.tcp import Relay
 
-Factory = Callable[[Proxy, ListenerKey], asyncio.Protocol]
-FACTORIES: dict[AppProtocol, Factory] = {"http": HTTPDownstream, "detect": HTTPDownstream, "tcp": HTTPDownstream}
-RETRY_SECONDS = 1.0
+RETRIES: Final = BackoffPolicy(first=0.5, ceiling=30.0, jitter=0.2)
+CHECK: Final = 0.1
+"""Seconds after which a full listener is looked at again."""
+SLICE: Final = 0.002
+"""Seconds of opening and closing before the loop has its turn."""
+
+Binder = Callable[[ListenerKey, Entry], Bound]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -26,72 +43,180 @@ class ListenerState:
 
     bound: ListenerKey | None = None
     reason: str = ""
+    gate: Gate | None = None
+
+    @property
+    def connections(self) -> int:
+        """Open ones."""
+        return self.gate.open if self.gate else 0
+
+
+@dataclass(slots=True)
+class _Served:
+    """A bound listener and who accepts there."""
+
+    bound: Bound
+    gate: Gate
+    protocol: AppProtocol
+    acceptor: Acceptor
+
+
+@dataclass(slots=True)
+class _Failed:
+    backoff: Backoff
+    again_at: float = 0.0
+    reason: str = field(default="")
 
 
 class Listeners:
-    def __init__(self, proxy: Proxy) -> None:
+    """The owner of all listening sockets of the data plane, and of the switchboard behind them."""
+
+    def __init__(
+        self, proxy: Proxy, binder: Binder = sockets.bind, random: Random | None = None, limit: int | None = None
+    ) -> None:
+        """`limit`: descriptors that this process may have open; None: as many as the system allows."""
         self._proxy = proxy
+        self._binder = binder
+        self._random = random or Random()
+        self._descriptors = Descriptors(raise_limit() if limit is None else limit)
+        self._board = Switchboard(proxy.loop)
         self.states: dict[ListenerKey, ListenerState] = {}
-        self._bound: dict[ListenerKey, Bound] = {}
-        self._servers: dict[ListenerKey, asyncio.Server] = {}
-        self._work = asyncio.Event()
+        """Of all listeners of the table that was handed over last."""
+        self._served: dict[ListenerKey, _Served] = {}
+        self._failed: dict[ListenerKey, _Failed] = {}
         self._table = RoutingTable()
+        self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._settled = asyncio.Event()
 
     def reconcile(self, table: RoutingTable) -> None:
-        """Bring what is bound in line with `table`, soon."""
+        """Bring what is bound in line with `table`, soon and in slices."""
         self._table = table
-        if table.listeners.keys() == self.states.keys() and all(s.bound for s in self.states.values()):
-            return
-        for key in table.listeners.keys() - self._bound.keys():
-            self._bind(key)
+        self._settled.clear()
         self._work.set()
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="listeners")
+            self._task = self._proxy.loop.create_task(self._run(), name="listeners")
+
+    async def settled(self) -> None:
+        """Wait until all listeners of the last table are open or have been tried."""
+        await self._settled.wait()
 
     async def close(self) -> None:
-        """Accept no more, and close all."""
+        """Accept no more; connections that are open live on."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        for key in tuple(self._servers):
-            self._close(key)
+            self._task = None
+        for key in tuple(self._served):
+            await self._close(key)
+        self.states.clear()
+
+    def abort(self) -> None:
+        """End the relayed connections that are still open, visibly; nothing is relayed after this."""
+        for client in tuple(self._proxy.clients):
+            if isinstance(client, Relay | Sniffer):
+                client.abort()
+        self._board.close()
+
+    # -- keeping in step
 
     async def _run(self) -> None:
         while True:
-            await self._work.wait()
+            try:
+                await asyncio.wait_for(self._work.wait(), self._pause())
+            except TimeoutError:
+                await self._revisit()
+                continue
             self._work.clear()
-            for key in self._servers.keys() - self._table.listeners.keys():
-                self._close(key)
-            for key in tuple(self._table.listeners):
-                if key not in self._servers:
-                    await self._serve(key)
-            if any(state.bound is None for state in self.states.values()):
-                asyncio.get_running_loop().call_later(RETRY_SECONDS, self._work.set)
+            await self._follow(self._table)
 
-    def _bind(self, key: ListenerKey) -> None:
+    def _pause(self) -> float | None:
+        """Seconds until something is due; None: nothing is, until the table changes."""
+        if any(not served.acceptor.accepting for served in self._served.values()):
+            return CHECK
+        if not self._failed:
+            return None
+        return max(min(failed.again_at for failed in self._failed.values()) - self._proxy.clock(), 0.0)
+
+    async def _follow(self, table: RoutingTable) -> None:
+        began = time.perf_counter()
+        gone = [key for key in self.states if key not in table.listeners]
+        for key, step in [(key, self._drop) for key in gone] + [(key, self._keep) for key in table.listeners]:
+            await step(key)
+            if time.perf_counter() - began > SLICE:
+                await asyncio.sleep(0)
+                began = time.perf_counter()
+        if table is self._table:
+            self._settled.set()
+
+    async def _keep(self, key: ListenerKey) -> None:
+        """Open it if it is new; follow its protocol and limit if not."""
+        listener = self._table.listeners.get(key)
+        served = self._served.get(key)
+        if listener is None or key in self._failed:
+            return
+        if served is None:
+            await self._open(key, listener)
+            return
+        served.gate.limit = listener.limit
+        if (served.protocol == "http") != (listener.protocol == "http"):
+            await served.acceptor.close()
+            served.acceptor = self._acceptor(listener.protocol, served.bound, served.gate)
+            await served.acceptor.resume()
+        served.protocol = listener.protocol
+
+    async def _drop(self, key: ListenerKey) -> None:
+        if key not in self._table.listeners:
+            self._failed.pop(key, None)
+            await self._close(key)
+
+    async def _revisit(self) -> None:
+        """Try again what could not be bound, and what was full."""
+        now = self._proxy.clock()
+        for key in [key for key, failed in self._failed.items() if failed.again_at <= now]:
+            listener = self._table.listeners.get(key)
+            if listener is not None:
+                await self._open(key, listener)
+        for served in tuple(self._served.values()):
+            await served.acceptor.resume()
+
+    # -- one listener
+
+    async def _open(self, key: ListenerKey, listener: Listener) -> None:
         state = self.states.setdefault(key, ListenerState())
         try:
-            bound = bind(key)
+            bound = self._binder(key, listener.entry)
         except BindError as error:
-            state.reason = str(error)
+            self._not_bound(key, state, str(error))
             return
-        self._bound[key] = bound
-        state.bound, state.reason = bound.key, bound.reason
+        if self._failed.pop(key, None) is not None:
+            log.info("%s is bound now", key)
+        elif bound.reason:
+            log.warning("%s is served at %s: %s", key, bound.key, bound.reason)
+        gate = Gate(self._descriptors, key, listener.limit)
+        state.bound, state.reason, state.gate = bound.key, bound.reason, gate
+        served = _Served(bound, gate, listener.protocol, self._acceptor(listener.protocol, bound, gate))
+        self._served[key] = served
+        self._descriptors.free -= 1
+        await served.acceptor.resume()
 
-    async def _serve(self, key: ListenerKey) -> None:
-        if key not in self._bound:
-            self._bind(key)
-        if key in self._bound:
-            socket = self._bound[key].socket
-            server = await asyncio.get_running_loop().create_server(lambda: self._accept(key), sock=socket)
-            self._servers[key] = server
+    def _not_bound(self, key: ListenerKey, state: ListenerState, reason: str) -> None:
+        failed = self._failed.get(key)
+        if failed is None:
+            failed = self._failed[key] = _Failed(Backoff(RETRIES, self._random))
+        if failed.reason != reason:
+            log.warning("cannot listen: %s", reason)
+        now = self._proxy.clock()
+        failed.reason = state.reason = reason
+        failed.again_at = now + failed.backoff.failed(now)
 
-    def _accept(self, key: ListenerKey) -> asyncio.Protocol:
-        listener = self._proxy.table.listeners.get(key)
-        protocol: Any = FACTORIES[listener.protocol if listener else "http"]
-        return protocol(self._proxy, key)  # type: ignore[no-any-return]
+    def _acceptor(self, protocol: AppProtocol, bound: Bound, gate: Gate) -> Acceptor:
+        return acceptor(protocol, self._proxy, self._board, bound.socket, gate)
 
-    def _close(self, key: ListenerKey) -> None:
-        self._servers.pop(key).close()
-        del self._bound[key], self.states[key]
+    async def _close(self, key: ListenerKey) -> None:
+        self.states.pop(key, None)
+        served = self._served.pop(key, None)
+        if served is not None:
+            await served.acceptor.close()
+            served.bound.socket.close()
+            self._descriptors.free += 1

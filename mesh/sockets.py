@@ -1,23 +1,34 @@
 """The one owner of listening sockets: everything that accepts connections gets its socket here.
 
-A port under 1024 that this process has no right to is bound at port + 8000 of the same address, else at the
-next free one.  Whatever else goes wrong is a `BindError` that says what to change.
+A port that this process has no right to is bound at port + 8000 of the same address, else at the next free
+one.  Whatever else goes wrong is a `BindError` that says what to change.
 """
 
 from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Callable
+from typing import Final
 
-from mesh.table import ListenerKey
+from mesh.table import Entry, ListenerKey
 
-BACKLOG = 4096
-PRIVILEGED = 1024
-FALLBACK = 8000
+BACKLOG: Final = 4096
+FALLBACK: Final = 8000
 """Added to a port that needs a right this process does not have."""
-REMEDY = (
-    "allow it with `sysctl net.ipv4.ip_unprivileged_port_start=0`, or give the Python interpreter CAP_NET_BIND_SERVICE"
+REMEDY: Final = (
+    "allow it with `sysctl net.ipv4.ip_unprivileged_port_start={port}`, or `setcap cap_net_bind_service=+ep` on the "
+    "python3 binary, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit"
 )
+_FIELDS: Final[dict[Entry, str]] = {
+    "ClusterIP": "the Service's spec.clusterIP, or NodeConfig spec.serviceRange",
+    "NodePort": "the Service's nodePort, or NodeConfig spec.nodeAddresses",
+    "LoadBalancer": "the Service's port, or NodeConfig spec.nodeAddresses",
+    "Ingress": "NodeConfig spec.ingress",
+}
+"""What a user changes to have another address."""
+
+Opener = Callable[[str, int], socket.socket]
 
 
 class BindError(Exception):
@@ -35,45 +46,54 @@ class Bound:
         self.reason = reason
 
 
-def bind(wanted: ListenerKey) -> Bound:
-    """Open a listening socket at `wanted`, or near it.  Raises `BindError`."""
-    try:
-        return Bound(_listen(wanted.address, wanted.port), wanted)
-    except PermissionError:
-        if wanted.port >= PRIVILEGED:
-            raise BindError(f"no right to bind {wanted}") from None
-    except OSError as error:
-        raise BindError(_why(wanted, error)) from None
-    return _nearby(wanted)
-
-
-def _nearby(wanted: ListenerKey) -> Bound:
-    reason = f"port {wanted.port} needs a right that weft does not have: {REMEDY}"
-    for port in (wanted.port + FALLBACK, 0):
-        try:
-            return Bound(_listen(wanted.address, port), wanted, reason)
-        except OSError as error:
-            failure = error
-    raise BindError(_why(wanted, failure))
-
-
-def _listen(address: str, port: int) -> socket.socket:
+def listen(address: str, port: int) -> socket.socket:
+    """Open a listening socket, which is not inherited; options that are set here go over to what it accepts."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listening.bind((address, port))
         listening.listen(BACKLOG)
-    except OSError:
+    except BaseException:
         listening.close()
         raise
     return listening
 
 
-def _why(wanted: ListenerKey, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"{wanted} is taken by another program (one that listens on 0.0.0.0:{wanted.port} takes it too)"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{wanted.address} is not an address of this machine"
-    return f"{wanted} cannot be bound: {error.strerror}"
+def bind(wanted: ListenerKey, entry: Entry = "ClusterIP", opener: Opener = listen) -> Bound:
+    """Open a listening socket at `wanted`, or near it.  Raises `BindError`."""
+    try:
+        return Bound(opener(wanted.address, wanted.port), wanted)
+    except PermissionError:
+        return _nearby(wanted, entry, opener)
+    except (OSError, OverflowError) as error:
+        raise BindError(_why(wanted, entry, error)) from None
+
+
+def _nearby(wanted: ListenerKey, entry: Entry, opener: Opener) -> Bound:
+    reason = f"port {wanted.port} needs a right that weft does not have: {REMEDY.format(port=wanted.port)}"
+    first = wanted.port + FALLBACK
+    failure: Exception | None = None
+    for port in (first, 0) if first < 65536 else (0,):
+        try:
+            return Bound(opener(wanted.address, port), wanted, reason)
+        except OSError as error:
+            failure = error
+    raise BindError(f"{reason}; and {_why(wanted._replace(port=0), entry, failure)}")
+
+
+def _why(wanted: ListenerKey, entry: Entry, error: Exception | None) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EADDRINUSE:
+        return (
+            f"{wanted} is taken by another program (one that listens on 0.0.0.0:{wanted.port} takes it too): "
+            f"stop it, or change {_FIELDS[entry]}"
+        )
+    if number == errno.EADDRNOTAVAIL:
+        return f"{wanted.address} is not an address of this machine: add it, or change {_FIELDS[entry]}"
+    if number in (errno.EMFILE, errno.ENFILE):
+        return f"{wanted} cannot be bound: out of file descriptors; raise the limit (ulimit -n, LimitNOFILE=)"
+    return f"{wanted} cannot be bound: {getattr(error, 'strerror', None) or error}"

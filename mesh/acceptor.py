@@ -1,0 +1,160 @@
+"""Accepting: what comes in at a listening socket, as long as there is room for it.
+
+A full listener really stops accepting, so that the kernel's backlog holds what comes next, and goes on when
+there is room again.  Connections that are relayed as TCP, or may turn out to be, meet at the switchboard; those
+of HTTP are transports of the loop, for which it accepts by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from select import EPOLLIN
+from socket import SocketType
+from typing import Final, Protocol
+
+from mesh.connector import close_with_reset
+from mesh.gate import Gate
+from mesh.handover import CountedHTTP, Handover
+from mesh.proxy import Proxy
+from mesh.sniffer import Sniffer
+from mesh.sockets import BACKLOG
+from mesh.switchboard import Switchboard
+from mesh.table import AppProtocol, Listener
+from mesh.tcp import Relay
+
+BURST: Final = 32
+"""Connections that one listener accepts before others have their turn."""
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+log = logging.getLogger(__name__)
+
+
+class Acceptor(Protocol):
+    """Accepts at one listening socket, which it does not own."""
+
+    accepting: bool
+
+    async def resume(self) -> None:
+        """Accept, if there is room."""
+
+    def pause(self) -> None:
+        """Accept no more until `resume`; clients wait in the backlog."""
+
+    async def close(self) -> None:
+        """Accept no more; what was accepted lives on."""
+
+
+class RelayAcceptor:
+    """Accepts what is relayed as TCP, and what is yet to be told."""
+
+    def __init__(self, proxy: Proxy, board: Switchboard, listening: socket.socket, gate: Gate) -> None:
+        self._proxy = proxy
+        self._board = board
+        # Without the wrapper of the standard library around it, which costs more than the system call.
+        self._accept = listening._accept  # type: ignore[attr-defined]
+        self._fd = listening.fileno()
+        self._family = listening.family.value
+        self._gate = gate
+        self._handover = Handover(proxy, gate)
+        self.accepting = False
+
+    async def resume(self) -> None:
+        if not self.accepting and self._gate.has_room:
+            self.accepting = True
+            self._board.watch(self._fd, self, EPOLLIN)
+
+    def pause(self) -> None:
+        if self.accepting:
+            self.accepting = False
+            self._board.forget(self._fd)
+
+    async def close(self) -> None:
+        self.pause()
+        await self._handover.close()
+
+    def on_event(self, fd: int, events: int) -> None:
+        for _ in range(BURST):
+            if not self._gate.has_room:
+                self.pause()
+                return
+            try:
+                accepted, _ = self._accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self.pause()
+                    log.warning("%s accepts no more for a moment: %s", self._gate.key, error.strerror)
+                    return
+                continue  # the client is gone already
+            line = SocketType(self._family, socket.SOCK_STREAM, 0, accepted)
+            line.setblocking(False)
+            self._gate.entered()
+            self._receive(line, self._proxy.table.listeners.get(self._gate.key))
+
+    def on_leftover(self, fd: int, data: bytes) -> None:
+        raise AssertionError("a listening socket has no bytes")
+
+    def _receive(self, line: SocketType, listener: Listener | None) -> None:
+        if listener is None:
+            close_with_reset(line)
+            self._gate.left()
+        elif listener.protocol == "tcp":
+            Relay(self._proxy, self._board, listener.route.backend, line, self._gate).start()
+        elif listener.protocol == "http":
+            self._handover.serve(line)
+        else:
+            Sniffer(self._proxy, self._board, listener, line, self._handover).start()
+
+
+class StreamAcceptor:
+    """Accepts HTTP."""
+
+    def __init__(self, proxy: Proxy, listening: socket.socket, gate: Gate) -> None:
+        self._proxy = proxy
+        self._listening = listening
+        self._gate = gate
+        self._server: asyncio.Server | None = None
+        self.accepting = False
+
+    async def resume(self) -> None:
+        if not self.accepting and self._gate.has_room:
+            self.accepting = True
+            try:
+                # The loop closes what it is given; the kernel listens on as long as there is another descriptor.
+                listening = self._listening.dup()
+            except OSError as error:
+                self.accepting = False
+                log.warning("%s accepts no more for a moment: %s", self._gate.key, error.strerror)
+                return
+            self._server = await self._proxy.loop.create_server(self._accepted, sock=listening, backlog=BACKLOG)
+            if not self.accepting:
+                self._stop()
+
+    def pause(self) -> None:
+        self.accepting = False
+        self._stop()
+
+    async def close(self) -> None:
+        self.pause()
+
+    def _accepted(self) -> CountedHTTP:
+        self._gate.entered()
+        if not self._gate.has_room:
+            self._proxy.loop.call_soon(self.pause)
+        return CountedHTTP(self._proxy, self._gate)
+
+    def _stop(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
+
+def acceptor(protocol: AppProtocol, proxy: Proxy, board: Switchboard, listening: socket.socket, gate: Gate) -> Acceptor:
+    """The one for `protocol`."""
+    if protocol == "http":
+        return StreamAcceptor(proxy, listening, gate)
+    return RelayAcceptor(proxy, board, listening, gate)

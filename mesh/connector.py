@@ -1,0 +1,65 @@
+"""Connecting to endpoints without a coroutine: begin, and let the switchboard say how it went."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from functools import lru_cache
+from ipaddress import ip_address
+from socket import SocketType
+from typing import Final
+
+_STREAM: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+_OURS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+_RESET: Final = b"\x01\0\0\0\0\0\0\0"
+"""``struct linger``: on, 0 seconds."""
+
+
+def dial(host: str, port: int) -> SocketType:
+    """Begin to connect; the socket becomes writable, or errs, when it is decided.
+
+    The host is an IP address: resolving a name would hold the loop.  Raises OSError.
+    """
+    # The C type itself: the class of the standard library around it costs more than the system call.
+    line = SocketType(_family(host), _STREAM, 0)
+    try:
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        error = line.connect_ex((host, port))
+        if error not in (0, errno.EINPROGRESS):
+            raise OSError(error, os.strerror(error))
+    except BaseException:
+        line.close()
+        raise
+    return line
+
+
+def outcome(line: SocketType) -> OSError | None:
+    """How connecting went, once the socket has stirred; None: it is connected."""
+    error = line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    return OSError(error, os.strerror(error)) if error else None
+
+
+def ours(error: OSError) -> bool:
+    """Whether it is this process that could not, so that the endpoint is not to blame."""
+    return error.errno in _OURS
+
+
+def close_with_reset(line: SocketType) -> None:
+    """Close so that the other end sees a reset (RST) and not an end of the stream."""
+    reset_on_close(line)
+    line.close()
+
+
+def reset_on_close(line: SocketType) -> None:
+    """Have the other end see a reset once `line` is closed."""
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+
+@lru_cache(maxsize=4096)
+def _family(host: str) -> int:
+    try:
+        version = ip_address(host.partition("%")[0]).version
+    except ValueError:
+        raise OSError(errno.EINVAL, f"{host} is not an IP address") from None
+    return socket.AF_INET6 if version == 6 else socket.AF_INET

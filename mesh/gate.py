@@ -1,0 +1,31 @@
+"""The gate of a listener: how many connections are open, and whether there is room for one more."""
+
+from __future__ import annotations
+
+from mesh.descriptors import PER_CONNECTION, Descriptors
+from mesh.table import ListenerKey
+
+
+class Gate:
+    __slots__ = ("_descriptors", "key", "limit", "open", "told")
+
+    def __init__(self, descriptors: Descriptors, key: ListenerKey, limit: int) -> None:
+        self._descriptors = descriptors
+        self.key = key
+        self.told: set[str] = set()
+        """Protocols that were detected here and logged."""
+        self.limit = limit
+        self.open = 0
+
+    @property
+    def has_room(self) -> bool:
+        return self.open < self.limit and self._descriptors.for_connection
+
+    def entered(self) -> None:
+        self.open += 1
+        self._descriptors.free -= PER_CONNECTION
+
+    def left(self) -> None:
+        """A connection is closed."""
+        self.open -= 1
+        self._descriptors.free += PER_CONNECTION

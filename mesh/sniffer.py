@@ -1,0 +1,129 @@
+"""The sniffer: looks at the first bytes of a connection whose port does not say what it speaks.
+
+It only peeks: the bytes stay in the kernel, and whoever gets the connection reads them as if nobody had looked.
+A client that says nothing for a while waits for the server to speak first, so it is relayed as TCP, unless the
+port is known to need HTTP.
+"""
+
+from __future__ import annotations
+
+import logging
+from select import EPOLLET, EPOLLIN, EPOLLRDHUP
+from socket import MSG_PEEK, SocketType
+from typing import Final
+
+from mesh.connector import close_with_reset
+from mesh.detect import ENOUGH, detect
+from mesh.handover import Handover
+from mesh.http1.answer import answer
+from mesh.proxy import Proxy
+from mesh.reasons import REQUEST_TIMEOUT
+from mesh.switchboard import Switchboard
+from mesh.table import Listener
+from mesh.tcp import Relay
+
+PATIENCE: Final = 0.1
+"""Seconds in which a client may say something."""
+
+log = logging.getLogger(__name__)
+
+
+class Sniffer:
+    __slots__ = ("_board", "_fd", "_gate", "_handover", "_line", "_listener", "_proxy", "deadline")
+
+    def __init__(
+        self,
+        proxy: Proxy,
+        board: Switchboard,
+        listener: Listener,
+        line: SocketType,
+        handover: Handover,
+    ) -> None:
+        self._proxy = proxy
+        self._board = board
+        self._listener = listener
+        self._line = line
+        self._fd = line.fileno()
+        self._gate = handover.gate
+        self._handover = handover
+        self.deadline = 0.0
+
+    def start(self) -> None:
+        self.deadline = self._proxy.deadlines.now + PATIENCE
+        self._proxy.deadlines.watch(self)
+        self._board.watch(self._fd, self, EPOLLIN | EPOLLRDHUP | EPOLLET)
+        self._proxy.clients.add(self)
+
+    def on_event(self, fd: int, events: int) -> None:
+        try:
+            prefix = self._line.recv(ENOUGH, MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.abort()
+            return
+        verdict = detect(prefix) if prefix else "silent"
+        if verdict != "more":
+            self._decide(verdict)
+        elif events & EPOLLRDHUP:
+            self._decide("tcp")
+
+    def on_leftover(self, fd: int, data: bytes) -> None:
+        raise AssertionError("nothing is read while it is not known for whom")
+
+    def on_deadline(self, now: float) -> None:
+        try:
+            silent = not self._line.recv(1, MSG_PEEK)
+        except BlockingIOError:
+            silent = True
+        except OSError:
+            self.abort()
+            return
+        if silent and self._listener.http_required:
+            self._count("silent")
+            self._line.send(answer(REQUEST_TIMEOUT, REQUEST_TIMEOUT.details, b"", head_only=False, close=True))
+            self._end()
+        elif silent:
+            self._decide("silent")
+        else:
+            self._decide("http" if self._listener.http_required else "tcp")
+
+    def abort(self) -> None:
+        """End now, visibly."""
+        self._leave()
+        close_with_reset(self._line)
+        self._gate.left()
+
+    def drain(self) -> None:
+        """It is soon decided what this is, and whose."""
+
+    def _decide(self, protocol: str) -> None:
+        self._count(protocol)
+        self._leave()
+        if protocol == "http":
+            self._handover.serve(self._line)
+        else:
+            Relay(self._proxy, self._board, self._listener.route.backend, self._line, self._gate).start()
+
+    def _end(self) -> None:
+        self._leave()
+        self._line.close()
+        self._gate.left()
+
+    def _leave(self) -> None:
+        self.deadline = 0.0
+        self._proxy.clients.discard(self)
+        self._board.forget(self._fd)
+
+    def _count(self, protocol: str) -> None:
+        backend = self._listener.route.backend
+        detected = backend.stats.detected
+        detected[protocol] = detected.get(protocol, 0) + 1
+        if protocol not in self._gate.told:
+            self._gate.told.add(protocol)
+            log.info(
+                "port %s of Service %s/%s does not say what it speaks: a client's first bytes were told to be %s; "
+                "set appProtocol: %s, or begin the port's name with %s-",
+                backend.key.port, backend.key.namespace, backend.key.service, protocol,
+                *(("http", "http") if protocol == "http" else ("tcp", "tcp")),
+            )  # fmt: skip
