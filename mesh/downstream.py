@@ -11,6 +11,7 @@ import asyncio
 from ipaddress import ip_address
 from typing import Final
 
+from mesh.connector import reset_on_close
 from mesh.exchange import Exchange
 from mesh.http1.answer import answer
 from mesh.http1.errors import Malformed
@@ -230,7 +231,9 @@ class HTTPDownstream(asyncio.Protocol):
             self._close()
         else:
             self.phase = CLOSED
-            self._transport.abort()
+            if not self._transport.is_closing():
+                reset_on_close(self._transport.get_extra_info("socket"))
+                self._transport.abort()
 
     def write_eof(self) -> None:
         if not self._transport.is_closing() and self._transport.can_write_eof():

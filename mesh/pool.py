@@ -23,5 +23,7 @@ def take(state: EndpointState, now: float) -> HTTPUpstream | None:
 def give_back(upstream: HTTPUpstream, now: float) -> None:
     """Keep the connection for the next exchange; its response has been read to the end."""
     upstream.exchange = None
+    if upstream.held:
+        upstream.resume()
     upstream.deadline = now + upstream.timeout
     upstream.state.idle.append(upstream)

@@ -27,6 +27,7 @@ VERSION_NOT_SUPPORTED = Reason(505, "http_request_error", "only HTTP/1.0 and HTT
 
 NOT_SERVED = Reason(503, "destination_not_found", "this address no longer serves anything", log=True)
 NO_ENDPOINTS = Reason(503, "destination_unavailable", "the Service has no ready endpoint", log=True)
+OUT_OF_RESOURCES = Reason(503, "proxy_internal_error", "this proxy is out of descriptors, ports or memory", log=True)
 CONNECTION_REFUSED = Reason(502, "connection_refused", "the endpoint refused the connection", log=True)
 CONNECTION_TIMEOUT = Reason(504, "connection_timeout", "the endpoint did not accept the connection in time", log=True)
 CONNECTION_TERMINATED = Reason(502, "connection_terminated", "the endpoint closed before it answered", log=True)

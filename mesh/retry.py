@@ -12,8 +12,6 @@ from typing import Literal, Protocol
 from config.policies import RetryCondition, RetryPolicy
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
-REPLAYED_BODY = 65_536
-"""Bytes of body that are kept so that the request can be sent again."""
 LEAST_BUDGET = 3
 
 Outcome = Literal["tried", "budget", "exhausted", "not-replayable"]

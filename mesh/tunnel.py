@@ -13,7 +13,7 @@ from mesh.upstream import HTTPUpstream
 
 
 class Tunnel:
-    __slots__ = ("_client", "_ended", "_idle", "_one_way", "_proxy", "_upstream", "bytes_in", "bytes_out")
+    __slots__ = ("_client", "_ended", "_idle", "_one_way", "_over", "_proxy", "_upstream", "bytes_in", "bytes_out")
 
     def __init__(
         self, proxy: Proxy, client: Client, upstream: HTTPUpstream, idle: float, ended: Callable[[], None]
@@ -26,6 +26,7 @@ class Tunnel:
         self._ended = ended
         self._one_way = False
         """One side has ended."""
+        self._over = False
         self.bytes_in = 0
         self.bytes_out = 0
 
@@ -71,16 +72,21 @@ class Tunnel:
         """A tunnel stays: only its ends know when it may be closed."""
 
     def upstream_lost(self, clean: bool) -> None:
-        self._ended()
+        self._end()
         self._client.cut(visibly=clean)
 
     def abandon(self) -> None:
         """The client's connection is gone."""
-        self._ended()
-        self._upstream.close_after_flush()
+        if not self._over:
+            self._end()
+            self._upstream.close_after_flush()
 
     def on_deadline(self) -> None:
         """Nothing moved for long."""
-        self._ended()
+        self._end()
         self._upstream.close()
         self._client.cut(visibly=True)
+
+    def _end(self) -> None:
+        self._over = True
+        self._ended()

@@ -10,6 +10,7 @@ import asyncio
 from typing import Final, cast
 
 from mesh.backend import EndpointState
+from mesh.connector import ours
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import MAX_HEAD, stray_control
 from mesh.http1.response import read_response
@@ -64,7 +65,7 @@ class HTTPUpstream(asyncio.Protocol):
             self._connecting = None
             exchange = self._leave()
             if exchange is not None:
-                exchange.connect_failed(refused=isinstance(error, ConnectionRefusedError))
+                exchange.connect_failed(refused=isinstance(error, ConnectionRefusedError), ours=ours(error))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as all stream loops call it
         self._connecting = None

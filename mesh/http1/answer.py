@@ -9,7 +9,7 @@ from mesh.reasons import Reason
 
 
 def answer(
-    reason: Reason, details: str, request_id: bytes, head_only: bool, close: bool, keep_alive: bool = False
+    reason: Reason, details: str, request_id: bytes, *, head_only: bool, close: bool, keep_alive: bool = False
 ) -> bytes:
     """The whole message; `details` is ASCII without quotes, backslashes and control characters.
 

@@ -83,7 +83,7 @@ def _fault(section: bytes) -> str:
     for line in section.split(b"\r\n"):
         if _FIELD.fullmatch(line):
             continue
-        name, colon, value = line.partition(b":")
+        name, colon, _ = line.partition(b":")
         if line[:1] in (b" ", b"\t"):
             return "a field line is folded"
         if _CONTROL.search(line):

@@ -277,7 +277,9 @@ def _spelled(lines: bytes) -> list[bytes]:
     return [b"Host" + row[4:] if row[:5].lower() == b"host:" else row for row in lines.split(b"\r\n")]
 
 
-names = st.sampled_from([b"A", b"Accept", b"cookie", b"Connections", b"Hosts", b"Te-x", b"Upgrades", b"X-Forward", b"~"])
+names = st.sampled_from(
+    [b"A", b"Accept", b"cookie", b"Connections", b"Hosts", b"Te-x", b"Upgrades", b"X-Forward", b"~"]
+)
 values = st.binary(max_size=20).map(lambda raw: bytes(c for c in raw if c == 9 or (c >= 32 and c != 127)))
 lines_of_fields = st.lists(st.tuples(names, values).map(lambda pair: b"%b:%b\r\n" % pair), max_size=12)
 

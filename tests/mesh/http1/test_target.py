@@ -15,7 +15,9 @@ def test_hosts(host: bytes) -> None:
     assert valid_host(host)
 
 
-@pytest.mark.parametrize("host", [b"", b":", b"[]", b"[::1", b"a]", b"a:-1", b"a: 1", b"a%", b"a%4", b"[1::]x", b"a" * 300])
+@pytest.mark.parametrize(
+    "host", [b"", b":", b"[]", b"[::1", b"a]", b"a:-1", b"a: 1", b"a%", b"a%4", b"[1::]x", b"a" * 300]
+)
 def test_what_is_no_host(host: bytes) -> None:
     assert not valid_host(host)
 
@@ -23,7 +25,7 @@ def test_what_is_no_host(host: bytes) -> None:
 @given(st.binary(max_size=12))
 def test_no_host_holds_what_could_end_it_elsewhere(host: bytes) -> None:
     if valid_host(host):
-        assert not set(host) & set(b" \t\r\n\0/?#@\\\"<>")
+        assert not set(host) & set(b' \t\r\n\0/?#@\\"<>')
 
 
 def test_targets() -> None:
