@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -16,11 +17,13 @@ from itertools import chain
 from random import Random
 from typing import TYPE_CHECKING
 
+from config.addresses import parse_network
 from discovery.catalog import Catalog
 from discovery.endpoint import Replica
 from discovery.platforms.process import ProcessPlatform
 from discovery.prober import Prober
 from discovery.sources import manifest
+from mesh.access_log import AccessLog
 from mesh.compiler import Compiled
 from mesh.listener import Listeners
 from mesh.metrics import page, process_families
@@ -29,6 +32,7 @@ from sidecar import views
 from sidecar.families import Reloads, build_info
 from sidecar.joining import Draining, poll
 from sidecar.publisher import Publisher
+from sidecar.pulse import Pulse
 from sidecar.running import Running
 from sidecar.state import StateFolder
 from sidecar.written import Written
@@ -53,8 +57,12 @@ class Assembly:
         self.catalog.define(config_set.services)
         self.catalog.put_endpoints("manifest", manifest.endpoints(config_set))
         self.proxy = Proxy(loop, time.monotonic)
+        self.proxy.trusted_proxies = tuple(map(parse_network, config_set.node.trusted_proxies))
         self.listeners = Listeners(self.proxy)
         self.publisher = Publisher(self.proxy, config_set, self.catalog.snapshot)
+        self._pulse = Pulse(loop, self.proxy.deadlines)
+        self._access_log = AccessLog(write_lines) if config_set.node.access_log else None
+        self.proxy.access_log = self._access_log
         self.prober = Prober(Random(), loop.time)
         self._draining = Draining(self.catalog, self.proxy)
         self.platform = ProcessPlatform(
@@ -68,12 +76,20 @@ class Assembly:
 
     async def start_data_plane(self) -> None:
         """Put the first table in force and open the listeners."""
+        self._pulse.start()
         self.catalog.subscribe(self.publisher.catalog_changed)
         self.publisher.in_force += [self._open_listeners, self._acknowledge]
         await self.publisher.publish()
         await self.listeners.settled()
         gc.collect()
         gc.freeze()  # what lives as long as the table need not be looked at by every later collection
+
+    async def run_beside(self) -> None:
+        """What runs as long as this node does, until cancelled: it belongs in a task group of the caller."""
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self.publisher.run())
+            if self._access_log is not None:
+                beside.create_task(self._access_log.run())
 
     async def start_platform(self) -> None:
         """Start the replicas."""
@@ -88,6 +104,7 @@ class Assembly:
         await poll(lambda: not self.proxy.clients or self._draining.overdue)
         await self.platform.close()
         self.listeners.abort()
+        self._pulse.stop()
         await self.prober.close()
 
     def answers(self) -> dict[str, Answer]:
@@ -103,7 +120,7 @@ class Assembly:
     def metrics(self) -> Iterator[bytes]:
         """The page of /metrics, in slices."""
         others = chain(self._reloads.families(), [build_info()], process_families())
-        return page(self.proxy.frames.steps(), others)
+        return page(self.proxy.frames.steps(), others, self._pulse.lag)
 
     def _replicas_changed(self, replicas: tuple[Replica, ...]) -> None:
         self.catalog.put_replicas("process", replicas)
@@ -113,3 +130,9 @@ class Assembly:
 
     def _acknowledge(self, compiled: Compiled) -> None:
         self.catalog.acknowledge(PROXY, compiled.snapshot.generation)
+
+
+def write_lines(lines: bytes) -> None:
+    """Access log lines go to stdout, beside what ``weft up`` tells; may block."""
+    sys.stdout.buffer.write(lines)
+    sys.stdout.buffer.flush()

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from config.addresses import parse_host_port
+
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
 
@@ -27,14 +29,8 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str) -> Address:
-    """``127.0.0.1:9901``, ``[::1]:9901``, ``:9901`` (127.0.0.1); raises ValueError that says what is wrong."""
-    host, colon, port = text.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if not colon or (":" in host and not bracketed):
-        raise ValueError(f"{text!r} is not HOST:PORT")
-    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
-        raise ValueError(f"{text!r} does not end in a port from 0 to 65535")
-    return Address(host.strip("[]") or "127.0.0.1", int(port))
+    """``127.0.0.1:9901``, ``[::1]:9901``, ``localhost:9901``; raises ValueError that says what is wrong."""
+    return Address(*parse_host_port(text))
 
 
 class Options(NamedTuple):

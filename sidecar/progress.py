@@ -48,8 +48,9 @@ class Progress:
     def _look(self) -> bool:
         """Show what is there; whether that is all."""
         self._changed.clear()
+        missing = self._running.missing()
         self._announcer.show(self._running.doors(), self._running.workloads())
-        return next(self._running.missing(), None) is None
+        return not missing
 
     async def _change(self, patience: float) -> None:
         timeout = max(patience - time.monotonic(), 0) if patience else None

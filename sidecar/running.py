@@ -31,6 +31,7 @@ class Running:
     publisher: Publisher
     listeners: Listeners
     platform: Platform
+    _was_ready: bool = False
 
     @property
     def snapshot(self) -> Snapshot:
@@ -42,8 +43,21 @@ class Running:
     def workloads(self) -> tuple[WorkloadStatus, ...]:
         return self.platform.statuses()
 
-    def missing(self) -> Iterator[Missing]:
-        return missing(self.doors(), self.workloads())
+    def missing(self) -> list[Missing]:
+        """All that keeps this weft from being ready.
+
+        At first that is also a table which lags behind the catalog by milliseconds: who sees the first "ready"
+        and sends a request at once must be served.
+        """
+        found = list(missing(self.doors(), self.workloads()))
+        if not (found or self._was_ready or self._up_to_date()):
+            found.append(Missing("routing table", "the latest endpoints are not in force yet"))
+        self._was_ready = self._was_ready or not found
+        return found
+
+    def _up_to_date(self) -> bool:
+        compiled = self.publisher.compiled
+        return compiled is not None and compiled.snapshot.generation >= self.snapshot.generation
 
     def status(self, key: ObjectKey) -> object:
         """What became of an object: its state and the reasons, as plain data."""

@@ -49,7 +49,7 @@ async def _run(node: Assembly, admin: socket, progress: Progress, stop: asyncio.
     """
     server = AdminServer(node.answers(), node.metrics)
     async with asyncio.TaskGroup() as beside:
-        publishing = beside.create_task(node.publisher.run())
+        working = beside.create_task(node.run_beside())
         telling = beside.create_task(progress.tell())
         try:
             await node.start_platform()
@@ -58,5 +58,5 @@ async def _run(node: Assembly, admin: socket, progress: Progress, stop: asyncio.
         finally:
             telling.cancel()
             await node.stop()
-            publishing.cancel()
+            working.cancel()
             await server.close()

@@ -212,3 +212,13 @@ def test_addresses_are_remembered_over_restarts(tmp_path: Path) -> None:
             assert weft.stop() == 0
     assert addresses[0] == addresses[1]
     assert json.loads((weft.state / "assignments.json").read_text())["cluster_ips"]
+
+
+def test_the_access_log_is_written_when_asked_for(tmp_path: Path) -> None:
+    network = Network.random()
+    with running(payment(tmp_path / "payment", network, accessLog=True), network) as weft:
+        assert ask(weft.address("payment-svc"), "/logged?x=1").status == 200
+        line = wait_for(lambda: [line for line in weft.out.read_text().splitlines() if "/logged" in line])
+        record = json.loads(line[0])
+        assert (record["service"], record["status"], record["method"]) == ("payment-svc", 200, "GET")
+        assert weft.stop() == 0

@@ -36,7 +36,7 @@ class Running:
         return [workload(self.ready, 2)]
 
     def missing(self) -> Any:
-        return iter([] if self.ready == 2 else [Missing("Deployment default/web", "not ready")])
+        return [] if self.ready == 2 else [Missing("Deployment default/web", "not ready")]
 
     def become(self, ready: int) -> None:
         self.ready = ready

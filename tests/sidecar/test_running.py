@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from config.meta import ObjectKey
+from config.meta import Named, ObjectKey
+from discovery.endpoint import Endpoint
 from sidecar import views
 from sidecar.assembly import Assembly
 
@@ -22,3 +23,12 @@ async def test_an_object_without_a_status_of_its_own_is_accepted(node: Assembly)
     assert node.running.status(ObjectKey("Secret", "default", "web")) == {"state": "accepted"}
     node.publisher.compiled = None
     assert node.running.status(ObjectKey("Service", "default", "web")) == {"state": "accepted"}
+
+
+async def test_the_first_ready_waits_for_the_table(node: Assembly) -> None:
+    node.catalog.put_endpoints("manifest", {})
+    assert [item.what for item in node.running.missing()] == ["routing table"]
+    await node.publisher.publish()
+    assert node.running.missing() == []
+    node.catalog.put_endpoints("other", {Named("default", "web"): {"http": (Endpoint("127.0.0.1", 1),)}})
+    assert node.running.missing() == [], "later changes come in force soon and are no matter"
