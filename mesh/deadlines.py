@@ -8,8 +8,17 @@ deadline that moves nearer is seen late by at most `patience` seconds.
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from itertools import cycle
+from typing import Final, Protocol
+
+SLICE: Final = 0.003
+"""Seconds of telling before the loop has its turn: thousands may have the same deadline."""
+_SPREAD: Final = 8
+
+log = logging.getLogger(__name__)
 
 
 class Watched(Protocol):
@@ -24,7 +33,7 @@ class Watched(Protocol):
 class Deadlines:
     """`now` is the coarse clock of the data plane: monotonic seconds, renewed at every tick."""
 
-    __slots__ = ("_buckets", "_clock", "_next", "now", "patience", "tick")
+    __slots__ = ("_buckets", "_clock", "_due", "_horizons", "_next", "now", "patience", "tick")
 
     def __init__(self, clock: Callable[[], float], tick: float = 0.1, patience: float = 1.0) -> None:
         self._clock = clock
@@ -32,11 +41,14 @@ class Deadlines:
         self.patience = patience
         self.now = clock()
         self._buckets: dict[int, list[Watched]] = {}
+        self._due: deque[Watched] = deque()
         self._next = int(self.now / tick)
+        # Connections that came at the same moment are not looked at in the same moment for ever after.
+        self._horizons = cycle([patience * (_SPREAD - part / 2) / _SPREAD for part in range(_SPREAD)])
 
     def watch(self, item: Watched) -> None:
         """Begin to look at `item`; to be called once in its life, while `deadline` is not 0."""
-        at = min(item.deadline, self.now + self.patience)
+        at = min(item.deadline, self.now + next(self._horizons))
         slot = max(int(at / self.tick) + 1, self._next)
         bucket = self._buckets.get(slot)
         if bucket is None:
@@ -44,15 +56,30 @@ class Deadlines:
         else:
             bucket.append(item)
 
-    def advance(self) -> None:
-        """Renew `now` and look at all whose time has come; the owner calls it every `tick` seconds."""
+    def advance(self) -> bool:
+        """Renew `now` and look at all whose time has come; the owner calls it every `tick` seconds.
+
+        False: there was more to tell than fits in a slice; the owner calls it again before the next tick.
+        """
         now = self.now = self._clock()
         last = int(now / self.tick)
         while self._next <= last:
-            due = self._buckets.pop(self._next, ())
+            self._due.extend(self._buckets.pop(self._next, ()))
             self._next += 1
-            for item in due:
-                if 0 < item.deadline <= now:
-                    item.on_deadline(now)
-                if item.deadline:
-                    self.watch(item)
+        while self._due:
+            item = self._due.popleft()
+            if 0 < item.deadline <= now:
+                self._tell(item, now)
+                if self._clock() - now > SLICE:
+                    return not self._due
+            elif item.deadline:
+                self.watch(item)
+        return True
+
+    def _tell(self, item: Watched, now: float) -> None:
+        try:
+            item.on_deadline(now)
+        except Exception:
+            log.exception("a deadline was not dealt with")
+        if item.deadline:
+            self.watch(item)

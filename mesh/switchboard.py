@@ -113,34 +113,28 @@ class Switchboard:
     # -- what the loop says
 
     def _stir(self) -> None:
-        peers = self._peers
+        """Deal with a batch of events: those that are ordinary here, without a call of our own for each."""
+        peers, moved = self._peers, self.moved
         self._busy = True
         for fd, events in self._epoll.poll(0, BATCH):
             try:
-                if events != _ORDINARY or peers[fd] < 0:
-                    self._tell(fd, events)
+                if events == _ORDINARY and (peer := peers[fd]) >= 0:
+                    data = read(fd, CHUNK)
+                    size = len(data)
+                    moved[fd] += size
+                    try:
+                        sent = write(peer, data)
+                    except OSError:
+                        sent = 0  # what is wrong with the peer shows when its handler writes
+                    if sent != size or not 0 < size < CHUNK:
+                        self._leave_over(fd, data, sent)
                 else:
-                    self._pass_on(fd, peers[fd])
-            except Exception:
-                log.exception("an event of a connection was not dealt with")
+                    self._tell(fd, events)
+            except BlockingIOError:
+                continue  # its handler has read it before
+            except Exception as error:  # noqa: BLE001  # it is logged, and ends only the connection it came from
+                self._fail(fd, error)
         self._settle()
-
-    def _pass_on(self, fd: int, peer: int) -> None:
-        try:
-            data = read(fd, CHUNK)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._tell(fd, BROKEN)
-            return
-        try:
-            sent = write(peer, data)
-        except OSError:
-            sent = 0  # what is wrong with the peer shows when its handler writes
-        size = len(data)
-        self.moved[fd] += size
-        if sent != size or not 0 < size < CHUNK:
-            self._leave_over(fd, data, sent)
 
     def _leave_over(self, fd: int, data: bytes, sent: int) -> None:
         if data:
@@ -160,9 +154,18 @@ class Switchboard:
             try:
                 if self._handlers.get(fd) is handler:
                     handler.on_event(fd, EPOLLIN)
-            except Exception:
-                log.exception("a connection that waited for its turn was not dealt with")
+            except Exception as error:  # noqa: BLE001  # it is logged, and ends only the connection it came from
+                self._fail(fd, error)
         self._settle()
+
+    def _fail(self, fd: int, error: Exception) -> None:
+        """End one connection, and no other."""
+        if not isinstance(error, OSError):
+            log.error("a fault of weft's own ended a connection", exc_info=error)
+        try:
+            self._tell(fd, BROKEN)
+        except Exception:
+            log.exception("a connection could not be ended")
 
     def _settle(self) -> None:
         self._busy = False

@@ -22,6 +22,7 @@ class Pulse:
         self._loop = loop
         self._deadlines = deadlines
         self._timer: asyncio.TimerHandle | None = None
+        self._rest: asyncio.Handle | None = None
         self._due = 0.0
         self._longest = 0.0
         self._before = 0.0
@@ -32,8 +33,9 @@ class Pulse:
         self._wait()
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for handle in (self._timer, self._rest):
+            if handle is not None:
+                handle.cancel()
 
     @property
     def lag(self) -> float:
@@ -51,6 +53,10 @@ class Pulse:
             self._before, self._longest = self._longest, 0.0
             self._window_ends = now + WINDOW_SECONDS
         try:
-            self._deadlines.advance()
+            self._advance()
         finally:
             self._wait()
+
+    def _advance(self) -> None:
+        if not self._deadlines.advance():
+            self._rest = self._loop.call_soon(self._advance)
