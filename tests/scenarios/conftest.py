@@ -1,0 +1,30 @@
+"""The weft that scenarios share: what each of them breaks is its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.manifests import deployment, service
+from tests.scenarios.weft import Weft
+from tests.scenarios.world import weft_up
+
+
+@pytest.fixture(scope="package")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """While this file exists, replicas of `gated` do not start."""
+    return tmp_path_factory.mktemp("gate") / "closed"
+
+
+@pytest.fixture(scope="package")
+def weft(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[Weft]:
+    objects = [
+        deployment("app", 3),
+        deployment("short", 2, probed=False, TURNS="short"),
+        deployment("gated", 2, probed=False, GATE=str(gate)),
+        *(service(name, app=name) for name in ("app", "short", "gated")),
+    ]
+    with weft_up(tmp_path_factory.mktemp("scenarios"), *objects) as started:
+        yield started
