@@ -329,9 +329,9 @@ def test_one_change_in_a_service_of_a_thousand_is_cheap() -> None:
     times = []
     for step in range(20):
         replicas[500] = replica(500, ready=bool(step % 2))
-        began = time.perf_counter()
+        began = time.thread_time()
         one.put_replicas("process", replicas)
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
         assert where(one.snapshot)[500] == (replicas[500].address, bool(step % 2))
     assert best(times) < 1
 
@@ -342,8 +342,8 @@ def test_one_change_among_two_thousand_services_is_cheap() -> None:
     times = []
     for step in range(20):
         changed = replica(1000, app="s1000", ready=bool(step % 2))
-        began = time.perf_counter()
+        began = time.thread_time()
         one.change_replicas("process", [changed])
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
         assert one.snapshot.changed == {Named("default", "s1000")}
     assert best(times) < 0.5
