@@ -10,9 +10,12 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import TextIO
 
+from config.meta import ObjectKey
 from discovery.platforms.base import WorkloadStatus
+from mesh.status import ObjectStatus
 from sidecar.doors import Door
 from sidecar.options import Address
 from sidecar.readiness import Missing
@@ -54,6 +57,12 @@ class Announcer:
         self._print(self._paint("yellow", "still waiting for:"))
         for item in missing:
             self._print(f"  {item.what}: {item.why}")
+
+    def not_in_force(self, objects: Iterable[tuple[ObjectKey, ObjectStatus]]) -> None:
+        """Print what is valid and yet not served, up to a bound."""
+        for key, status in islice(objects, MOST_LINES):
+            name = short_name(key.namespace, key.name)
+            self._print(self._paint("yellow", f"{key.kind} {name}: {status.state}: {'; '.join(status.reasons)}"))
 
     def stopped(self) -> None:
         self._print("stopped")

@@ -40,6 +40,7 @@ class Progress:
                 patience = 0.0
             await asyncio.sleep(LOOK_SECONDS)
             await self._change(patience)
+        self._announcer.not_in_force(self._running.not_in_force())
         self._announcer.ready(time.monotonic() - self._began, self._to_try(tuple(self._running.doors())))
 
     def stopped(self) -> None:

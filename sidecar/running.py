@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import msgspec
-
 from config.configset import ConfigSet
 from config.errors import Fault
 from config.meta import ObjectKey
@@ -17,9 +15,16 @@ from discovery.catalog import Catalog, Snapshot
 from discovery.platforms.base import Platform, WorkloadStatus
 from mesh.listener import Listeners
 from mesh.proxy import Proxy
+from mesh.status import ACCEPTED, ObjectStatus
 from sidecar.doors import Door, doors
 from sidecar.publisher import Publisher
 from sidecar.readiness import Missing, missing
+
+NOT_YET = {
+    "Ingress": ObjectStatus("pending", ("Ingresses are not served yet",)),
+    "HorizontalPodAutoscaler": ObjectStatus("pending", ("there is no autoscaler yet",)),
+}
+"""Kinds that are read and checked, and that nothing acts on so far."""
 
 
 @dataclass(slots=True)
@@ -59,8 +64,15 @@ class Running:
         compiled = self.publisher.compiled
         return compiled is not None and compiled.snapshot.generation >= self.snapshot.generation
 
-    def status(self, key: ObjectKey) -> object:
-        """What became of an object: its state and the reasons, as plain data."""
+    def status(self, key: ObjectKey) -> ObjectStatus:
+        """What became of an object."""
         compiled = self.publisher.compiled
         status = compiled.statuses.get(key) if compiled else None
-        return msgspec.to_builtins(status) if status else {"state": "accepted"}
+        return status or NOT_YET.get(key.kind, ACCEPTED)
+
+    def not_in_force(self) -> Iterator[tuple[ObjectKey, ObjectStatus]]:
+        """Objects that are valid and yet not, or not wholly, in force."""
+        for key in self.config_set.sources:
+            status = self.status(key)
+            if status.state != "accepted":
+                yield key, status

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from config.errors import Fault
 from config.meta import Named, ObjectKey
 from config.resources.core import Service, ServicePort
@@ -123,7 +125,7 @@ def _objects(running: Running) -> Iterator[dict[str, Any]]:
             "namespace": key.namespace,
             "name": key.name,
             "source": str(source),
-            "status": running.status(key),
+            "status": {"reasons": (), **msgspec.to_builtins(running.status(key))},
             "object": shown(running.config_set.node if key.kind == "NodeConfig" else item),
         }
 

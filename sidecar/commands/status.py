@@ -10,8 +10,9 @@ from typing import Any
 
 from sidecar.options import read_options
 from sidecar.reading import AdminClient, admin_address
-from sidecar.status import Traffic, parse_traffic, render
+from sidecar.status import Report, not_in_force
 from sidecar.terminal import Painter
+from sidecar.traffic import Traffic, parse_traffic
 
 
 def add_parser(subparsers: Any) -> None:
@@ -43,12 +44,13 @@ def read_traffic(client: AdminClient) -> Traffic:
 def show(client: AdminClient, args: argparse.Namespace, before: Traffic, after: Traffic) -> None:
     services = client.json("/api/v1/services")["services"]
     ready = client.json("/readyz", accept=(200, 503))
+    objects = client.json("/api/v1/config")["objects"]
+    report = Report(services, ready, after.rates_since(before), not_in_force(objects))
     if args.json:
-        rates = after.rates_since(before)
-        print(json.dumps({"ready": ready, "services": services, "traffic": [rate.as_json() for rate in rates]}))
+        print(json.dumps(report.as_json()), flush=True)
     else:
         clear = "\x1b[H\x1b[J" if args.watch and sys.stdout.isatty() else ""
-        print(clear + render(services, ready, after.rates_since(before), Painter(sys.stdout)), flush=True)
+        print(clear + report.render(Painter(sys.stdout)), flush=True)
 
 
 def _seconds(text: str) -> float:

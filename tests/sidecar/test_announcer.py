@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+from config.meta import ObjectKey
+from mesh.status import ObjectStatus
 from sidecar.announcer import MOST_LINES, Announcer, commands_to_try
 from sidecar.options import Address
 from sidecar.readiness import Missing
@@ -50,10 +52,12 @@ def test_the_end_of_the_start() -> None:
     out = io.StringIO()
     announcer = Announcer(out)
     announcer.waiting([Missing("Deployment default/web", "0/3 replicas ready")])
+    announcer.not_in_force([(ObjectKey("Ingress", "default", "web"), ObjectStatus("pending", ("not yet",)))])
     announcer.ready(1.234, ["a", "b"])
     announcer.stopped()
     assert out.getvalue().splitlines() == [
         "still waiting for:", "  Deployment default/web: 0/3 replicas ready",
+        "Ingress web: pending: not yet",
         "ready in 1.2 s", "", "try:", "  a", "  b", "", "stopped",
     ]  # fmt: skip
 

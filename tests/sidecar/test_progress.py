@@ -38,6 +38,9 @@ class Running:
     def missing(self) -> Any:
         return [] if self.ready == 2 else [Missing("Deployment default/web", "not ready")]
 
+    def not_in_force(self) -> Any:
+        return iter(())
+
     def become(self, ready: int) -> None:
         self.ready = ready
         for tell in (*self.in_force, *self.subscribed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from config.meta import Named, ObjectKey
 from discovery.endpoint import Endpoint
+from mesh.status import ACCEPTED
 from sidecar import views
 from sidecar.assembly import Assembly
 
@@ -19,10 +20,12 @@ async def test_ready_until_a_listener_is_lost(node: Assembly) -> None:
     assert missing["why"] == "gone"
 
 
-async def test_an_object_without_a_status_of_its_own_is_accepted(node: Assembly) -> None:
-    assert node.running.status(ObjectKey("Secret", "default", "web")) == {"state": "accepted"}
-    node.publisher.compiled = None
-    assert node.running.status(ObjectKey("Service", "default", "web")) == {"state": "accepted"}
+async def test_statuses(node: Assembly) -> None:
+    assert node.running.status(ObjectKey("Secret", "default", "web")) is ACCEPTED
+    assert node.running.status(ObjectKey("Service", "default", "web")).state == "degraded"
+    assert node.running.status(ObjectKey("Ingress", "default", "web")).reasons == ("Ingresses are not served yet",)
+    ((key, status),) = node.running.not_in_force()
+    assert (key.kind, status.state) == ("Service", "degraded")
 
 
 async def test_the_first_ready_waits_for_the_table(node: Assembly) -> None:

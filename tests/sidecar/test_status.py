@@ -1,58 +1,14 @@
-"""The table of ``weft status``, and the rates in it."""
+"""What ``weft status`` shows."""
 
 from __future__ import annotations
 
 import io
 
-import pytest
-
-from sidecar.status import Rate, parse_traffic, quantile, render
+from sidecar.status import Report, not_in_force
 from sidecar.terminal import Painter
+from sidecar.traffic import Rate
 
-METRICS = """\
-# HELP weft_http_requests_total Requests.
-# TYPE weft_http_requests_total counter
-weft_http_requests_total{namespace="default",service="web",port="http",code="200"} %d
-weft_http_requests_total{namespace="default",service="web",port="http",code="503"} 5
-weft_http_request_duration_seconds_bucket{namespace="default",service="web",port="http",le="0.01"} %d
-weft_http_request_duration_seconds_bucket{namespace="default",service="web",port="http",le="0.1"} %d
-weft_http_request_duration_seconds_bucket{namespace="default",service="web",port="http",le="+Inf"} %d
-weft_tcp_connections_total{namespace="default",service="db",port="5432"} %d
-weft_loop_lag_seconds 0.001
-"""
-
-
-def test_rates_are_differences_over_time() -> None:
-    before = parse_traffic(METRICS % (100, 100, 100, 100, 0), at=10.0)
-    after = parse_traffic(METRICS % (300, 100, 300, 300, 4), at=12.0)
-    db, web = after.rates_since(before)
-    assert (db.service, db.connections_per_second, db.p99_seconds) == ("db", 2.0, None)
-    assert (web.service, web.requests_per_second) == ("web", 100.0)
-    assert web.p99_seconds == pytest.approx(0.0991), "all requests in between took from 10 to 100 ms"
-
-
-def test_without_requests_in_between_the_latency_is_that_of_all() -> None:
-    reading = METRICS % (100, 100, 100, 100, 0)
-    _, web = parse_traffic(reading, at=12.0).rates_since(parse_traffic(reading, at=10.0))
-    assert web.requests_per_second == 0
-    assert web.p99_seconds == pytest.approx(0.0099)
-
-
-INFINITY = float("inf")
-QUANTILES = {
-    "none": ({}, None),
-    "empty": ({0.1: 0, INFINITY: 0}, None),
-    "first bucket": ({0.1: 10, INFINITY: 10}, 0.099),
-    "above all bounds": ({0.1: 0, INFINITY: 10}, 0.1),
-}
-
-
-@pytest.mark.parametrize("name", QUANTILES)
-def test_quantiles(name: str) -> None:
-    buckets, expected = QUANTILES[name]
-    assert quantile(buckets, 0.99) == pytest.approx(expected)
-
-
+READY = {"ready": True, "missing": []}
 SERVICES = [
     {
         "namespace": "default",
@@ -84,7 +40,7 @@ SERVICES = [
 def test_the_table() -> None:
     ready = {"ready": False, "missing": [{"what": "Deployment default/web", "why": "2/3 replicas ready"}]}
     rates = [Rate("default", "web", "http", 12.34, 0.0, 0.0042)]
-    lines = render(SERVICES, ready, rates, Painter(io.StringIO())).split("\n")
+    lines = Report(SERVICES, ready, rates, []).render(Painter(io.StringIO())).split("\n")
     assert lines[0].split() == ["SERVICE", "TYPE", "ADDRESS", "PORT", "READY", "REQ/S", "P99", "SERVED", "AT"]
     assert lines[1].split() == [
         "default/web", "NodePort", "127.96.0.9", "http:80:30080/TCP", "2/3", "12.3", "4.2ms",
@@ -95,4 +51,23 @@ def test_the_table() -> None:
 
 
 def test_nothing_to_show() -> None:
-    assert render([], {"ready": True, "missing": []}, [], Painter(io.StringIO())) == "no services"
+    assert Report([], READY, [], []).render(Painter(io.StringIO())) == "no services"
+
+
+def test_what_is_not_in_force() -> None:
+    accepted = {
+        "kind": "Service",
+        "namespace": "default",
+        "name": "web",
+        "source": "a",
+        "status": {"state": "accepted"},
+    }
+    status = {"state": "pending", "reasons": ["one", "two"]}
+    pending = {**accepted, "kind": "Ingress", "status": status, "object": {}}
+    report = Report([], READY, [], not_in_force([accepted, pending]))
+    assert report.render(Painter(io.StringIO())).splitlines()[2:] == [
+        "not in force:",
+        "  Ingress default/web: pending: one; two",
+    ]
+    (item,) = report.as_json()["notInForce"]
+    assert item == {"kind": "Ingress", "namespace": "default", "name": "web", "source": "a", "status": status}

@@ -1,12 +1,15 @@
 """What the three services of the shop share: a small HTTP/1.1 server and the ways to make it misbehave.
 
-Every service answers these paths besides its own:
+Every service answers these besides its own paths:
 
-    /healthz       200, or 503 after /unready
-    /slow?ms=500   answers after so many milliseconds (30 s at most)
-    /unready       fails the readiness probe until /ready
-    /ready         passes it again
-    /crash         ends the process at once
+    GET  /healthz       200, or 503 after /unready
+    GET  /slow?ms=500   answers after so many milliseconds (30 s at most)
+    POST /unready       fails the readiness probe until /ready
+    POST /ready         passes it again
+    POST /crash         ends the process at once
+
+The last three change something, so they are no GET: a GET that fails may be sent to the next replica, and one
+that crashes what it meets would crash them all.
 """
 
 from __future__ import annotations
@@ -72,15 +75,21 @@ def crash(_request: Request) -> Answer:
     os._exit(1)
 
 
-COMMON: Mapping[str, Handler] = {
-    "/healthz": health,
-    "/slow": slow,
+COMMON: Mapping[str, Handler] = {"/healthz": health, "/slow": slow}
+CHANGES: Mapping[str, Handler] = {
     "/unready": lambda _request: MOOD.change(False),
     "/ready": lambda _request: MOOD.change(True),
     "/crash": crash,
 }
 
-REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 502: "Bad Gateway", 503: "Service Unavailable"}
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+}
 
 
 def parse_target(target: str) -> tuple[str, dict[str, str]]:
@@ -114,7 +123,9 @@ class Connection(socketserver.StreamRequestHandler):
 
     def answer(self, method: str, target: str) -> Answer:
         path, query = parse_target(target)
-        handler = self.handlers.get(path) or COMMON.get(path)
+        handler = self.handlers.get(path) or COMMON.get(path) or CHANGES.get(path)
+        if path in CHANGES and method != "POST":
+            return Answer(405, {"replica": REPLICA, "error": f"{path} changes something: use POST"})
         if handler is None:
             return Answer(404, {"replica": REPLICA, "error": f"no such path: {path}"})
         try:
