@@ -1,0 +1,207 @@
+"""A client's connection: what is refused at the door, the clock, slow readers, and both kinds of loop."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+
+import pytest
+
+from config.policies import TimeoutPolicy
+from mesh.downstream import HTTPDownstream
+from tests.mesh.dialogue import GET, OK, Wire, answering, get, mesh
+from tests.mesh.http1.test_request import REFUSED
+
+
+@pytest.mark.parametrize(
+    "name", ["no Host", "two Hosts", "folded field", "HTTP/0.9", "version 2.0", "CONNECT", "101 fields"]
+)
+async def test_a_bad_head_is_answered_and_ends_the_connection(name: str) -> None:
+    head, status = REFUSED[name]
+    async with mesh(answering(OK)) as world:
+        wire = await world.dial()
+        await wire.send(GET)
+        await wire.exactly(len(OK))
+        await wire.send(head + GET)
+        answer = await wire.rest()
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        assert b'Proxy-Status: weft; error=http_request_error; details="' in answer
+        assert b"Connection: close\r\n" in answer
+        assert answer.count(b"\r\n\r\n") == 1
+        assert len(world.endpoints[0].heads) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nA: b\n", 400),
+        (b"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00", 400),
+        (b"GET / HTTP/1.1\r\nA: " + b"b" * 70_000, 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"b" * 66_000 + b"\r\n\r\n", 431),
+    ],
+)
+async def test_what_will_never_be_a_head_is_answered_at_once(data: bytes, status: int) -> None:
+    async with mesh(answering(OK)) as world:
+        wire = await world.dial()
+        await wire.send(data)
+        assert (await wire.rest()).startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize("before", [b"\r\n", b"\r\n\r\n", b"\r\n\r\n\r\n"])
+async def test_empty_lines_before_a_request_are_skipped(before: bytes) -> None:
+    async with mesh(answering(OK)) as world:
+        assert await world.ask(before + GET + before + GET) == OK + OK
+        wire = await world.dial()
+        for at in range(len(before + GET)):
+            await wire.send((before + GET)[at : at + 1])
+            await asyncio.sleep(0)
+        assert await wire.exactly(len(OK)) == OK
+
+
+async def test_bytes_after_connection_close_are_no_request() -> None:
+    async with mesh(answering(OK)) as world:
+        wire = await world.dial()
+        await wire.send(get("/", "Connection: close") + GET)
+        answer = await wire.rest()
+        assert answer.count(b"HTTP/1.1") == 1
+        await asyncio.sleep(0.02)
+        assert len(world.endpoints[0].heads) == 1
+
+
+async def test_the_answer_is_read_even_by_a_client_that_goes_on_sending() -> None:
+    async with mesh() as world:
+        wire = await world.dial()
+        wire.writer.write(get("/", "Content-Length: 10000000", method="POST"))
+        wire.writer.write(b"x" * 10_000_000)
+        assert b"HTTP/1.1 503 " in await wire.until(b"ready endpoint\n")
+
+
+async def test_a_slow_head_is_answered_408_and_silence_is_not() -> None:
+    async with mesh(answering(OK), timeouts=TimeoutPolicy(client_head=0.1, idle=0.3)) as world:
+        wire, silent = await world.dial(), await world.dial()
+        slow = asyncio.create_task(_drip(wire))
+        answer = await wire.rest()
+        slow.cancel()
+        assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+        assert await silent.rest() == b""
+
+
+async def _drip(wire: Wire) -> None:
+    """A head whose bytes keep coming, but too slowly."""
+    for byte in GET[:-1]:
+        wire.writer.write(bytes([byte]))
+        await asyncio.sleep(0.03)
+    await asyncio.sleep(3600)
+
+
+async def test_an_idle_connection_is_closed() -> None:
+    async with mesh(answering(OK), timeouts=TimeoutPolicy(idle=0.1)) as world:
+        wire = await world.dial()
+        await wire.send(GET)
+        assert await wire.rest() == OK
+
+
+async def test_limits_of_zero_are_none() -> None:
+    timeouts = TimeoutPolicy(connect=0, client_head=0, response_head=0, idle=0)
+    async with mesh(answering(OK), timeouts=timeouts) as world:
+        wire = await world.dial()
+        for _ in range(2):
+            await wire.send(GET[:5])
+            await asyncio.sleep(0.05)
+            await wire.send(GET[5:])
+            assert await wire.exactly(len(OK)) == OK
+
+
+async def test_a_slow_reader_holds_its_endpoint_and_costs_little() -> None:
+    sent = 0
+
+    async def script(wire: Wire) -> None:
+        nonlocal sent
+        await wire.message()
+        size = 60_000_000
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        while sent < size:
+            wire.writer.write(b"x" * 100_000)
+            await asyncio.wait_for(wire.writer.drain(), 30)
+            sent += 100_000
+
+    async with mesh(script) as world:
+        wire = await world.dial(buffer=4096)
+        await wire.send(GET)
+        await wire.until(b"\r\n\r\n")
+        await world.wait(lambda: world.clients[0]._stuck)
+        before = -1
+        while before != sent:
+            before = sent
+            await asyncio.sleep(0.05)
+        assert sent < 30_000_000
+        assert world.clients[0]._transport.get_write_buffer_size() <= 256 * 1024
+        await wire.exactly(60_000_000)
+
+
+async def test_a_slow_endpoint_holds_its_client() -> None:
+    gate = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await wire.until(b"\r\n\r\n")
+        await gate.wait()
+        await wire.exactly(40_000_000)
+        await wire.send(OK)
+
+    async with mesh(script) as world:
+        wire = await world.dial()
+        wire.writer.write(get("/", "Content-Length: 40000000", method="POST") + b"x" * 40_000_000)
+        await world.wait(lambda: world.clients[0].held)
+        gate.set()
+        assert await wire.exactly(len(OK)) == OK
+        await wire.send(GET[:-2])
+
+
+async def test_a_client_that_reads_nothing_gets_no_further_requests_served() -> None:
+    body = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
+    async with mesh(answering(body)) as world:
+        wire = await world.dial(buffer=4096)
+        wire.writer.write(GET * 300)
+        await world.wait(lambda: world.clients[0]._stuck)
+        await asyncio.sleep(0.1)
+        assert len(world.endpoints[0].heads) < 200
+        for _ in range(300):
+            assert await wire.exactly(len(body)) == body
+
+
+class NoTransport:
+    def write(self, data: bytes) -> None: ...
+    def set_write_buffer_limits(self, high: int) -> None: ...
+    def get_extra_info(self, name: str) -> tuple[str, int]:
+        return ("192.0.2.1", 1234)
+
+
+async def test_an_idle_connection_costs_little() -> None:
+    """What Python holds for it; transport and kernel come on top."""
+    async with mesh(answering(OK)) as world:
+        count = 500
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        clients = [HTTPDownstream(world.proxy, world.key) for _ in range(count)]
+        for client in clients:
+            client.connection_made(NoTransport())  # type: ignore[arg-type]
+        each = (tracemalloc.get_traced_memory()[0] - before) / count
+        tracemalloc.stop()
+        for client in clients:
+            client.connection_lost(None)
+        assert each < 2048
+
+
+DIALOGUES = [GET, get(method="POST", body=b"hello"), get("/", "Connection: close"), b"GET / HTTP/1.0\r\n\r\n", b"x\n"]
+
+
+def test_on_asyncio_in_debug_mode() -> None:
+    async def talk() -> None:
+        async with mesh(answering(OK), refusing=1) as world:
+            for request in DIALOGUES:
+                answer = await world.ask(request)
+                assert answer.startswith(b"HTTP/1.1 400" if request == b"x\n" else b"HTTP/1.1 200")
+
+    asyncio.run(talk(), debug=True)

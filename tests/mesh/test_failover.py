@@ -1,0 +1,303 @@
+"""What fails before a response goes elsewhere if that is harmless; the rest is answered, with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from config.policies import RetryPolicy, TimeoutPolicy
+from tests.mesh.dialogue import GET, OK, Mesh, Script, Wire, answering, get, mesh
+
+
+async def closing(wire: Wire) -> None:
+    """Take a request and close without an answer."""
+    await wire.message()
+
+
+async def resetting(wire: Wire) -> None:
+    await wire.message()
+    wire.reset()
+
+
+async def silent(wire: Wire) -> None:
+    await wire.message()
+    await wire.rest()
+
+
+def close_second(first: bytes = OK) -> Script:
+    """Answer once, then close on the second request: a connection that was good when it was pooled."""
+
+    async def script(wire: Wire) -> None:
+        await wire.message()
+        await wire.send(first)
+        await wire.message()
+
+    return script
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
+@pytest.mark.parametrize("failing", [closing, resetting])
+async def test_idempotent_requests_go_elsewhere(method: str, failing: Script) -> None:
+    body = b"" if method in ("GET", "HEAD", "TRACE") else b"x" * 1000
+    async with mesh(failing, failing, answering(OK)) as world:
+        wire = await world.dial()
+        for _ in range(3):
+            await wire.send(get(method=method, body=body))
+            head, _ = await wire.message(bodiless=method == "HEAD")
+            assert head.startswith(b"HTTP/1.1 200 OK")
+            if method == "HEAD":
+                break
+        assert world.endpoints[2].bodies[0] == body
+        assert world.stats.retries["tried"]
+        assert set(world.stats.codes) == {200}
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "BREW"])
+async def test_others_do_not_once_their_bytes_are_sent(method: str) -> None:
+    async with mesh(closing, closing) as world:
+        answer = await world.ask(get(method=method, body=b"x"))
+        assert b"HTTP/1.1 502 " in answer
+        assert b"error=connection_terminated" in answer
+        assert world.stats.retries == {"not-replayable": 1}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_refused_connect_goes_elsewhere_for_all(method: str) -> None:
+    async with mesh(answering(OK), refusing=2) as world:
+        for _ in range(4):
+            answer = await world.ask(get(method=method, body=b"x" * 10))
+            assert answer.startswith(b"HTTP/1.1 200")
+        assert all(state.failures for state in list(world.backend.endpoints.values())[:2])
+
+
+async def test_when_all_refuse_the_client_is_told() -> None:
+    async with mesh(refusing=3) as world:
+        answer = await world.ask(GET)
+        assert b"error=connection_refused" in answer
+        assert world.stats.retries == {"tried": 2, "exhausted": 1}
+        assert world.stats.codes == {502: 1}
+
+
+async def test_a_pooled_connection_that_was_closed_is_replaced() -> None:
+    async with mesh(close_second()) as world:
+        wire = await world.dial()
+        for _ in range(4):
+            await wire.send(GET)
+            assert await wire.exactly(len(OK)) == OK
+
+
+async def test_a_large_body_is_not_replayed() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.until(b"\r\n\r\n")
+        await wire.exactly(200_000)
+
+    async with mesh(script, script) as world:
+        answer = await world.ask(get(method="PUT", body=b"x" * 200_000))
+        assert b"HTTP/1.1 502 " in answer
+        assert world.stats.retries == {"not-replayable": 1}
+
+
+async def test_a_large_body_is_sent_whole_after_a_refused_connect() -> None:
+    async with mesh(answering(OK), refusing=1) as world:
+        body = bytes(range(256)) * 2000
+        wire = await world.dial()
+        await wire.send(get(method="POST", body=body))
+        assert await wire.exactly(len(OK)) == OK
+        assert world.endpoints[0].bodies == [body]
+
+
+async def test_attempts_are_counted() -> None:
+    async with mesh(closing, closing, closing, retries=RetryPolicy(attempts=1)) as world:
+        assert b"HTTP/1.1 502 " in await world.ask(GET)
+        assert sum(len(endpoint.heads) for endpoint in world.endpoints) == 2
+    async with mesh(closing, closing, retries=RetryPolicy(attempts=0)) as world:
+        assert b"HTTP/1.1 502 " in await world.ask(GET)
+        assert world.stats.retries == {}
+    async with mesh(closing, closing, retries=RetryPolicy(on=("refused",))) as world:
+        assert b"HTTP/1.1 502 " in await world.ask(GET)
+        assert sum(len(endpoint.heads) for endpoint in world.endpoints) == 1
+
+
+BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"
+
+
+async def test_503_is_retried_only_if_the_policy_says_so() -> None:
+    async with mesh(answering(BUSY), answering(OK)) as world:
+        answers = {await world.ask(GET), await world.ask(GET)}
+        assert answers == {BUSY, OK}
+    async with mesh(answering(BUSY), answering(OK), retries=RetryPolicy(on=("503",))) as world:
+        for _ in range(4):
+            assert await world.ask(GET) == OK
+        assert {await world.ask(get(method="POST", body=b"x")) for _ in range(2)} == {BUSY, OK}
+    async with mesh(answering(BUSY), answering(BUSY), retries=RetryPolicy(on=("503",))) as world:
+        assert await world.ask(GET) == BUSY
+
+
+async def test_no_endpoint() -> None:
+    async with mesh() as world:
+        wire = await world.dial()
+        for _ in range(2):
+            await wire.send(GET)
+            head, body = await wire.message()
+            assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+            assert b'Proxy-Status: weft; error=destination_unavailable; details="' in head
+            assert b"no ready endpoint" in body
+        assert world.stats.reasons == {"destination_unavailable": 2}
+
+
+async def test_a_withdrawn_endpoint_gives_its_requests_back() -> None:
+    async with mesh(silent, silent, answering(OK)) as world:
+        for _ in range(3):
+            wire = await world.dial()
+            await wire.send(GET)
+            if world.stats.codes.get(200):
+                break
+            await world.wait(lambda: any(e.heads for e in world.endpoints[:2]) or bool(world.stats.codes))
+        world.use(*world.addresses[2:])
+        await world.wait(lambda: not world.stats.in_flight)
+        assert set(world.stats.codes) == {200}
+
+
+async def test_a_withdrawn_endpoint_keeps_what_is_not_harmless_to_move() -> None:
+    gate = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await wire.message()
+        await gate.wait()
+        await wire.send(OK)
+
+    async with mesh(script) as world:
+        wire = await world.dial()
+        await wire.send(get(method="POST", body=b"x"))
+        await world.wait(lambda: bool(world.endpoints[0].heads))
+        world.use()
+        gate.set()
+        assert await wire.exactly(len(OK)) == OK
+        state = next(iter(world.backend.departed.values()))
+        await world.wait(lambda: not state.connections)
+        assert not state.idle
+
+
+async def test_all_requests_of_an_endpoint_that_dies_are_saved_within_the_budget() -> None:
+    """More fail in one instant than the budget lets run at a time: the rest wait for their turn."""
+    gate = asyncio.Event()
+
+    async def dying(wire: Wire) -> None:
+        await wire.message()
+        await gate.wait()
+        wire.reset()
+
+    async def slow(wire: Wire) -> None:
+        while True:
+            await wire.message()
+            await asyncio.sleep(0.002)
+            await wire.send(OK)
+
+    async with mesh(dying, slow) as world:
+        wires = [await world.dial() for _ in range(40)]
+        for wire in wires:
+            await wire.send(GET)
+        await world.wait(lambda: len(world.endpoints[0].heads) == 20)
+        gate.set()
+        for wire in wires:
+            assert await wire.exactly(len(OK)) == OK
+        assert world.stats.codes == {200: 40}
+        assert world.stats.retries == {"tried": 20}
+
+
+async def test_a_retry_that_gets_no_place_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mesh.failover.RETRY_WAIT", 0.05)
+    async with mesh(closing, closing) as world:
+        world.backend.retry_budget.running = 3
+        assert b"error=connection_terminated" in await world.ask(GET)
+        assert world.stats.retries == {"tried": 1, "budget": 1}
+        world.backend.retry_budget.running = 0
+
+
+async def test_a_client_that_leaves_while_its_retry_waits() -> None:
+    async with mesh(closing, closing) as world:
+        world.backend.retry_budget.running = 3
+        wire = await world.dial()
+        await wire.send(GET)
+        await world.wait(lambda: world.stats.retries == {"tried": 1})
+        wire.reset()
+        await world.wait(lambda: world.stats.codes == {499: 1})
+        world.backend.retry_budget.ended()
+        world.backend.retry_budget.running = 0
+
+
+async def test_partial_heads_are_not_retried() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.message()
+        await wire.send(b"HTTP/1.1 200 OK\r\n")
+
+    async with mesh(script, answering(OK)) as world:
+        answers = [await world.ask(GET), await world.ask(GET)]
+        assert sorted(b"http_response_incomplete" in answer for answer in answers) == [False, True]
+
+
+async def test_response_head_timeout() -> None:
+    async with mesh(silent, timeouts=TimeoutPolicy(response_head=0.1)) as world:
+        answer = await world.ask(GET)
+        assert b"HTTP/1.1 504 " in answer
+        assert b"error=http_response_timeout" in answer
+
+
+async def test_a_response_that_stalls_is_cut() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.message()
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello")
+        await wire.rest()
+
+    async with mesh(script, timeouts=TimeoutPolicy(idle=0.1)) as world:
+        answer = await world.ask(GET)
+        assert answer.endswith(b"hello")
+        assert world.stats.reasons == {"connection_read_timeout": 1}
+
+
+async def test_a_request_body_that_stalls() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.until(b"\r\n\r\n")
+        await wire.rest()
+
+    async with mesh(script, timeouts=TimeoutPolicy(idle=0.1, response_head=0.2)) as world:
+        wire = await world.dial()
+        await wire.send(get("/", "Content-Length: 50", method="POST") + b"hello")
+        assert b"HTTP/1.1 408 " in await wire.rest()
+
+
+@pytest.mark.parametrize("body", [b"5\r\nhelloX\r\n", b"5;\0\r\n", b"0\r\nContent-Length: 5\r\n\r\n"])
+async def test_a_malformed_request_body(body: bytes) -> None:
+    async with mesh(silent) as world:
+        wire = await world.dial()
+        await wire.send(get("/", "Transfer-Encoding: chunked", method="POST"))
+        await asyncio.sleep(0.01)
+        await wire.send(body)
+        answer = await wire.rest()
+        assert b"HTTP/1.1 400 " in answer
+        assert answer.count(b"HTTP/1.1") == 1
+        assert world.stats.codes == {400: 1}
+        assert b"HTTP/1.1 400 " in await world.ask(get("/", "Transfer-Encoding: chunked", method="POST") + body)
+
+
+async def test_connect_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*args: object, **named: object) -> None:
+        await asyncio.Event().wait()
+
+    async with mesh(answering(OK), timeouts=TimeoutPolicy(connect=0.05)) as world:
+        await _with_connections_that_hang(world, never)
+
+
+async def _with_connections_that_hang(world: Mesh, never: object) -> None:
+    class Loop:
+        create_task = world.loop.create_task
+        create_connection = staticmethod(never)
+
+    real, world.proxy.loop = world.proxy.loop, Loop()  # type: ignore[assignment]
+    answer = await world.ask(GET)
+    assert b"HTTP/1.1 504 " in answer
+    assert b"error=connection_timeout" in answer
+    assert world.stats.retries == {"tried": 2, "exhausted": 1}
+    world.proxy.loop = real
+    assert await world.ask(GET) == OK

@@ -1,0 +1,47 @@
+"""The decision to try again, and the budget."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.policies import RetryPolicy
+from mesh.retry import RetryBudget, decide
+
+
+@pytest.mark.parametrize(
+    ("policy", "cause", "replayable", "retries", "outcome"),
+    [
+        (RetryPolicy(), "reset", True, 0, "tried"),
+        (RetryPolicy(), "reset", True, 1, "tried"),
+        (RetryPolicy(), "reset", True, 2, "exhausted"),
+        (RetryPolicy(), "reset", False, 0, "not-replayable"),
+        (RetryPolicy(), "503", True, 0, None),
+        (RetryPolicy(on=("503",)), "503", True, 0, "tried"),
+        (RetryPolicy(on=("503",)), "refused", True, 0, None),
+        (RetryPolicy(attempts=0), "refused", True, 0, None),
+    ],
+)
+def test_decide(policy: RetryPolicy, cause: str, replayable: bool, retries: int, outcome: str | None) -> None:
+    assert decide(policy, cause, replayable, retries) == outcome  # type: ignore[arg-type]
+
+
+class Waiting:
+    def __init__(self) -> None:
+        self.told = 0
+
+    def retry_now(self) -> None:
+        self.told += 1
+
+
+@pytest.mark.parametrize(("in_flight", "percent", "places"), [(0, 20, 3), (15, 20, 3), (100, 20, 20), (100, 0, 3)])
+def test_places(in_flight: int, percent: int, places: int) -> None:
+    budget = RetryBudget()
+    who = [Waiting() for _ in range(places + 2)]
+    assert [budget.start(one, in_flight, percent) for one in who] == [True] * places + [False] * 2
+    budget.ended()
+    assert [one.told for one in who] == [0] * places + [1, 0]
+    budget.leave(who[-1])
+    for _ in range(places):
+        budget.ended()
+    assert budget.running == 0
+    assert who[-1].told == 0

@@ -1,0 +1,51 @@
+"""Connections to endpoints: who knows of them, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.mesh.dialogue import GET, OK, Wire, answering, mesh
+
+
+async def test_the_endpoint_knows_its_connections() -> None:
+    async with mesh(answering(OK)) as world:
+        wire = await world.dial()
+        await wire.send(GET)
+        await wire.exactly(len(OK))
+        state = world.backend.endpoints[world.addresses[0].where]
+        assert len(state.connections) == len(state.idle) == 1
+        world.use()
+        await world.wait(lambda: not state.connections)
+        assert not state.idle
+
+
+async def test_an_idle_connection_that_the_endpoint_closes_is_forgotten() -> None:
+    async def script(wire: Wire) -> None:
+        await wire.message()
+        await wire.send(OK)
+
+    async with mesh(script) as world:
+        for _ in range(3):
+            assert await world.ask(GET) == OK
+            state = world.backend.endpoints[world.addresses[0].where]
+            await world.wait(lambda: not state.connections)  # noqa: B023  # it is called before the loop goes on
+            assert not state.idle
+
+
+async def test_a_client_that_leaves_ends_the_connection_of_its_request() -> None:
+    left = asyncio.Event()
+
+    async def script(wire: Wire) -> None:
+        await wire.message()
+        await wire.rest()
+        left.set()
+
+    async with mesh(script) as world:
+        wire = await world.dial()
+        await wire.send(GET)
+        await world.wait(lambda: bool(world.endpoints[0].heads))
+        wire.reset()
+        async with asyncio.timeout(5):
+            await left.wait()
+        await world.settled()
+        assert not world.backend.endpoints[world.addresses[0].where].connections
