@@ -1,0 +1,69 @@
+"""Programs of others, started for a test; a missing one skips it (which CI takes for a failure)."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.weft import wait_for
+
+NGINX = """
+daemon off; master_process off; worker_processes 1; pid %(folder)s/pid; error_log %(folder)s/error.log;
+events { worker_connections 512; }
+http {
+  access_log off; default_type application/octet-stream; types { text/plain txt; }
+  client_body_temp_path %(folder)s/body; proxy_temp_path %(folder)s/proxy; fastcgi_temp_path %(folder)s/fastcgi;
+  uwsgi_temp_path %(folder)s/uwsgi; scgi_temp_path %(folder)s/scgi;
+  root %(root)s; gzip on; gzip_types text/plain; gzip_proxied any; port_in_redirect off;
+  server { listen 127.0.0.1:%(lasting)d; location /to { return 302 /text.txt; } }
+  server { listen 127.0.0.1:%(short)d; keepalive_timeout 0; }
+}
+"""
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    """Skips where `program` is not installed."""
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
+
+
+def run(*argv: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run a program that must end well and soon."""
+    done = subprocess.run(argv, input=stdin, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, (argv, done.returncode, done.stderr.decode(errors="replace"))
+    return done
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nothing listens on."""
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@contextmanager
+def nginx(folder: Path, root: Path, lasting: int, short: int) -> Iterator[None]:
+    """nginx serves the files of `root`: at port `lasting` with keep-alive, at port `short` without."""
+    path = folder / "nginx.conf"
+    path.write_text(NGINX % {"folder": folder, "root": root, "lasting": lasting, "short": short})
+    process = subprocess.Popen(["nginx", "-p", str(folder), "-c", str(path)], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: process.poll() is not None or (accepts(lasting) and accepts(short)))
+        assert process.poll() is None, (folder / "error.log").read_text()
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def accepts(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
