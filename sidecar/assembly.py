@@ -29,6 +29,7 @@ from mesh.listener import Listeners
 from mesh.metrics import page, process_families
 from mesh.proxy import Proxy
 from sidecar import views
+from sidecar.errors import UserError
 from sidecar.families import Reloads, build_info
 from sidecar.joining import Draining, poll
 from sidecar.publisher import Publisher
@@ -65,14 +66,20 @@ class Assembly:
         self.proxy.access_log = self._access_log
         self.prober = Prober(Random(), loop.time)
         self._draining = Draining(self.catalog, self.proxy)
-        self.platform = ProcessPlatform(
-            state=state.path, prober=self.prober, drained=self._draining.drained, random=Random()
-        )
+        self.platform = self._make_platform(state)
         self.running = Running(
             config_set, written.faults, self.catalog, self.proxy, self.publisher, self.listeners, self.platform
         )
         self._reloads = Reloads()
         self._reloads.read(successful=not written.failed)
+
+    def _make_platform(self, state: StateFolder) -> ProcessPlatform:
+        try:
+            return ProcessPlatform(
+                state=state.path, prober=self.prober, drained=self._draining.drained, random=Random()
+            )
+        except OSError as error:
+            raise UserError(f"the state folder {state.path} cannot be written ({error.strerror})") from None
 
     async def start_data_plane(self) -> None:
         """Put the first table in force and open the listeners."""
@@ -81,8 +88,8 @@ class Assembly:
         self.publisher.in_force += [self._open_listeners, self._acknowledge]
         await self.publisher.publish()
         await self.listeners.settled()
-        gc.collect()
         gc.freeze()  # what lives as long as the table need not be looked at by every later collection
+        gc.enable()
 
     async def run_beside(self) -> None:
         """What runs as long as this node does, until cancelled: it belongs in a task group of the caller."""

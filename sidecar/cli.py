@@ -31,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        return int(modules[args.command].run(args))
+        code = int(modules[args.command].run(args))
+        sys.stdout.flush()
+        return code
     except UserError as error:
         sys.stderr.write(f"weft: {error}\n")
         return error.exit_code
@@ -70,6 +72,6 @@ def _build_parser(modules: dict[str, ModuleType]) -> argparse.ArgumentParser:
 
 
 def _reader_left() -> int:
-    """What reads our output has ended, as in ``weft status | head -1``: no error, and nothing more to say."""
+    """Who reads our output has left, as in ``weft status | head -1``: no error, and nothing more to say."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

@@ -13,7 +13,7 @@ import msgspec
 
 Document = Mapping[str, object]
 
-ITEMS_PER_SLICE = 64
+ITEMS_PER_SLICE = 32
 """About a millisecond of encoding for the largest objects that a listing has."""
 
 

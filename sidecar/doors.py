@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mesh.listener import Listeners
-from mesh.table import AppProtocol, Entry, RoutingTable
+from mesh.listener import Listeners, ListenerState
+from mesh.table import AppProtocol, Entry, Listener, RoutingTable
 
 
 class Door(NamedTuple):
@@ -47,19 +47,32 @@ class Door(NamedTuple):
 
 def doors(table: RoutingTable, listeners: Listeners) -> Iterator[Door]:
     """All doors of `table`, in its order."""
+    for listener in table.listeners.values():
+        yield _door(listener, listeners.states.get(listener.key))
+
+
+def unbound(table: RoutingTable, listeners: Listeners) -> Iterator[Door]:
+    """The doors that are bound nowhere; looking for them costs little, however many doors there are."""
+    states = listeners.states
     for key, listener in table.listeners.items():
-        backend = listener.route.backend
-        state = listeners.states.get(key)
-        bound = state.bound if state else None
-        yield Door(
-            *backend.key,
-            entry=listener.entry,
-            protocol=listener.protocol,
-            wanted=str(key),
-            served=str(bound) if bound else "",
-            note=_note(str(key), str(bound) if bound else "", state.reason if state else "it is not opened yet"),
-            ready=any(endpoint.ready for endpoint in backend.plan.endpoints),
-        )
+        state = states.get(key)
+        if state is None or state.bound is None:
+            yield _door(listener, state)
+
+
+def _door(listener: Listener, state: ListenerState | None) -> Door:
+    backend = listener.route.backend
+    wanted = str(listener.key)
+    served = str(state.bound) if state and state.bound else ""
+    return Door(
+        *backend.key,
+        entry=listener.entry,
+        protocol=listener.protocol,
+        wanted=wanted,
+        served=served,
+        note=_note(wanted, served, state.reason if state else "it is not opened yet"),
+        ready=any(endpoint.ready for endpoint in backend.plan.endpoints),
+    )
 
 
 def _note(wanted: str, served: str, reason: str) -> str:

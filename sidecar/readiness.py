@@ -18,11 +18,10 @@ class Missing(NamedTuple):
     why: str
 
 
-def missing(doors: Iterable[Door], workloads: Iterable[WorkloadStatus]) -> Iterator[Missing]:
-    """All that keeps this weft from being ready."""
-    for door in doors:
-        if not door.served:
-            yield Missing(f"{door.entry} {door.wanted} of Service {door.namespace}/{door.service}", door.note)
+def missing(unbound: Iterable[Door], workloads: Iterable[WorkloadStatus]) -> Iterator[Missing]:
+    """All that keeps this weft from being ready: the doors that are not bound, and the replicas that lack."""
+    for door in unbound:
+        yield Missing(f"{door.entry} {door.wanted} of Service {door.namespace}/{door.service}", door.note)
     for status in workloads:
         if not status.complete:
             yield Missing(f"Deployment {status.workload.namespace}/{status.workload.name}", _shortfall(status))

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from config.configset import ConfigSet
 from config.errors import Fault
-from config.meta import ObjectKey
+from config.meta import Named, ObjectKey
 from discovery.catalog import Catalog, Snapshot
 from discovery.platforms.base import Platform, WorkloadStatus
 from mesh.listener import Listeners
 from mesh.proxy import Proxy
 from mesh.status import ACCEPTED, ObjectStatus
-from sidecar.doors import Door, doors
+from sidecar.doors import Door, doors, unbound
 from sidecar.publisher import Publisher
 from sidecar.readiness import Missing, missing
 
@@ -45,6 +45,18 @@ class Running:
     def doors(self) -> Iterator[Door]:
         return doors(self.proxy.table, self.listeners)
 
+    def listens(self, named: Named) -> dict[str, list[str]]:
+        """By the ports of a Service: the addresses that are really bound for it."""
+        listeners, states = self.proxy.table.listeners, self.listeners.states
+        found: dict[str, list[str]] = {}
+        for port in self.status(ObjectKey("Service", *named)).ports:
+            backend = (*named, port.port)
+            for key in port.listens:
+                listener, state = listeners.get(key), states.get(key)
+                if state and state.bound and listener and listener.route.backend.key == backend:
+                    found.setdefault(port.port, []).append(str(state.bound))
+        return found
+
     def workloads(self) -> tuple[WorkloadStatus, ...]:
         return self.platform.statuses()
 
@@ -54,7 +66,7 @@ class Running:
         At first that is also a table which lags behind the catalog by milliseconds: who sees the first "ready"
         and sends a request at once must be served.
         """
-        found = list(missing(self.doors(), self.workloads()))
+        found = list(missing(unbound(self.proxy.table, self.listeners), self.workloads()))
         if not (found or self._was_ready or self._up_to_date()):
             found.append(Missing("routing table", "the latest endpoints are not in force yet"))
         self._was_ready = self._was_ready or not found

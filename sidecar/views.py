@@ -20,9 +20,6 @@ from sidecar.documents import Document
 from sidecar.redaction import shown
 from sidecar.running import Running
 
-Listens = Mapping[tuple[str, str, str], list[str]]
-"""Namespace, Service and port to the addresses that are bound for it."""
-
 
 def healthz() -> tuple[int, Document]:
     """The process's event loop turns: this answer is the proof."""
@@ -35,23 +32,23 @@ def readyz(running: Running) -> tuple[int, Document]:
 
 
 def services(running: Running) -> tuple[int, Document]:
-    listens = _listens(running)
-    snapshot = running.snapshot.services
+    services = running.config_set.services
+    there = running.snapshot.services
     return 200, {
         "services": (
-            _service(named, service, snapshot.get(named, {}), listens)
-            for named, service in sorted(running.config_set.services.items())
+            _service(named, services[named], there.get(named, {}), running.listens(named)) for named in sorted(services)
         )
     }
 
 
 def endpoints(running: Running) -> tuple[int, Document]:
+    services = running.snapshot.services
     return 200, {
         "generation": running.snapshot.generation,
         "endpoints": (
             _endpoint(named, port, endpoint)
-            for named, ports in sorted(running.snapshot.services.items())
-            for port, there in ports.items()
+            for named in sorted(services)
+            for port, there in services[named].items()
             for endpoint in there
         ),
     }
@@ -61,21 +58,13 @@ def config(running: Running) -> tuple[int, Document]:
     return 200, {"objects": _objects(running), "faults": (_fault(fault) for fault in running.faults)}
 
 
-def _listens(running: Running) -> Listens:
-    listens: dict[tuple[str, str, str], list[str]] = {}
-    for door in running.doors():
-        if door.served:
-            listens.setdefault((door.namespace, door.service, door.port), []).append(door.served)
-    return listens
-
-
-def _service(named: Named, service: Service, there: PortEndpoints, listens: Listens) -> dict[str, Any]:
+def _service(named: Named, service: Service, there: PortEndpoints, listens: Mapping[str, list[str]]) -> dict[str, Any]:
     return {
         "namespace": named.namespace,
         "name": named.name,
         "type": service.spec.type,
         "clusterIP": service.spec.cluster_ip,
-        "ports": [_port(port, listens.get((*named, port.key), [])) for port in service.spec.ports],
+        "ports": [_port(port, listens.get(port.key, [])) for port in service.spec.ports],
         "endpoints": _count(there),
     }
 
@@ -118,7 +107,7 @@ def _endpoint(named: Named, port: str, endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _objects(running: Running) -> Iterator[dict[str, Any]]:
-    for key, source in sorted(running.config_set.sources.items()):
+    for key, source in running.config_set.sources.items():
         item = running.config_set.get(key)
         yield {
             "kind": key.kind,

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from sidecar.options import read_options
@@ -28,13 +29,15 @@ def run(args: argparse.Namespace) -> int:
     options = read_options(args)
     client = AdminClient(admin_address(options))
     before = read_traffic(client)
-    while True:
-        time.sleep(args.window)
-        after = read_traffic(client)
-        show(client, args, before, after)
-        if not args.watch:
-            return 0
-        before = after
+    with suppress(KeyboardInterrupt):  # the way to end --watch
+        while True:
+            time.sleep(args.window)
+            after = read_traffic(client)
+            show(client, args, before, after)
+            if not args.watch:
+                break
+            before = after
+    return 0
 
 
 def read_traffic(client: AdminClient) -> Traffic:

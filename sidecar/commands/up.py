@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,8 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    gc.disable()  # until the first table: what is imported and read lives on, and looking for garbage takes 0.1 s
+
     from sidecar import lifecycle, logs, up
 
     options = read_options(args)

@@ -11,10 +11,8 @@ from tests.sidecar.making import WEB_DOOR, workload
 
 UNBOUND = WEB_DOOR._replace(served="", note="address in use")
 CASES: dict[str, tuple[list[Door], list[WorkloadStatus], list[tuple[str, str]]]] = {
-    "all there": ([WEB_DOOR], [workload(3, 3)], []),
+    "all there": ([], [workload(3, 3)], []),
     "nothing wanted": ([], [], []),
-    "bound elsewhere": ([WEB_DOOR._replace(served="127.96.0.9:8080", note="port 80 needs a right")], [], []),
-    "no endpoint is no matter": ([WEB_DOOR._replace(ready=False)], [], []),
     "a listener": ([UNBOUND], [], [("ClusterIP 127.96.0.9:80 of Service default/web", "address in use")]),
     "replicas": ([], [workload(1, 3)], [("Deployment default/web", "1/3 replicas ready")]),
     "replicas, and why": (

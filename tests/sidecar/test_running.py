@@ -35,3 +35,11 @@ async def test_the_first_ready_waits_for_the_table(node: Assembly) -> None:
     assert node.running.missing() == []
     node.catalog.put_endpoints("other", {Named("default", "web"): {"http": (Endpoint("127.0.0.1", 1),)}})
     assert node.running.missing() == [], "later changes come in force soon and are no matter"
+
+
+async def test_listens_are_what_is_bound_for_the_port(node: Assembly) -> None:
+    (key,) = node.listeners.states
+    assert node.running.listens(Named("default", "web")) == {"http": [str(key)]}
+    assert node.running.listens(Named("default", "other")) == {}
+    node.listeners.states[key].bound = None
+    assert node.running.listens(Named("default", "web")) == {}
