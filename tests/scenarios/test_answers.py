@@ -169,3 +169,69 @@ async def test_an_answer_that_stops_midway_is_cut(tmp_path: Path) -> None:
         with pytest.raises(asyncio.IncompleteReadError):
             await ask(node)
         assert node.counters("web").reasons == {"connection_read_timeout": 1}
+
+
+async def test_a_request_leaves_an_endpoint_that_is_withdrawn(tmp_path: Path) -> None:
+    stuck = set[int]()
+
+    async def holding(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        stuck.add(writer.get_extra_info("sockname")[1])
+        await silent(reader, writer)
+
+    async with web(tmp_path, holding, fine) as node, asyncio.timeout(10), asyncio.TaskGroup() as clients:
+        replies = [clients.create_task(ask(node)) for _ in range(6)]
+        while sum(reply.done() for reply in replies) < 3:
+            await asyncio.sleep(0.005)
+        await node.withdraw("web", *stuck)
+    assert [reply.result().body for reply in replies] == [b"fine"] * 6
+
+
+async def test_stopping_lets_an_answer_be_finished(tmp_path: Path) -> None:
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def waiting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await go.wait()
+        writer.write(FINE)
+        await writer.drain()
+
+    async with web(tmp_path, waiting) as node, asyncio.timeout(10), asyncio.TaskGroup() as beside:
+        address = node.address("web")
+        reply = beside.create_task(ask(node))
+        await asked.wait()
+        stopping = beside.create_task(node.stop())
+        while not await refused(*address):
+            await asyncio.sleep(0.005)
+        assert not reply.done()
+        assert not stopping.done()
+        go.set()
+    assert reply.result().body == b"fine"
+    assert reply.result().fields["connection"] == "close"
+
+
+async def refused(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False
+
+
+async def test_a_server_that_speaks_first_behind_a_port_without_a_name(tmp_path: Path) -> None:
+    async def greeting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 at your service\r\n")
+        writer.write((await reader.readline()).upper())
+        await writer.drain()
+
+    async with serving(greeting) as port:
+        unnamed = [service("mail", {"": 2525}), endpoint_slice("mail", {"": port})]
+        async with inside(tmp_path, *unnamed) as node, asyncio.timeout(10):
+            reader, writer = await asyncio.open_connection(*node.address("mail"))
+            assert await reader.readline() == b"220 at your service\r\n"
+            writer.write(b"quit\r\n")
+            assert await reader.read() == b"QUIT\r\n"
+            writer.close()
+            await writer.wait_closed()
+            assert node.counters("mail").detected == {"silent": 1}

@@ -101,6 +101,12 @@ def descriptors(wanted: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def relayed(weft: Weft) -> str:
+    """Where `app` is relayed as TCP, to an echo."""
+    services = weft.admin("/api/v1/services").json["services"]
+    return str(next(each for each in services if each["name"] == "app")["ports"][1]["listens"][0])
+
+
 def in_flight(weft: Weft) -> int:
     page = weft.admin("/metrics").body.decode()
     found = re.search(r'weft_http_requests_in_flight\{.*service="app",.*\} (\d+)', page)
@@ -160,3 +166,29 @@ def test_idle_connections_cost_little(weft: Weft, size: Callable[..., int]) -> N
         assert ask(address).status == 200
         for client in clients[:: count // 50]:
             assert get(client) == 200
+
+
+def test_relayed_connections_cost_little(weft: Weft, size: Callable[..., int]) -> None:
+    count, address = size(500, 5000), relayed(weft)
+    with descriptors(count + 500), ExitStack() as open_:
+        for _ in range(50):
+            open_.enter_context(connect(address))
+        before = resident(weft)
+        clients = [open_.enter_context(connect(address)) for _ in range(count)]
+        for client in clients:
+            client.sendall(b"hello")
+            assert client.recv(5) == b"hello"
+        assert resident(weft) - before <= count * IDLE_KIB * KIB
+
+
+def test_relayed_connections_that_are_not_read_cost_little(weft: Weft, size: Callable[..., int]) -> None:
+    """What is echoed is not read, so that in the end bytes wait on all four sides."""
+    count, address = size(20, 100), relayed(weft)
+    before = resident(weft)
+    with ExitStack() as open_:
+        clients = [open_.enter_context(connect(address, RECEIVE_BUFFER)) for _ in range(count)]
+        fill(clients)
+        assert resident(weft) - before <= count * READER_KIB * KIB + NOISE
+        with connect(address) as other:
+            other.sendall(b"hello")
+            assert other.recv(5) == b"hello"

@@ -10,7 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,23 @@ def retries(weft: Weft, service: str) -> int:
     page = weft.admin("/metrics").body.decode()
     found = re.search(rf'weft_retries_total\{{.*service="{service}",.*outcome="tried"\}} (\d+)', page)
     return int(found[1]) if found else 0
+
+
+def relayed(weft: Weft, service: str) -> socket.socket:
+    """A connection to the Service's port that is relayed as TCP."""
+    services = weft.admin("/api/v1/services").json["services"]
+    (address,) = next(each for each in services if each["name"] == service)["ports"][1]["listens"]
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=10)
+
+
+def echoes(client: socket.socket) -> bool:
+    """Whether it still sends back what it is sent."""
+    try:
+        client.sendall(b"hello")
+        return client.recv(5) == b"hello"
+    except ConnectionError:
+        return False
 
 
 @asynccontextmanager
@@ -64,30 +81,23 @@ async def test_endpoints_that_close_after_every_response_fail_no_request(weft: W
 
 
 def test_without_replicas_clients_are_told_at_once(weft: Weft, gate: Path) -> None:
-    services = weft.admin("/api/v1/services").json["services"]
-    (gated,) = (each for each in services if each["name"] == "gated")
-    web, relayed = (port["listens"][0] for port in gated["ports"])
     gate.touch()
     for replica in ready(weft, "gated"):
         os.kill(ask(replica).json["pid"], signal.SIGKILL)
     wait_for(lambda: not ready(weft, "gated"))
     began = time.monotonic()
-    answer = ask(web)
+    answer = ask(weft.address("gated"))
     assert answer.status == 503
     assert "error=destination_unavailable" in answer.fields["proxy-status"]
-    host, _, port = relayed.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as client, pytest.raises(ConnectionResetError):
+    with relayed(weft, "gated") as client, pytest.raises(ConnectionResetError):
         client.recv(1)
     assert time.monotonic() - began < AT_ONCE_SECONDS
 
 
 def test_bytes_are_relayed_both_ways_after_one_has_ended(weft: Weft) -> None:
-    services = weft.admin("/api/v1/services").json["services"]
-    relayed = next(each for each in services if each["name"] == "app")["ports"][1]["listens"][0]
     wait_for(lambda: ready(weft, "app"))
-    host, _, port = relayed.rpartition(":")
     sent, received = os.urandom(3_000_000), bytearray()
-    with socket.create_connection((host, int(port)), timeout=10) as client:
+    with relayed(weft, "app") as client:
         for start in range(0, len(sent), 100_000):
             client.sendall(sent[start : start + 100_000])
             received += client.recv(1 << 20)
@@ -122,3 +132,14 @@ def test_a_response_cut_midway_is_seen_as_cut(weft: Weft, framing: str) -> None:
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
         response.read()
     connection.close()
+
+
+def test_relayed_connections_end_with_their_replica(weft: Weft) -> None:
+    replicas = wait_for(lambda: ready(weft, "app"))
+    with ExitStack() as open_:
+        clients = [open_.enter_context(relayed(weft, "app")) for _ in range(2 * len(replicas))]
+        assert all(map(echoes, clients))
+        pid = ask(replicas[0]).json["pid"]
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not alive(pid))
+        assert sum(map(echoes, clients)) == 2 * len(replicas) - 2

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from config.loader import load_text
+from config.meta import Named
 from discovery.allocation import allocate
 from discovery.assignments import Assignments
 from sidecar.assembly import Assembly
@@ -51,6 +52,17 @@ class Inside:
         host, _, port = found[0].rpartition(":")
         return host, int(port)
 
+    async def withdraw(self, service: str, *ports: int) -> None:
+        """Have the endpoints of a Service on these ports gone, and a table without them in force."""
+        catalog, named = self.node.catalog, Named("default", service)
+        there = catalog.snapshot.services[named]
+        left = {key: tuple(e for e in endpoints if e.port not in ports) for key, endpoints in there.items()}
+        catalog.put_endpoints("manifest", {named: left})
+        await catalog.acknowledged(catalog.snapshot.generation, asyncio.get_running_loop().time() + PATIENCE)
+
+    async def stop(self) -> None:
+        await self.node.stop()
+
     def counters(self, service: str) -> Any:
         """The frame of the Service's only Backend."""
         return next(each for each in self.node.proxy.frame().backends if each.service == service)
@@ -66,13 +78,13 @@ async def inside(folder: Path, *objects: Mapping[str, Any]) -> AsyncIterator[Ins
     with closing(StateFolder.open(folder / "state")) as state, no_complaints():
         node = Assembly(Written(allocated.config_set, faults), state)
         async with asyncio.TaskGroup() as beside:
-            publishing = beside.create_task(node.publisher.run())
+            running_beside = beside.create_task(node.run())
             try:
                 await node.start_data_plane()
                 yield Inside(node)
             finally:
                 await node.stop()
-                publishing.cancel()
+                running_beside.cancel()
 
 
 @contextmanager
