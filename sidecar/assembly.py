@@ -70,6 +70,7 @@ class Assembly:
         self.running = Running(
             config_set, written.faults, self.catalog, self.proxy, self.publisher, self.listeners, self.platform
         )
+        self._stopping = False
         self._reloads = Reloads()
         self._reloads.read(successful=not written.failed)
 
@@ -106,6 +107,7 @@ class Assembly:
     async def stop(self) -> None:
         """Accept nothing more, finish what is in flight, stop the replicas; all within bounds."""
         self._draining.latest = asyncio.get_running_loop().time() + DRAIN_SECONDS
+        self._stopping = True
         await self.listeners.close()
         self.proxy.drain()
         await poll(lambda: not self.proxy.clients or self._draining.overdue)
@@ -133,7 +135,8 @@ class Assembly:
         self.catalog.put_replicas("process", replicas)
 
     def _open_listeners(self, compiled: Compiled) -> None:
-        self.listeners.reconcile(compiled.table)
+        if not self._stopping:
+            self.listeners.reconcile(compiled.table)
 
     def _acknowledge(self, compiled: Compiled) -> None:
         self.catalog.acknowledge(PROXY, compiled.snapshot.generation)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mesh.listener import Listeners, ListenerState
-from mesh.table import AppProtocol, Entry, Listener, RoutingTable
+from mesh.table import AppProtocol, Entry, Listener, ListenerKey, RoutingTable
 
 
 class Door(NamedTuple):
@@ -62,18 +62,21 @@ def unbound(table: RoutingTable, listeners: Listeners) -> Iterator[Door]:
 
 def _door(listener: Listener, state: ListenerState | None) -> Door:
     backend = listener.route.backend
-    wanted = str(listener.key)
-    served = str(state.bound) if state and state.bound else ""
     return Door(
         *backend.key,
         entry=listener.entry,
         protocol=listener.protocol,
-        wanted=wanted,
-        served=served,
-        note=_note(wanted, served, state.reason if state else "it is not opened yet"),
+        wanted=str(listener.key),
+        served=str(state.bound) if state and state.bound else "",
+        note=note(listener.key, state),
         ready=any(endpoint.ready for endpoint in backend.plan.endpoints),
     )
 
 
-def _note(wanted: str, served: str, reason: str) -> str:
-    return f"served at {served} ({reason})" if served not in ("", wanted) else reason
+def note(key: ListenerKey, state: ListenerState | None) -> str:
+    """Why a listener is bound elsewhere or not at all, and the remedy; else empty."""
+    if state is None:
+        return "it is not opened yet"
+    if state.bound and state.bound != key:
+        return f"served at {state.bound} ({state.reason})"
+    return state.reason

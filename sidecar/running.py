@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from config.configset import ConfigSet
 from config.errors import Fault
 from config.meta import Named, ObjectKey
@@ -16,7 +18,7 @@ from discovery.platforms.base import Platform, WorkloadStatus
 from mesh.listener import Listeners
 from mesh.proxy import Proxy
 from mesh.status import ACCEPTED, ObjectStatus
-from sidecar.doors import Door, doors, unbound
+from sidecar.doors import Door, doors, note, unbound
 from sidecar.publisher import Publisher
 from sidecar.readiness import Missing, missing
 
@@ -77,10 +79,19 @@ class Running:
         return compiled is not None and compiled.snapshot.generation >= self.snapshot.generation
 
     def status(self, key: ObjectKey) -> ObjectStatus:
-        """What became of an object."""
+        """What became of an object, and of its listeners."""
         compiled = self.publisher.compiled
         status = compiled.statuses.get(key) if compiled else None
-        return status or NOT_YET.get(key.kind, ACCEPTED)
+        status = status or NOT_YET.get(key.kind, ACCEPTED)
+        remarks = tuple(self._remarks(status))
+        return msgspec.structs.replace(status, reasons=(*status.reasons, *remarks)) if remarks else status
+
+    def _remarks(self, status: ObjectStatus) -> Iterator[str]:
+        for port in status.ports:
+            for key in port.listens:
+                state = self.listeners.states.get(key)
+                if state and state.reason:
+                    yield f"port {port.port}: {note(key, state)}"
 
     def not_in_force(self) -> Iterator[tuple[ObjectKey, ObjectStatus]]:
         """Objects that are valid and yet not, or not wholly, in force."""

@@ -19,14 +19,14 @@ class Report(NamedTuple):
     services: Sequence[JSONObject]
     ready: JSONObject
     rates: Sequence[Rate]
-    not_in_force: Sequence[JSONObject]
+    remarks: Sequence[JSONObject]
 
     def as_json(self) -> JSONObject:
         return {
             "ready": self.ready,
             "services": self.services,
             "traffic": [rate.as_json() for rate in self.rates],
-            "notInForce": self.not_in_force,
+            "remarks": self.remarks,
         }
 
     def render(self, paint: Painter) -> str:
@@ -37,19 +37,19 @@ class Report(NamedTuple):
         if not self.ready["ready"]:
             lines += ["", paint("yellow", "not ready:")]
             lines += [f"  {item['what']}: {item['why']}" for item in self.ready["missing"]]
-        if self.not_in_force:
-            lines += ["", paint("yellow", "not in force:")]
-            lines += [object_line(item) for item in self.not_in_force]
+        if self.remarks:
+            lines += ["", paint("yellow", "remarks:")]
+            lines += [remark_line(item) for item in self.remarks]
         return "\n".join(lines)
 
 
-def not_in_force(objects: Iterable[JSONObject]) -> list[JSONObject]:
-    """Of the objects of ``/api/v1/config``, those that are valid and yet not, or not wholly, in force."""
+def remarks(objects: Iterable[JSONObject]) -> list[JSONObject]:
+    """Of the objects of ``/api/v1/config``, those that are not wholly in force, or not where they were meant to be."""
     wanted = ("kind", "namespace", "name", "source", "status")
-    return [{key: item[key] for key in wanted} for item in objects if item["status"]["state"] != "accepted"]
+    return [{key: item[key] for key in wanted} for item in objects if item["status"]["reasons"]]
 
 
-def object_line(item: JSONObject) -> str:
+def remark_line(item: JSONObject) -> str:
     status = item["status"]
     name = "/".join(part for part in (item["namespace"], item["name"]) if part)
     return f"  {item['kind']} {name}: {status['state']}: {'; '.join(status['reasons'])}"

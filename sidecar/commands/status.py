@@ -11,7 +11,7 @@ from typing import Any
 
 from sidecar.options import read_options
 from sidecar.reading import AdminClient, admin_address
-from sidecar.status import Report, not_in_force
+from sidecar.status import Report, remarks
 from sidecar.terminal import Painter
 from sidecar.traffic import Traffic, parse_traffic
 
@@ -48,7 +48,7 @@ def show(client: AdminClient, args: argparse.Namespace, before: Traffic, after: 
     services = client.json("/api/v1/services")["services"]
     ready = client.json("/readyz", accept=(200, 503))
     objects = client.json("/api/v1/config")["objects"]
-    report = Report(services, ready, after.rates_since(before), not_in_force(objects))
+    report = Report(services, ready, after.rates_since(before), remarks(objects))
     if args.json:
         print(json.dumps(report.as_json()), flush=True)
     else:

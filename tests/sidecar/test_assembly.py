@@ -28,3 +28,10 @@ async def test_requests_are_served_and_counted(node: Assembly) -> None:
 async def test_the_table_is_acknowledged(node: Assembly) -> None:
     generation = node.catalog.snapshot.generation
     assert await node.catalog.acknowledged(generation, asyncio.get_running_loop().time() + 5) == frozenset()
+
+
+async def test_a_table_that_comes_while_it_stops_opens_nothing(node: Assembly) -> None:
+    await node.stop()
+    await node.publisher.publish()
+    await asyncio.sleep(0.01)
+    assert node.listeners.states == {}

@@ -43,3 +43,11 @@ async def test_listens_are_what_is_bound_for_the_port(node: Assembly) -> None:
     assert node.running.listens(Named("default", "other")) == {}
     node.listeners.states[key].bound = None
     assert node.running.listens(Named("default", "web")) == {}
+
+
+async def test_a_listener_that_is_elsewhere_is_remarked(node: Assembly) -> None:
+    (key,) = node.listeners.states
+    state = node.listeners.states[key]
+    state.bound, state.reason = key._replace(port=key.port + 1), "port 80 needs a right"
+    reasons = node.running.status(ObjectKey("Service", "default", "web")).reasons
+    assert reasons[-1] == f"port http: served at {state.bound} (port 80 needs a right)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from sidecar.status import Report, not_in_force
+from sidecar.status import Report, remarks
 from sidecar.terminal import Painter
 from sidecar.traffic import Rate
 
@@ -54,20 +54,12 @@ def test_nothing_to_show() -> None:
     assert Report([], READY, [], []).render(Painter(io.StringIO())) == "no services"
 
 
-def test_what_is_not_in_force() -> None:
-    accepted = {
-        "kind": "Service",
-        "namespace": "default",
-        "name": "web",
-        "source": "a",
-        "status": {"state": "accepted"},
-    }
-    status = {"state": "pending", "reasons": ["one", "two"]}
-    pending = {**accepted, "kind": "Ingress", "status": status, "object": {}}
-    report = Report([], READY, [], not_in_force([accepted, pending]))
-    assert report.render(Painter(io.StringIO())).splitlines()[2:] == [
-        "not in force:",
-        "  Ingress default/web: pending: one; two",
-    ]
-    (item,) = report.as_json()["notInForce"]
-    assert item == {"kind": "Ingress", "namespace": "default", "name": "web", "source": "a", "status": status}
+def test_remarks() -> None:
+    status = {"state": "accepted", "reasons": []}
+    fine = {"kind": "Service", "namespace": "default", "name": "web", "source": "a", "status": status}
+    pending = {**fine, "kind": "Ingress", "status": {"state": "pending", "reasons": ["one", "two"]}, "object": {}}
+    report = Report([], READY, [], remarks([fine, pending]))
+    text = report.render(Painter(io.StringIO()))
+    assert text.splitlines()[2:] == ["remarks:", "  Ingress default/web: pending: one; two"]
+    (item,) = report.as_json()["remarks"]
+    assert item == {key: value for key, value in pending.items() if key != "object"}
