@@ -26,6 +26,8 @@ async def up(paths: Sequence[Path], options: Options, lifecycle: Lifecycle) -> i
     """Run until `lifecycle` ends; the exit code.  Raises UserError for what the user can put right."""
     with closing(StateFolder.open(options.state)) as state:
         written, serving = await asyncio.gather(read_written(paths, state), _import_serving())
+        if lifecycle.stop.is_set():
+            return 0
         report(written, sys.stderr)
         require_usable(written, paths)
         await serving.serve(written, state, options, lifecycle)

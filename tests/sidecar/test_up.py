@@ -27,3 +27,10 @@ async def test_what_has_nothing_to_run_is_refused_and_told(
     assert os.environ["SSL_CERT_FILE"] == "/somewhere"
     assert "SSL_CERT_DIR" not in os.environ
     StateFolder.open(tmp_path / "state").close()
+
+
+async def test_told_to_stop_while_reading_it_starts_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lifecycle = Lifecycle()
+    lifecycle.stop.set()
+    assert await up([tmp_path / "nowhere"], Options(tmp_path / "state", None, "", "text"), lifecycle) == 0
+    assert capsys.readouterr() == ("", "")
