@@ -78,7 +78,7 @@ async def inside(folder: Path, *objects: Mapping[str, Any]) -> AsyncIterator[Ins
     with closing(StateFolder.open(folder / "state")) as state, no_complaints():
         node = Assembly(Written(allocated.config_set, faults), state)
         async with asyncio.TaskGroup() as beside:
-            running_beside = beside.create_task(node.run())
+            running_beside = beside.create_task(node.run_beside())
             try:
                 await node.start_data_plane()
                 yield Inside(node)
