@@ -1,7 +1,7 @@
 """The publisher: what was written and what exists, compiled and put in force.
 
-It always works on the latest word and skips what was overtaken meanwhile.  Changes that can wait are given
-a few milliseconds to be joined by others; an endpoint that is going away is taken out at once.
+It always works on the latest word and skips what was overtaken meanwhile.  A change comes in force at once; in
+a burst, those that can wait are joined for a few milliseconds, and an endpoint that goes away still is not.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mesh.steps import run_in_slices
 from sidecar.urgency import is_urgent
 
 COALESCE_SECONDS = 0.005
+"""From one table to the next, unless an endpoint goes away."""
 
 
 class Publisher:
@@ -30,6 +31,8 @@ class Publisher:
         self._urgent = asyncio.Event()
         self.compiled: Compiled | None = None
         """What is in force; None before the first table."""
+        self._last = -COALESCE_SECONDS
+        """When the last table came in force, in seconds of the proxy's clock."""
         self.in_force: list[Callable[[Compiled], None]] = []
 
     def catalog_changed(self, snapshot: Snapshot) -> None:
@@ -54,14 +57,18 @@ class Publisher:
         compiled = await run_in_slices(steps)
         await run_in_slices(self._proxy.publish_steps(compiled))
         self.compiled = compiled
+        self._last = self._proxy.clock()
         for tell in self.in_force:
             tell(compiled)
         return compiled
 
     async def _gather(self) -> None:
-        """Give other changes a moment to come, unless this one cannot wait."""
+        """In a burst, give other changes a moment to come, unless one cannot wait."""
+        rest = self._last + COALESCE_SECONDS - self._proxy.clock()
+        if rest <= 0:
+            return
         try:
-            async with asyncio.timeout(COALESCE_SECONDS):
+            async with asyncio.timeout(rest):
                 await self._urgent.wait()
         except TimeoutError:
             return

@@ -71,13 +71,25 @@ async def test_a_change_comes_in_force(joined: Joined) -> None:
     assert joined.served() == [1]
 
 
-async def test_changes_are_gathered(joined: Joined) -> None:
+async def test_a_burst_is_gathered(joined: Joined, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COALESCE_SECONDS", 0.1)
     before = len(joined.tables)
-    for endpoints in ((A,), (A, B), (B, A)):
+    for endpoints in ((A,), (A, B), (B, A), (B,)):
         joined.put(*endpoints)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
     await joined.settled()
-    assert len(joined.tables) == before + 1
+    assert len(joined.tables) <= before + 2
+    assert joined.served() == [2]
+
+
+async def test_a_change_alone_is_not_waited_with(joined: Joined, monkeypatch: pytest.MonkeyPatch) -> None:
+    await asyncio.sleep(module.COALESCE_SECONDS)
+    waited: list[float] = []
+    monkeypatch.setattr(module.asyncio, "timeout", waited.append)
+    joined.put(A)
+    await asyncio.sleep(0.01)
+    assert joined.served() == [1]
+    assert waited == []
 
 
 async def test_an_endpoint_that_goes_is_not_waited_with(joined: Joined, monkeypatch: pytest.MonkeyPatch) -> None:
