@@ -11,7 +11,7 @@ import asyncio
 import gc
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain
 from random import Random
@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING
 from config.addresses import parse_network
 from discovery.catalog import Catalog
 from discovery.endpoint import Replica
+from discovery.metrics import families
 from discovery.platforms.process import ProcessPlatform
 from discovery.prober import Prober
 from discovery.sources import manifest
 from mesh.access_log import AccessLog
 from mesh.compiler import Compiled
+from mesh.exposition import FamilyLike
 from mesh.listener import Listeners
 from mesh.metrics import page, process_families
 from mesh.proxy import Proxy
@@ -128,7 +130,9 @@ class Assembly:
 
     def metrics(self) -> Iterator[bytes]:
         """The page of /metrics, in slices."""
-        others = chain(self._reloads.families(), [build_info()], process_families())
+        others: Iterable[FamilyLike] = chain(
+            self._reloads.families(), [build_info()], families(self.catalog, self.prober), process_families()
+        )
         return page(self.proxy.frames.steps(), others, self._pulse.lag)
 
     def _replicas_changed(self, replicas: tuple[Replica, ...]) -> None:
