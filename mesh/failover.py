@@ -35,8 +35,9 @@ from mesh.upload import Upload
 from mesh.upstream import HTTPUpstream
 
 NEVER: Final = float("inf")
-RETRY_WAIT: Final = 1.0
-"""Seconds that a retry waits for a place in the budget."""
+RETRY_WAIT: Final = 10.0
+"""Seconds that a retry waits for a place in the budget.  When one of two endpoints dies, half of all requests are
+to be tried again, a fifth at a time: several times as long as a slow answer takes."""
 
 
 class Failover:

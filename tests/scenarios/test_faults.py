@@ -15,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.discovery.probes.servers import serving
+from tests.scenarios.dialogue import exchange
+from tests.scenarios.manifests import endpoint_slice, service
 from tests.scenarios.weft import Weft, alive, ask, wait_for
-from tests.scenarios.world import all_well, load, ready, until
+from tests.scenarios.world import all_well, inside, load, ready, until
 
 AT_ONCE_SECONDS = 0.5
 """No timeout of the data plane is this short."""
@@ -143,3 +146,33 @@ def test_relayed_connections_end_with_their_replica(weft: Weft) -> None:
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not alive(pid))
         assert sum(map(echoes, clients)) == 2 * len(replicas) - 2
+
+
+async def test_many_retries_of_slow_requests_take_turns(tmp_path: Path) -> None:
+    """An endpoint dies with 20 requests, for which the other one has 8 places at a time."""
+    lost, clients = 0, 40
+    dying = asyncio.Event()
+
+    async def dying_with_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal lost
+        await reader.readuntil(b"\r\n\r\n")
+        lost += 1
+        await dying.wait()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await dying.wait()
+        await asyncio.sleep(0.7)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with serving(dying_with_all) as first, serving(slow) as second:
+        slices = [endpoint_slice("web", {"http": port}) for port in (first, second)]
+        async with inside(tmp_path, service("web", {"http": 8080}), *slices) as node, asyncio.TaskGroup() as asking:
+            where = node.address("web")
+            request = b"GET / HTTP/1.1\r\nHost: web\r\n\r\n"
+            replies = [asking.create_task(exchange(*where, request)) for _ in range(clients)]
+            while lost < clients // 2:
+                await asyncio.sleep(0.005)
+            dying.set()
+    assert {reply.result().status for reply in replies} == {200}
