@@ -9,7 +9,8 @@
     /hoard          reads no more of this connection, and closes it at /release
 
 Environment: TURNS=short closes every connection right after a response without announcing it; GATE names a file
-that keeps the program from starting while it exists.  A port called `tcp` echoes.
+that keeps the program from starting while it exists.  A port called `tcp` echoes, and answers
+``who?`` with its process id.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     """Send back what comes, and end when it ends."""
     try:
         while data := await reader.read(65_536):
-            writer.write(data)
+            writer.write(b"%d" % os.getpid() if data == b"who?" else data)
             await writer.drain()
         writer.write_eof()
     except OSError:
