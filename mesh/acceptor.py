@@ -78,7 +78,7 @@ class RelayAcceptor:
     def on_event(self, fd: int, events: int) -> None:
         for _ in range(BURST):
             if not self._gate.has_room:
-                self.pause()
+                self._stop()
                 return
             try:
                 accepted, _ = self._accept()
@@ -86,14 +86,18 @@ class RelayAcceptor:
                 return
             except OSError as error:
                 if error.errno in _EXHAUSTED:
-                    self.pause()
                     log.warning("%s accepts no more for a moment: %s", self._gate.key, error.strerror)
+                    self._stop()
                     return
                 continue  # the client is gone already
             line = SocketType(self._family, socket.SOCK_STREAM, 0, accepted)
             line.setblocking(False)
             self._gate.entered()
             self._receive(line, self._proxy.table.listeners.get(self._gate.key))
+
+    def _stop(self) -> None:
+        self.pause()
+        self._gate.closed()
 
     def on_leftover(self, fd: int, data: bytes) -> None:
         raise AssertionError("a listening socket has no bytes")
@@ -126,17 +130,18 @@ class StreamAcceptor:
             try:
                 # The loop closes what it is given; the kernel listens on as long as there is another descriptor.
                 listening = self._listening.dup()
+                self._server = await self._proxy.loop.create_server(self._accepted, sock=listening, backlog=BACKLOG)
             except OSError as error:
-                self.accepting = False
                 log.warning("%s accepts no more for a moment: %s", self._gate.key, error.strerror)
-                return
-            self._server = await self._proxy.loop.create_server(self._accepted, sock=listening, backlog=BACKLOG)
+                self.accepting = False
             if not self.accepting:
-                self._stop()
+                self.pause()
 
     def pause(self) -> None:
         self.accepting = False
-        self._stop()
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
 
     async def close(self) -> None:
         self.pause()
@@ -144,13 +149,12 @@ class StreamAcceptor:
     def _accepted(self) -> CountedHTTP:
         self._gate.entered()
         if not self._gate.has_room:
-            self._proxy.loop.call_soon(self.pause)
+            self._proxy.loop.call_soon(self._stop)  # not while the loop is accepting
         return CountedHTTP(self._proxy, self._gate)
 
     def _stop(self) -> None:
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        self.pause()
+        self._gate.closed()
 
 
 def acceptor(protocol: AppProtocol, proxy: Proxy, board: Switchboard, listening: socket.socket, gate: Gate) -> Acceptor:

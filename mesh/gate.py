@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mesh.descriptors import PER_CONNECTION, Descriptors
 from mesh.table import ListenerKey
 
 
 class Gate:
-    __slots__ = ("_descriptors", "key", "limit", "open", "told")
+    __slots__ = ("_descriptors", "closed", "key", "limit", "open", "told")
 
-    def __init__(self, descriptors: Descriptors, key: ListenerKey, limit: int) -> None:
+    def __init__(
+        self, descriptors: Descriptors, key: ListenerKey, limit: int, closed: Callable[[], None] = lambda: None
+    ) -> None:
+        """`closed` is called when accepting stops for want of room, so that somebody looks for it again."""
         self._descriptors = descriptors
+        self.closed = closed
         self.key = key
         self.told: set[str] = set()
         """Protocols that were detected here and logged."""

@@ -85,15 +85,17 @@ class Listeners:
         self._served: dict[ListenerKey, _Served] = {}
         self._failed: dict[ListenerKey, _Failed] = {}
         self._table = RoutingTable()
-        self._work = asyncio.Event()
+        self._followed = self._table
+        self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
 
     def reconcile(self, table: RoutingTable) -> None:
         """Bring what is bound in line with `table`, soon and in slices."""
+        if table is not self._table:
+            self._settled.clear()
         self._table = table
-        self._settled.clear()
-        self._work.set()
+        self._wake.set()
         if self._task is None:
             self._task = self._proxy.loop.create_task(self._run(), name="listeners")
 
@@ -123,12 +125,13 @@ class Listeners:
     async def _run(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._work.wait(), self._pause())
+                await asyncio.wait_for(self._wake.wait(), self._pause())
             except TimeoutError:
                 await self._revisit()
                 continue
-            self._work.clear()
-            await self._follow(self._table)
+            self._wake.clear()
+            if self._followed is not self._table:
+                await self._follow(self._table)
 
     def _pause(self) -> float | None:
         """Seconds until something is due; None: nothing is, until the table changes."""
@@ -139,6 +142,7 @@ class Listeners:
         return max(min(failed.again_at for failed in self._failed.values()) - self._proxy.clock(), 0.0)
 
     async def _follow(self, table: RoutingTable) -> None:
+        self._followed = table
         began = time.perf_counter()
         gone = [key for key in self.states if key not in table.listeners]
         for key, step in [(key, self._drop) for key in gone] + [(key, self._keep) for key in table.listeners]:
@@ -193,7 +197,7 @@ class Listeners:
             log.info("%s is bound now", key)
         elif bound.reason:
             log.warning("%s is served at %s: %s", key, bound.key, bound.reason)
-        gate = Gate(self._descriptors, key, listener.limit)
+        gate = Gate(self._descriptors, key, listener.limit, self._wake.set)
         state.bound, state.reason, state.gate = bound.key, bound.reason, gate
         served = _Served(bound, gate, listener.protocol, self._acceptor(listener.protocol, bound, gate))
         self._served[key] = served

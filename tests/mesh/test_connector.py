@@ -53,7 +53,7 @@ def test_names_are_not_resolved(host: str) -> None:
 
 def test_an_unreachable_address_leaves_no_descriptor() -> None:
     before = len(os.listdir("/proc/self/fd"))
-    with pytest.raises(OSError, match="unreachable|denied|permitted"):
+    with pytest.raises(OSError, match=r"unreachable|denied|permitted"):
         dial("255.255.255.255", 80)
     assert len(os.listdir("/proc/self/fd")) == before
 

@@ -100,7 +100,7 @@ def test_a_privileged_port_whose_neighbour_is_taken_gets_any() -> None:
 
 def test_a_privileged_port_of_which_nothing_near_can_be_bound() -> None:
     opener = Opener(8080, 0, error=errno.EADDRNOTAVAIL)
-    with pytest.raises(BindError, match="port 80 needs a right .*; and 127.0.0.1 is not an address"):
+    with pytest.raises(BindError, match=r"port 80 needs a right .*; and 127.0.0.1 is not an address"):
         bind(ListenerKey("127.0.0.1", 80), opener=opener)
 
 
@@ -116,7 +116,7 @@ def test_any_other_failure_keeps_the_systems_words() -> None:
 
 
 def test_a_port_that_is_none() -> None:
-    with pytest.raises(BindError, match="127.0.0.1:70000 cannot be bound"):
+    with pytest.raises(BindError, match=r"127.0.0.1:70000 cannot be bound"):
         bind(ListenerKey("127.0.0.1", 70000))
 
 
