@@ -133,9 +133,9 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 async def main() -> None:
     host, application = os.environ["HOST"], Application()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit, 0)
-    await asyncio.start_server(application.serve, host, int(os.environ["PORT_HTTP"]), backlog=1024)
     if "PORT_TCP" in os.environ:
         await asyncio.start_server(echo, host, int(os.environ["PORT_TCP"]), backlog=1024)
+    await asyncio.start_server(application.serve, host, int(os.environ["PORT_HTTP"]), backlog=1024)
     await application.never.wait()
 
 
