@@ -78,7 +78,7 @@ async def test_a_change_of_protocol_is_for_new_connections() -> None:
         await world.serve("http")
         new = await world.connect()
         await new.send(GET)
-        head, _ = await new.message()
+        await new.message()
         assert b"x-request-id" in world.endpoints[0].heads[-1].lower(), "the new one goes the HTTP path"
         await old.send(GET)
         assert await old.message() == (OK[:-2], b"ok")
