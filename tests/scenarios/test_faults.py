@@ -116,6 +116,17 @@ def test_bytes_are_relayed_both_ways_after_one_has_ended(weft: Weft) -> None:
     assert bytes(received) == sent
 
 
+def test_relayed_connections_end_with_their_replica(weft: Weft) -> None:
+    wait_for(lambda: len(ready(weft, "app", "tcp")) >= 2)
+    with ExitStack() as open_:
+        clients = [open_.enter_context(relayed(weft, "app")) for _ in range(6)]
+        at = {client: who(client) for client in clients}
+        assert len(set(at.values())) >= 2
+        os.kill(at[clients[0]], signal.SIGKILL)
+        wait_for(lambda: not alive(at[clients[0]]))
+        assert [echoes(client) for client in clients] == [at[client] != at[clients[0]] for client in clients]
+
+
 async def test_killing_replicas_fails_no_request(weft: Weft) -> None:
     wait_for(lambda: len(ready(weft, "app")) == 3)
     before = retries(weft, "app")
@@ -141,17 +152,6 @@ def test_a_response_cut_midway_is_seen_as_cut(weft: Weft, framing: str) -> None:
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
         response.read()
     connection.close()
-
-
-def test_relayed_connections_end_with_their_replica(weft: Weft) -> None:
-    wait_for(lambda: len(ready(weft, "app", "tcp")) >= 2)
-    with ExitStack() as open_:
-        clients = [open_.enter_context(relayed(weft, "app")) for _ in range(6)]
-        at = {client: who(client) for client in clients}
-        assert len(set(at.values())) >= 2
-        os.kill(at[clients[0]], signal.SIGKILL)
-        wait_for(lambda: not alive(at[clients[0]]))
-        assert [echoes(client) for client in clients] == [at[client] != at[clients[0]] for client in clients]
 
 
 async def test_many_retries_of_slow_requests_take_turns(tmp_path: Path) -> None:
