@@ -16,7 +16,7 @@ from mesh.exchange import Exchange
 from mesh.http1.answer import answer
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import MAX_HEAD, stray_control
-from mesh.http1.request import read_request
+from mesh.http1.request import read_careful_request, read_plain_request
 from mesh.peer import Peer
 from mesh.plan import BackendKey, BackendPlan
 from mesh.proxy import Proxy
@@ -92,13 +92,27 @@ class HTTPDownstream(asyncio.Protocol):
             self._receive(data)
 
     def _receive(self, data: bytes) -> bool:
-        """Begin the exchange whose request is the first in `data`; False: it is not all there."""
-        end = data.find(b"\r\n\r\n") + 4
-        if end == 3 or end > MAX_HEAD:
+        """Begin the exchange whose request is the first in `data`; False: none was begun."""
+        request = read_plain_request(data)
+        if request is None or request.end > MAX_HEAD:
+            return self._receive_carefully(data)
+        listener = self._proxy.table.listeners.get(self._key)
+        if listener is None:
+            self._reject(NOT_SERVED)
+            return False
+        self.phase = RESPONSE
+        if request.end < len(data):
+            self._ahead = data[request.end :]
+        self._exchange.begin(request, b"", listener)
+        return True
+
+    def _receive_carefully(self, data: bytes) -> bool:
+        end = data.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
+        if end == 3:
             self._wait_for_head(data)
             return False
         try:
-            request = read_request(data if end == len(data) else data[:end])
+            request = read_careful_request(data[:end], str(self._key).encode())
         except Malformed as fault:
             return self._refuse(data, fault)
         listener = self._proxy.table.listeners.get(self._key)

@@ -14,6 +14,7 @@ from mesh.access_log import AccessRecord
 from mesh.backend import EndpointState
 from mesh.failover import NEVER, Failover
 from mesh.http1.errors import Malformed
+from mesh.http1.grammar import KEEP_ALIVE_LENGTH
 from mesh.http1.reframe import reframe
 from mesh.http1.request import Request
 from mesh.http1.response import CarefulResponse, Response
@@ -63,8 +64,6 @@ class Exchange(Failover):
                 self._upload = Upload(request.length)
                 if rest and self._take_body(self._upload, rest) is None:
                     return
-        elif request.method == b"HEAD":
-            self._simple = False
         self._send()
 
     # -- send: pick an endpoint, take or open a connection
@@ -148,33 +147,34 @@ class Exchange(Failover):
 
     # -- respond: hand on the head
 
-    def respond(self, response: Response, data: bytes, end: int) -> None:
-        """A response head was read; it is the first `end` bytes of `data`."""
+    def respond(self, response: Response, data: bytes) -> None:
+        """A response was read as far as its head; `data` begins with it."""
         if (
             self._simple
             and response.plain
-            and response.length == len(data) - end
+            and response.length == len(data) - response.end
             and response.status != 503
             and not self._proxy.draining
         ):
             # All of it in one read, nothing to change but one line at most: the way of most responses.
-            self._client.write(data if response.cut < 0 else data[: response.cut] + data[response.cut + 24 :])
+            cut = response.cut
+            self._client.write(data if cut < 0 else data[:cut] + data[cut + KEEP_ALIVE_LENGTH :])
             self._bytes_out = len(data)
             self._end(response.status)
             self._client.ready(self._proxy.deadlines.now, self._idle)
         elif response.status < 200:
-            self._respond_interim(response, data, end)
+            self._respond_interim(response, data)
         elif response.status != 503 or not self._retry_503():
-            self._respond_carefully(response, data, end)
+            self._respond_carefully(response, data)
 
-    def _respond_interim(self, response: Response, data: bytes, end: int) -> None:
+    def _respond_interim(self, response: Response, data: bytes) -> None:
         """RFC 9110 section 15.2: any number of them may come, for a client that knows of them."""
         assert isinstance(response, CarefulResponse)
         assert self._upstream is not None
         self._simple = False
         self._connected = True
         if response.status == 101:
-            self._switch(response, data[end:])
+            self._switch(response, data[response.end :])
             return
         self._interim += 1
         if self._interim > MOST_INTERIM:
@@ -182,11 +182,11 @@ class Exchange(Failover):
             return
         if self._request.minor:
             self._client.write(response.start + b"\r\n")
-        if end < len(data):
-            self._upstream.data_received(data[end:])
+        if response.end < len(data):
+            self._upstream.data_received(data[response.end :])
 
-    def _respond_carefully(self, response: Response, data: bytes, end: int) -> None:
-        upstream, request = self._upstream, self._request
+    def _respond_carefully(self, response: Response, data: bytes) -> None:
+        upstream, request, end = self._upstream, self._request, response.end
         assert upstream is not None
         self._simple = False
         self._end_retry()

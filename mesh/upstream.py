@@ -13,7 +13,7 @@ from mesh.backend import EndpointState
 from mesh.connector import ours
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import MAX_HEAD, stray_control
-from mesh.http1.response import read_response
+from mesh.http1.response import read_careful_response, read_plain_response
 from mesh.proxy import Proxy
 from mesh.reasons import RESPONSE_HEAD_TOO_LARGE, RESPONSE_MALFORMED
 from mesh.roles import Carried, Responding
@@ -85,16 +85,23 @@ class HTTPUpstream(asyncio.Protocol):
         if exchange is None or self.phase or self._partial:
             self._receive_other(data)
             return
-        end = data.find(b"\r\n\r\n") + 4
-        if end == 3 or end > MAX_HEAD:
+        response = read_plain_response(data)
+        if response is None or response.end > MAX_HEAD:
+            self._receive_carefully(exchange, data)
+        else:
+            exchange.respond(response, data)
+
+    def _receive_carefully(self, exchange: Responding, data: bytes) -> None:
+        end = data.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
+        if end == 3:
             self._wait_for_head(exchange, data)
             return
         try:
-            response = read_response(data if end == len(data) else data[:end])
+            response = read_careful_response(data[:end])
         except Malformed as fault:
             exchange.response_refused(fault)
-            return
-        exchange.respond(response, data, end)
+        else:
+            exchange.respond(response, data)
 
     def _receive_other(self, data: bytes) -> None:
         exchange = self.exchange

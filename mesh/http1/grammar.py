@@ -2,7 +2,7 @@
 
 A head goes through one of two doors.  *Plain* heads, which almost all are, hold nothing that a proxy must
 act on but one Host (requests) or one framing field (responses), and perhaps ``Connection: keep-alive``; one
-expression over the lower-cased head establishes this and all of the syntax at once.  Every other head is
+expression establishes this and all of the syntax at once, on the bytes as they were read.  Every other head is
 read `carefully`: here, field by field.  Both are equally strict.
 """
 
@@ -26,24 +26,25 @@ _STRAY = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def plain_lines(special: tuple[bytes, ...]) -> bytes:
-    """Expression for up to 32 field lines of a lower-cased head, none of them of a `special` name.
+    """Expression for up to 32 field lines, none of them of a `special` name (lower case; any case is meant).
 
-    A name that ends in ``-`` or ``_`` stands for all that begin with it.  Only a name with the first letter of
-    a special one is looked at twice, and the group is atomic, so that a head with something special fails at once.
+    A name that ends in ``-`` or ``_`` stands for all that begin with it.  The repetition is possessive, so that
+    a head with something special fails at once; nothing inside it can backtrack.
     """
     tails: dict[bytes, list[bytes]] = {}
     for name in special:
         tails.setdefault(name[:1], []).append(_name(name[1:]))
-    tchar = rb"[!#$%&'*+\-.^_`|~0-9a-z]"
-    letters = [bytes([c]) for c in range(33, 127) if re.match(tchar, bytes([c])) and bytes([c]) not in tails]
-    names = [rb"[" + b"".join(map(re.escape, letters)) + rb"]"]
-    names += [first + rb"(?!" + b"|".join(rest) + rb")" for first, rest in tails.items()]
-    line = rb"(?:" + b"|".join([name + tchar + rb"*+" for name in names]) + rb"):" + VALUE + rb"\r\n"
-    return rb"(?>(?:" + line + rb"|connection: keep-alive\r\n){0,32})"
+    names = [rb"[" + first + first.upper() + rb"](?i:" + rb"|".join(rest) + rb")" for first, rest in tails.items()]
+    return rb"(?:(?!" + rb"|".join(names) + rb")" + TCHAR + rb"++:" + VALUE + rb"\r\n){0,32}+"
 
 
 def _name(name: bytes) -> bytes:
     return re.escape(name) if name.endswith((b"-", b"_")) else re.escape(name) + rb":"
+
+
+KEEP_ALIVE = rb"([Cc]onnection: [Kk]eep-[Aa]live\r\n)"
+"""Expression for the line that a plain head may hold once; it is cut out."""
+KEEP_ALIVE_LENGTH = 24
 
 
 def special_fields(special: tuple[bytes, ...]) -> re.Pattern[bytes]:

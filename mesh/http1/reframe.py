@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mesh.http1.body import CHUNKED, UNTIL_CLOSE, Body, EncodedBody, EndlessBody, LengthBody
 from mesh.http1.chunked import ChunkedBody
-from mesh.http1.response import Response, read_response_carefully
+from mesh.http1.response import Response, read_careful_response
 from mesh.reasons import RESPONSE_MALFORMED
 
 
@@ -17,7 +17,7 @@ def reframe(response: Response, head: bytes, bodiless: bool, minor: int, persist
     if length == CHUNKED and minor:
         body = ChunkedBody(RESPONSE_MALFORMED)
     elif length == CHUNKED:
-        lines, persistent = read_response_carefully(head).start, False
+        lines, persistent = read_careful_response(head).start, False
         body = ChunkedBody(RESPONSE_MALFORMED, decode=True)
     elif length == UNTIL_CLOSE and minor:
         lines += b"Transfer-Encoding: chunked\r\n"

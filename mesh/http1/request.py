@@ -14,6 +14,8 @@ from typing import Final, Literal
 from mesh.http1.body import CHUNKED
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import (
+    KEEP_ALIVE,
+    KEEP_ALIVE_LENGTH,
     TCHAR,
     Fields,
     content_length,
@@ -37,9 +39,9 @@ _FORWARDING: Mapping[bytes, list[bytes]] = MappingProxyType({})
 
 
 class PlainRequest:
-    """HTTP/1.1, a path, one simple Host, no body, nothing else that concerns a proxy."""
+    """HTTP/1.1, neither HEAD nor CONNECT, a path, one simple Host, no body, nothing else that concerns a proxy."""
 
-    __slots__ = ("host", "lines", "method")
+    __slots__ = ("end", "host", "lines")
 
     plain: Literal[True] = True
     minor: Final = 1
@@ -48,10 +50,15 @@ class PlainRequest:
     upgrade: Final[tuple[bytes, ...]] = ()
     forwarding: Final = _FORWARDING
 
-    def __init__(self, method: bytes, host: bytes, lines: bytes) -> None:
-        self.method = method
+    def __init__(self, host: bytes, lines: bytes, end: int) -> None:
         self.host = host
         self.lines = lines
+        self.end = end
+        """Where the head ends in what was read."""
+
+    @property
+    def method(self) -> bytes:
+        return self.lines[: self.lines.index(b" ")]
 
 
 class CarefulRequest:
@@ -82,38 +89,40 @@ Request = PlainRequest | CarefulRequest
 
 _LINES = plain_lines(_SPECIAL)
 _PLAIN = re.compile(
-    rb"(?!connect )([!#$%&'*+\-.^_`|~0-9a-z]{1,64}+) /[!\"$-~]{0,"
-    + str(MAX_TARGET - 1).encode()
-    + rb"}+() http/1\.1\r\n"
+    rb"(?!CONNECT |HEAD )"
+    + TCHAR
+    + rb"{1,64}+ /[!\"$-~]{0,%d}+ HTTP/1\.1\r\n" % (MAX_TARGET - 1)
     + _LINES
-    + rb"host: ([0-9a-z.\-]{1,255}+(?::[0-9]{0,4}+|:[1-5][0-9]{4})?)\r\n"
+    + rb"[Hh]ost: ([0-9A-Za-z.\-]{1,255}+(?::[0-9]{0,4}+|:[1-5][0-9]{4})?)\r\n"
     + _LINES
-    + rb"\r\n"
-).fullmatch
+    + rb"(?:%b%b)?\r\n" % (KEEP_ALIVE, _LINES)
+).match
 _SPECIAL_FIELDS = special_fields(_SPECIAL)
-_KEEP_ALIVE = b"\r\nconnection: keep-alive\r\n"
 _REQUEST_LINE = re.compile(rb"(" + TCHAR + rb"+) ([!-~]+) HTTP/([0-9])\.([0-9])")
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 
 
+def read_plain_request(data: bytes) -> PlainRequest | None:
+    """The request whose whole head is at the beginning of `data`, if it is a plain one."""
+    head = _PLAIN(data)
+    if head is None:
+        return None
+    end, cut = head.end(), head.start(2)
+    lines = data[: end - 2] if cut < 0 else data[:cut] + data[cut + KEEP_ALIVE_LENGTH : end - 2]
+    return PlainRequest(head[1], lines, end)
+
+
 def read_request(head: bytes, authority: bytes = b"") -> Request:
-    """Read a whole head, from the request line to the empty line.
+    """Read a whole head of either kind, from the request line to the empty line.
 
     `authority` is the Host to send on for an HTTP/1.0 request that names none.  Raises `Malformed`.
     """
+    return read_plain_request(head) or read_careful_request(head, authority)
+
+
+def read_careful_request(head: bytes, authority: bytes) -> CarefulRequest:
+    """`read_request`, field by field."""
     low = head.lower()
-    if (plain := _PLAIN(low)) and head.startswith(b" HTTP", plain.start(2)):
-        lines = head[:-2]
-        if (cut := low.find(_KEEP_ALIVE)) >= 0:
-            lines = lines[: cut + 2] + lines[cut + 26 :]
-            if low.find(_KEEP_ALIVE, cut + 2) >= 0:
-                return _read_carefully(head, low, authority)
-        start, end = plain.span(3)
-        return PlainRequest(head[: plain.end(1)], head[start:end], lines)
-    return _read_carefully(head, low, authority)
-
-
-def _read_carefully(head: bytes, low: bytes, authority: bytes) -> CarefulRequest:
     start = head.find(b"\r\n") + 2
     method, target, minor = _read_request_line(head[: start - 2])
     fields, others = read_fields(head, low, start, _SPECIAL_FIELDS, BAD_REQUEST, HEAD_TOO_LARGE)

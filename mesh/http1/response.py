@@ -12,6 +12,8 @@ from typing import Final, Literal
 from mesh.http1.body import CHUNKED, UNTIL_CLOSE
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import (
+    KEEP_ALIVE,
+    KEEP_ALIVE_LENGTH,
     VALUE,
     Fields,
     content_length,
@@ -30,14 +32,14 @@ _SPECIAL = (
 
 _LINES = plain_lines(_SPECIAL)
 _PLAIN = re.compile(
-    rb"http/1\.1 (?!204|304)([2-9][0-9][0-9])(?: " + VALUE + rb")?\r\n"
+    rb"HTTP/1\.1 (?!204|304)([2-9][0-9][0-9])(?: %b)?\r\n" % VALUE
     + _LINES
-    + rb"(?:content-length: ([0-9]{1,15}+)|transfer-encoding: chunked)\r\n"
+    + rb"(?:%b%b)?" % (KEEP_ALIVE, _LINES)
+    + rb"(?:[Cc]ontent-[Ll]ength: ([0-9]{1,15}+)|[Tt]ransfer-[Ee]ncoding: chunked)\r\n"
     + _LINES
-    + rb"\r\n"
-).fullmatch  # fmt: skip
+    + rb"(?:%b%b)?\r\n" % (KEEP_ALIVE, _LINES)
+).match
 _SPECIAL_FIELDS = special_fields(_SPECIAL)
-_KEEP_ALIVE = b"\r\nconnection: keep-alive\r\n"
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: (" + VALUE + rb"))?")
 _SECONDS = re.compile(rb"timeout=\"?([0-9]{1,9})\"?")
 
@@ -46,28 +48,32 @@ _STATUS = {b"%d" % status: status for status in range(100, 1000)}
 
 
 class PlainResponse:
-    __slots__ = ("cut", "length", "status")
+    __slots__ = ("cut", "end", "length", "status")
 
     plain: Literal[True] = True
     reusable: Final = True
     timeout: Final = 0
 
-    def __init__(self, status: int, length: int, cut: int) -> None:
+    def __init__(self, status: int, length: int, cut: int, end: int) -> None:
         self.status = status
         self.length = length
         """Bytes of body, or `CHUNKED`."""
         self.cut = cut
-        """Where ``Connection: keep-alive`` and its CRLF, 24 bytes, begin in the head; -1: it is not there."""
+        """Where the line ``Connection: keep-alive`` begins in the head; -1: it is not there."""
+        self.end = end
+        """Where the head ends in what was read."""
 
     def lines(self, head: bytes) -> bytes:
         """The head to hand on, without the empty line."""
-        return head[:-2] if self.cut < 0 else head[: self.cut] + head[self.cut + 24 : -2]
+        return head[:-2] if self.cut < 0 else head[: self.cut] + head[self.cut + KEEP_ALIVE_LENGTH : -2]
 
 
 class CarefulResponse:
-    __slots__ = ("declared", "length", "reusable", "start", "status", "timeout", "upgrade")
+    __slots__ = ("declared", "end", "length", "reusable", "start", "status", "timeout", "upgrade")
 
     plain: Literal[False] = False
+    end: int
+    """Length of the head."""
     status: int
     start: bytes
     """Status line and field lines to hand on, without those that frame the message."""
@@ -92,25 +98,30 @@ class CarefulResponse:
 Response = PlainResponse | CarefulResponse
 
 
+def read_plain_response(data: bytes) -> PlainResponse | None:
+    """The response whose whole head is at the beginning of `data`, if it is a plain one."""
+    head = _PLAIN(data)
+    if head is None:
+        return None
+    status, first_cut, length, second_cut = head.groups()
+    cut = -1
+    if second_cut is not None:
+        if first_cut is not None:
+            return None
+        cut = head.start(4)
+    elif first_cut is not None:
+        cut = head.start(2)
+    return PlainResponse(_STATUS[status], CHUNKED if length is None else int(length), cut, head.end())
+
+
 def read_response(head: bytes) -> Response:
-    """Read a whole head, from the status line to the empty line.  Raises `Malformed`."""
+    """Read a whole head of either kind, from the status line to the empty line.  Raises `Malformed`."""
+    return read_plain_response(head) or read_careful_response(head)
+
+
+def read_careful_response(head: bytes) -> CarefulResponse:
+    """`read_response`, field by field: also for clients that cannot be handed a plain head as it is."""
     low = head.lower()
-    if (plain := _PLAIN(low)) and head.startswith(b"HTTP"):
-        status, length = plain.groups()
-        cut = low.find(_KEEP_ALIVE) + 2
-        if cut == 1:
-            return PlainResponse(_STATUS[status], CHUNKED if length is None else int(length), -1)
-        if low.find(_KEEP_ALIVE, cut) < 0:
-            return PlainResponse(_STATUS[status], CHUNKED if length is None else int(length), cut)
-    return _read_carefully(head, low)
-
-
-def read_response_carefully(head: bytes) -> CarefulResponse:
-    """Read a head field by field, also a plain one: for clients that cannot be handed it as it is."""
-    return _read_carefully(head, head.lower())
-
-
-def _read_carefully(head: bytes, low: bytes) -> CarefulResponse:
     start = head.find(b"\r\n") + 2
     line = _STATUS_LINE.fullmatch(head[: start - 2])
     if not line:
@@ -119,6 +130,7 @@ def _read_carefully(head: bytes, low: bytes) -> CarefulResponse:
     minor, status = int(line[1]), int(line[2])
     options = elements(fields.get(b"connection", []))
     response = CarefulResponse()
+    response.end = len(head)
     response.status = status
     response.start = b"HTTP/1.1 %b %b\r\n%b" % (line[2], line[3] or b"", without(others, set(options)))
     response.declared, response.length = _framing(fields, minor, status)

@@ -6,7 +6,7 @@ import pytest
 
 from mesh.http1.body import CHUNKED, UNTIL_CLOSE
 from mesh.http1.errors import Malformed
-from mesh.http1.response import CarefulResponse, PlainResponse, read_response, read_response_carefully
+from mesh.http1.response import CarefulResponse, PlainResponse, read_careful_response, read_response
 
 OK = b"HTTP/1.1 200 OK\r\n"
 EMPTY = b"Content-Length: 0\r\n\r\n"
@@ -114,7 +114,7 @@ def test_accepted(name: str) -> None:
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_both_doors_agree(name: str) -> None:
     head, _, _ = ACCEPTED[name]
-    one, other = read_response(head), read_response_carefully(head)
+    one, other = read_response(head), read_careful_response(head)
     assert isinstance(one, PlainResponse | CarefulResponse)
     assert (one.status, one.length, one.reusable, one.timeout) == (
         other.status, other.length, other.reusable, other.timeout,
