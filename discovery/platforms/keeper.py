@@ -49,17 +49,11 @@ class Keeper:
     def start(self) -> None:
         """Start the keeper process; what goes wrong is logged and tried again."""
         self._restart = None
-        theirs, self._pipe = os.pipe()
-        os.set_blocking(self._pipe, False)
-        script = str(Path(keeper_process.__file__).resolve())
-        argv = (sys.executable, "-I", "-S", script, self._mark, str(self._grace))
         try:
-            self._process = Process(argv, folder="/", environment={}, stdin=theirs, ended=self._on_end)
+            self._open()
         except OSError as error:
             log.error("keeper cannot start: replicas would outlive a killed weft", extra={"reason": error.strerror})
             self._lost()
-        finally:
-            os.close(theirs)
         for group in self._groups:
             self._tell(f"+{group}\n")
 
@@ -79,6 +73,16 @@ class Keeper:
         self._hang_up()
         if self._process:
             await self._process.wait()
+
+    def _open(self) -> None:
+        theirs, self._pipe = os.pipe()
+        os.set_blocking(self._pipe, False)
+        script = str(Path(keeper_process.__file__).resolve())
+        argv = (sys.executable, "-I", "-S", script, self._mark, str(self._grace))
+        try:
+            self._process = Process(argv, folder="/", environment={}, stdin=theirs, ended=self._on_end)
+        finally:
+            os.close(theirs)
 
     def _tell(self, line: str) -> None:
         if self._pipe < 0:

@@ -69,10 +69,12 @@ def send(groups: set[int], mark: bytes, number: int) -> None:
 
 
 def end(groups: set[int], mark: bytes, grace: float) -> None:
-    """SIGTERM, up to `grace` seconds, SIGKILL."""
+    """SIGTERM, up to `grace` seconds, SIGKILL to what is still there: the number of a group that is gone may be
+    another's by then.
+    """
     deadline = time.monotonic() + grace
     send(groups, mark, signal.SIGTERM)
-    while living(groups) or marked(mark):
+    while (groups := living(groups)) or marked(mark):
         if time.monotonic() > deadline:
             send(groups, mark, signal.SIGKILL)
             return

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 log = logging.getLogger("weft.logs")
@@ -59,12 +61,12 @@ class LogFolder:
         """Keep all files within their limits, looking every `interval` seconds, until cancelled."""
         while True:
             await asyncio.sleep(interval)
-            try:
+            with _told():
                 self.prune()
-                for path in filter(self._too_long, tuple(self._live)):
-                    await self._move_aside(path)
-            except OSError as error:
-                log.warning("log files cannot be kept short", extra={"reason": str(error)})
+            for path in tuple(self._live):
+                with _told():
+                    if self._too_long(path):
+                        await self._move_aside(path)
 
     def _too_long(self, path: Path) -> bool:
         try:
@@ -86,6 +88,15 @@ class LogFolder:
             fresh.replace(aside)
         finally:
             os.close(source)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong with one file must not keep the others from being looked at."""
+    try:
+        yield
+    except OSError as error:
+        log.warning("log files cannot be kept short", extra={"reason": str(error)})
 
 
 async def _copy_tail(source: int, target: int, most: int) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 from random import Random
 
 from config.configset import ConfigSet
+from config.settings import NODE_PORTS
 
 FIRST, LAST = 10_000, 65_535
-NODE_PORTS = range(30_000, 32_768)
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 UNPRIVILEGED = 8000
 """Added to a port under 1024 that weft may not bind."""

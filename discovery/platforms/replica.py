@@ -46,7 +46,8 @@ class LocalReplica:
         self._since = node.wall_clock()
         self._terminate = asyncio.Event()
         self._grace = float(revision.template.spec.termination_grace_period_seconds)
-        self.address = node.addresses.take()
+        self._addresses = node.addresses
+        self.address = self._addresses.take()
         self._taken: list[int] = []
         try:
             self._ports = tuple(self._take_ports())
@@ -174,6 +175,6 @@ class LocalReplica:
         return port.protocol == "TCP" and not targets.isdisjoint({port.container_port, port.name})
 
     def _release(self) -> None:
-        self._node.addresses.release(self.address)
+        self._addresses.release(self.address)
         for port in self._taken:
             self._node.ports.release(port)

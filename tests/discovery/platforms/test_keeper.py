@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -92,3 +93,17 @@ async def test_it_has_no_descriptor_but_its_pipe(keeper: Keeper) -> None:
     finally:
         os.close(extra)
     assert inherited == {"null"}
+
+
+async def test_without_descriptors_it_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    keeper = Keeper(Random(1))
+    with pytest.MonkeyPatch.context() as full:
+        full.setattr(os, "pipe", _no_descriptors)
+        keeper.start()
+    assert "keeper cannot start" in caplog.text
+    await eventually(lambda: keeper.pid != 0)
+    await keeper.close()
+
+
+def _no_descriptors() -> tuple[int, int]:
+    raise OSError(errno.EMFILE, "Too many open files")

@@ -142,3 +142,17 @@ def test_zombies_do_not_count_as_living() -> None:
     assert keeper_process.living({child.pid}) == set()
     child.wait()
     assert keeper_process.living({os.getpgid(0)}) == {os.getpgid(0)}
+
+
+def test_the_number_of_a_group_that_is_gone_gets_no_second_signal(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    polite, stubborn = kept.start(POLITE), kept.start(STUBBORN)
+    told: list[tuple[set[int], int]] = []
+    send = keeper_process.send
+
+    def noted(groups: set[int], mark: bytes, number: int) -> None:
+        told.append((set(groups), number))
+        send(groups, mark, number)
+
+    monkeypatch.setattr(keeper_process, "send", noted)
+    keeper_process.end({polite.pid, stubborn.pid}, f"WEFT_MARK={kept.mark}".encode(), 1.0)
+    assert told == [({polite.pid, stubborn.pid}, signal.SIGTERM), ({stubborn.pid}, signal.SIGKILL)]

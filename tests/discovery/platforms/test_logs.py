@@ -93,3 +93,23 @@ def test_the_last_files_of_ended_replicas_stay(logs: LogFolder) -> None:
     kept = {path for path in logs.folder.iterdir() if path.suffix == ".log"}
     assert kept == {paths[0], paths[3], paths[4]}
     assert len(list(logs.folder.iterdir())) == 6
+
+
+async def test_trouble_with_one_file_is_told_and_keeps_no_other_waiting(
+    logs: LogFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = [logs.path("default", name, "main") for name in ("a", "b", "c")]
+    outputs = [logs.open(path) for path in paths]
+    for output in outputs:
+        os.write(output, b"x" * 2000)
+    paths[1].with_suffix(".log.new").mkdir()
+    tending = asyncio.ensure_future(logs.tend(0.01))
+    try:
+        await eventually(lambda: [path.stat().st_size for path in paths] == [0, 2000, 0])
+        await eventually(lambda: "cannot be kept short" in caplog.text)
+    finally:
+        tending.cancel()
+        for output in outputs:
+            os.close(output)
+    with pytest.raises(asyncio.CancelledError):
+        await tending

@@ -8,10 +8,10 @@ import pytest
 
 from config.meta import ObjectMeta
 from config.resources.core import Service, ServicePort, ServiceSpec
+from config.settings import NODE_PORTS
 from discovery.platforms.ports import (
     FIRST,
     LAST,
-    NODE_PORTS,
     AddressPool,
     Exhausted,
     PortPool,

@@ -211,6 +211,13 @@ async def test_address_and_ports_come_back(bench: Bench) -> None:
     assert not bench.node.addresses._taken
 
 
+async def test_an_address_comes_back_to_the_network_it_is_of(bench: Bench) -> None:
+    async with bench.running(program()) as replica:
+        bench.node.adopt(config(node=NodeConfigSpec(pod_cidr="127.97.0.0/24")))
+        assert bench.node.addresses.take() == replica.address
+    assert bench.node.addresses._taken == {replica.address}
+
+
 async def test_what_was_taken_is_given_back_when_there_is_not_enough(bench: Bench) -> None:
     class Two:
         left = 2
