@@ -95,7 +95,11 @@ def _shape(info: inspect.Type, type_name: str) -> Shape:  # noqa: PLR0911 - a ta
 
 def _formatted(name: str) -> Shape | None:
     """The shape of types that say ``format`` in their Meta."""
-    shapes: dict[str, Shape] = {"duration": Duration(parse_duration), "quantity": Quantity(parse_quantity)}
+    shapes: dict[str, Shape] = {
+        "confidential": Text(confidential=True),
+        "duration": Duration(parse_duration),
+        "quantity": Quantity(parse_quantity),
+    }
     return shapes.get(name)
 
 

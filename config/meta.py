@@ -20,6 +20,9 @@ IntOrString = int | str
 Quantity = Annotated[str, Meta(extra={"format": "quantity"})]
 """Kubernetes quantity as text: ``100m``, ``1.5``, ``128Mi``; see `config.quantity`."""
 
+Confidential = Annotated[str, Meta(extra={"format": "confidential"})]
+"""Text that may be a secret: no message quotes it."""
+
 Duration = Annotated[float, Meta(ge=0, extra={"format": "duration"})]
 """Seconds; written as Go durations in files: ``300ms``, ``1s``, ``1m30s``, ``1h``."""
 

@@ -30,7 +30,10 @@ class Shape(Protocol):
 class Text:
     """Text; a number or a boolean must be quoted to be one, as for kubectl."""
 
-    __slots__ = ()
+    __slots__ = ("_confidential",)
+
+    def __init__(self, confidential: bool = False) -> None:
+        self._confidential = confidential
 
     def decode(self, node: Node, walk: Walk) -> Any:
         if isinstance(node, ScalarNode) and is_text(node):
@@ -38,7 +41,9 @@ class Text:
         value = _scalar(node, walk, "text")
         if value is INVALID or isinstance(value, str):
             return value
-        walk.error(node, f'expected text, got {describe(node)}; quote it: "{shorten(node.value)}"')
+        kind = "a boolean" if isinstance(value, bool) else "a number"
+        shown = f"{kind}; quote it" if self._confidential else f'{describe(node)}; quote it: "{shorten(node.value)}"'
+        walk.error(node, f"expected text, got {shown}")
         return INVALID
 
 

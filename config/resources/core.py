@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from config.meta import IntOrString, ObjectMeta, Port, Spec
+from config.meta import Confidential, IntOrString, ObjectMeta, Port, Spec
 
 Protocol = Literal["TCP", "UDP", "SCTP"]
 TrafficScope = Literal["Cluster", "Local"]
@@ -144,8 +144,8 @@ class Secret(Spec):
 
     metadata: ObjectMeta
     type: str = "Opaque"
-    data: dict[str, str] = {}
-    string_data: dict[str, str] = {}
+    data: dict[str, Confidential] = {}
+    string_data: dict[str, Confidential] = {}
 
 
 class ConfigMap(Spec):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from config.meta import IntOrString, LabelSelector, ObjectMeta, Port, Quantity, Spec
+from config.meta import Confidential, IntOrString, LabelSelector, ObjectMeta, Port, Quantity, Spec
 
 Seconds = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 NonNegative = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -14,7 +14,7 @@ NonNegative = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 class HTTPHeader(Spec):
     name: str
-    value: str = ""
+    value: Confidential = ""
 
 
 class HTTPGetAction(Spec):
@@ -80,7 +80,7 @@ class EnvVarSource(Spec):
 
 class EnvVar(Spec):
     name: str
-    value: str = ""
+    value: Confidential = ""
     value_from: EnvVarSource | None = None
 
 

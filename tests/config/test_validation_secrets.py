@@ -76,3 +76,9 @@ def test_no_message_tells_a_secret(tmp_path: Path) -> None:
     )
     assert len(faults) == 2
     assert "hunter2" not in " ".join(map(str, faults))
+
+
+def test_no_message_tells_a_number_that_was_meant_as_text(tmp_path: Path) -> None:
+    faults = faults_of(secret("data: {a: 20031987}\nstringData: {b: 20031987, c: 2003.1987}"), tmp_path)
+    assert len(faults) == 3
+    assert "1987" not in " ".join(map(str, faults))

@@ -78,7 +78,7 @@ RANGES = [
     ("readinessProbe", "{tcpSocket: {port: 1}, periodSeconds: 2147483648}", "must be at most 2147483647"),
     ("command", "python3 app.py", 'command: expected a list, got the text "python3 app.py"; write [python3 app.py]'),
     ("env", "{A: b}", "env: expected a list, got a mapping; begin it with '- '"),
-    ("env", "[{name: A, value: 8080}]", 'env[0].value: expected text, got the number 8080; quote it: "8080"'),
+    ("env", "[{name: A, value: 8080}]", "env[0].value: expected text, got a number; quote it"),
 ]
 
 
