@@ -22,12 +22,23 @@ JSON = {"Content-Type": "application/json"}
 METRICS = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 MAX_CONNECTIONS = 128
-"""Beyond this a request gets 503, and its connection is closed."""
+"""Beyond this a request gets 503, and its connection is closed; beyond twice as many none is taken."""
 HEAD_LIMIT = 8190
 IDLE_SECONDS = 30.0
+CLOSE_SECONDS = 1.0
+"""How long a request that is being answered may take when the server closes: a reader may have stopped reading."""
 
 Answer = Callable[[], tuple[int, Document]]
 """Makes the status and the document of one path."""
+
+
+class _Server(web.Server):
+    """Takes no more connections than are allowed, whether they ask something or not."""
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if len(self.connections) > 2 * MAX_CONNECTIONS:
+            transport.abort()
 
 
 class AdminServer:
@@ -36,14 +47,14 @@ class AdminServer:
     def __init__(self, answers: Mapping[str, Answer], metrics: Callable[[], Iterable[bytes]]) -> None:
         self._answers = answers
         self._metrics = metrics
-        self._server = web.Server(
+        self._server = _Server(
             self._handle,
             access_log=None,
             keepalive_timeout=IDLE_SECONDS,
             max_line_size=HEAD_LIMIT,
             max_field_size=HEAD_LIMIT,
         )
-        self._runner = web.ServerRunner(self._server, handle_signals=False)
+        self._runner = web.ServerRunner(self._server, handle_signals=False, shutdown_timeout=CLOSE_SECONDS)
         self._bound = ""
 
     async def start(self, sock: socket.socket) -> None:

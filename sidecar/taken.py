@@ -26,12 +26,14 @@ MOST_PROBLEMS = 10
 def bind_admin(given: Address | None, config_set: ConfigSet) -> socket.socket:
     """The socket of the admin server, on the address given or else on the NodeConfig's.
 
+    It listens already: with SO_REUSEADDR two processes can bind one address until one of them listens.
     Raises UserError if it cannot be bound, with the line that changes it.
     """
     address = given or parse_address(config_set.node.admin)
     sock = _socket(address.host)
     try:
         sock.bind(address)
+        sock.listen()
     except OSError as error:
         sock.close()
         raise UserError(_admin_taken(address, error.strerror or str(error), config_set)) from None

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from itertools import repeat
 
 import pytest
 
@@ -36,20 +39,26 @@ def test_which_hosts_are_meant(host: str, bound: str, allowed: bool) -> None:
     assert host_allowed(host, bound) is allowed
 
 
-@pytest.fixture
-async def address() -> AsyncIterator[tuple[str, int]]:
+@asynccontextmanager
+async def serving(metrics: Callable[[], Iterable[bytes]]) -> AsyncIterator[tuple[str, int]]:
     server = AdminServer(
         {
             "/healthz": lambda: (200, {"ok": True}),
             "/readyz": lambda: (503, {"ready": False, "missing": iter([1, 2])}),
         },
-        lambda: iter([b"weft_a 1\n", b"weft_b 2\n"]),
+        metrics,
     )
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     await server.start(sock)
     yield sock.getsockname()
     await server.close()
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[tuple[str, int]]:
+    async with serving(lambda: iter([b"weft_a 1\n", b"weft_b 2\n"])) as address:
+        yield address
 
 
 async def ask(
@@ -103,3 +112,29 @@ async def test_connections_are_bounded(address: tuple[str, int], monkeypatch: py
     assert (status, fields["connection"]) == (503, "close")
     idle.close()
     await idle.wait_closed()
+
+
+async def test_connections_that_ask_nothing_are_bounded_too(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin, "MAX_CONNECTIONS", 2)
+    opened = [await asyncio.open_connection(*address) for _ in range(5)]
+    with suppress(ConnectionResetError):
+        assert await asyncio.wait_for(opened[4][0].read(), 5) == b""
+    for _, writer in opened:
+        writer.close()
+        with suppress(ConnectionResetError):
+            await writer.wait_closed()
+
+
+async def test_a_reader_that_stopped_reading_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "CLOSE_SECONDS", 0.1)
+    async with serving(lambda: repeat(b"x" * 65536)) as address:
+        reader, writer = await asyncio.open_connection(*address, limit=1024)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await reader.readline()
+        began = time.monotonic()
+    assert time.monotonic() - began < 10
+    writer.close()
+    with suppress(ConnectionResetError):
+        await writer.wait_closed()

@@ -26,6 +26,11 @@ def test_the_admin_address_that_is_free_is_bound() -> None:
         assert sock.getsockname()[1] > 0
 
 
+def test_of_two_that_start_together_the_second_is_refused() -> None:
+    with bind_admin(Address("127.0.0.1", 0), ConfigSet()) as first, pytest.raises(UserError, match="already in use"):
+        bind_admin(Address("127.0.0.1", first.getsockname()[1]), ConfigSet())
+
+
 def test_a_taken_admin_address_names_the_line_and_a_free_port() -> None:
     with taken_port() as port:
         with pytest.raises(UserError) as refused:
