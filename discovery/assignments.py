@@ -19,6 +19,10 @@ class Assignments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cluster_ips: dict[str, str] = {}
     node_ports: dict[str, int] = {}
 
+    def keeping(self, before: Assignments) -> Assignments:
+        """These, and of `before` all that is not said here: for Services that could not be read this time."""
+        return Assignments(before.cluster_ips | self.cluster_ips, before.node_ports | self.node_ports)
+
 
 def load_assignments(path: Path) -> tuple[Assignments, tuple[Fault, ...]]:
     """What `path` remembers: nothing if there is no such file; nothing and a warning if it cannot be read."""

@@ -40,8 +40,10 @@ async def read_written(paths: Sequence[Path], state: StateFolder) -> Written:
     loaded = await load_aside(paths)
     remembered, forgotten = load_assignments(state.path / "assignments.json")
     allocated = allocate(loaded.config_set, remembered)
+    # A Service that is written wrongly today still has its address when it is mended.
+    assignments = allocated.assignments.keeping(remembered) if loaded.failed else allocated.assignments
     try:
-        save_assignments(state.path / "assignments.json", allocated.assignments)
+        save_assignments(state.path / "assignments.json", assignments)
     except OSError as error:
         raise UserError(f"the state folder {state.path} cannot be written ({error.strerror})") from None
     return Written(allocated.config_set, (*loaded.faults, *forgotten, *allocated.faults))

@@ -27,6 +27,17 @@ def test_the_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
     folder.close()
 
 
+def test_a_folder_of_other_things_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("")
+    tmp_path.chmod(0o755)
+    with pytest.raises(UserError, match=r"files that are not weft's.*--state DIR"):
+        StateFolder.open(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    (tmp_path / "letter").rename(tmp_path / "lock")
+    StateFolder.open(tmp_path).close()
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot be used \(.+\).*--state DIR"):

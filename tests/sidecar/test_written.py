@@ -39,6 +39,20 @@ async def test_addresses_are_given_out_and_remembered(tmp_path: Path, state: Sta
     assert again.config_set.services[WEB].spec.cluster_ip == "127.96.200.7"
 
 
+async def test_a_mistake_forgets_no_address(tmp_path: Path, state: StateFolder) -> None:
+    remembered = state.path / "assignments.json"
+    (tmp_path / "web.yaml").write_text(SERVICE)
+    await read_written([tmp_path / "web.yaml"], state)
+    before = remembered.read_text()
+    for mistake in ("{", SERVICE.replace("80", "none")):
+        (tmp_path / "web.yaml").write_text(mistake)
+        assert (await read_written([tmp_path / "web.yaml"], state)).failed
+        assert remembered.read_text() == before
+    (tmp_path / "web.yaml").write_text(SERVICE.replace("web", "other"))
+    await read_written([tmp_path / "web.yaml"], state)
+    assert "default/web" not in remembered.read_text()
+
+
 async def test_what_is_remembered_wrongly_is_a_warning(tmp_path: Path, state: StateFolder) -> None:
     (tmp_path / "web.yaml").write_text(SERVICE)
     (state.path / "assignments.json").write_text("{")
