@@ -18,6 +18,7 @@ from mesh.http1.grammar import KEEP_ALIVE_LENGTH
 from mesh.http1.reframe import reframe
 from mesh.http1.request import Request
 from mesh.http1.response import CarefulResponse, Response
+from mesh.plan import BackendPlan
 from mesh.pool import give_back, take
 from mesh.proxy import Proxy
 from mesh.reasons import NO_ENDPOINTS, RESPONSE_MALFORMED, UPGRADE_FAILED
@@ -32,16 +33,19 @@ MOST_INTERIM: Final = 32
 
 
 class Exchange(Failover):
-    __slots__ = ("_head", "_idle", "_listener", "_started", "_tunnel")
+    __slots__ = ("_head", "_idle", "_listener", "_patience", "_plan", "_started", "_tunnel")
 
     _head: bytes
     _idle: float
+    _patience: float
+    """Seconds in which a response must begin."""
     _listener: Listener
     _started: float
 
     def __init__(self, proxy: Proxy, client: Client) -> None:
         super().__init__(proxy, client)
         self._tunnel: Tunnel | None = None
+        self._plan: BackendPlan | None = None
 
     # -- begin: count, make the head
 
@@ -55,9 +59,11 @@ class Exchange(Failover):
         self.running = True
         self._head = self._writer.write(request, listener)
         self._bytes_in = len(request.lines)
-        timeouts = backend.plan.timeouts
-        self._idle = timeouts.idle or NEVER
-        self._client.deadline = self._proxy.deadlines.now + (timeouts.response_head or NEVER)
+        if backend.plan is not self._plan:
+            self._plan = backend.plan
+            self._idle = backend.plan.timeouts.idle or NEVER
+            self._patience = backend.plan.timeouts.response_head or NEVER
+        self._client.deadline = self._proxy.deadlines.now + self._patience
         if not request.plain:
             self._simple = False
             if request.length:
@@ -76,18 +82,24 @@ class Exchange(Failover):
         self._state = state
         state.in_flight += 1
         state.requests += 1
+        idle = state.idle
+        if self._simple and idle and idle[-1].deadline > self._proxy.deadlines.now:
+            self._upstream = upstream = idle.pop()
+            upstream.exchange = self
+            upstream.write(self._head)
+        else:
+            self._send_carefully(state)
+
+    def _send_carefully(self, state: EndpointState) -> None:
+        self._simple = False
         # A retry takes no old connection: when an endpoint dies, all of those to it die.
         upstream = None if self._retries else take(state, self._proxy.deadlines.now)
         if upstream is None:
-            self._simple = False
             self._upstream = upstream = HTTPUpstream(self._proxy, state, self)
             upstream.open(self._backend.plan.timeouts.connect)
-            return
-        self._upstream = upstream
-        upstream.exchange = self
-        if self._simple:
-            upstream.write(self._head)
         else:
+            self._upstream = upstream
+            upstream.exchange = self
             self._transmit(upstream)
 
     def connected(self) -> None:
@@ -132,9 +144,8 @@ class Exchange(Failover):
         except Malformed as fault:
             self._end_badly(fault.reason, fault.details)
             return None
-        timeouts = self._backend.plan.timeouts
-        wait = timeouts.response_head if upload.complete and not self._answered else timeouts.idle
-        self._client.deadline = self._proxy.deadlines.now + (wait or NEVER)
+        wait = self._patience if upload.complete and not self._answered else self._idle
+        self._client.deadline = self._proxy.deadlines.now + wait
         if upload.complete:
             self._client.request_read(upload.rest)
         return pieces

@@ -28,14 +28,15 @@ _STRAY = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 def plain_lines(special: tuple[bytes, ...]) -> bytes:
     """Expression for up to 32 field lines, none of them of a `special` name (lower case; any case is meant).
 
-    A name that ends in ``-`` or ``_`` stands for all that begin with it.  The repetition is possessive, so that
-    a head with something special fails at once; nothing inside it can backtrack.
+    A name that ends in ``-`` or ``_`` stands for all that begin with it.  The group is atomic, so that
+    a head with something special fails at once.  (A possessive repetition would be cheaper still, but early 3.11
+    gets those wrong: python/cpython#106052.)
     """
     tails: dict[bytes, list[bytes]] = {}
     for name in special:
         tails.setdefault(name[:1], []).append(_name(name[1:]))
     names = [rb"[" + first + first.upper() + rb"](?i:" + rb"|".join(rest) + rb")" for first, rest in tails.items()]
-    return rb"(?:(?!" + rb"|".join(names) + rb")" + TCHAR + rb"++:" + VALUE + rb"\r\n){0,32}+"
+    return rb"(?>(?:(?!" + rb"|".join(names) + rb")" + TCHAR + rb"++:" + VALUE + rb"\r\n){0,32})"
 
 
 def _name(name: bytes) -> bytes:
