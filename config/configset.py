@@ -1,7 +1,7 @@
 """The ConfigSet: everything that was written, typed and valid, as one immutable value.
 
 It is the first of the four frozen hand-offs (written, existing, compiled, live).  An object that is equal
-to its predecessor *is* its predecessor (`ConfigSet.reusing`), so that "did it change" is an identity test.
+to its predecessor *is* its predecessor (`ConfigSetBuilder`), so that "did it change" is an identity test.
 """
 
 from __future__ import annotations
@@ -108,16 +108,6 @@ class ConfigSet(msgspec.Struct, frozen=True):
             return NodeConfig(metadata=ObjectMeta(name=key.name), spec=self.node) if key in self.sources else None
         field = _FIELDS.get(key.kind)
         return getattr(self, field).get(Named(key.namespace, key.name)) if field else None
-
-    def reusing(self, previous: ConfigSet) -> ConfigSet:
-        """This set with each object that equals its predecessor in `previous` replaced by it.
-
-        A table in which nothing changed is the previous table, too.
-        """
-        builder = ConfigSetBuilder(previous)
-        for key, source in self.sources.items():
-            builder.add(key, source, self.get(key))
-        return builder.finish()
 
 
 class ConfigSetBuilder:

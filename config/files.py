@@ -45,12 +45,14 @@ def read_texts(paths: Sequence[Path], faults: FaultList) -> Iterator[tuple[str, 
 
 def _files(paths: Sequence[Path], faults: FaultList) -> Iterator[Path]:
     for path in paths:
-        if path.is_dir():
-            yield from _walk(path, faults)
-        elif path.exists():
-            yield path
-        else:
+        try:
+            folder = stat.S_ISDIR(path.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL byte, which no path has
             _fault(faults, path, "no such file or folder")
+        except OSError as error:
+            _fault(faults, path, f"cannot be read: {error.strerror}")
+        else:
+            yield from _walk(path, faults) if folder else (path,)
 
 
 def _walk(folder: Path, faults: FaultList) -> Iterator[Path]:

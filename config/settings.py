@@ -11,6 +11,9 @@ from config.meta import ObjectMeta, Spec
 NODE_PORTS = range(30000, 32768)
 """Kubernetes' default range; NodePorts are given out of it, and explicit ones must lie in it."""
 
+UNPRIVILEGED_STEP = 8000
+"""Added to a port under 1024 that weft may not bind: where it is served instead."""
+
 
 class ServiceRange(Spec):
     """The range that ClusterIPs are given out of, and how this node reaches it."""

@@ -1,4 +1,4 @@
-"""The values of Secrets and ConfigMaps as bytes and text (core/v1 `data`, `stringData`, `binaryData`)."""
+"""The values of Secrets as bytes (core/v1 `data`, `stringData`), and base64 as manifests have it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import binascii
 from base64 import b64decode
 from collections.abc import Iterator
 
-from config.resources.core import ConfigMap, Secret
+from config.resources.core import Secret
 
 
 def secret_value(secret: Secret, key: str) -> bytes | None:
@@ -22,13 +22,6 @@ def secret_value(secret: Secret, key: str) -> bytes | None:
 def secret_keys(secret: Secret) -> Iterator[str]:
     """All keys, each once, in the order in which they are written."""
     yield from dict.fromkeys((*secret.data, *secret.string_data))
-
-
-def config_map_value(config_map: ConfigMap, key: str) -> bytes | None:
-    """The value of `key`, or None if there is none.  Raises ValueError like `secret_value`."""
-    if key in config_map.data:
-        return config_map.data[key].encode()
-    return decode_base64(config_map.binary_data[key]) if key in config_map.binary_data else None
 
 
 def decode_base64(text: str) -> bytes:

@@ -11,11 +11,10 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
+from config.settings import UNPRIVILEGED_STEP
 from mesh.table import Entry, ListenerKey
 
 BACKLOG: Final = 4096
-FALLBACK: Final = 8000
-"""Added to a port that needs a right this process does not have."""
 REMEDY: Final = (
     "allow it with `sysctl net.ipv4.ip_unprivileged_port_start={port}`, or `setcap cap_net_bind_service=+ep` on the "
     "python3 binary, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit"
@@ -75,7 +74,7 @@ def bind(wanted: ListenerKey, entry: Entry = "ClusterIP", opener: Opener = liste
 
 def _nearby(wanted: ListenerKey, entry: Entry, opener: Opener) -> Bound:
     reason = f"port {wanted.port} needs a right that weft does not have: {REMEDY.format(port=wanted.port)}"
-    first = wanted.port + FALLBACK
+    first = wanted.port + UNPRIVILEGED_STEP
     failure: Exception | None = None
     for port in (first, 0) if first < 65536 else (0,):
         try:

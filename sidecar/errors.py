@@ -4,8 +4,6 @@ from __future__ import annotations
 
 FAILURE = 1
 """Exit code: the command could not do what it was asked for."""
-USAGE = 2
-"""Exit code: the command line itself makes no sense (argparse's own)."""
 INTERRUPTED = 130
 """Exit code: a second Ctrl-C cut the stopping short (128 + SIGINT)."""
 

@@ -78,6 +78,14 @@ def read_options(args: argparse.Namespace) -> Options:
     )
 
 
+def read_number(text: str) -> float:
+    """A number of the command line; raises ArgumentTypeError that says what is wrong."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
 def _address(text: str) -> Address:
     try:
         return parse_address(text)

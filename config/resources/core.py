@@ -63,11 +63,6 @@ class ServiceSpec(Spec):
     ip_family_policy: str = ""
 
 
-class LoadBalancerIngress(Spec):
-    ip: str = ""
-    hostname: str = ""
-
-
 class Service(Spec):
     metadata: ObjectMeta
     spec: ServiceSpec = ServiceSpec()

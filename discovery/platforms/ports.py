@@ -15,12 +15,10 @@ from pathlib import Path
 from random import Random
 
 from config.configset import ConfigSet
-from config.settings import NODE_PORTS
+from config.settings import NODE_PORTS, UNPRIVILEGED_STEP
 
 FIRST, LAST = 10_000, 65_535
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
-UNPRIVILEGED = 8000
-"""Added to a port under 1024 that weft may not bind."""
 _TRIES = 500
 _REMEDY = "give a network within 127.0.0.0/8 in the NodeConfig"
 
@@ -102,7 +100,7 @@ def reserved(config: ConfigSet) -> frozenset[int]:
     ports = {int(port) for address in own if (port := address.rpartition(":")[2]).isdigit()}
     for service in config.services.values():
         for exposed in service.spec.ports:
-            ports |= {exposed.port, exposed.port + UNPRIVILEGED, exposed.node_port}
+            ports |= {exposed.port, exposed.port + UNPRIVILEGED_STEP, exposed.node_port}
     return frozenset(ports)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sidecar.errors import UserError
 from sidecar.load.report import render
+from sidecar.options import read_number
 
 MOST_CONNECTIONS = 10_000
 
@@ -37,17 +38,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    value = read_number(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
 
 
 def _connections(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= MOST_CONNECTIONS:
-        raise argparse.ArgumentTypeError(f"{text} is not in 1..{MOST_CONNECTIONS}")
-    return value
+    value = read_number(text)
+    if not (1 <= value <= MOST_CONNECTIONS and value.is_integer()):
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number in 1..{MOST_CONNECTIONS}")
+    return int(value)
 
 
 def run(args: argparse.Namespace) -> int:

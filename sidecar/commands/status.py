@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from sidecar.options import read_options
+from sidecar.options import read_number, read_options
 from sidecar.reading import AdminClient, admin_address
 from sidecar.status import Report, remarks
 from sidecar.terminal import Painter
@@ -57,7 +57,7 @@ def show(client: AdminClient, args: argparse.Namespace, before: Traffic, after: 
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    seconds = read_number(text)
     if not 0 < seconds <= 60:
         raise argparse.ArgumentTypeError("must be above 0 and at most 60")
     return seconds

@@ -47,9 +47,10 @@ class Generator:
     async def run(self, rate: float, seconds: float) -> Report:
         """Send for `seconds`, wait for the last answers for at most the time-out, and report.
 
-        Raises ConnectionError when the target takes no connection at the start.
+        Raises ConnectionError when the target has no address, or takes no connection at the start.
         """
         loop = asyncio.get_running_loop()
+        await self._resolve(loop)
         await asyncio.gather(*(self._connect(loop) for _ in range(self._most)))
         if not self._open:
             raise ConnectionError(f"{self._target.host}:{self._target.port} takes no connection")
@@ -105,6 +106,13 @@ class Generator:
         )
 
     # -- connections
+
+    async def _resolve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Say once that a name has no address, instead of once for each connection."""
+        try:
+            await loop.getaddrinfo(self._target.host, self._target.port)
+        except (OSError, UnicodeError):  # UnicodeError: it cannot be a name at all
+            raise ConnectionError(f"{self._target.host} has no address") from None
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
         try:

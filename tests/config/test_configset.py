@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.configset import CLUSTER_WIDE, KINDS, ConfigSet, Loaded
+from config.configset import CLUSTER_WIDE, KINDS, ConfigSet, ConfigSetBuilder, Loaded
 from config.errors import Fault
 from config.meta import Named, ObjectKey, ObjectMeta, Source
 from config.resources.core import Namespace, Service, ServicePort, ServiceSpec
@@ -42,9 +42,16 @@ def test_every_kind_has_a_place() -> None:
         assert config_set.get(key(kind, "a")) == item
 
 
+def reusing(previous: ConfigSet, present: ConfigSet) -> ConfigSet:
+    builder = ConfigSetBuilder(previous)
+    for entry, source in present.sources.items():
+        builder.add(entry, source, present.get(entry))
+    return builder.finish()
+
+
 def test_equal_objects_become_the_previous_ones() -> None:
     previous = set_of(service("a"), service("b"), service("c"))
-    present = set_of(service("a"), service("b", port=81), service("d"), line=9).reusing(previous)
+    present = reusing(previous, set_of(service("a"), service("b", port=81), service("d"), line=9))
     assert list(present.services) == [Named("default", name) for name in "abd"]
     assert present.services[Named("default", "a")] is previous.services[Named("default", "a")]
     assert present.services[Named("default", "b")] is not previous.services[Named("default", "b")]
@@ -55,11 +62,11 @@ def test_equal_objects_become_the_previous_ones() -> None:
 
 def test_a_table_without_changes_is_the_previous_table() -> None:
     previous = set_of(service("a"), service("b"))
-    present = set_of(service("a"), service("b")).reusing(previous)
+    present = reusing(previous, set_of(service("a"), service("b")))
     assert present.services is previous.services
     assert present.sources is previous.sources
     assert present.node is previous.node
-    assert set_of(service("a")).reusing(previous).services.keys() == {Named("default", "a")}
+    assert reusing(previous, set_of(service("a"))).services.keys() == {Named("default", "a")}
 
 
 def test_errors_make_a_load_fail() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -45,6 +46,22 @@ def test_a_circle_of_links_ends(tmp_path: Path) -> None:
     found, faults = texts(tmp_path)
     assert len(found) == 1
     assert len(faults) == 1
+
+
+def forbidden() -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_paths_that_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    odd = ("nowhere", "file/in", "nul\0", "x" * 5000)
+    found, faults = texts(*(tmp_path / name for name in odd))
+    assert found == []
+    assert [fault.rpartition(": ")[2] for fault in faults] == [*["no such file or folder"] * 3, "File name too long"]
+    with monkeypatch.context() as closed:
+        closed.setattr(Path, "stat", lambda _path, **_: forbidden())  # root may enter everything
+        _, faults = texts(tmp_path)
+    assert [fault.rpartition(": ")[2] for fault in faults] == ["Permission denied"]
 
 
 CONTENTS = [

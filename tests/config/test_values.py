@@ -3,13 +3,12 @@ from __future__ import annotations
 import pytest
 
 from config.meta import ObjectMeta
-from config.resources.core import ConfigMap, Secret
-from config.values import config_map_value, decode_base64, secret_keys, secret_value
+from config.resources.core import Secret
+from config.values import decode_base64, secret_keys, secret_value
 
 SECRET = Secret(
     metadata=ObjectMeta(name="a"), data={"user": "YWRtaW4=", "both": "b2xk", "bad": "?"}, string_data={"both": "new"}
 )
-CONFIG = ConfigMap(metadata=ObjectMeta(name="a"), data={"text": "ä"}, binary_data={"bytes": "AAE="})
 
 
 @pytest.mark.parametrize(("key", "value"), [("user", b"admin"), ("both", b"new"), ("other", None)])
@@ -19,11 +18,6 @@ def test_secrets(key: str, value: bytes | None) -> None:
 
 def test_each_key_once() -> None:
     assert list(secret_keys(SECRET)) == ["user", "both", "bad"]
-
-
-@pytest.mark.parametrize(("key", "value"), [("text", "ä".encode()), ("bytes", b"\0\1"), ("other", None)])
-def test_config_maps(key: str, value: bytes | None) -> None:
-    assert config_map_value(CONFIG, key) == value
 
 
 @pytest.mark.parametrize("text", ["?", "YWRtaW4", "a b c", "ä"])
