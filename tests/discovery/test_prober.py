@@ -165,14 +165,17 @@ async def test_after_stop_nothing_is_reported() -> None:
 
 async def test_stop_within_a_report() -> None:
     reports: list[Verdict] = []
+    reported = asyncio.Event()
     async with probing() as prober, serving(App(503)) as port:
 
         def report(verdict: Verdict) -> None:
             reports.append(verdict)
             prober.stop("a-1", "web")
+            reported.set()
 
         prober.start(target(readiness=http(port)), report)
-        await asyncio.sleep(0.4)
+        await asyncio.wait_for(reported.wait(), 5)
+        await asyncio.sleep(0.3)
     assert len(reports) == 1
 
 
@@ -207,9 +210,10 @@ async def test_starting_again_begins_anew() -> None:
 
 
 async def test_closing_cancels_what_runs_and_is_final() -> None:
-    cancelled = asyncio.Event()
+    began, cancelled = asyncio.Event(), asyncio.Event()
 
     async def execute(argv: tuple[str, ...], timeout: float) -> int:
+        began.set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -218,7 +222,7 @@ async def test_closing_cancels_what_runs_and_is_final() -> None:
 
     async with probing() as prober:
         prober.start(target(liveness=ticked(), execute=execute), Reports())
-        await asyncio.sleep(0.05)
+        await asyncio.wait_for(began.wait(), 5)
         await prober.close()
         assert cancelled.is_set()
         with pytest.raises(RuntimeError):
@@ -251,10 +255,9 @@ async def test_probes_that_hang_do_not_keep_others_waiting() -> None:
     reports = Reports()
     async with probing(parallel=50) as prober, serving(silent) as dead, serving(App()) as port:
         for number in range(40):
-            prober.start(target(f"dead-{number}", readiness=http(dead)), Reports())
+            prober.start(target(f"dead-{number}", readiness=http(dead, timeout_seconds=60)), Reports())
         prober.start(target(readiness=http(port)), reports)
-        async with asyncio.timeout(0.9):
-            await reports.until(lambda v: v.ready)
+        await reports.until(lambda v: v.ready)
 
 
 async def test_an_unforeseen_error_is_told_and_probing_goes_on() -> None:

@@ -85,9 +85,13 @@ async def test_a_burst_is_gathered(joined: Joined, monkeypatch: pytest.MonkeyPat
 async def test_a_change_alone_is_not_waited_with(joined: Joined, monkeypatch: pytest.MonkeyPatch) -> None:
     await asyncio.sleep(module.COALESCE_SECONDS)
     waited: list[float] = []
-    monkeypatch.setattr(module.asyncio, "timeout", waited.append)
-    joined.put(A)
-    await asyncio.sleep(0.01)
+    with monkeypatch.context() as patched:
+        patched.setattr(module.asyncio, "timeout", waited.append)
+        joined.put(A)
+        for _ in range(5000):
+            if joined.served():
+                break
+            await asyncio.sleep(0.001)
     assert joined.served() == [1]
     assert waited == []
 
