@@ -18,10 +18,10 @@ from select import EPOLLERR, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, epoll
 from socket import SocketType
 from typing import Final, Protocol
 
+from mesh.conduit import Conduit
+
 CHUNK: Final = 16 * 1024
 """Bytes that are handed on in passing; a source that has more at a time is its handler's business."""
-BULK: Final = 256 * 1024
-"""Bytes that a handler reads at a time, and so the most that is ever held for a slow reader."""
 BATCH: Final = 256
 """Events that are dealt with before the loop has its turn."""
 
@@ -47,7 +47,7 @@ class Handler(Protocol):
 class Switchboard:
     """One per event loop."""
 
-    __slots__ = ("_again", "_busy", "_closing", "_epoll", "_handlers", "_loop", "_peers", "buffers", "moved", "view")
+    __slots__ = ("_again", "_busy", "_closing", "_epoll", "_handlers", "_loop", "_peers", "conduit", "moved")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -59,9 +59,7 @@ class Switchboard:
         self._again: list[tuple[Handler, int]] = []
         self._closing: list[SocketType] = []
         self._busy = False
-        self.buffers = [bytearray(BULK)]
-        """What all handlers read into, for `os.readv`; what is to be kept of it is copied."""
-        self.view = memoryview(self.buffers[0])
+        self.conduit = Conduit()
         loop.add_reader(self._epoll.fileno(), self._stir)
 
     # -- what handlers say
@@ -84,6 +82,9 @@ class Switchboard:
     def join(self, fd: int, peer: int) -> None:
         """Hand on what comes in at `fd` to `peer` unasked, while it is little and `peer` takes it."""
         self._peers[fd] = peer
+
+    def joined(self, fd: int) -> bool:
+        return self._peers[fd] >= 0
 
     def part(self, fd: int) -> None:
         """Ask the handler of `fd` from now on."""
@@ -109,6 +110,7 @@ class Switchboard:
         if not self._epoll.closed:
             self._loop.remove_reader(self._epoll.fileno())
             self._epoll.close()
+            self.conduit.close()
 
     # -- what the loop says
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from os import readv
+from os import read
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from socket import MSG_MORE, SHUT_WR, SocketType
 from typing import Final, Protocol
@@ -162,23 +162,22 @@ class Relay:
 
     def on_leftover(self, fd: int, data: bytes) -> None:
         side = ENDPOINT if fd == self._fds[ENDPOINT] else CLIENT
-        if not data or self._send(side, data):
+        if not data:
+            self._board.part(fd)
+            self._pump(side, 0)
+        elif self._send(side, data):
             self._pump(side, 0)
 
     def _pump(self, side: int, events: int) -> None:
         """Hand on what `side` has sent, until it has no more, the other takes no more, or it had its turn."""
         board, source = self._board, self._fds[side]
-        # The last bytes and the end of the stream travel in one packet.
-        flags = MSG_MORE if events & EPOLLRDHUP else 0
+        move = self._copy if board.joined(source) else self._splice
         moved = 0
         for _ in range(TURN):
             try:
-                size = readv(source, board.buffers)
+                size = move(side, events)
             except BlockingIOError:
-                if moved < CHUNK:
-                    board.join(source, self._fds[1 - side])
-                else:
-                    board.part(source)
+                self._caught_up(side, moved)
                 return
             except OSError:
                 self._reset()
@@ -187,13 +186,40 @@ class Relay:
                 self._end(side)
                 return
             moved += size
-            board.moved[source] += size
-            if not self._send(side, board.view[:size], flags):
+            if self._pending[side] or self._phase == CLOSED:
                 return
         board.part(source)
         board.again(source, self)
 
-    def _send(self, side: int, data: bytes | memoryview, flags: int = 0) -> bool:
+    def _caught_up(self, side: int, moved: int) -> None:
+        """There is no more to read now.  Where much came at a time, more is to be expected."""
+        source = self._fds[side]
+        if moved < CHUNK:
+            self._board.join(source, self._fds[1 - side])
+        else:
+            self._board.part(source)
+
+    def _copy(self, side: int, events: int) -> int:
+        """Hand on one read; returns its size.  Raises OSError if `side` cannot be read."""
+        data = read(self._fds[side], CHUNK)
+        if data:
+            self._board.moved[self._fds[side]] += len(data)
+            # The last bytes and the end of the stream travel in one packet.
+            self._send(side, data, MSG_MORE if events & EPOLLRDHUP else 0)
+        return len(data)
+
+    def _splice(self, side: int, events: int) -> int:
+        """The same for much, without looking at it."""
+        source, sink = self._fds[side], self._fds[1 - side]
+        size, left, error = self._board.conduit.move(source, sink)
+        self._board.moved[source] += size
+        if error is not None:
+            self._deaf(1 - side)
+        else:
+            self._pending[side] = left
+        return size
+
+    def _send(self, side: int, data: bytes, flags: int = 0) -> bool:
         """Send what `side` has sent to the other; False: not all was taken, so nothing more is to be read."""
         try:
             sent = self._lines[1 - side].send(data, flags)
@@ -205,7 +231,7 @@ class Relay:
         if sent == len(data):
             return True
         self._board.part(self._fds[side])
-        self._pending[side] = bytes(data[sent:])
+        self._pending[side] = data[sent:]
         return False
 
     def _flush(self, side: int) -> None:

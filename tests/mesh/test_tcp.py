@@ -12,7 +12,7 @@ import pytest
 
 from discovery.endpoint import Endpoint
 from mesh import tcp
-from mesh.switchboard import BULK
+from mesh.conduit import BULK
 from tests.mesh.dialogue import PATIENCE, Wire
 from tests.mesh.relaying import World, closed_port, echo, gone, relaying, silent, until
 
