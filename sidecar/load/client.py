@@ -57,7 +57,8 @@ class Connection(asyncio.Protocol):
         self._partial = b""
         self._body: Body | None = None
         self._status = 0
-        self._reusable = False
+        self._reusable = True
+        """No answer so far has said that the connection ends with it."""
         self.busy = False
         self.due = self.sent = 0.0
 
@@ -66,9 +67,10 @@ class Connection(asyncio.Protocol):
         self._owner.opened(self)
 
     def send(self, request: bytes, due: float, now: float) -> None:
-        """Send a whole request that was due at `due`."""
+        """Send a whole request that was due at `due`; one that the other side closed just now fails as ``closed``."""
         self.busy, self.due, self.sent = True, due, now
-        self.transport.write(request)
+        if not self.transport.is_closing():
+            self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         if not self.busy:

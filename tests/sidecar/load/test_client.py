@@ -22,6 +22,10 @@ class Log:
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
+        self.closing = False
+
+    def is_closing(self) -> bool:
+        return self.closing
 
     def opened(self, connection: Connection) -> None:
         self.events.append(("opened",))
@@ -98,3 +102,21 @@ def test_a_cut_answer_is_an_error() -> None:
     connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")
     connection.connection_lost(None)
     assert log.events == [("failed", "closed")]
+
+
+def test_an_end_before_the_first_request_is_told() -> None:
+    log = Log()
+    connection = Connection(log)
+    connection.connection_made(log)  # type: ignore[arg-type]
+    connection.connection_lost(None)
+    assert log.events == [("opened",), ("failed", "closed")]
+
+
+def test_a_request_on_a_connection_that_is_closing_fails() -> None:
+    log = Log()
+    log.closing = True
+    connection = Connection(log)
+    connection.connection_made(log)  # type: ignore[arg-type]
+    connection.send(b"request", 1.0, 1.5)
+    connection.connection_lost(None)
+    assert log.events == [("opened",), ("failed", "closed")]
