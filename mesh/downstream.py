@@ -40,8 +40,8 @@ class HTTPDownstream(asyncio.Protocol):
     nothing that anybody wants."""
 
     __slots__ = (
-        "_advancing", "_ahead", "_duplex", "_ended", "_exchange", "_head_begun", "_key", "_proxy", "_stuck",
-        "_transport", "deadline", "held", "peer", "phase", "write",
+        "_advancing", "_ahead", "_duplex", "_ended", "_exchange", "_head_begun", "_proxy", "_stuck",
+        "_transport", "deadline", "held", "key", "peer", "phase", "write",
     )  # fmt: skip
 
     peer: Peer
@@ -51,7 +51,7 @@ class HTTPDownstream(asyncio.Protocol):
 
     def __init__(self, proxy: Proxy, key: ListenerKey) -> None:
         self._proxy = proxy
-        self._key = key
+        self.key = key
         self._ahead = b""
         """The beginning of a request, or requests that must wait."""
         self._head_begun = False
@@ -77,34 +77,26 @@ class HTTPDownstream(asyncio.Protocol):
         self._proxy.deadlines.watch(self)
 
     def _plan(self) -> BackendPlan:
-        listener = self._proxy.table.listeners.get(self._key)
+        listener = self._proxy.table.listeners.get(self.key)
         return listener.route.backend.plan if listener is not None else _NO_PLAN
 
     # -- read
 
     def data_received(self, data: bytes) -> None:
-        if self.phase:
+        if self.phase or self._ahead:
             self._receive_other(data)
-        elif self._ahead:
-            self._ahead += data
-            self._next()
         else:
             self._receive(data)
 
     def _receive(self, data: bytes) -> bool:
         """Begin the exchange whose request is the first in `data`; False: none was begun."""
         request = read_plain_request(data)
-        if request is None or request.end > MAX_HEAD:
+        if request is None or request[2] > MAX_HEAD:
             return self._receive_carefully(data)
-        listener = self._proxy.table.listeners.get(self._key)
-        if listener is None:
-            self._reject(NOT_SERVED)
-            return False
         self.phase = RESPONSE
-        if request.end < len(data):
+        if request[2] < len(data):
             self._ahead = data[request.end :]
-        self._exchange.begin(request, b"", listener)
-        return True
+        return self._exchange.begin(request) or self._reject(NOT_SERVED)
 
     def _receive_carefully(self, data: bytes) -> bool:
         end = data.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
@@ -112,21 +104,16 @@ class HTTPDownstream(asyncio.Protocol):
             self._wait_for_head(data)
             return False
         try:
-            request = read_careful_request(data[:end], str(self._key).encode())
+            request = read_careful_request(data[:end], str(self.key).encode())
         except Malformed as fault:
             return self._refuse(data, fault)
-        listener = self._proxy.table.listeners.get(self._key)
-        if listener is None:
-            self._reject(NOT_SERVED)
-            return False
         rest = data[end:]
         if request.length:
             self.phase = BODY
         else:
             self.phase = RESPONSE
             self._ahead, rest = rest, b""
-        self._exchange.begin(request, rest, listener)
-        return True
+        return self._exchange.begin_carefully(request, rest) or self._reject(NOT_SERVED)
 
     def _receive_other(self, data: bytes) -> None:
         if self.phase in (BODY, TUNNEL):
@@ -135,6 +122,9 @@ class HTTPDownstream(asyncio.Protocol):
             self._ahead += data
             if len(self._ahead) > MAX_AHEAD:
                 self.hold()
+        elif self.phase == READY:
+            self._ahead += data
+            self._next()
 
     def _wait_for_head(self, data: bytes) -> None:
         """Only a part of a head has come; what can already be seen to be none is refused."""
@@ -151,8 +141,7 @@ class HTTPDownstream(asyncio.Protocol):
     def _refuse(self, data: bytes, fault: Malformed) -> bool:
         """Empty lines before a request are skipped (RFC 9112 section 2.2); nothing else is forgiven."""
         if data[:2] != b"\r\n":
-            self._reject(fault.reason, fault.details)
-            return False
+            return self._reject(fault.reason, fault.details)
         while data[:2] == b"\r\n":
             data = data[2:]
         return bool(data) and self._receive(data)
@@ -177,9 +166,9 @@ class HTTPDownstream(asyncio.Protocol):
         self.phase = RESPONSE
         self._ahead = rest
 
-    def ready(self, now: float, idle: float) -> None:
+    def ready(self, deadline: float) -> None:
         self.phase = READY
-        self.deadline = now + idle
+        self.deadline = deadline
         if self._ahead or self._stuck or self._ended or self.held:
             self._proceed()
 
@@ -224,11 +213,12 @@ class HTTPDownstream(asyncio.Protocol):
 
     # -- ending
 
-    def _reject(self, reason: Reason, details: str = "") -> None:
+    def _reject(self, reason: Reason, details: str = "") -> bool:
         """Answer what never became an exchange, and end the connection: where its next request begins is unknown."""
         self._ahead = b""
         self.write(answer(reason, details or reason.details, b"", head_only=False, close=True))
         self.close_gently()
+        return False
 
     def close_gently(self) -> None:
         if self._ended or self._transport.is_closing() or not self._transport.can_write_eof():

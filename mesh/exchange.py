@@ -1,78 +1,115 @@
 """An exchange: one request, and its response, between a client and whichever endpoint it takes.
 
 The phases in reading order: *begin* (count, make the head), *send* (pick an endpoint, take a connection),
-*respond* (hand on the head), *relay* (hand on bodies), *end* (count, give the connection back).  What may go
-wrong between them is in `mesh.failover`.  A client's connection reuses one Exchange for all of its requests.
+*respond* (hand on the head), *relay* (hand on bodies), *end* (count, give the connection back).  Here is the
+common way; `mesh.relay` copes with everything that may be said, and `mesh.failover` with what may go wrong.
+A client's connection reuses one Exchange for all of its requests.
 """
 
 from __future__ import annotations
 
-import time
-from typing import Final
-
-from mesh.access_log import AccessRecord
 from mesh.backend import EndpointState
-from mesh.failover import NEVER, Failover
-from mesh.http1.errors import Malformed
+from mesh.failover import NEVER
 from mesh.http1.grammar import KEEP_ALIVE_LENGTH
-from mesh.http1.reframe import reframe
-from mesh.http1.request import Request
-from mesh.http1.response import CarefulResponse, Response
-from mesh.plan import BackendPlan
-from mesh.pool import give_back, take
+from mesh.http1.request import PlainRequest, Request
+from mesh.http1.response import PlainResponse
+from mesh.outgoing import END, outgoing_head, own_lines
+from mesh.pool import take
 from mesh.proxy import Proxy
-from mesh.reasons import NO_ENDPOINTS, RESPONSE_MALFORMED, UPGRADE_FAILED
+from mesh.reasons import NO_ENDPOINTS
+from mesh.relay import Relay
 from mesh.roles import Client
-from mesh.table import Listener
-from mesh.tunnel import Tunnel
+from mesh.table import RoutingTable
 from mesh.upload import Upload
-from mesh.upstream import HEAD, IDLE, RELAY, HTTPUpstream
-
-MOST_INTERIM: Final = 32
-"""Interim responses before the final one."""
+from mesh.upstream import HTTPUpstream
 
 
-class Exchange(Failover):
-    __slots__ = ("_head", "_idle", "_listener", "_patience", "_plan", "_started", "_tunnel")
+class Exchange(Relay):
+    """The common way, `begin` and `respond_plainly`, is written flat: on some machines each step of the
+    interpreter costs as much as a short function of C."""
 
-    _head: bytes
-    _idle: float
-    _patience: float
-    """Seconds in which a response must begin."""
-    _listener: Listener
-    _started: float
+    __slots__ = ("_host", "_ids", "_ours", "_table")
+
+    _ours: bytes
+    """What is added to the head of a plain request to `_host`, but for the id."""
 
     def __init__(self, proxy: Proxy, client: Client) -> None:
         super().__init__(proxy, client)
-        self._tunnel: Tunnel | None = None
-        self._plan: BackendPlan | None = None
+        self._ids = proxy.request_ids
+        self._host = b""
+        self._table: RoutingTable | None = None
 
-    # -- begin: count, make the head
+    # -- begin: count, make the head, pick an endpoint, take a connection
 
-    def begin(self, request: Request, rest: bytes, listener: Listener) -> None:
-        """Start on `request`; `rest` is what was read of its body along with the head."""
+    def begin(self, request: PlainRequest) -> bool:
+        """Start on a plain request; False: this address serves nothing any more."""
+        if self._proxy.table is not self._table and not self._adopt_table():
+            return False
+        host, lines, _ = request
+        if host != self._host:
+            self._adopt_host(host)
         self._request = request
-        self._listener = listener
-        self._backend = backend = listener.route.backend
+        self._head = head = lines + self._ours + next(self._ids) + END
+        self._started = self._clock()
+        now = self._deadlines.now
+        self._client.deadline = now + self._patience
+        backend = self._backend
         backend.stats.in_flight += 1
-        self._started = self._proxy.clock()
         self.running = True
-        self._head = self._writer.write(request, listener)
-        self._bytes_in = len(request.lines)
-        if backend.plan is not self._plan:
-            self._plan = backend.plan
-            self._idle = backend.plan.timeouts.idle or NEVER
-            self._patience = backend.plan.timeouts.response_head or NEVER
-        self._client.deadline = self._proxy.deadlines.now + self._patience
-        if not request.plain:
-            self._simple = False
-            if request.length:
-                self._upload = Upload(request.length)
-                if rest and self._take_body(self._upload, rest) is None:
-                    return
-        self._send()
+        state = backend.pick()
+        if state is None:
+            self._end_badly(NO_ENDPOINTS)
+            return True
+        self._state = state
+        state.in_flight += 1
+        state.requests += 1
+        idle = state.idle
+        if idle and idle[-1].deadline > now:
+            self._upstream = upstream = idle.pop()
+            upstream.exchange = self
+            upstream.write(head)
+        else:
+            self._send_to(state)
+        return True
 
-    # -- send: pick an endpoint, take or open a connection
+    def begin_carefully(self, request: Request, rest: bytes) -> bool:
+        """Start on any request; `rest` is what was read of its body along with the head."""
+        if self._proxy.table is not self._table and not self._adopt_table():
+            return False
+        self._simple = False
+        self._request = request
+        self._head = outgoing_head(request, self._listener, self._client.peer, next(self._ids))
+        self._started = self._clock()
+        self._client.deadline = self._deadlines.now + self._patience
+        self._backend.stats.in_flight += 1
+        self.running = True
+        if request.length:
+            self._upload = Upload(request.length)
+            if rest and self._take_body(self._upload, rest) is None:
+                return True
+        self._send()
+        return True
+
+    def _adopt_table(self) -> bool:
+        """Find out what a new table says of this address: all that stays the same until the next one."""
+        table = self._proxy.table
+        listener = table.listeners.get(self._key)
+        if listener is None:
+            return False
+        self._table = table
+        self._listener = listener
+        self._backend = listener.route.backend
+        timeouts = self._backend.plan.timeouts
+        self._idle = timeouts.idle or NEVER
+        self._patience = timeouts.response_head or NEVER
+        self._host = b""
+        return True
+
+    def _adopt_host(self, host: bytes) -> None:
+        self._host = host
+        self._ours = own_lines(self._client.peer, host, self._listener.key.port, self._backend.plan)
+
+    # -- send: any request, any try
 
     def _send(self) -> None:
         state = self._backend.pick(self._tried)
@@ -82,18 +119,12 @@ class Exchange(Failover):
         self._state = state
         state.in_flight += 1
         state.requests += 1
-        idle = state.idle
-        if self._simple and idle and idle[-1].deadline > self._proxy.deadlines.now:
-            self._upstream = upstream = idle.pop()
-            upstream.exchange = self
-            upstream.write(self._head)
-        else:
-            self._send_carefully(state)
+        self._send_to(state)
 
-    def _send_carefully(self, state: EndpointState) -> None:
+    def _send_to(self, state: EndpointState) -> None:
         self._simple = False
         # A retry takes no old connection: when an endpoint dies, all of those to it die.
-        upstream = None if self._retries else take(state, self._proxy.deadlines.now)
+        upstream = None if self._retries else take(state, self._deadlines.now)
         if upstream is None:
             self._upstream = upstream = HTTPUpstream(self._proxy, state, self)
             upstream.open(self._backend.plan.timeouts.connect)
@@ -120,225 +151,35 @@ class Exchange(Failover):
             upstream.write(b"".join([self._head, *self._upload.kept]))
             self._upload.sent()
 
-    # -- relay the request's body
-
-    def request_data(self, data: bytes) -> None:
-        """More of the request's body was read."""
-        upload = self._upload
-        assert upload is not None
-        pieces = self._take_body(upload, data)
-        if pieces is None:
-            return
-        if self._connected and self._upstream is not None:
-            for piece in pieces:
-                self._upstream.write(piece)
-            upload.sent()
-        elif upload.full and not upload.complete:
-            self._client.hold()
-
-    def _take_body(self, upload: Upload, data: bytes) -> tuple[bytes, ...] | None:
-        """What may be sent on of `data`; None: the body is malformed, which has ended the exchange."""
-        self._bytes_in += len(data)
-        try:
-            pieces = upload.take(data)
-        except Malformed as fault:
-            self._end_badly(fault.reason, fault.details)
-            return None
-        wait = self._patience if upload.complete and not self._answered else self._idle
-        self._client.deadline = self._proxy.deadlines.now + wait
-        if upload.complete:
-            self._client.request_read(upload.rest)
-        return pieces
-
-    def hold_request(self) -> None:
-        self._client.hold()
-
-    def resume_request(self) -> None:
-        self._client.resume()
-
     # -- respond: hand on the head
 
-    def respond(self, response: Response, data: bytes) -> None:
-        """A response was read as far as its head; `data` begins with it."""
-        if (
-            self._simple
-            and response.plain
-            and response.length == len(data) - response.end
-            and response.status != 503
-            and not self._proxy.draining
-        ):
-            # All of it in one read, nothing to change but one line at most: the way of most responses.
-            cut = response.cut
-            self._client.write(data if cut < 0 else data[:cut] + data[cut + KEEP_ALIVE_LENGTH :])
+    def respond_plainly(self, response: PlainResponse, data: bytes) -> None:
+        """A plain response was read as far as its head; `data` begins with it."""
+        status, length, cut, end = response
+        upstream, state, proxy = self._upstream, self._state, self._proxy
+        assert upstream is not None
+        assert state is not None
+        if not self._simple or length != len(data) - end or status == 503 or proxy.draining:
+            self.respond(response, data)
+            return
+        # All of it in one read, nothing to change but one line at most: the way of most responses.
+        client = self._client
+        client.write(data if cut < 0 else data[:cut] + data[cut + KEEP_ALIVE_LENGTH :])
+        if upstream.held or not upstream.reusable or proxy.access_log is not None:
             self._bytes_out = len(data)
-            self._end(response.status)
-            self._client.ready(self._proxy.deadlines.now, self._idle)
-        elif response.status < 200:
-            self._respond_interim(response, data)
-        elif response.status != 503 or not self._retry_503():
-            self._respond_carefully(response, data)
-
-    def _respond_interim(self, response: Response, data: bytes) -> None:
-        """RFC 9110 section 15.2: any number of them may come, for a client that knows of them."""
-        assert isinstance(response, CarefulResponse)
-        assert self._upstream is not None
-        self._simple = False
-        self._connected = True
-        if response.status == 101:
-            self._switch(response, data[response.end :])
+            self._end(status)
+            client.ready(self._deadlines.now + self._idle)
             return
-        self._interim += 1
-        if self._interim > MOST_INTERIM:
-            self._end_badly(RESPONSE_MALFORMED, "too many interim responses")
-            return
-        if self._request.minor:
-            self._client.write(response.start + b"\r\n")
-        if response.end < len(data):
-            self._upstream.data_received(data[response.end :])
-
-    def _respond_carefully(self, response: Response, data: bytes) -> None:
-        upstream, request, end = self._upstream, self._request, response.end
-        assert upstream is not None
-        self._simple = False
-        self._end_retry()
-        if response.timeout:
-            upstream.timeout = min(IDLE, response.timeout - 1.0)
-        upstream.reusable = upstream.reusable and response.reusable
-        upstream.phase = RELAY
-        self._answered = True
-        self._status = response.status
-        persistent = request.keep_alive and self._request_is_read and not self._proxy.draining
-        head, body, self._persistent = reframe(
-            response, data[:end], request.method == b"HEAD", request.minor, persistent
-        )
-        self._response_body = body
-        self._bytes_out = len(head)
-        self._client.deadline = self._proxy.deadlines.now + self._idle
-        self._client.write(head)
-        if body.complete:
-            self._complete(data[end:])
-        elif end < len(data):
-            self.response_data(data[end:])
-
-    # -- relay the response's body
-
-    def response_data(self, data: bytes) -> None:
-        """More of the response's body was read."""
-        body, write = self._response_body, self._client.write
-        assert body is not None
-        try:
-            pieces = body.feed(data)
-        except Malformed as fault:
-            self._end_badly(fault.reason, fault.details)
-            return
-        for piece in pieces:
-            write(piece)
-        self._bytes_out += len(data)
-        self._client.deadline = self._proxy.deadlines.now + self._idle
-        if body.complete:
-            self._complete(body.rest)
-
-    def hold_response(self) -> None:
-        """The client reads more slowly than the endpoint sends."""
-        if self._upstream is not None:
-            self._upstream.hold()
-
-    def resume_response(self) -> None:
-        if self._upstream is not None:
-            self._upstream.resume()
-
-    def endpoint_half_closed(self) -> bool:
-        return False
-
-    # -- end: count, give the connection back
-
-    def _complete(self, beyond: bytes) -> None:
-        """The response is complete.  Bytes beyond it would be taken for the next one's: who sends them is left."""
-        upstream, status, persistent = self._upstream, self._status, self._persistent
-        if upstream is not None:
-            upstream.phase = HEAD
-            if beyond or not self._request_is_read:
-                upstream.reusable = False
-        self._end(status)
-        if persistent:
-            self._client.ready(self._proxy.deadlines.now, self._idle)
-        else:
-            self._client.close_gently()
-
-    def _end(self, status: int) -> None:
-        upstream, state, stats = self._upstream, self._state, self._backend.stats
-        if upstream is not None:
-            self._upstream = None
-            if upstream.reusable:
-                give_back(upstream, self._proxy.deadlines.now)
-            else:
-                upstream.close()
-        if state is not None:
-            self._state = None
-            state.in_flight -= 1
-        stats.in_flight -= 1
-        stats.bytes_in += self._bytes_in
-        stats.bytes_out += self._bytes_out
-        seconds = self._proxy.clock() - self._started
-        if self._tunnel is None:  # a tunnel was counted when it began
-            stats.finished(status, seconds)
-        if self._proxy.access_log is not None:
-            self._proxy.access_log(self._record(state, status, seconds))
+        # `_end`, without what cannot be.
+        stats, now = self._backend.stats, self._deadlines.now
+        self._upstream = self._state = None
         self.running = False
-        if not self._simple:
-            self._tunnel = None
-            self._renew()
-
-    def _record(self, state: EndpointState | None, status: int, seconds: float) -> AccessRecord:
-        request, key = self._request, self._backend.key
-        target = request.lines[len(request.method) + 1 : request.lines.find(b" HTTP/1.1\r\n")]
-        return AccessRecord(
-            time=time.time() - seconds,
-            client=self._client.peer.address,
-            listener=str(self._listener.key),
-            namespace=key.namespace,
-            service=key.service,
-            port=key.port,
-            method=request.method.decode("ascii"),
-            target=target.decode("ascii"),
-            status=status,
-            reason=self._reason,
-            endpoint=f"{state.host}:{state.port}" if state is not None else "",
-            tries=self._retries + 1,
-            seconds=seconds,
-            bytes_in=self._bytes_in,
-            bytes_out=self._bytes_out,
-            request_id=self._writer.request_id.decode("ascii"),
-        )
-
-    # -- switch protocols
-
-    def _switch(self, response: CarefulResponse, rest: bytes) -> None:
-        """The endpoint accepted an Upgrade: hand both connections to a tunnel."""
-        upstream, client = self._upstream, self._client
-        assert upstream is not None
-        offered = () if self._request.plain else self._writer.offered
-        if not response.upgrade or not set(response.upgrade) <= set(offered) or not self._request_is_read:
-            self._end_badly(UPGRADE_FAILED)
-            return
-        self._end_retry()
-        self._status = 101
-        self._backend.stats.finished(101, self._proxy.clock() - self._started)
-        idle = self._backend.plan.timeouts.tunnel_idle or NEVER
-        self._tunnel = tunnel = Tunnel(self._proxy, client, upstream, idle, self._tunnel_ended)
-        upstream.tunnel(tunnel)
-        early = client.become(tunnel)
-        accepted = b"Connection: upgrade\r\nUpgrade: %b\r\n\r\n" % b", ".join(response.upgrade)
-        client.write(response.start + accepted)
-        client.deadline = self._proxy.deadlines.now + idle
-        if rest:
-            tunnel.response_data(rest)
-        if early:
-            tunnel.request_data(early)
-
-    def _tunnel_ended(self) -> None:
-        assert self._tunnel is not None
-        self._bytes_in += self._tunnel.bytes_in
-        self._bytes_out += self._tunnel.bytes_out
-        self._upstream = None
-        self._end(101)
+        upstream.exchange = None
+        upstream.deadline = now + upstream.timeout
+        state.idle.append(upstream)
+        state.in_flight -= 1
+        stats.in_flight -= 1
+        stats.bytes_in += len(self._head)
+        stats.bytes_out += len(data)
+        stats.finished(status, self._clock() - self._started)
+        client.ready(now + self._idle)

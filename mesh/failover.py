@@ -16,7 +16,7 @@ from mesh.http1.body import LAST_CHUNK, Body, EncodedBody, EndlessBody, LengthBo
 from mesh.http1.chunked import ChunkedBody
 from mesh.http1.errors import Malformed
 from mesh.http1.request import Request
-from mesh.outgoing import HeadWriter
+from mesh.outgoing import request_id_of
 from mesh.proxy import Proxy
 from mesh.reasons import (
     BODY_STALLED,
@@ -31,6 +31,7 @@ from mesh.reasons import (
 )
 from mesh.retry import IDEMPOTENT, Outcome, decide
 from mesh.roles import Client
+from mesh.table import Listener
 from mesh.upload import Upload
 from mesh.upstream import HTTPUpstream
 
@@ -44,21 +45,24 @@ class Failover:
     """State that both halves share.  `_simple`: of it, only what every request sets anew was touched."""
 
     __slots__ = (
-        "_answered", "_backend", "_bytes_in", "_bytes_out", "_client", "_connected", "_interim", "_persistent",
-        "_proxy", "_reason", "_request", "_response_body", "_retries", "_retrying", "_simple", "_state", "_status",
-        "_tried", "_upload", "_upstream", "_waiting", "_writer", "running",
+        "_answered", "_backend", "_bytes_in", "_bytes_out", "_client", "_connected", "_head", "_interim", "_key",
+        "_listener", "_persistent", "_proxy", "_reason", "_request", "_response_body", "_retries", "_retrying",
+        "_simple", "_started", "_state", "_status", "_tried", "_upload", "_upstream", "_waiting", "running",
     )  # fmt: skip
 
     _request: Request
     _backend: Backend
+    _listener: Listener
+    _head: bytes
+    """As it is sent to endpoints."""
+    _started: float
 
     def __init__(self, proxy: Proxy, client: Client) -> None:
         self._proxy = proxy
         self._client = client
-        self._writer = HeadWriter(proxy, client.peer)
+        self._key = client.key
         self._upstream: HTTPUpstream | None = None
         self._state: EndpointState | None = None
-        self._bytes_in = 0
         self.running = False
         self._renew()
 
@@ -75,6 +79,8 @@ class Failover:
         """The client's connection goes on after it."""
         self._status = 0
         self._reason = ""
+        self._bytes_in = 0
+        """Of the body, as they were read."""
         self._bytes_out = 0
         self._upload: Upload | None = None
         self._response_body: Body | None = None
@@ -236,7 +242,7 @@ class Failover:
         data = answer(
             reason,
             details,
-            self._writer.request_id,
+            request_id_of(self._head),
             head_only=request.method == b"HEAD",
             close=not self._persistent,
             keep_alive=not request.minor,

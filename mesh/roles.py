@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Protocol
 
 from mesh.http1.errors import Malformed
-from mesh.http1.response import Response
+from mesh.http1.response import PlainResponse, Response
 from mesh.peer import Peer
+from mesh.table import ListenerKey
 
 
 class Client(Protocol):
     """The downstream connection, as its exchange or tunnel sees it."""
 
     deadline: float
+    key: ListenerKey
     peer: Peer
     held: bool
     """Not read from, because the endpoint is slower."""
@@ -26,8 +28,8 @@ class Client(Protocol):
     def request_read(self, rest: bytes) -> None:
         """The request's body is complete; `rest` came after it."""
 
-    def ready(self, now: float, idle: float) -> None:
-        """The exchange is over: the next request may come."""
+    def ready(self, deadline: float) -> None:
+        """The exchange is over: the next request may come, until `deadline`."""
 
     def close_gently(self) -> None:
         """Send what was written, and let the client read it before the connection ends."""
@@ -69,5 +71,6 @@ class Responding(Carried, Protocol):
         """`ours`: it was this process that could not, for want of descriptors or the like."""
 
     def connect_timed_out(self) -> None: ...
+    def respond_plainly(self, response: PlainResponse, data: bytes) -> None: ...
     def respond(self, response: Response, data: bytes) -> None: ...
     def response_refused(self, fault: Malformed) -> None: ...

@@ -48,7 +48,10 @@ class BackendStats:
 
     def finished(self, status: int, seconds: float) -> None:
         """Count one HTTP request that has ended (not its place in flight)."""
-        self.codes[status] = self.codes.get(status, 0) + 1
+        try:
+            self.codes[status] += 1
+        except KeyError:
+            self.codes[status] = 1
         self.duration_buckets[bisect_left(DURATION_BOUNDS, seconds)] += 1
         self.duration_sum += seconds
 

@@ -86,10 +86,10 @@ class HTTPUpstream(asyncio.Protocol):
             self._receive_other(data)
             return
         response = read_plain_response(data)
-        if response is None or response.end > MAX_HEAD:
+        if response is None or response[3] > MAX_HEAD:
             self._receive_carefully(exchange, data)
         else:
-            exchange.respond(response, data)
+            exchange.respond_plainly(response, data)
 
     def _receive_carefully(self, exchange: Responding, data: bytes) -> None:
         end = data.find(b"\r\n\r\n", 0, MAX_HEAD) + 4

@@ -59,11 +59,11 @@ Fields = dict[bytes, list[bytes]]
 
 
 def read_fields(
-    head: bytes, low: bytes, start: int, special: re.Pattern[bytes], bad: Reason, too_many: Reason
+    head: bytes, start: int, special: re.Pattern[bytes], bad: Reason, too_many: Reason
 ) -> tuple[Fields, bytes]:
     """The special fields of a head, and all other lines as they came.
 
-    `low` is `head` in lower case, `start` where the fields begin.  Raises `Malformed`.
+    `start` is where the fields begin.  Raises `Malformed`.
     """
     if not _FIELD_LINES.fullmatch(head, start):
         raise Malformed(bad, _fault(head[start:-4]))
@@ -72,7 +72,7 @@ def read_fields(
     fields: Fields = {}
     others = []
     at = start
-    for line in special.finditer(low, start - 1):
+    for line in special.finditer(head.lower(), start - 1):
         others.append(head[at : line.start() + 1])
         at = line.end() + 1
         fields.setdefault(line[1], []).append(head[line.start(2) : line.end(2)].strip(b" \t"))

@@ -27,7 +27,7 @@ def reframe(response: Response, head: bytes, bodiless: bool, minor: int, persist
     else:
         body = LengthBody(length)
     if not persistent:
-        end = b"Connection: close\r\n\r\n"
-    else:
-        end = b"\r\n" if minor else b"Connection: keep-alive\r\n\r\n"
-    return lines + end, body, persistent
+        lines += b"Connection: close\r\n"
+    elif not minor:
+        lines += b"Connection: keep-alive\r\n"
+    return lines + b"\r\n", body, persistent

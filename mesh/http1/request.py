@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Literal, NamedTuple
 
 from mesh.http1.body import CHUNKED
 from mesh.http1.errors import Malformed
@@ -38,27 +39,45 @@ _SPECIAL = (
 _FORWARDING: Mapping[bytes, list[bytes]] = MappingProxyType({})
 
 
-class PlainRequest:
+class PlainRequest(NamedTuple):
     """HTTP/1.1, neither HEAD nor CONNECT, a path, one simple Host, no body, nothing else that concerns a proxy."""
 
-    __slots__ = ("end", "host", "lines")
+    host: bytes
+    lines: bytes
+    end: int
+    """Where the head ends in what was read."""
 
-    plain: Literal[True] = True
-    minor: Final = 1
-    length: Final = 0
-    keep_alive: Final = True
-    upgrade: Final[tuple[bytes, ...]] = ()
-    forwarding: Final = _FORWARDING
-
-    def __init__(self, host: bytes, lines: bytes, end: int) -> None:
-        self.host = host
-        self.lines = lines
-        self.end = end
-        """Where the head ends in what was read."""
+    @property
+    def plain(self) -> Literal[True]:
+        return True
 
     @property
     def method(self) -> bytes:
         return self.lines[: self.lines.index(b" ")]
+
+    @property
+    def minor(self) -> int:
+        return 1
+
+    @property
+    def length(self) -> int:
+        return 0
+
+    @property
+    def keep_alive(self) -> bool:
+        return True
+
+    @property
+    def upgrade(self) -> tuple[bytes, ...]:
+        return ()
+
+    @property
+    def forwarding(self) -> Mapping[bytes, list[bytes]]:
+        return _FORWARDING
+
+
+_plain_request = partial(tuple.__new__, PlainRequest)
+"""The constructor of a named tuple is Python code; this is not."""
 
 
 class CarefulRequest:
@@ -109,7 +128,7 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
         return None
     end, cut = head.end(), head.start(2)
     lines = data[: end - 2] if cut < 0 else data[:cut] + data[cut + KEEP_ALIVE_LENGTH : end - 2]
-    return PlainRequest(head[1], lines, end)
+    return _plain_request((head[1], lines, end))
 
 
 def read_request(head: bytes, authority: bytes = b"") -> Request:
@@ -122,10 +141,9 @@ def read_request(head: bytes, authority: bytes = b"") -> Request:
 
 def read_careful_request(head: bytes, authority: bytes) -> CarefulRequest:
     """`read_request`, field by field."""
-    low = head.lower()
     start = head.find(b"\r\n") + 2
     method, target, minor = _read_request_line(head[: start - 2])
-    fields, others = read_fields(head, low, start, _SPECIAL_FIELDS, BAD_REQUEST, HEAD_TOO_LARGE)
+    fields, others = read_fields(head, start, _SPECIAL_FIELDS, BAD_REQUEST, HEAD_TOO_LARGE)
     target, own_host = read_target(method, target)
     options = elements(fields.get(b"connection", []))
     request = CarefulRequest()

@@ -7,7 +7,8 @@ this hop but ``Connection: keep-alive``, whose line is cut out.
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from functools import partial
+from typing import Literal, NamedTuple
 
 from mesh.http1.body import CHUNKED, UNTIL_CLOSE
 from mesh.http1.errors import Malformed
@@ -37,7 +38,7 @@ _PLAIN = re.compile(
     + rb"(?:%b%b)?" % (KEEP_ALIVE, _LINES)
     + rb"(?:[Cc]ontent-[Ll]ength: ([0-9]{1,15}+)|[Tt]ransfer-[Ee]ncoding: chunked)\r\n"
     + _LINES
-    + rb"(?:%b%b)?\r\n" % (KEEP_ALIVE, _LINES)
+    + rb"(?:(?(2)(?!))%b%b)?\r\n" % (KEEP_ALIVE, _LINES)
 ).match
 _SPECIAL_FIELDS = special_fields(_SPECIAL)
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: (" + VALUE + rb"))?")
@@ -47,25 +48,34 @@ _STATUS = {b"%d" % status: status for status in range(100, 1000)}
 """int() of bytes costs three times a look-up."""
 
 
-class PlainResponse:
-    __slots__ = ("cut", "end", "length", "status")
+class PlainResponse(NamedTuple):
+    status: int
+    length: int
+    """Bytes of body, or `CHUNKED`."""
+    cut: int
+    """Where the line ``Connection: keep-alive`` begins in the head; -1: it is not there."""
+    end: int
+    """Where the head ends in what was read."""
 
-    plain: Literal[True] = True
-    reusable: Final = True
-    timeout: Final = 0
+    @property
+    def plain(self) -> Literal[True]:
+        return True
 
-    def __init__(self, status: int, length: int, cut: int, end: int) -> None:
-        self.status = status
-        self.length = length
-        """Bytes of body, or `CHUNKED`."""
-        self.cut = cut
-        """Where the line ``Connection: keep-alive`` begins in the head; -1: it is not there."""
-        self.end = end
-        """Where the head ends in what was read."""
+    @property
+    def reusable(self) -> bool:
+        return True
+
+    @property
+    def timeout(self) -> int:
+        return 0
 
     def lines(self, head: bytes) -> bytes:
         """The head to hand on, without the empty line."""
         return head[:-2] if self.cut < 0 else head[: self.cut] + head[self.cut + KEEP_ALIVE_LENGTH : -2]
+
+
+_plain_response = partial(tuple.__new__, PlainResponse)
+"""The constructor of a named tuple is Python code; this is not."""
 
 
 class CarefulResponse:
@@ -103,15 +113,11 @@ def read_plain_response(data: bytes) -> PlainResponse | None:
     head = _PLAIN(data)
     if head is None:
         return None
-    status, first_cut, length, second_cut = head.groups()
-    cut = -1
-    if second_cut is not None:
-        if first_cut is not None:
-            return None
+    status, length = head.group(1, 3)
+    cut = head.start(2)
+    if cut < 0:
         cut = head.start(4)
-    elif first_cut is not None:
-        cut = head.start(2)
-    return PlainResponse(_STATUS[status], CHUNKED if length is None else int(length), cut, head.end())
+    return _plain_response((_STATUS[status], CHUNKED if length is None else int(length), cut, head.end()))
 
 
 def read_response(head: bytes) -> Response:
@@ -121,12 +127,11 @@ def read_response(head: bytes) -> Response:
 
 def read_careful_response(head: bytes) -> CarefulResponse:
     """`read_response`, field by field: also for clients that cannot be handed a plain head as it is."""
-    low = head.lower()
     start = head.find(b"\r\n") + 2
     line = _STATUS_LINE.fullmatch(head[: start - 2])
     if not line:
         raise Malformed(RESPONSE_MALFORMED, "a malformed status line or an unknown version")
-    fields, others = read_fields(head, low, start, _SPECIAL_FIELDS, RESPONSE_MALFORMED, RESPONSE_HEAD_TOO_LARGE)
+    fields, others = read_fields(head, start, _SPECIAL_FIELDS, RESPONSE_MALFORMED, RESPONSE_HEAD_TOO_LARGE)
     minor, status = int(line[1]), int(line[2])
     options = elements(fields.get(b"connection", []))
     response = CarefulResponse()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from mesh.http1.chunked import MAX_LINE, MAX_TRAILER, ChunkedBody
@@ -14,7 +16,7 @@ END = b"0\r\n\r\n"
 def feed(raw: bytes, cut: list[int], decode: bool = False) -> tuple[bytes, bool, bytes]:
     body = ChunkedBody(BAD_REQUEST, decode)
     out, bounds = [], [0, *cut, len(raw)]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         if body.complete:
             return b"".join(out), True, body.rest + raw[start:]
         if start < end:
