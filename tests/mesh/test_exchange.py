@@ -48,28 +48,34 @@ LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CLOSING = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"
 
 
+OLD = b"GET / HTTP/1.0\r\n\r\n"
+HEADED = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+INTERIM = b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 E\r\nLink: x\r\n\r\n"
+NOT_MODIFIED = b"HTTP/1.1 304 N\r\nContent-Length: 5\r\n\r\n"
+
+
+def with_connection(option: bytes) -> bytes:
+    return LENGTH.replace(b"5\r\n", b"5\r\nConnection: " + option + b"\r\n", 1)
+
+
 @pytest.mark.parametrize(
     ("answer", "request_", "expected"),
     [
         (CHUNKED, GET, CHUNKED),
         (LENGTH, GET, LENGTH),
-        (CLOSING, GET, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"),
-        (CHUNKED, b"GET / HTTP/1.0\r\n\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello"),
-        (LENGTH, b"GET / HTTP/1.0\r\n\r\n", LENGTH.replace(b"5\r\n", b"5\r\nConnection: close\r\n", 1)),
-        (
-            LENGTH,
-            b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-            LENGTH.replace(b"5\r\n", b"5\r\nConnection: keep-alive\r\n", 1),
-        ),
-        (LENGTH, get("/", "Connection: close"), LENGTH.replace(b"5\r\n", b"5\r\nConnection: close\r\n", 1)),
+        (CLOSING, GET, LENGTH),
+        (CHUNKED, OLD, b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello"),
+        (LENGTH, OLD, with_connection(b"close")),
+        (LENGTH, b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", with_connection(b"keep-alive")),
+        (LENGTH, get("/", "Connection: close"), with_connection(b"close")),
         (b"HTTP/1.1 204 N\r\nContent-Length: 5\r\n\r\n", GET, b"HTTP/1.1 204 N\r\n\r\n"),
-        (b"HTTP/1.1 304 N\r\nContent-Length: 5\r\n\r\n", GET, b"HTTP/1.1 304 N\r\nContent-Length: 5\r\n\r\n"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", get(method="HEAD"), b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
+        (NOT_MODIFIED, GET, NOT_MODIFIED),
+        (HEADED, get(method="HEAD"), HEADED),
         (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello", GET, LENGTH),
-        (b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 E\r\nLink: x\r\n\r\n" + LENGTH, GET, b"HTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 E\r\nLink: x\r\n\r\n" + LENGTH),
-        (b"HTTP/1.1 100 C\r\n\r\n" + LENGTH, b"GET / HTTP/1.0\r\n\r\n", LENGTH.replace(b"5\r\n", b"5\r\nConnection: close\r\n", 1)),
+        (INTERIM + LENGTH, GET, INTERIM + LENGTH),
+        (b"HTTP/1.1 100 C\r\n\r\n" + LENGTH, OLD, with_connection(b"close")),
     ],
-)  # fmt: skip
+)
 async def test_framing_of_responses(answer: bytes, request_: bytes, expected: bytes) -> None:
     async with mesh(answering(answer)) as world:
         assert await world.ask(request_) == expected
@@ -104,7 +110,11 @@ async def test_a_body_until_close_is_chunked_for_a_new_client() -> None:
 
 BODIES = {
     "length": (get("/", method="POST", body=b"hello" * 9), b"hello" * 9),
-    "chunked": (get("/", "Transfer-Encoding: chunked", method="POST") + b"5;a=b\r\nhello\r\n3\r\n\r\n\r\r\n0\r\nA: b\r\n\r\n", b"hello\r\n\r"),
+    "chunked": (
+        get("/", "Transfer-Encoding: chunked", method="POST")
+        + b"5;a=b\r\nhello\r\n3\r\n\r\n\r\r\n0\r\nA: b\r\n\r\n",
+        b"hello\r\n\r",
+    ),
 }  # fmt: skip
 
 

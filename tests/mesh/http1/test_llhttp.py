@@ -149,9 +149,7 @@ def test_the_listed_differences_in_responses_are_real(name: str) -> None:
     assert llhttp(raw, httptools.HttpResponseParser).accepted
 
 
-BITS = st.sampled_from(
-    [b"\r", b"\n", b"\r\n", b" ", b"\t", b":", b"\0", b";", b",", b"=", b'"', b"0", b"A", b"\x80", b"", b"#"]
-)
+BITS = st.sampled_from(b'\r|\n|\r\n| |\t|:|\0|;|,|=|"|0|A|\x80||#'.split(b"|"))
 FIELDS = st.sampled_from(
     [
         b"A: b", b"A:", b"A:\tb ", b"Content-Length: 5", b"Content-Length: 0", b"Content-Length: 05",
@@ -165,7 +163,8 @@ BODIES = st.sampled_from(
     [
         b"", b"hello", b"hell", b"5\r\nhello\r\n0\r\n\r\n", b"05;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n", b"0\r\n\r\n",
         b"5\r\nhello0\r\n\r\n", b"5\nhello\r\n0\r\n\r\n", b"5 \r\nhello\r\n0\r\n\r\n", b'5;a="b"\r\nhello\r\n0\r\n\r\n',
-        b"5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n", b"A\r\n0123456789\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\n A: b\r\n\r\n",
+        b"5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n", b"A\r\n0123456789\r\n0\r\n\r\n",
+        b"5\r\nhello\r\n0\r\n A: b\r\n\r\n",
     ]
 )  # fmt: skip
 

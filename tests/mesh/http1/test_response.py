@@ -85,7 +85,11 @@ ACCEPTED: dict[str, tuple[bytes, dict[str, object], bytes]] = {
     "Keep-Alive that is none": (OK + b"Keep-Alive: timeout=x\r\n" + EMPTY, {"timeout": 0}, OK + EMPTY[:-2]),
     "nominated field": (OK + b"Connection: a\r\nA: b\r\n" + EMPTY, {"reusable": True}, OK + EMPTY[:-2]),
     "Upgrade goes": (OK + b"Upgrade: h2c\r\n" + EMPTY, {}, OK + EMPTY[:-2]),
-    "Proxy-Authenticate stays": (OK + b"Proxy-Authenticate: x\r\n" + EMPTY, {}, OK + b"Proxy-Authenticate: x\r\n" + EMPTY[:-2]),
+    "Proxy-Authenticate stays": (
+        OK + b"Proxy-Authenticate: x\r\n" + EMPTY,
+        {},
+        OK + b"Proxy-Authenticate: x\r\n" + EMPTY[:-2],
+    ),
     "204 with length": (b"HTTP/1.1 204 N\r\nContent-Length: 5\r\n\r\n", {"length": 0}, b"HTTP/1.1 204 N\r\n"),
     "204 with coding": (b"HTTP/1.1 204 N\r\nTransfer-Encoding: chunked\r\n\r\n", {"length": 0}, b"HTTP/1.1 204 N\r\n"),
     "304 with length": (
