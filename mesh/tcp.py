@@ -136,7 +136,7 @@ class Relay:
         state.requests += 1
         state.connections.add(self)
         self._quiet_since = self._proxy.deadlines.now
-        self.deadline = self._quiet_since + LOOK
+        self.deadline = self._quiet_since + min(LOOK, self._backend.plan.timeouts.tunnel_idle or NEVER)
         client, endpoint = self._fds
         self._board.watch(client, self)
         self._board.join(client, endpoint)

@@ -7,6 +7,7 @@ import hashlib
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -232,6 +233,58 @@ async def test_a_reset_goes_through() -> None:
         await wire.send(b"?")
         assert await gone(wire) == "reset"
         await until(lambda: not world.open)
+
+
+async def test_the_last_words_of_an_endpoint_that_stops_listening_arrive() -> None:
+    async def refuse(wire: Wire) -> None:
+        await wire.exactly(10)
+        await wire.send(b"413 too large")
+        await wire.close()  # with much unread, which the kernel answers with a reset
+
+    async with relaying(refuse) as world:
+        loop = world.proxy.loop
+        for _ in range(10):
+            with socket.socket() as client:
+                client.setblocking(False)
+                await loop.sock_connect(client, ("127.0.0.1", world.port))
+                with suppress(ConnectionError):
+                    await asyncio.wait_for(loop.sock_sendall(client, b"x" * 2**22), PATIENCE)
+                # A client that goes on to write would find the reset first; one that reads finds the words.
+                assert await asyncio.wait_for(loop.sock_recv(client, 100), PATIENCE) == b"413 too large"
+        await until(lambda: not world.open)
+
+
+async def test_a_client_that_gives_up_while_connecting() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        fillers = [_begun(full.getsockname()) for _ in range(3)]
+        async with relaying(echo, timeouts={"connect": 0.3}) as world:
+            world.use(Endpoint("127.0.0.1", full.getsockname()[1]))
+            wire = await world.connect()
+            await until(lambda: world.open)
+            wire.reset()
+            await until(lambda: not world.open)
+            assert world.stats.reasons == {"connection_timeout": 1}
+        for filler in fillers:
+            filler.close()
+
+
+async def test_aborted_while_connecting() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        fillers = [_begun(full.getsockname()) for _ in range(3)]
+        async with relaying(echo, timeouts={"connect": 0}) as world:
+            world.use(Endpoint("127.0.0.1", full.getsockname()[1]))
+            wire = await world.connect()
+            await until(lambda: world.open)
+            await world.listeners.close()
+            world.listeners.abort()
+            assert await gone(wire) == "reset"
+            assert world.stats.tcp_open == 0
+        for filler in fillers:
+            filler.close()
 
 
 async def test_a_client_that_resets_is_gone_for_the_endpoint() -> None:
