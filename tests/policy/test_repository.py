@@ -14,7 +14,7 @@ FORBIDDEN = {
     "a machine's path": re.compile(r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+)/"),
     "a registry's address": re.compile(r"(?:files\.pythonhosted|pypi\.org/simple|index-url|deb\.debian\.org)"),
 }
-PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/RESULTS.md")
+PAGES = ("README.md", "SETTINGS.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/RESULTS.md")
 
 
 def tracked() -> list[str]:
