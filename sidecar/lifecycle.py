@@ -25,14 +25,21 @@ class Lifecycle:
         self.stop = asyncio.Event()
 
     def watch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.add_signal_handler(signal.SIGTERM, self.stop.set)
+        loop.add_signal_handler(signal.SIGTERM, self._terminate)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
+
+    def _terminate(self) -> None:
+        if not self.stop.is_set():
+            self._stop("stopping\n")
 
     def _interrupt(self) -> None:
         if self.stop.is_set():
             os._exit(INTERRUPTED)
+        self._stop("\nstopping; Ctrl-C again to stop at once\n")
+
+    def _stop(self, said: str) -> None:
         self.stop.set()
-        sys.stderr.write("\nstopping; Ctrl-C again to stop at once\n")
+        sys.stderr.write(said)
         sys.stderr.flush()
 
 

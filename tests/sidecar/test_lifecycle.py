@@ -44,6 +44,7 @@ def test_asked_to_end_it_ends_well(number: int, loop: str) -> None:
     process.send_signal(number)
     _, err = process.communicate(timeout=10)
     assert process.returncode == 0
+    assert err.strip().startswith("stopping")
     assert ("Ctrl-C again to stop at once" in err) is (number == signal.SIGINT)
 
 
