@@ -37,28 +37,32 @@ bench: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks $(BENCH)
 
 vocabulary: $(DEV_STAMP)
-	$(PIP) install --constraint constraints.txt $$($(GROUP) vocabulary)
+	@$(PIP) install --constraint constraints.txt $$($(GROUP) vocabulary)
 	$(BIN)/python -m tests.tools.vocabulary
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "weft needs Python 3.11 or later: install python3.11 or set PYTHON=/path/to/python" >&2; exit 1; }
-	@if $(PYTHON) -c 'import ensurepip' >/dev/null 2>&1; then $(PYTHON) -m venv $(VENV); \
-	elif command -v pip >/dev/null 2>&1; then $(PYTHON) -m venv --without-pip $(VENV); \
-	else echo "$(PYTHON) has no ensurepip and there is no pip: install the package python3-venv (Debian, Ubuntu)" >&2; exit 1; fi
+	@if $(PYTHON) -c 'import ensurepip' >/dev/null 2>&1; then $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; \
+	elif pip --python "$$(command -v $(PYTHON))" --version >/dev/null 2>&1; then $(PYTHON) -m venv --without-pip $(VENV); \
+	else echo "$(PYTHON) has no ensurepip, and there is no pip 22.3 or later:" \
+		"install the package python3-venv (Debian, Ubuntu)" >&2; exit 1; fi
 
 # pip of the environment if it has one, else the machine's pip pointed at the environment.
 PIP = $(shell test -x $(BIN)/pip && echo $(BIN)/pip || echo pip --python $(BIN)/python) --disable-pip-version-check --quiet
 
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install --constraint constraints.txt --editable .
+	@echo "installing weft into $(VENV), once; it may take a minute ..."
+	@$(PIP) install --constraint constraints.txt --editable .
 	@touch $@
 
 $(DEV_STAMP): $(STAMP)
-	$(PIP) install --constraint constraints.txt $$($(GROUP) dev)
+	@echo "installing what the tests need into $(VENV), once ..."
+	@$(PIP) install --constraint constraints.txt $$($(GROUP) dev)
 	@touch $@
 
 $(BENCH_STAMP): $(DEV_STAMP)
-	$(PIP) install --constraint constraints.txt $$($(GROUP) bench)
+	@echo "installing what the benchmarks need into $(VENV), once ..."
+	@$(PIP) install --constraint constraints.txt $$($(GROUP) bench)
 	@touch $@
 
 clean:
