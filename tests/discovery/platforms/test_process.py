@@ -245,7 +245,7 @@ async def test_logs_of_all_replicas(tmp_path: Path) -> None:
 
 
 async def test_starting_is_parallel(tmp_path: Path) -> None:
-    program = Program(tmp_path, "import time; time.sleep(0.5)\n" + SERVER)
+    program = Program(tmp_path, "import time; time.sleep(1)\n" + SERVER)
     prober = Prober(random.Random(1), time.monotonic)
     async with platform_in(tmp_path, prober) as platform:
         began = time.monotonic()
@@ -253,5 +253,5 @@ async def test_starting_is_parallel(tmp_path: Path) -> None:
             config(program.deployment(5, ports=(PORT,)), service(ServicePort(port=80, target_port=8080)))
         )
         await eventually(lambda: len(ready(platform)) == 5)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 4.5, "one after the other they take 5 s"
     await prober.close()
