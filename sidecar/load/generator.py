@@ -20,6 +20,8 @@ from sidecar.load.timer import Ticker
 TICK = 0.00025
 """Seconds between looks at what is due; the loop's own clock would count whole milliseconds."""
 MOST_WAITING = 100_000
+REOPEN_AFTER = 0.1
+"""Seconds until a connection that was closed unused is opened again, lest a target that closes all be stormed."""
 
 
 class Generator:
@@ -114,7 +116,8 @@ class Generator:
         except (OSError, UnicodeError):  # UnicodeError: it cannot be a name at all
             raise ConnectionError(f"{self._target.host} has no address") from None
 
-    async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _connect(self, loop: asyncio.AbstractEventLoop, after: float = 0.0) -> None:
+        await asyncio.sleep(after)
         try:
             async with asyncio.timeout(self._timeout):
                 await loop.create_connection(
@@ -123,9 +126,9 @@ class Generator:
         except OSError:  # TimeoutError too
             self._count_error("connect")
 
-    def _reconnect(self) -> None:
+    def _reconnect(self, after: float) -> None:
         if self._tasks is not None:
-            self._tasks.create_task(self._connect(asyncio.get_running_loop()))
+            self._tasks.create_task(self._connect(asyncio.get_running_loop(), after))
 
     def _close(self) -> None:
         for connection in tuple(self._open):
@@ -163,7 +166,7 @@ class Generator:
             self._open.discard(connection)
             if connection in self._free:
                 self._free.remove(connection)
-            self._reconnect()
+            self._reconnect(0.0 if connection.sent else REOPEN_AFTER)
 
     def _count_error(self, error: str) -> None:
         self.errors[error] = self.errors.get(error, 0) + 1

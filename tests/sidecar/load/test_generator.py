@@ -110,3 +110,32 @@ async def test_a_closed_port_is_said_at_once() -> None:
         pass
     with pytest.raises(ConnectionError, match="takes no connection"):
         await load(url, 10, 5.0)
+
+
+async def test_connections_closed_unused_are_opened_again_without_a_storm() -> None:
+    accepted = 0
+
+    async def close_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal accepted
+        accepted += 1
+        if accepted > 4:
+            await answer(reader, writer)
+
+    async with serving(close_at_once) as url:
+        report = await load(url, 20, 0.5)
+    assert 4 < accepted < 20
+    assert report.sent == 10
+    assert report.answered > 0
+    assert report.answered + sum(report.errors.values()) == report.sent
+
+
+async def test_a_target_that_closes_every_connection_is_not_stormed() -> None:
+    accepted = 0
+
+    async def close_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal accepted
+        accepted += 1
+
+    async with serving(close_at_once) as url:
+        await load(url, 1, 0.5, timeout=0.1)
+    assert accepted < 50
