@@ -83,7 +83,7 @@ def _read(path: Path, faults: FaultList) -> str | None:
         _fault(faults, path, f"cannot be read: {error.strerror}")
         return None
     if not regular:
-        _fault(faults, path, "is not a regular file")
+        _fault(faults, path, "not a regular file")
     elif len(data) > MAX_BYTES:
         _fault(faults, path, f"larger than {MAX_BYTES // (1024 * 1024)} MiB")
     else:

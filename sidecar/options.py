@@ -57,7 +57,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("options of every command")
     add, absent = group.add_argument, argparse.SUPPRESS
     add("--admin", metavar="HOST:PORT", type=_address, default=absent, help="admin address (default 127.0.0.1:9901)")
-    add("--state", metavar="DIR", type=Path, default=absent, help="state folder (default $XDG_STATE_HOME/weft)")
+    add(
+        "--state",
+        metavar="DIR",
+        type=Path,
+        default=absent,
+        help="state folder (default $XDG_STATE_HOME/weft, ~/.local/state/weft without that; root: /var/lib/weft)",
+    )
     add(
         "--log-level",
         choices=LEVELS,

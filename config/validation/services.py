@@ -150,7 +150,7 @@ def _check_in_range(service: Service, report: ObjectReport, service_range: Range
     else:
         report.error(
             "spec.clusterIP",
-            f"{text} is no address that can be given out of {service_range.origin}: leave clusterIP out or change one",
+            f"{text} cannot be given out of {service_range.origin}: leave clusterIP out or change one",
         )
 
 

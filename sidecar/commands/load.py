@@ -19,7 +19,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "load",
         help="an open-loop load test with corrected latencies",
         description="Sends requests at a fixed rate, whether or not answers come, and counts each latency from "
-        "the moment the request was due (so that a stall of the server is not hidden by waiting for it).",
+        "the moment the request was due (so that a stall of the server is not hidden by waiting for it). "
+        "Exit code 1 when a request got no answer.",
     )
     parser.add_argument("url", metavar="URL", help="http://HOST[:PORT]/PATH")
     parser.add_argument("--rate", type=_positive, required=True, metavar="R", help="requests a second")
@@ -39,8 +40,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _positive(text: str) -> float:
     value = read_number(text)
-    if not 0 < value < float("inf"):
+    if not value > 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    if value == float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
     return value
 
 
@@ -62,8 +65,10 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         target = parse_target(args.url, args.method, args.header, _body(args.data))
-    except (BadTarget, OSError) as fault:
+    except BadTarget as fault:
         raise UserError(f"load: {fault}") from None
+    except OSError as fault:
+        raise UserError(f"load: {args.data[1:]} cannot be read: {fault.strerror}") from None
     schedule = evenly(args.rate) if args.arrivals == "even" else poisson(args.rate, random.Random())
 
     async def load() -> int:

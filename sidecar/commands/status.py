@@ -17,7 +17,9 @@ from sidecar.traffic import Traffic, parse_traffic
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("status", help="services, endpoints, health and rates of a running weft")
+    parser = subparsers.add_parser(
+        "status", help="services, ready endpoints and rates of a running weft, and what is missing"
+    )
     parser.add_argument("--watch", action="store_true", help="show it again every second until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(

@@ -92,7 +92,7 @@ def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     found, faults = texts(tmp_path / "missing.yaml", pipe, large, folder, tmp_path / "a\0b")
     assert time.monotonic() - started < 5
     assert found == []
-    for words in ("missing.yaml:1:1: no such file", "is not a regular file", "larger than 16 MiB", "warning "):
+    for words in ("missing.yaml:1:1: no such file", ": not a regular file", "larger than 16 MiB", "warning "):
         assert any(words in fault for fault in faults), words
     monkeypatch.setattr(files, "MAX_FILES", 1)
     for name in ("a.yaml", "b.yaml", "c.yaml"):

@@ -122,17 +122,17 @@ ADDRESSES = [
     case(
         "the network's own",
         service(f"{{clusterIP: 127.96.0.0, {PORT}}}"),
-        error("spec.clusterIP", "no address that can be given out"),
+        error("spec.clusterIP", "cannot be given out of"),
     ),
     case(
         "the broadcast address",
         service(f"{{clusterIP: 127.96.255.255, {PORT}}}"),
-        error("spec.clusterIP", "no address"),
+        error("spec.clusterIP", "cannot be given out of"),
     ),
     case(
         "an address of the other family",
         service(f"{{clusterIP: 'fd00::1', {PORT}}}"),
-        error("spec.clusterIP", "no address"),
+        error("spec.clusterIP", "cannot be given out of"),
     ),
     case(
         "outside a range that a file states",
