@@ -101,8 +101,8 @@ def commands_to_try(doors: Sequence[Door], admin: Address, own_state: bool) -> l
     weft = _weft_command()
     asked = f" --admin {admin}" if own_state else ""
     commands = [f"{weft} status{asked}", f"curl http://{admin}/metrics"]
-    http = [door for door in doors if door.served and door.http]
-    best = sorted(http, key=lambda door: door.entry != "NodePort")
+    http = [door for door in doors if door.served and door.ready and door.http]
+    best = sorted(http, key=lambda door: (door.protocol == "detect", door.entry != "NodePort"))
     return [f"curl {best[0].served_url}", *commands] if best else commands
 
 

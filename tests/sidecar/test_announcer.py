@@ -70,5 +70,9 @@ def test_commands_to_try_have_the_real_addresses() -> None:
     assert status.endswith(" status")
     assert metrics == "curl http://127.0.0.1:9901/metrics"
     assert commands_to_try([moved, node_port], ADMIN, own_state=False)[0] == "curl http://127.0.0.1:30080/"
+    maybe_http = node_port._replace(protocol="detect")
+    assert commands_to_try([maybe_http, moved], ADMIN, own_state=False)[0] == "curl http://127.96.0.9:8080/"
+    nobody = node_port._replace(ready=False)
+    assert commands_to_try([nobody, moved], ADMIN, own_state=False)[0] == "curl http://127.96.0.9:8080/"
     assert commands_to_try([], ADMIN, own_state=True)[0].endswith(" status --admin 127.0.0.1:9901")
     assert len(commands_to_try([moved._replace(protocol="tcp")], ADMIN, own_state=True)) == 2
