@@ -62,7 +62,7 @@ class RelayAcceptor:
         self.accepting = False
 
     async def resume(self) -> None:
-        if not self.accepting and self._gate.has_room:
+        if not self.accepting and self._gate.room > 0:
             self.accepting = True
             self._board.watch(self._fd, self, EPOLLIN)
 
@@ -76,24 +76,24 @@ class RelayAcceptor:
         await self._handover.close()
 
     def on_event(self, fd: int, events: int) -> None:
-        for _ in range(BURST):
-            if not self._gate.has_room:
-                self._stop()
-                return
+        gate, room = self._gate, self._gate.room
+        for _ in range(min(BURST, room)):
             try:
                 accepted, _ = self._accept()
             except BlockingIOError:
                 return
             except OSError as error:
                 if error.errno in _EXHAUSTED:
-                    log.warning("%s accepts no more for a moment: %s", self._gate.key, error.strerror)
+                    log.warning("%s accepts no more for a moment: %s", gate.key, error.strerror)
                     self._stop()
                     return
                 continue  # the client is gone already
             line = SocketType(self._family, socket.SOCK_STREAM, 0, accepted)
             line.setblocking(False)
-            self._gate.entered()
-            self._receive(line, self._proxy.table.listeners.get(self._gate.key))
+            gate.entered()
+            self._receive(line, self._proxy.table.listeners.get(gate.key))
+        if room <= BURST and gate.room <= 0:
+            self._stop()
 
     def _stop(self) -> None:
         self.pause()
@@ -125,7 +125,7 @@ class StreamAcceptor:
         self.accepting = False
 
     async def resume(self) -> None:
-        if not self.accepting and self._gate.has_room:
+        if not self.accepting and self._gate.room > 0:
             self.accepting = True
             try:
                 # The loop closes what it is given; the kernel listens on as long as there is another descriptor.
@@ -148,7 +148,7 @@ class StreamAcceptor:
 
     def _accepted(self) -> CountedHTTP:
         self._gate.entered()
-        if not self._gate.has_room:
+        if self._gate.room <= 0:
             self._proxy.loop.call_soon(self._stop)  # not while the loop is accepting
         return CountedHTTP(self._proxy, self._gate)
 

@@ -4,6 +4,9 @@ A connection states when it must be looked at by setting its `deadline`, which c
 it may move it at any time without telling anyone.  The wheel looks at a connection when the deadline that
 it knew of has come, and either finds a later one, and looks again then, or tells the connection.  A
 deadline that moves nearer is seen late by at most `patience` seconds.
+
+What is likely to be over in a moment is better `expect`ed than watched: it is looked at only if it is still
+there a little later, and nothing is kept of it if it is not.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from typing import Final, Protocol
 SLICE: Final = 0.003
 """Seconds of telling before the loop has its turn: thousands may have the same deadline."""
 _SPREAD: Final = 8
+_YOUTH: Final = 0.25
+"""Share of the patience after which what was expected to be over soon is watched."""
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +38,19 @@ class Watched(Protocol):
 class Deadlines:
     """`now` is the coarse clock of the data plane: monotonic seconds, renewed at every tick."""
 
-    __slots__ = ("_buckets", "_clock", "_due", "_horizons", "_next", "now", "patience", "tick")
+    __slots__ = (
+        "_buckets",
+        "_clock",
+        "_due",
+        "_grown_at",
+        "_growing",
+        "_horizons",
+        "_next",
+        "_young",
+        "now",
+        "patience",
+        "tick",
+    )
 
     def __init__(self, clock: Callable[[], float], tick: float = 0.1, patience: float = 1.0) -> None:
         self._clock = clock
@@ -42,6 +59,9 @@ class Deadlines:
         self.now = clock()
         self._buckets: dict[int, list[Watched]] = {}
         self._due: deque[Watched] = deque()
+        self._young: dict[Watched, None] = {}
+        self._growing: dict[Watched, None] = {}
+        self._grown_at = self.now
         self._next = int(self.now / tick)
         # Connections that came at the same moment are not looked at in the same moment for ever after.
         self._horizons = cycle([patience * (_SPREAD - part / 2) / _SPREAD for part in range(_SPREAD)])
@@ -56,12 +76,25 @@ class Deadlines:
         else:
             bucket.append(item)
 
+    def expect(self, item: Watched) -> None:
+        """Like `watch`, for what is likely to be forgotten soon; a near deadline may be seen half the patience late."""
+        self._young[item] = None
+
+    def forget(self, item: Watched) -> None:
+        """End the watch of an expected item, whose deadline is 0 now."""
+        if item in self._young:
+            del self._young[item]
+        else:
+            self._growing.pop(item, None)
+
     def advance(self) -> bool:
         """Renew `now` and look at all whose time has come; the owner calls it every `tick` seconds.
 
         False: there was more to tell than fits in a slice; the owner calls it again before the next tick.
         """
         now = self.now = self._clock()
+        if now - self._grown_at >= self.patience * _YOUTH:
+            self._grow(now)
         last = int(now / self.tick)
         while self._next <= last:
             self._due.extend(self._buckets.pop(self._next, ()))
@@ -75,6 +108,13 @@ class Deadlines:
             elif item.deadline:
                 self.watch(item)
         return True
+
+    def _grow(self, now: float) -> None:
+        """Watch what was expected to be over and is not."""
+        for item in self._growing:
+            self.watch(item)
+        self._growing, self._young = self._young, {}
+        self._grown_at = now
 
     def _tell(self, item: Watched, now: float) -> None:
         try:

@@ -35,6 +35,6 @@ class Descriptors:
         self.free = limit - min(RESERVE, limit // 4)
 
     @property
-    def for_connection(self) -> bool:
-        """Whether one more connection may be accepted."""
-        return self.free >= PER_CONNECTION
+    def connections(self) -> int:
+        """How many more connections may be accepted."""
+        return self.free // PER_CONNECTION

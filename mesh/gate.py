@@ -24,8 +24,9 @@ class Gate:
         self.open = 0
 
     @property
-    def has_room(self) -> bool:
-        return self.open < self.limit and self._descriptors.for_connection
+    def room(self) -> int:
+        """Connections that may enter now; not positive: none."""
+        return min(self.limit - self.open, self._descriptors.connections)
 
     def entered(self) -> None:
         self.open += 1

@@ -79,7 +79,7 @@ class Relay:
     def start(self) -> None:
         self._connect(NO_ENDPOINTS)
         if self.deadline:
-            self._proxy.deadlines.watch(self)
+            self._proxy.deadlines.expect(self)
 
     def _connect(self, otherwise: Reason) -> None:
         """Begin to connect to an endpoint that was not tried; if there is none, refuse the client."""
@@ -296,6 +296,7 @@ class Relay:
     def _leave(self) -> None:
         self._phase = CLOSED
         self.deadline = 0.0
+        self._proxy.deadlines.forget(self)
         self._backend.stats.tcp_open -= 1
         self._proxy.clients.discard(self)
         self._gate.left()

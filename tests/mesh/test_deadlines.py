@@ -199,3 +199,42 @@ def test_never_early_and_never_forgotten(plans: list[tuple[float, list[tuple[int
             elif item.told[-1] == clock.now:
                 assert lates[id(item)] <= clock.now
     assert all(len(item.told) == 1 for item, _ in items)
+
+
+def test_what_was_expected_and_is_over_leaves_nothing_behind() -> None:
+    clock, deadlines = world()
+    items = [Item(clock.now + 1.0, clock) for _ in range(100)]
+    for item in items:
+        deadlines.expect(item)
+        if clock.now < 1000.2:
+            clock.advance(0.01)
+            deadlines.advance()
+    for item in items:
+        item.deadline = 0.0
+        deadlines.forget(item)
+    assert not deadlines._buckets
+    assert not deadlines._young
+    assert not deadlines._growing
+
+
+@pytest.mark.parametrize("after", [0.05, 0.3, 1.0, 3.0])
+def test_what_was_expected_to_be_over_is_told_if_it_is_not(after: float) -> None:
+    clock, deadlines = world()
+    item = Item(clock.now + after, clock, then=1.0)
+    due = item.deadline
+    deadlines.expect(item)
+    run(clock, deadlines, after + PATIENCE)
+    assert len(item.told) >= 1
+    assert due <= item.told[0] <= max(due, 1000.0 + PATIENCE / 2) + 3 * TICK
+
+
+def test_one_that_is_watched_by_now_may_be_forgotten() -> None:
+    clock, deadlines = world()
+    item = Item(clock.now + 5, clock)
+    deadlines.expect(item)
+    run(clock, deadlines, 2.0)
+    item.deadline = 0.0
+    deadlines.forget(item)
+    run(clock, deadlines, 5.0)
+    assert not item.told
+    assert not deadlines._buckets

@@ -21,12 +21,12 @@ def test_a_reserve_is_kept(case: str) -> None:
 def test_connections_are_admitted_until_none_fits() -> None:
     descriptors = Descriptors(64)
     admitted = 0
-    while descriptors.for_connection:
+    while descriptors.connections:
         descriptors.free -= PER_CONNECTION
         admitted += 1
     assert admitted == 24
     descriptors.free += PER_CONNECTION
-    assert descriptors.for_connection
+    assert descriptors.connections
 
 
 RAISED = """

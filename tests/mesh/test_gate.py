@@ -11,13 +11,13 @@ KEY = ListenerKey("127.0.0.1", 80)
 
 def test_a_listener_has_room_until_its_limit() -> None:
     gate = Gate(Descriptors(1024), KEY, limit=2)
-    assert gate.has_room
+    assert gate.room == 2
     gate.entered()
-    assert gate.has_room
+    assert gate.room == 1
     gate.entered()
-    assert not gate.has_room
+    assert gate.room == 0
     gate.left()
-    assert gate.has_room
+    assert gate.room == 1
     assert gate.open == 1
 
 
@@ -27,7 +27,7 @@ def test_listeners_share_the_descriptors() -> None:
     first.entered()
     first.entered()
     second.entered()
-    assert not first.has_room
-    assert not second.has_room
+    assert first.room == 0
+    assert second.room == 0
     first.left()
-    assert second.has_room
+    assert second.room == 1
