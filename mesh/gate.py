@@ -9,7 +9,7 @@ from mesh.table import ListenerKey
 
 
 class Gate:
-    __slots__ = ("_descriptors", "closed", "key", "limit", "open", "told")
+    __slots__ = ("_descriptors", "advised", "closed", "key", "limit", "open")
 
     def __init__(
         self, descriptors: Descriptors, key: ListenerKey, limit: int, closed: Callable[[], None] = lambda: None
@@ -18,8 +18,8 @@ class Gate:
         self._descriptors = descriptors
         self.closed = closed
         self.key = key
-        self.told: set[str] = set()
-        """Protocols that were detected here and logged."""
+        self.advised = False
+        """It was logged that the port should say what it speaks."""
         self.limit = limit
         self.open = 0
 

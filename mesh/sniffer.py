@@ -119,11 +119,10 @@ class Sniffer:
         backend = self._listener.route.backend
         detected = backend.stats.detected
         detected[protocol] = detected.get(protocol, 0) + 1
-        if protocol not in self._gate.told:
-            self._gate.told.add(protocol)
+        if not self._gate.advised:
+            self._gate.advised = True
             log.info(
-                "port %s of Service %s/%s does not say what it speaks: a client's first bytes were told to be %s; "
-                "set appProtocol: %s, or begin the port's name with %s-",
-                backend.key.port, backend.key.namespace, backend.key.service, protocol,
-                *(("http", "http") if protocol == "http" else ("tcp", "tcp")),
+                "port %s of Service %s/%s does not say what it speaks, so every connection is judged by its first "
+                "bytes (this one: %s) or as TCP after %d ms of silence; set the port's appProtocol to http or tcp",
+                backend.key.port, backend.key.namespace, backend.key.service, protocol, PATIENCE * 1000,
             )  # fmt: skip
