@@ -129,7 +129,7 @@ async def test_it_is_logged_once_per_port(caplog: pytest.LogCaptureFixture) -> N
                 await wire.exactly(1)
     [line] = [record.getMessage() for record in caplog.records]
     assert "default/shop" in line
-    assert "appProtocol: tcp" in line
+    assert "appProtocol to http or tcp" in line
 
 
 async def test_aborted_with_the_listeners() -> None:
