@@ -10,6 +10,8 @@ from ipaddress import ip_address
 from socket import SocketType
 from typing import Final
 
+KEEPALIVE_IDLE: Final = 60
+"""Seconds of silence after which the other end is asked whether it is still there."""
 _STREAM: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _OURS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 _RESET: Final = b"\x01\0\0\0\0\0\0\0"
@@ -43,6 +45,12 @@ def outcome(line: SocketType) -> OSError | None:
 def ours(error: OSError) -> bool:
     """Whether it is this process that could not, so that the endpoint is not to blame."""
     return error.errno in _OURS
+
+
+def keep_alive(line: SocketType) -> None:
+    """Have the kernel find out whether the other end has vanished."""
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
 
 
 def close_with_reset(line: SocketType) -> None:

@@ -10,15 +10,15 @@ the end, large transfers and slow readers.  A direction whose reader is slow hol
 from __future__ import annotations
 
 import errno
-import socket
 from os import read
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from socket import MSG_MORE, SHUT_WR, SocketType
-from typing import Final, Protocol
+from typing import Final
 
 from config.policies import RetryCondition
 from mesh.backend import Backend, EndpointState
-from mesh.connector import dial, ours, outcome, reset_on_close
+from mesh.connector import dial, keep_alive, ours, outcome, reset_on_close
+from mesh.gate import Gate
 from mesh.proxy import Proxy
 from mesh.reasons import CONNECTION_REFUSED, CONNECTION_TIMEOUT, NO_ENDPOINTS, OUT_OF_RESOURCES, Reason
 from mesh.retry import decide
@@ -29,18 +29,9 @@ TURN: Final = 8
 """Reads of one direction before others have their turn."""
 LOOK: Final = 2.0
 """Seconds after which a connection is looked at: what moved is counted, and whether anything did."""
-KEEPALIVE_IDLE: Final = 60
-"""Seconds of silence after which the kernel asks whether the other end is still there."""
 
 CONNECTING, OPEN, CLOSED = range(3)
 CLIENT, ENDPOINT = range(2)
-
-
-class Gate(Protocol):
-    """Where the client's connection came in."""
-
-    def left(self) -> None:
-        """A connection is closed."""
 
 
 class Relay:
@@ -328,8 +319,10 @@ class Relay:
 
     def _look(self, now: float) -> None:
         """Count what moved; close if nothing did for long."""
-        if not self._long_lived:
-            self._keep_alive()
+        if not self._long_lived:  # most connections never come here, and need not pay for it
+            self._long_lived = True
+            for line in self._lines:
+                keep_alive(line)
         limit = self._backend.plan.timeouts.tunnel_idle or NEVER
         if self._count():
             self._quiet_since = now
@@ -348,10 +341,3 @@ class Relay:
         stats.bytes_in += into
         stats.bytes_out += out
         return into + out
-
-    def _keep_alive(self) -> None:
-        """Have the kernel find out ends that vanished; not done at once, for most connections are short."""
-        self._long_lived = True
-        for line in self._lines:
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
