@@ -8,6 +8,7 @@ port is known to need HTTP.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from select import EPOLLET, EPOLLIN, EPOLLRDHUP
 from socket import MSG_PEEK, SocketType
 from typing import Final
@@ -81,8 +82,7 @@ class Sniffer:
             return
         if silent and self._listener.http_required:
             self._count("silent")
-            self._line.send(answer(REQUEST_TIMEOUT, REQUEST_TIMEOUT.details, b"", head_only=False, close=True))
-            self._end()
+            self._time_out()
         elif silent:
             self._decide("silent")
         else:
@@ -105,8 +105,10 @@ class Sniffer:
         else:
             Relay(self._proxy, self._board, self._listener.route.backend, self._line, self._gate).start()
 
-    def _end(self) -> None:
+    def _time_out(self) -> None:
         self._leave()
+        with suppress(OSError):  # the client is gone
+            self._line.send(answer(REQUEST_TIMEOUT, REQUEST_TIMEOUT.details, b"", head_only=False, close=True))
         self._line.close()
         self._gate.left()
 
