@@ -18,7 +18,7 @@ from benchmarks.measure import in_turns, median
 from benchmarks.rig import LOAD_CORE, Proxy, Rig, free_port
 
 NAME = "latency"
-RATE = 4000
+RATE = 2000
 TITLE = f"Latency at {RATE} requests a second, 64 connections"
 
 
