@@ -11,8 +11,9 @@ import os
 from os import SPLICE_F_MOVE, SPLICE_F_NONBLOCK, splice
 from typing import Final
 
-BULK: Final = 256 * 1024
-"""Bytes that are moved at a time, and so the most that is ever held for a slow reader."""
+BULK: Final = 128 * 1024
+"""Bytes that are moved at a time, and so the most that is ever held for a slow reader.  Both ends of a connection
+may be slow at once; twice as much at a time moves no faster."""
 _FLAGS: Final = SPLICE_F_MOVE | SPLICE_F_NONBLOCK
 _DEFAULT_PIPE: Final = 64 * 1024
 
