@@ -44,11 +44,14 @@ class RetryBudget:
     lets them, instead of failing.
     """
 
-    __slots__ = ("_waiting", "running")
+    __slots__ = ("_handing_on", "_vacant", "_waiting", "running")
 
     def __init__(self) -> None:
         self.running = 0
         self._waiting: dict[Retrying, None] = {}
+        self._vacant = 0
+        """Places that were given up and not handed on yet."""
+        self._handing_on = False
 
     def start(self, retrying: Retrying, in_flight: int, percent: int) -> bool:
         """Whether `retrying` may run now; if not, it waits, and is told by `retry_now` when it may."""
@@ -66,10 +69,22 @@ class RetryBudget:
         self._waiting.pop(retrying, None)
 
     def ended(self) -> None:
-        """A retry that ran has a response, or has failed; its place goes to who waits longest."""
+        """A retry that ran has a response, or has failed; its place goes to who waits longest.
+
+        It is a loop: who gets the place may fail at once, as all do when no endpoint is left.
+        """
         self.running -= 1
-        if self._waiting:
-            first = next(iter(self._waiting))
-            del self._waiting[first]
-            self.running += 1
-            first.retry_now()
+        self._vacant += 1
+        if self._handing_on:
+            return
+        self._handing_on = True
+        try:
+            while self._vacant and self._waiting:
+                self._vacant -= 1
+                self.running += 1
+                first = next(iter(self._waiting))
+                del self._waiting[first]
+                first.retry_now()
+        finally:
+            self._vacant = 0
+            self._handing_on = False

@@ -45,3 +45,32 @@ def test_places(in_flight: int, percent: int, places: int) -> None:
         budget.ended()
     assert budget.running == 0
     assert who[-1].told == 0
+
+
+class Failing:
+    """It fails as soon as it is tried again."""
+
+    def __init__(self, budget: RetryBudget) -> None:
+        self._budget = budget
+        self.told = 0
+
+    def retry_now(self) -> None:
+        self.told += 1
+        self._budget.ended()
+
+
+def test_thousands_that_wait_and_fail_at_once() -> None:
+    """As when the last endpoint goes while they wait."""
+    budget = RetryBudget()
+    for _ in range(3):
+        assert budget.start(Waiting(), 0, 20)
+    who = [Failing(budget) for _ in range(2000)]
+    assert not any(budget.start(one, 0, 20) for one in who)
+    last = Waiting()
+    budget.start(last, 0, 20)
+    budget.ended()
+    assert {one.told for one in who} == {1}
+    assert (last.told, budget.running) == (1, 3)
+    for _ in range(3):
+        budget.ended()
+    assert budget.running == 0
