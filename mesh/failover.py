@@ -131,10 +131,7 @@ class Failover:
         assert self._upstream is not None
         if self._answered or self._upstream.answering or not self._backend.eligible:
             return
-        percent = self._backend.plan.retries.budget_percent
-        if not self._backend.retry_budget.has_room(self._backend.stats.in_flight, percent):
-            return
-        if self._decide("reset") == "tried":
+        if self._budget_has_room and self._decide("reset") == "tried":
             self._try_again("reset", CONNECTION_TERMINATED)
 
     def upstream_lost(self, clean: bool) -> None:
@@ -157,13 +154,25 @@ class Failover:
         self._end_badly(fault.reason, fault.details)
 
     def _retry_503(self) -> bool:
-        """Whether the policy retries a 503, which then is not shown to the client."""
-        if self._decide("503") != "tried":
-            return False
-        self._try_again("503", CONNECTION_TERMINATED)
-        return True
+        """Whether the policy retries a 503, which then is not shown to the client.
+
+        It is an answer: a client is not made to wait for a better one when too many do already.
+        """
+        outcome = self._decide("503")
+        if outcome == "tried" and not self._budget_has_room:
+            outcome = "budget"
+        if outcome == "tried":
+            self._try_again("503", CONNECTION_TERMINATED)
+        elif outcome is not None:
+            self._count_retry(outcome)
+        return outcome == "tried"
 
     # -- try again
+
+    @property
+    def _budget_has_room(self) -> bool:
+        percent = self._backend.plan.retries.budget_percent
+        return self._backend.retry_budget.has_room(self._backend.stats.in_flight, percent)
 
     def _decide(self, cause: RetryCondition) -> Outcome | None:
         sent = self._connected or self._simple
@@ -177,9 +186,9 @@ class Failover:
         self._simple = False
         self._leave_endpoint()
         self._end_retry()
-        if outcome is not None:
-            self._count_retry(outcome)
         if outcome != "tried":
+            if outcome is not None:
+                self._count_retry(outcome)
             self._end_badly(reason)
             return
         self._retries += 1
@@ -194,6 +203,7 @@ class Failover:
         """There is room in the budget, and it has been taken."""
         self._waiting = None
         self._retrying = True
+        self._count_retry("tried")
         wait = self._backend.plan.timeouts.response_head
         self._client.deadline = self._proxy.deadlines.now + (wait or NEVER)
         self._send()
@@ -215,7 +225,7 @@ class Failover:
             self._retrying = False
             self._backend.retry_budget.ended()
 
-    def _count_retry(self, outcome: str) -> None:
+    def _count_retry(self, outcome: Outcome) -> None:
         retries = self._backend.stats.retries
         retries[outcome] = retries.get(outcome, 0) + 1
 
