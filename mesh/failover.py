@@ -24,9 +24,11 @@ from mesh.reasons import (
     CONNECTION_REFUSED,
     CONNECTION_TERMINATED,
     CONNECTION_TIMEOUT,
+    OUT_OF_RESOURCES,
     RESPONSE_INCOMPLETE,
     RESPONSE_STALLED,
     RESPONSE_TIMEOUT,
+    UNREACHABLE,
     Reason,
 )
 from mesh.retry import IDEMPOTENT, Outcome, decide
@@ -113,9 +115,14 @@ class Failover:
 
     def connect_failed(self, refused: bool, ours: bool) -> None:
         self._upstream = None
-        if not ours:
-            self._blame_endpoint()
-        self._try_again("refused" if refused else "connect-failure", CONNECTION_REFUSED)
+        if ours:  # so another endpoint would fare no better
+            self._end_badly(OUT_OF_RESOURCES)
+            return
+        self._blame_endpoint()
+        if refused:
+            self._try_again("refused", CONNECTION_REFUSED)
+        else:
+            self._try_again("connect-failure", UNREACHABLE)
 
     def connect_timed_out(self) -> None:
         self._upstream = None

@@ -29,6 +29,7 @@ NOT_SERVED = Reason(503, "destination_not_found", "this address no longer serves
 NO_ENDPOINTS = Reason(503, "destination_unavailable", "the Service has no ready endpoint", log=True)
 OUT_OF_RESOURCES = Reason(503, "proxy_internal_error", "this proxy is out of descriptors, ports or memory", log=True)
 CONNECTION_REFUSED = Reason(502, "connection_refused", "the endpoint refused the connection", log=True)
+UNREACHABLE = Reason(502, "destination_ip_unroutable", "the endpoint cannot be reached", log=True)
 CONNECTION_TIMEOUT = Reason(504, "connection_timeout", "the endpoint did not accept the connection in time", log=True)
 CONNECTION_TERMINATED = Reason(502, "connection_terminated", "the endpoint closed before it answered", log=True)
 RESPONSE_TIMEOUT = Reason(504, "http_response_timeout", "the endpoint did not answer in time", log=True)

@@ -20,7 +20,7 @@ from mesh.backend import Backend, EndpointState
 from mesh.connector import dial, keep_alive, ours, outcome, reset_on_close
 from mesh.gate import Gate
 from mesh.proxy import Proxy
-from mesh.reasons import CONNECTION_REFUSED, CONNECTION_TIMEOUT, NO_ENDPOINTS, OUT_OF_RESOURCES, Reason
+from mesh.reasons import CONNECTION_REFUSED, CONNECTION_TIMEOUT, NO_ENDPOINTS, OUT_OF_RESOURCES, UNREACHABLE, Reason
 from mesh.retry import decide
 from mesh.switchboard import BROKEN, CHUNK, Switchboard
 
@@ -106,7 +106,7 @@ class Relay:
         elif error.errno == errno.ECONNREFUSED:
             self._try_another(state, "refused", CONNECTION_REFUSED)
         else:
-            self._try_another(state, "connect-failure", CONNECTION_TIMEOUT)
+            self._try_another(state, "connect-failure", UNREACHABLE)
 
     def _try_another(self, state: EndpointState, cause: RetryCondition, reason: Reason) -> None:
         backend = self._backend

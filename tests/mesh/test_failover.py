@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 
 import pytest
 
@@ -77,6 +78,34 @@ async def test_when_all_refuse_the_client_is_told() -> None:
         assert b"error=connection_refused" in answer
         assert world.stats.retries == {"tried": 2, "exhausted": 1}
         assert world.stats.codes == {502: 1}
+
+
+class Unable:
+    """An event loop that fails to connect with a certain error."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
+        self.create_task = loop.create_task
+        self._number = number
+
+    async def create_connection(self, *_: object) -> None:
+        raise OSError(self._number, "no")
+
+
+@pytest.mark.parametrize(
+    ("number", "error", "retries", "failures"),
+    [
+        (errno.EMFILE, b"503 Service Unavailable|error=proxy_internal_error", {}, 0),
+        (errno.EADDRNOTAVAIL, b"503 Service Unavailable|error=proxy_internal_error", {}, 0),
+        (errno.EHOSTUNREACH, b"502 Bad Gateway|error=destination_ip_unroutable", {"tried": 2, "exhausted": 1}, 2),
+    ],
+)
+async def test_why_no_connection_was_made(number: int, error: bytes, retries: dict[str, int], failures: int) -> None:
+    async with mesh(answering(OK), answering(OK), answering(OK)) as world:
+        world.proxy.loop = Unable(world.loop, number)  # type: ignore[assignment]
+        answer = await world.ask(GET)
+        assert all(part in answer for part in error.split(b"|")), answer
+        assert world.stats.retries == retries
+        assert sum(state.failures for state in world.backend.states()) == failures, "never the last one"
 
 
 async def test_a_pooled_connection_that_was_closed_is_replaced() -> None:

@@ -192,7 +192,7 @@ async def test_an_endpoint_without_an_address_is_refused() -> None:
     async with relaying(echo) as world:
         world.use(Endpoint("db.example.com", 5432))
         assert await world.ending() == "reset"
-        assert world.stats.reasons == {"connection_timeout": 1}
+        assert world.stats.reasons == {"destination_ip_unroutable": 1}
 
 
 async def test_a_connect_that_gets_no_answer_goes_to_another_endpoint() -> None:
