@@ -171,6 +171,8 @@ class Relay(Failover):
         self._end(status)
         if persistent:
             self._client.ready(self._deadlines.now + self._idle)
+            if self._proxy.draining:  # since the head was sent, which promised another turn
+                self._client.drain()
         else:
             self._client.close_gently()
 

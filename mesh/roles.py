@@ -31,6 +31,9 @@ class Client(Protocol):
     def ready(self, deadline: float) -> None:
         """The exchange is over: the next request may come, until `deadline`."""
 
+    def drain(self) -> None:
+        """Close unless another request has come."""
+
     def close_gently(self) -> None:
         """Send what was written, and let the client read it before the connection ends."""
 
