@@ -25,6 +25,7 @@ HEAD_TOO_LARGE = Reason(431, "http_request_error", "the request head is over 64 
 NOT_IMPLEMENTED = Reason(501, "http_request_error", "not implemented")
 VERSION_NOT_SUPPORTED = Reason(505, "http_request_error", "only HTTP/1.0 and HTTP/1.1 are spoken here")
 
+NOT_ROUTED = Reason(404, "destination_not_found", "no rule takes this host and path")
 NOT_SERVED = Reason(503, "destination_not_found", "this address no longer serves anything", log=True)
 NO_ENDPOINTS = Reason(503, "destination_unavailable", "the Service has no ready endpoint", log=True)
 OUT_OF_RESOURCES = Reason(503, "proxy_internal_error", "this proxy is out of descriptors, ports or memory", log=True)

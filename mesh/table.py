@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from mesh.backend import Backend
+from mesh.matcher import Matcher
 from mesh.plan import BackendKey, BackendPlan
 
 __all__ = ["AppProtocol", "BackendKey", "BackendPlan", "Entry", "Listener", "ListenerKey", "Route", "RoutingTable"]
@@ -37,7 +38,7 @@ class ListenerKey(NamedTuple):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Where a request goes that came in by a certain listener."""
+    """Where a request goes that came in by a certain listener, or that met a certain rule."""
 
     backend: Backend
 
@@ -49,10 +50,14 @@ class Listener(msgspec.Struct, frozen=True):
     entry: Entry
     protocol: AppProtocol
     route: Route
+    """Where all that comes in goes.  Where `routes` decide: what holds before a request has met a rule (limits of
+    the client's connection), and the Backend without endpoints that counts those which meet none."""
     http_required: bool = False
     """A TrafficPolicy of the port needs HTTP, so that silence is answered 408 and not relayed as TCP."""
     limit: int = 10_000
     """Connections at the same time."""
+    routes: Matcher[Route] | None = None
+    """Of an Ingress listener: asked for each request by host and target; None is answered by `mesh.unmatched`."""
 
 
 @dataclass(frozen=True, slots=True)
