@@ -58,7 +58,7 @@ class RelayAcceptor:
         self._fd = listening.fileno()
         self._family = listening.family.value
         self._gate = gate
-        self._handover = Handover(proxy, gate)
+        self._handover = Handover(proxy, board, gate)
         self.accepting = False
 
     async def resume(self) -> None:
@@ -117,10 +117,11 @@ class RelayAcceptor:
 class StreamAcceptor:
     """Accepts HTTP."""
 
-    def __init__(self, proxy: Proxy, listening: socket.socket, gate: Gate) -> None:
+    def __init__(self, proxy: Proxy, board: Switchboard, listening: socket.socket, gate: Gate) -> None:
         self._proxy = proxy
         self._listening = listening
         self._gate = gate
+        self._handover = Handover(proxy, board, gate)
         self._server: asyncio.Server | None = None
         self.accepting = False
 
@@ -150,7 +151,7 @@ class StreamAcceptor:
         self._gate.entered()
         if self._gate.room <= 0:
             self._proxy.loop.call_soon(self._stop)  # not while the loop is accepting
-        return CountedHTTP(self._proxy, self._gate)
+        return self._handover.protocol()
 
     def _stop(self) -> None:
         self.pause()
@@ -160,5 +161,5 @@ class StreamAcceptor:
 def acceptor(protocol: AppProtocol, proxy: Proxy, board: Switchboard, listening: socket.socket, gate: Gate) -> Acceptor:
     """The one for `protocol`."""
     if protocol == "http":
-        return StreamAcceptor(proxy, listening, gate)
+        return StreamAcceptor(proxy, board, listening, gate)
     return RelayAcceptor(proxy, board, listening, gate)

@@ -58,6 +58,7 @@ class Failover:
     _head: bytes
     """As it is sent to endpoints."""
     _started: float
+    """When the last request came, by the clock of the proxy; 0: none has."""
 
     def __init__(self, proxy: Proxy, client: Client) -> None:
         self._proxy = proxy
@@ -66,6 +67,7 @@ class Failover:
         self._upstream: HTTPUpstream | None = None
         self._state: EndpointState | None = None
         self.running = False
+        self._started = 0.0
         self._renew()
 
     def _renew(self) -> None:
@@ -92,6 +94,11 @@ class Failover:
         """This try has a place in the retry budget."""
         self._waiting: Reason | None = None
         """Why the last try failed, while the next one waits for a place in the budget."""
+
+    @property
+    def fresh(self) -> bool:
+        """No request has come yet."""
+        return not self._started
 
     # -- the other half
 

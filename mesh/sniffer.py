@@ -15,7 +15,7 @@ from typing import Final
 
 from mesh.connector import close_with_reset
 from mesh.detect import ENOUGH, detect
-from mesh.handover import Handover
+from mesh.handover import Handover, count
 from mesh.http1.answer import answer
 from mesh.proxy import Proxy
 from mesh.reasons import REQUEST_TIMEOUT
@@ -119,8 +119,7 @@ class Sniffer:
 
     def _count(self, protocol: str) -> None:
         backend = self._listener.route.backend
-        detected = backend.stats.detected
-        detected[protocol] = detected.get(protocol, 0) + 1
+        count(backend, protocol)
         if not self._gate.advised:
             self._gate.advised = True
             log.info(
