@@ -16,6 +16,7 @@ from msgspec import structs
 from config.resources.core import Service, ServicePort
 from config.settings import NodeConfigSpec
 from discovery.catalog import PortEndpoints
+from discovery.endpoint import Endpoint
 from mesh.attachment import Policies, PortPolicy, port_policy
 from mesh.backend import Backend
 from mesh.plan import BackendKey, BackendPlan
@@ -64,8 +65,8 @@ def with_endpoints(part: ServicePart, endpoints: PortEndpoints) -> ServicePart:
     """The same part with other endpoints: nothing but plans can differ."""
     plans = tuple(
         plan if there == plan.endpoints else structs.replace(plan, endpoints=there)
-        for plan in part.plans
-        for there in (endpoints.get(plan.key.port, ()),)
+        for port, plan in zip(_served_ports(part.service), part.plans, strict=True)
+        for there in (endpoints.get(port.key) or external_endpoints(part.service, port.port),)
     )
     return replace(part, endpoints=endpoints, plans=plans)
 
@@ -93,10 +94,14 @@ def _state(reasons: list[str], listening: bool) -> State:
 
 
 def _served_ports(service: Service) -> Iterator[ServicePort]:
-    if service.spec.type != "ExternalName" and not service.headless:
-        for port in service.spec.ports:
-            if port.protocol == "TCP":
-                yield port
+    """Those with a Backend; where nothing listens for the Service itself, an Ingress may still lead to it."""
+    for port in service.spec.ports:
+        if port.protocol == "TCP":
+            yield port
+
+
+def _has_listeners(service: Service) -> bool:
+    return service.spec.type != "ExternalName" and not service.headless
 
 
 def _not_served(service: Service) -> Iterator[str]:
@@ -118,6 +123,8 @@ def _not_served(service: Service) -> Iterator[str]:
 def _waiting(service: Service, port: ServicePort) -> Iterator[str]:
     """What the Service is to be given before it can be served."""
     spec = service.spec
+    if not _has_listeners(service):
+        return
     if not _cluster_ips(service):
         yield f"port {port.key}: waits for a clusterIP"
     node_port_wanted = spec.type == "NodePort" or (
@@ -132,10 +139,17 @@ def _cluster_ips(service: Service) -> tuple[str, ...]:
     return spec.cluster_ips or ((spec.cluster_ip,) if spec.cluster_ip else ())
 
 
+def external_endpoints(service: Service, port: int) -> tuple[Endpoint, ...]:
+    """The one endpoint of an ExternalName Service, whose address is a DNS name until discovery has resolved it."""
+    if service.spec.type != "ExternalName":
+        return ()
+    return (Endpoint(service.spec.external_name.removesuffix("."), port),)
+
+
 def _plan(service: Service, port: ServicePort, policy: PortPolicy, endpoints: PortEndpoints) -> BackendPlan:
     return BackendPlan(
         key=BackendKey(service.metadata.namespace, service.metadata.name, port.key),
-        endpoints=endpoints.get(port.key, ()),
+        endpoints=endpoints.get(port.key) or external_endpoints(service, port.port),
         timeouts=policy.timeouts,
         retries=policy.retries,
         upgrades=policy.upgrades,
@@ -154,6 +168,8 @@ def _listeners(
 
 
 def _doors(service: Service, port: ServicePort, node: NodeConfigSpec) -> Iterator[tuple[ListenerKey, Entry]]:
+    if not _has_listeners(service):
+        return
     for address in _cluster_ips(service):
         yield ListenerKey(address, port.port), "ClusterIP"
     if service.spec.type != "ClusterIP" and port.node_port:

@@ -7,6 +7,7 @@ import pytest
 from config.resources.core import Service, ServicePort
 from config.settings import ConnectionLimits, NodeConfigSpec
 from discovery.catalog import PortEndpoints
+from discovery.endpoint import Endpoint
 from mesh.live import Live
 from mesh.service_part import ServicePart, make_part, reusing, with_endpoints
 from tests.mesh.making import Clock, endpoints, policy, service
@@ -120,6 +121,16 @@ def test_limits_and_policies_reach_listener_and_plan() -> None:
     assert (plan.key, plan.endpoints, plan.via, plan.publish_not_ready) == (
         ("default", "s", "80"), endpoints(2), False, True,
     )  # fmt: skip
+
+
+def test_what_nothing_listens_for_has_a_backend_that_an_ingress_may_lead_to() -> None:
+    headless = part(service("s", HTTP, cluster_ip="None"), {"http": endpoints(2)})
+    assert [plan.endpoints for plan in headless.plans] == [endpoints(2)]
+    external = part(service("s", HTTP, type="ExternalName", external_name="example.com."))
+    assert external.plans[0].endpoints == (Endpoint("example.com", 80),)
+    resolved = with_endpoints(external, {"http": endpoints(1)})
+    assert resolved.plans[0].endpoints == endpoints(1), "what discovery says of the name wins"
+    assert with_endpoints(resolved, {}).plans == external.plans
 
 
 def test_with_endpoints_changes_only_what_differs() -> None:
