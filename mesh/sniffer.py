@@ -63,11 +63,11 @@ class Sniffer:
         except OSError:
             self.abort()
             return
-        verdict = detect(prefix) if prefix else "silent"
+        verdict = detect(prefix) if prefix else "more"
         if verdict != "more":
             self._decide(verdict)
         elif events & EPOLLRDHUP:
-            self._decide("tcp")
+            self._conclude(silent=not prefix)
 
     def on_leftover(self, fd: int, data: bytes) -> None:
         raise AssertionError("nothing is read while it is not known for whom")
@@ -80,13 +80,17 @@ class Sniffer:
         except OSError:
             self.abort()
             return
-        if silent and self._listener.http_required:
+        self._conclude(silent)
+
+    def _conclude(self, silent: bool) -> None:
+        """No more is waited for."""
+        if not self._listener.http_required:
+            self._decide("silent" if silent else "tcp")
+        elif silent:
             self._count("silent")
             self._time_out()
-        elif silent:
-            self._decide("silent")
         else:
-            self._decide("http" if self._listener.http_required else "tcp")
+            self._decide("http")
 
     def abort(self) -> None:
         """End now, visibly."""

@@ -110,6 +110,19 @@ async def test_a_slow_request_where_http_is_required() -> None:
         assert (await wire.message())[1] == b"ok"
 
 
+@pytest.mark.parametrize("said", [b"", b"GE"])
+async def test_the_end_where_http_is_required(said: bytes) -> None:
+    """What has not said that it is HTTP is not relayed there, however it ends."""
+    async with relaying(echo, protocol="detect", http_required=True) as world:
+        wire = await world.connect()
+        await wire.send(said)
+        wire.writer.write_eof()
+        assert not (await wire.rest()).startswith(said or b"?")
+        await until(lambda: not world.open)
+        assert world.endpoints[0].connections == 0
+        assert world.stats.tcp_total == 0
+
+
 async def test_a_client_that_resets_while_it_is_waited_for() -> None:
     async with relaying(echo, protocol="detect") as world:
         wire = await world.connect()
