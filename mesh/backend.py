@@ -7,6 +7,7 @@ for some minutes: its last exchanges may still run, its counters are still to be
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from mesh import eligibility, outlier
 from mesh.balancing.registry import new_balancer
 from mesh.deadlines import Deadlines
 from mesh.plan import BackendKey, BackendPlan
+from mesh.reasons import Reason
 from mesh.retry import RetryBudget
 from mesh.stats import BackendStats
 
@@ -23,6 +25,10 @@ REMEMBERED = 300.0
 """Seconds that an endpoint is remembered after it left."""
 MOST_DEPARTED = 1000
 """Endpoints of one Backend that are remembered after they left."""
+QUIET = 60.0
+"""Seconds between two lines in the log about the same kind of failure of one Backend."""
+
+log = logging.getLogger(__name__)
 
 
 class UpstreamConnection(Protocol):
@@ -81,8 +87,8 @@ class Backend:
     """The endpoints of one Service port, who of them may be picked, and whose turn it is."""
 
     __slots__ = (
-        "_admitted", "_balancer", "_clock", "_deadlines", "deadline", "departed", "eligible", "endpoints", "key",
-        "pick", "plan", "retry_budget", "stats",
+        "_admitted", "_balancer", "_clock", "_deadlines", "_logged", "deadline", "departed", "eligible", "endpoints",
+        "key", "pick", "plan", "retry_budget", "stats",
     )  # fmt: skip
 
     pick: Pick
@@ -104,6 +110,8 @@ class Backend:
         self._admitted: list[EndpointState] = []
         """Those that discovery lets us use; one that is no longer among them is withdrawn."""
         self.stats = BackendStats()
+        self._logged: dict[str, tuple[float, int]] = {}
+        """Error type to when it was last logged, and how often it had been counted by then."""
         self.retry_budget = RetryBudget()
         self._balancer = new_balancer(self.plan.balancer)
         self.pick = self._balancer.pick
@@ -149,6 +157,19 @@ class Backend:
         if state.failures:
             outlier.forgive(state)
             self.refresh()
+
+    def failed(self, reason: Reason, details: str = "") -> None:
+        """Count what the proxy itself ended, and log it, at most once in `QUIET` seconds for each error type."""
+        counts = self.stats.reasons
+        counts[reason.error] = count = counts.get(reason.error, 0) + 1
+        if not reason.log:
+            return
+        now = self._clock()
+        logged_at, counted = self._logged.get(reason.error, (-QUIET, 0))
+        if now - logged_at >= QUIET:
+            self._logged[reason.error] = (now, count)
+            more = f", {count - counted} times since this was last said" if counted else ""
+            log.warning("%s: %s (%s)%s", self.key, details or reason.details, reason.error, more)
 
     def on_deadline(self, now: float) -> None:
         """Take back the endpoints whose time aside is over."""

@@ -251,8 +251,7 @@ class Failover:
             self._upstream.reusable = False
         self._simple = False
         self._reason = reason.error
-        reasons = self._backend.stats.reasons
-        reasons[reason.error] = reasons.get(reason.error, 0) + 1
+        self._backend.failed(reason, details)
         if self._answered:
             self._cut_off()
         else:

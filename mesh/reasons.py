@@ -15,7 +15,7 @@ class Reason(NamedTuple):
     """RFC 9209 error type; also the reason code of the metrics."""
     details: str
     log: bool = False
-    """Whether it deserves a line in the log: not what any client can cause at will."""
+    """Whether it deserves a line in the log now and then: not what any client can cause at will."""
 
 
 BAD_REQUEST = Reason(400, "http_request_error", "malformed request")

@@ -111,6 +111,7 @@ class Sniffer:
 
     def _time_out(self) -> None:
         self._leave()
+        self._listener.route.backend.failed(REQUEST_TIMEOUT)
         with suppress(OSError):  # the client is gone
             self._line.send(answer(REQUEST_TIMEOUT, REQUEST_TIMEOUT.details, b"", head_only=False, close=True))
         self._line.close()

@@ -255,8 +255,7 @@ class Relay:
 
     def _refuse(self, reason: Reason) -> None:
         """Reset a client that no endpoint is connected for."""
-        reasons = self._backend.stats.reasons
-        reasons[reason.error] = reasons.get(reason.error, 0) + 1
+        self._backend.failed(reason)
         reset_on_close(self._lines[CLIENT])
         self._lines[CLIENT].close()
         self._leave()

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from config.policies import BalancerPolicy, TimeoutPolicy
 from mesh.backend import MOST_DEPARTED, REMEMBERED, Backend, EndpointState
 from mesh.deadlines import Deadlines, Watched
+from mesh.reasons import BAD_REQUEST, NO_ENDPOINTS, RESPONSE_MALFORMED
 from tests.mesh.making import Clock, backend, endpoint, endpoints, plan
 
 
@@ -306,3 +307,23 @@ def test_a_change_of_one_endpoint_among_a_thousand_is_quick() -> None:
         prices.append(time.thread_time() - began)
     assert min(prices) < 0.005
     assert len(there.eligible) == 980
+
+
+def test_failures_are_counted_and_logged_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock(0.0)
+    shop = backend(clock=clock)
+    for _ in range(3):
+        shop.failed(NO_ENDPOINTS)
+    shop.failed(BAD_REQUEST)
+    shop.failed(RESPONSE_MALFORMED, "a malformed status line")
+    clock.advance(59.9)
+    shop.failed(NO_ENDPOINTS)
+    clock.advance(0.1)
+    shop.failed(NO_ENDPOINTS)
+    assert [record.getMessage() for record in caplog.records] == [
+        "default/shop:http: the Service has no ready endpoint (destination_unavailable)",
+        "default/shop:http: a malformed status line (http_protocol_error)",
+        "default/shop:http: the Service has no ready endpoint (destination_unavailable), "
+        "4 times since this was last said",
+    ]
+    assert shop.stats.reasons == {"destination_unavailable": 5, "http_request_error": 1, "http_protocol_error": 1}

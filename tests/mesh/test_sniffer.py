@@ -98,6 +98,7 @@ async def test_silence_where_http_is_required() -> None:
         assert (await wire.rest()).startswith(b"HTTP/1.1 408 ")
         await until(lambda: not world.open)
         assert world.stats.detected == {"silent": 1}
+        assert world.stats.reasons == {"http_request_error": 1}
         assert world.endpoints[0].connections == 0
 
 
