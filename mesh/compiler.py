@@ -17,6 +17,8 @@ from config.meta import Named, ObjectKey
 from discovery.catalog import PortEndpoints, Snapshot
 from mesh.attachment import by_service, policy_statuses, seniority
 from mesh.backend import Backend
+from mesh.entrance import Entrance, entrance_steps, ingress_statuses
+from mesh.ingress_part import Resolver
 from mesh.live import Live
 from mesh.plan import BackendKey, BackendPlan
 from mesh.service_part import ServicePart, make_part, reusing, with_endpoints
@@ -38,6 +40,7 @@ class Compiled:
     backends: Mapping[BackendKey, Backend] = field(repr=False)
     """The live side of ``table.backends``, in the same order."""
     parts: Mapping[Named, ServicePart] = field(repr=False)
+    entrance: Entrance = field(repr=False)
 
 
 def compile(  # noqa: A001 - the word for it; the builtin is not used here
@@ -50,7 +53,7 @@ def compile(  # noqa: A001 - the word for it; the builtin is not used here
 def compile_steps(
     config_set: ConfigSet, snapshot: Snapshot, previous: Compiled | None, live: Live
 ) -> Generator[None, None, Compiled]:
-    """Compile, yielding at least once a Service.  Changes nothing that is in force.
+    """Compile, yielding at least once a Service or Ingress.  Changes nothing that is in force.
 
     `previous` is the outcome that was published last.  Backends that do not exist yet are made, and filled,
     here; those that exist are changed by `Proxy.publish`.
@@ -68,12 +71,19 @@ def compile_steps(
         for plan, backend in zip(part.plans, part.backends, strict=True):
             plans[plan.key], backends[plan.key] = plan, backend
         yield
+    resolver = Resolver(config_set.services, backends, live)
+    entrance = yield from entrance_steps(config_set, previous.entrance if previous else Entrance(), resolver)
+    plans.update(resolver.plans)
+    backends.update(resolver.backends)
+    for key, status in ingress_statuses(entrance, _open(entrance, listeners, parts)):
+        statuses[key] = status
+        yield
     for key, status in policy_statuses(config_set.policies, config_set.services):
         statuses[key] = status
         yield
     generation = previous.table.generation + 1 if previous else 1
     table = RoutingTable(generation, listeners, plans)
-    return Compiled(table, statuses, config_set, snapshot, backends, parts)
+    return Compiled(table, statuses, config_set, snapshot, backends, parts, entrance)
 
 
 def _recompile_endpoints(snapshot: Snapshot, previous: Compiled) -> Generator[None, None, Compiled]:
@@ -143,6 +153,18 @@ def _listeners(
                 owners[listener.key], listeners[listener.key] = part, listener
         yield
     return listeners, lost
+
+
+def _open(entrance: Entrance, listeners: dict[ListenerKey, Listener], parts: Mapping[Named, ServicePart]) -> str:
+    """Add the listener of the entrance, unless its address is a Service's: then this is said."""
+    door = entrance.listener
+    if door is None:
+        return ""
+    holder = listeners.setdefault(door.key, door)
+    if holder is door:
+        return ""
+    owner = next(_name(part) for part in parts.values() if holder in part.listeners)
+    return f"{door.key} belongs to Service {owner}: give Ingresses another address, NodeConfig spec.ingress.http"
 
 
 def _name(part: ServicePart) -> Named:

@@ -8,6 +8,10 @@ from msgspec import Meta
 
 from config.meta import ObjectMeta, Spec
 
+CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+"""Names the class of an Ingress, as was done before there was a field for it."""
+DEFAULT_CLASS_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
+
 
 class ServiceBackendPort(Spec):
     """Exactly one of the two is set."""
@@ -65,6 +69,11 @@ class Ingress(Spec):
     metadata: ObjectMeta
     spec: IngressSpec = IngressSpec()
 
+    @property
+    def class_name(self) -> str:
+        """The IngressClass that it names, by field or by the older annotation; empty: the default one."""
+        return self.spec.ingress_class_name or self.metadata.annotations.get(CLASS_ANNOTATION, "")
+
 
 class IngressClassSpec(Spec):
     controller: str = ""
@@ -74,3 +83,8 @@ class IngressClassSpec(Spec):
 class IngressClass(Spec):
     metadata: ObjectMeta
     spec: IngressClassSpec = IngressClassSpec()
+
+    @property
+    def is_default(self) -> bool:
+        """Whether Ingresses that name no class are of this one."""
+        return self.metadata.annotations.get(DEFAULT_CLASS_ANNOTATION) == "true"

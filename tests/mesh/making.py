@@ -8,6 +8,19 @@ from config.configset import ConfigSet
 from config.meta import Named, ObjectMeta
 from config.policies import TargetRef, TrafficPolicy, TrafficPolicySpec
 from config.resources.core import Service, ServicePort, ServiceSpec
+from config.resources.networking import (
+    DEFAULT_CLASS_ANNOTATION,
+    HTTPIngressPath,
+    HTTPIngressRuleValue,
+    Ingress,
+    IngressBackend,
+    IngressClass,
+    IngressClassSpec,
+    IngressRule,
+    IngressServiceBackend,
+    IngressSpec,
+    ServiceBackendPort,
+)
 from config.settings import NodeConfigSpec
 from discovery.catalog import PortEndpoints, Snapshot
 from discovery.endpoint import Endpoint
@@ -62,13 +75,49 @@ def policy(name: str, target: str, section: str = "", *, created: str = "", **sp
     return TrafficPolicy(meta, TrafficPolicySpec(TargetRef("Service", target, section), **spec))  # type: ignore[arg-type]
 
 
-def config(*objects: Service | TrafficPolicy, node: NodeConfigSpec | None = None) -> ConfigSet:
+def ingress(
+    name: str,
+    *rules: str,
+    default: str = "",
+    namespace: str = "default",
+    created: str = "",
+    annotations: dict[str, str] | None = None,
+    **spec: object,
+) -> Ingress:
+    """An Ingress of rules such as ``Prefix foo.com/cart -> shop:http``; `default` is such as ``shop:80``."""
+    meta = ObjectMeta(name, namespace, annotations=annotations or {}, creation_timestamp=created)
+    made = []
+    for words in rules:
+        kind, place, _, target = words.split()
+        host, slash, path = place.partition("/")
+        value = HTTPIngressPath(kind, ingress_backend(target), slash + path)  # type: ignore[arg-type]
+        made.append(IngressRule(host, HTTPIngressRuleValue((value,))))
+    spec.setdefault("rules", tuple(made))
+    spec.setdefault("default_backend", ingress_backend(default) if default else None)
+    return Ingress(meta, IngressSpec(**spec))  # type: ignore[arg-type]
+
+
+def ingress_backend(target: str) -> IngressBackend:
+    """Of ``SERVICE:PORT``, a number or a name."""
+    name, _, port = target.partition(":")
+    wanted = ServiceBackendPort(number=int(port)) if port.isdecimal() else ServiceBackendPort(port)
+    return IngressBackend(IngressServiceBackend(name, wanted))
+
+
+def ingress_class(name: str, controller: str = "weft.dev/ingress", *, default: bool = False) -> IngressClass:
+    annotations = {DEFAULT_CLASS_ANNOTATION: "true"} if default else {}
+    return IngressClass(ObjectMeta(name, annotations=annotations), IngressClassSpec(controller))
+
+
+def config(*objects: Service | TrafficPolicy | Ingress | IngressClass, node: NodeConfigSpec | None = None) -> ConfigSet:
     def named(kind: type) -> dict[Named, object]:
         return {Named(o.metadata.namespace, o.metadata.name): o for o in objects if isinstance(o, kind)}
 
     return ConfigSet(
         services=named(Service),  # type: ignore[arg-type]
         policies=named(TrafficPolicy),  # type: ignore[arg-type]
+        ingresses=named(Ingress),  # type: ignore[arg-type]
+        ingress_classes=named(IngressClass),  # type: ignore[arg-type]
         node=node or NodeConfigSpec(),
     )
 

@@ -1,0 +1,171 @@
+"""What one Ingress makes (networking.k8s.io/v1): rules that lead to the Backends of Service ports.
+
+A Backend is that of the Service's own listeners, so both share connections, turns and counters.  What cannot be
+found leads to a Backend without endpoints: its rule is met all the same and answered 503, because the path is not
+unknown, and its sibling rules are served.
+
+ImplementationSpecific paths are Prefixes here.  A ``defaultBackend`` answers what its Ingress's hosts leave unmet,
+and, of the first such Ingress, what meets nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from config.meta import Named
+from config.resources.core import Service, ServicePort
+from config.resources.networking import Ingress, IngressBackend, IngressServiceBackend
+from mesh.backend import Backend
+from mesh.ingress_class import Verdict
+from mesh.live import Live
+from mesh.matcher import Rule, rule
+from mesh.plan import BackendKey, BackendPlan
+from mesh.service_part import external_endpoints
+from mesh.table import Route
+
+
+class Target(NamedTuple):
+    """Where a backend of an Ingress leads."""
+
+    backend: Backend
+    problem: str = ""
+    """Why nothing can be there; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngressPart:
+    ingress: Ingress
+    verdict: Verdict
+    targets: tuple[Target, ...]
+    """Of all its backends, in order."""
+    rules: tuple[Rule[Route], ...]
+    fallback: Rule[Route] | None
+    """Its defaultBackend, for what meets no rule of any Ingress."""
+    problems: tuple[str, ...]
+
+    @property
+    def has_hosts(self) -> bool:
+        """Whether it speaks of certain hosts, and not of all."""
+        return any(each.host for each in self.ingress.spec.rules)
+
+    @property
+    def owner(self) -> str:
+        return f"Ingress {self.ingress.metadata.namespace}/{self.ingress.metadata.name}"
+
+
+class Resolver:
+    """Finds the Backends that Ingresses name; those that are no Service port's are made, and collected in `plans`."""
+
+    def __init__(self, services: Mapping[Named, Service], backends: Mapping[BackendKey, Backend], live: Live) -> None:
+        """`backends` are those of the Services' parts."""
+        self._services = services
+        self._served = backends
+        self._live = live
+        self.plans: dict[BackendKey, BackendPlan] = {}
+        self.backends: dict[BackendKey, Backend] = {}
+        """Beside `plans`."""
+
+    def without_endpoints(self, key: BackendKey) -> Backend:
+        """The Backend of `key`, which can pick nobody."""
+        return self._made(BackendPlan(key, ()))
+
+    def target(self, namespace: str, wanted: IngressBackend) -> Target:
+        if wanted.service is not None:
+            return self._service_target(namespace, wanted.service)
+        kind, name = (wanted.resource.kind, wanted.resource.name) if wanted.resource else ("resource", "")
+        return self._nothing(BackendKey(namespace, f"{kind}/{name}", ""), f"a {kind} cannot be served")
+
+    def _service_target(self, namespace: str, wanted: IngressServiceBackend) -> Target:
+        service = self._services.get(Named(namespace, wanted.name))
+        port = wanted.port.name or str(wanted.port.number)
+        key = BackendKey(namespace, wanted.name, port)
+        if service is None:
+            return self._nothing(key, f"there is no Service {wanted.name}")
+        found = _port(service, wanted)
+        if found is None:
+            return self._undeclared(key, service, wanted)
+        served = self._served.get(key._replace(port=found.key))
+        if served is None:
+            return self._nothing(key, f"port {port} of Service {wanted.name} is not TCP")
+        return Target(served)
+
+    def _undeclared(self, key: BackendKey, service: Service, wanted: IngressServiceBackend) -> Target:
+        """An ExternalName Service needs to declare no ports; others have those that they declare."""
+        if service.spec.type == "ExternalName" and not service.spec.ports and wanted.port.number:
+            plan = BackendPlan(key, external_endpoints(service, wanted.port.number))
+            return Target(self._made(plan))
+        return self._nothing(key, f"Service {wanted.name} has no port {key.port}")
+
+    def _nothing(self, key: BackendKey, problem: str) -> Target:
+        return Target(self.without_endpoints(key), problem)
+
+    def _made(self, plan: BackendPlan) -> Backend:
+        made = self.backends.get(plan.key)
+        if made is not None:
+            return made
+        made = self.backends[plan.key] = self._live.backend(plan.key)
+        self.plans[plan.key] = made.plan if made.plan == plan else plan
+        if plan.key not in self._live.backends:
+            made.apply(self.plans[plan.key])
+        return made
+
+
+def _port(service: Service, wanted: IngressServiceBackend) -> ServicePort | None:
+    """The port by name or by number; of several with one number, the one over TCP."""
+    name, number = wanted.port.name, wanted.port.number
+    found = [port for port in service.spec.ports if (port.name == name if name else port.port == number)]
+    return next((port for port in found if port.protocol == "TCP"), found[0] if found else None)
+
+
+def targets_of(ingress: Ingress, resolver: Resolver) -> tuple[Target, ...]:
+    """Where the backends of `ingress` lead now; `make_part` wants them in this order."""
+    namespace = ingress.metadata.namespace
+    return tuple(resolver.target(namespace, backend) for _, backend in _backends(ingress))
+
+
+def _backends(ingress: Ingress) -> Iterator[tuple[str, IngressBackend]]:
+    """All backends, with the fields that hold them; the default one first."""
+    if ingress.spec.default_backend:
+        yield "spec.defaultBackend", ingress.spec.default_backend
+    for i, each in enumerate(ingress.spec.rules):
+        for p, path in enumerate(each.http.paths if each.http else ()):
+            yield f"spec.rules[{i}].http.paths[{p}].backend", path.backend
+
+
+def make_part(ingress: Ingress, verdict: Verdict, targets: tuple[Target, ...]) -> IngressPart:
+    """The rules of an Ingress that is served; one that is not has none."""
+    if not verdict.served:
+        return IngressPart(ingress, verdict, targets, (), None, ())
+    routes = [Route(target.backend) for target in targets]
+    default = routes.pop(0) if ingress.spec.default_backend else None
+    owner = f"Ingress {ingress.metadata.namespace}/{ingress.metadata.name}"
+    rules = (*_path_rules(ingress, routes, default, owner), *_default_rules(ingress, default, owner))
+    fallback = rule("", "", "Default", owner, default) if default else None
+    return IngressPart(ingress, verdict, targets, rules, fallback, tuple(_problems(ingress, targets)))
+
+
+def _path_rules(ingress: Ingress, routes: list[Route], default: Route | None, owner: str) -> Iterator[Rule[Route]]:
+    following = iter(routes)
+    for each in ingress.spec.rules:
+        for path in each.http.paths if each.http else ():
+            kind = "Exact" if path.path_type == "Exact" else "Prefix"
+            yield rule(each.host, path.path or "/", kind, owner, next(following))  # type: ignore[arg-type]
+        if each.http is None and default:
+            yield rule(each.host, "/", "Prefix", owner, default)
+
+
+def _default_rules(ingress: Ingress, default: Route | None, owner: str) -> Iterator[Rule[Route]]:
+    if default:
+        for host in dict.fromkeys(each.host for each in ingress.spec.rules if each.host):
+            yield rule(host, "", "Default", owner, default)
+
+
+def _problems(ingress: Ingress, targets: tuple[Target, ...]) -> Iterator[str]:
+    for (place, _), target in zip(_backends(ingress), targets, strict=True):
+        if target.problem:
+            yield f"{place}: {target.problem}: requests are answered with 503"
+    for i, each in enumerate(ingress.spec.rules):
+        if each.http is None and not ingress.spec.default_backend:
+            yield f"spec.rules[{i}]: host {each.host or '*'} has neither paths nor a defaultBackend"
