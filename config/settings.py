@@ -31,6 +31,17 @@ class ConnectionLimits(Spec):
     per_listener: Annotated[int, Meta(ge=1)] = 10_000
 
 
+class ResolverSettings(Spec):
+    """What the DNS of this node does with names that are not the cluster's."""
+
+    forward: bool = False
+    """Ask other servers for them, instead of answering REFUSED."""
+    allow_from: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    """Networks whose questions are forwarded."""
+    servers: tuple[str, ...] = ()
+    """HOST:PORT of who is asked; empty: those of /etc/resolv.conf."""
+
+
 class NodeConfigSpec(Spec):
     cluster_domain: str = "cluster.local"
     service_range: ServiceRange = ServiceRange()
@@ -43,6 +54,7 @@ class NodeConfigSpec(Spec):
     admin: str = "127.0.0.1:9901"
     ingress: IngressAddresses = IngressAddresses()
     dns: str = "127.0.0.1:1053"
+    resolver: ResolverSettings = ResolverSettings()
     images: dict[str, tuple[str, ...]] = {}
     """Process platform: image name, or a pattern with ``*``, to the argv it runs here."""
     trusted_proxies: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 from config.settings import UNPRIVILEGED_STEP
 from mesh.table import Entry, ListenerKey
@@ -19,11 +19,14 @@ REMEDY: Final = (
     "allow it with `sysctl net.ipv4.ip_unprivileged_port_start={port}`, or `setcap cap_net_bind_service=+ep` on the "
     "python3 binary, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit"
 )
-_FIELDS: Final[dict[Entry, str]] = {
+What = Entry | Literal["DNS"]
+
+_FIELDS: Final[dict[What, str]] = {
     "ClusterIP": "the Service's spec.clusterIP, or NodeConfig spec.serviceRange",
     "NodePort": "the Service's nodePort, or NodeConfig spec.nodeAddresses",
     "LoadBalancer": "the Service's port, or NodeConfig spec.nodeAddresses",
     "Ingress": "NodeConfig spec.ingress",
+    "DNS": "NodeConfig spec.dns",
 }
 """What a user changes to have another address."""
 
@@ -62,7 +65,7 @@ def listen(address: str, port: int) -> socket.socket:
     return listening
 
 
-def bind(wanted: ListenerKey, entry: Entry = "ClusterIP", opener: Opener = listen) -> Bound:
+def bind(wanted: ListenerKey, entry: What = "ClusterIP", opener: Opener = listen) -> Bound:
     """Open a listening socket at `wanted`, or near it.  Raises `BindError`."""
     try:
         return Bound(opener(wanted.address, wanted.port), wanted)
@@ -72,7 +75,7 @@ def bind(wanted: ListenerKey, entry: Entry = "ClusterIP", opener: Opener = liste
         raise BindError(_why(wanted, entry, error)) from None
 
 
-def _nearby(wanted: ListenerKey, entry: Entry, opener: Opener) -> Bound:
+def _nearby(wanted: ListenerKey, entry: What, opener: Opener) -> Bound:
     reason = f"port {wanted.port} needs a right that weft does not have: {REMEDY.format(port=wanted.port)}"
     first = wanted.port + UNPRIVILEGED_STEP
     failure: Exception | None = None
@@ -84,7 +87,7 @@ def _nearby(wanted: ListenerKey, entry: Entry, opener: Opener) -> Bound:
     raise BindError(f"{reason}; and {_why(wanted._replace(port=0), entry, failure)}")
 
 
-def _why(wanted: ListenerKey, entry: Entry, error: Exception | None) -> str:
+def _why(wanted: ListenerKey, entry: What, error: Exception | None) -> str:
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.EADDRINUSE:
         return (

@@ -31,6 +31,7 @@ from mesh.listener import Listeners
 from mesh.metrics import page, process_families
 from mesh.proxy import Proxy
 from sidecar import views
+from sidecar.dns import NodeDNS
 from sidecar.errors import UserError
 from sidecar.families import Reloads, build_info
 from sidecar.joining import Draining, poll
@@ -72,6 +73,7 @@ class Assembly:
         self.running = Running(
             config_set, written.faults, self.catalog, self.proxy, self.publisher, self.listeners, self.platform
         )
+        self.dns = NodeDNS(config_set)
         self._stopping = False
         self._reloads = Reloads()
         self._reloads.read(successful=not written.failed)
@@ -88,7 +90,7 @@ class Assembly:
         """Put the first table in force and open the listeners."""
         self._pulse.start()
         self.catalog.subscribe(self.publisher.catalog_changed)
-        self.publisher.in_force += [self._open_listeners, self._acknowledge]
+        self.publisher.in_force += [self._open_listeners, self._acknowledge, self.dns.put_in_force]
         await self.publisher.publish()
         await self.listeners.settled()
         gc.freeze()  # what lives as long as the table need not be looked at by every later collection
@@ -98,6 +100,7 @@ class Assembly:
         """What runs as long as this node does, until cancelled: it belongs in a task group of the caller."""
         async with asyncio.TaskGroup() as beside:
             beside.create_task(self.publisher.run())
+            beside.create_task(self.dns.run())
             if self._access_log is not None:
                 beside.create_task(self._access_log.run())
 
@@ -126,12 +129,17 @@ class Assembly:
             "/api/v1/services": partial(views.services, self.running),
             "/api/v1/endpoints": partial(views.endpoints, self.running),
             "/api/v1/config": partial(views.config, self.running),
+            "/api/v1/dns": self.dns.document,
         }
 
     def metrics(self) -> Iterator[bytes]:
         """The page of /metrics, in slices."""
         others: Iterable[FamilyLike] = chain(
-            self._reloads.families(), [build_info()], families(self.catalog, self.prober), process_families()
+            self._reloads.families(),
+            [build_info()],
+            families(self.catalog, self.prober),
+            self.dns.families(),
+            process_families(),
         )
         return page(self.proxy.frames.steps(), others, self._pulse.lag)
 

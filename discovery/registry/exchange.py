@@ -1,0 +1,92 @@
+"""One question to one resolver: by UDP from a port of its own, by TCP when the answer is truncated (RFC 7766).
+
+Only what answers exactly this question, with its id and from whom it was asked, is looked at (RFC 5452).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, cast
+
+from discovery.registry.render import LARGEST_UDP
+from discovery.registry.resolv_conf import Resolver
+from discovery.registry.wire import CD, OPT, QR, RD, TC, Malformed, Message, parse_message
+
+UDP_SECONDS: Final = 1.5
+TCP_SECONDS: Final = 3.0
+
+
+class NoAnswer(Exception):
+    """The resolver could not be asked, or said nothing in time."""
+
+
+def question_bytes(query_id: bytes, question: bytes, flags: int, dnssec_ok: bool) -> bytes:
+    """A query with recursion desired; of `flags` only CD counts."""
+    header = query_id + (RD | flags & CD).to_bytes(2, "big") + b"\0\1\0\0\0\0\0\1"
+    return header + question + b"\0" + (OPT << 64 | LARGEST_UDP << 48 | dnssec_ok << 31).to_bytes(10, "big")
+
+
+def matching(message: bytes, query: bytes) -> Message | None:
+    """`message` taken apart if it answers `query`."""
+    try:
+        parsed = parse_message(message)
+        name, kind, klass = parse_message(query).question
+    except Malformed:
+        return None
+    same = (parsed.question[0].lower(), *parsed.question[1:]) == (name.lower(), kind, klass)
+    return parsed if same and parsed.id == query[:2] and parsed.flags & QR else None
+
+
+async def ask(resolver: Resolver, query: bytes) -> Message:
+    """What `resolver` says.  Raises `NoAnswer`."""
+    try:
+        answer = await _by_udp(resolver, query)
+        return await _by_tcp(resolver, query) if answer.flags & TC else answer
+    except TimeoutError:
+        raise NoAnswer(f"{resolver} did not answer in time") from None
+    except (OSError, EOFError) as error:
+        raise NoAnswer(f"{resolver} could not be asked ({error})") from None
+
+
+class _Asking(asyncio.DatagramProtocol):
+    def __init__(self, query: bytes, answer: asyncio.Future[Message]) -> None:
+        self._query = query
+        self._answer = answer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.DatagramTransport, transport).sendto(self._query)
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        message = matching(data, self._query)
+        if message is not None and not self._answer.done():
+            self._answer.set_result(message)
+
+    def error_received(self, exc: Exception) -> None:
+        if not self._answer.done():
+            self._answer.set_exception(exc)
+
+
+async def _by_udp(resolver: Resolver, query: bytes) -> Message:
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Message] = loop.create_future()
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Asking(query, answer), remote_addr=resolver)
+    try:
+        async with asyncio.timeout(UDP_SECONDS):
+            return await answer
+    finally:
+        transport.close()
+        answer.cancel()
+
+
+async def _by_tcp(resolver: Resolver, query: bytes) -> Message:
+    async with asyncio.timeout(TCP_SECONDS):
+        reader, writer = await asyncio.open_connection(*resolver)
+        try:
+            writer.write(len(query).to_bytes(2, "big") + query)
+            length = int.from_bytes(await reader.readexactly(2), "big")
+            message = matching(await reader.readexactly(length), query)
+        finally:
+            writer.close()
+    if message is None:
+        raise NoAnswer(f"{resolver} answered something else")
+    return message

@@ -1,0 +1,195 @@
+"""The responder: a query's bytes in, an answer's bytes out; without I/O.
+
+Clients ask the same few questions over and over, in the same bytes but for the id.  So what was answered once
+is kept as a finished message under the query's own bytes, and the next time costs one look-up.  A new view
+forgets all of it, since it must not outlive what it was made of.  Answers that say no are kept apart, so that
+a flood of made-up names cannot crowd out the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+from discovery.registry import wire
+from discovery.registry.render import LARGEST_TCP, Answer, Finished, Reason, render, udp_limit
+from discovery.registry.wire import Malformed, Query, QueryError, Record, parse_query, to_labels, to_wire
+from discovery.registry.zone import NEGATIVE_TTL, POSITIVE_TTL, Found, View
+
+SERVER_NOT_READY: Final = Reason(14, "the cluster's names are not known yet")
+NOT_AUTHORITATIVE: Final = Reason(20)
+LONGEST_CHAIN: Final = 8
+MOST_TARGETS: Final = 64
+"""Targets of SRV records whose addresses are added."""
+KEPT_BYTES: Final = 1 << 20
+"""Of finished messages, those that say yes and those that say no each."""
+_ENTRY_BYTES: Final = 400
+"""What keeping a message costs beside its bytes."""
+_REFUSED_TYPES: Final = frozenset({251, 252})
+"""IXFR and AXFR: this zone is made here and not handed on."""
+
+
+class _Kept:
+    """Finished messages by the bytes that they answer, up to a bound."""
+
+    __slots__ = ("_bytes", "messages")
+
+    def __init__(self) -> None:
+        self.messages: dict[bytes, Finished] = {}
+        self._bytes = 0
+
+    def put(self, key: bytes, message: Finished) -> None:
+        if self._bytes > KEPT_BYTES:
+            self.clear()
+        self.messages[key] = message
+        self._bytes += 2 * len(message) + len(key) + _ENTRY_BYTES
+
+    def clear(self) -> None:
+        self.messages.clear()
+        self._bytes = 0
+
+
+class Responder:
+    """Answers from the view in force; None: from none yet, so that every answer is SERVFAIL."""
+
+    def __init__(self, random: Random, recursion: bool = False) -> None:
+        """`recursion`: names that are not ours are looked up elsewhere, by who gets the query back."""
+        self._random = random
+        self._recursion = recursion
+        self._view: View | None = None
+        self._by_udp, self._by_tcp = _Kept(), _Kept()
+        self._denials_by_udp, self._denials_by_tcp = _Kept(), _Kept()
+        self.finished = self._by_udp.messages
+        """What can be sent by UDP at once, under the bytes of a query after its id."""
+        self.counts: dict[tuple[str, str], list[int]] = {}
+        """Queries by type and rcode."""
+
+    def put_in_force(self, view: View) -> None:
+        """Answer from `view` from now on."""
+        self._view = view
+        self._forget()
+
+    def allow_recursion(self, recursion: bool) -> None:
+        """Whether names that are not ours are looked up elsewhere."""
+        self._recursion = recursion
+        self._forget()
+
+    def _forget(self) -> None:
+        for kept in (self._by_udp, self._by_tcp, self._denials_by_udp, self._denials_by_tcp):
+            kept.clear()
+
+    def respond(self, message: bytes, tcp: bool = False) -> bytes | Query | None:
+        """The answer; None where there is to be none; the query itself if it is to be looked up elsewhere."""
+        positive, negative = (self._by_tcp, self._denials_by_tcp) if tcp else (self._by_udp, self._denials_by_udp)
+        tail = message[2:]
+        kept = positive.messages.get(tail) or negative.messages.get(tail)
+        if kept is not None:
+            kept.tally[0] += 1
+            return message[:2] + kept.next()
+        try:
+            query = parse_query(message)
+        except Malformed:
+            return None
+        except QueryError as error:
+            self.count(0, error.rcode)
+            return error.reply
+        answer = self._decide(query)
+        if answer is None:
+            return query
+        finished = self.finish(query, answer, tcp)
+        if _is_common(query):
+            (positive if answer.records else negative).put(tail, finished)
+        finished.tally[0] += 1
+        return query.id + finished.next()
+
+    def finish(self, query: Query, answer: Answer, tcp: bool) -> Finished:
+        """`answer` as a message for `query`, counted where its type and rcode are."""
+        limit = LARGEST_TCP if tcp else udp_limit(query)
+        finished = render(query, answer, limit, self._recursion, self._random.randrange(1 << 16))
+        finished.tally = self._tally(query.type, answer.rcode)
+        return finished
+
+    def count(self, kind: int, rcode: int) -> None:
+        """One more query of this type got this rcode."""
+        self._tally(kind, rcode)[0] += 1
+
+    def _tally(self, kind: int, rcode: int) -> list[int]:
+        key = wire.TYPE_NAMES.get(kind, "other"), wire.RCODE_NAMES.get(rcode, "other")
+        return self.counts.setdefault(key, [0])
+
+    def local(self, query: Query) -> Answer | None:
+        """What we know ourselves of a question, following CNAMEs; None: nothing at all."""
+        assert self._view is not None
+        return resolve(self._view, query.labels, query.type)
+
+    def _decide(self, query: Query) -> Answer | None:
+        if query.edns is not None and query.edns.version:
+            return Answer(wire.BADVERS, authoritative=False)
+        if self._view is None:
+            return Answer(wire.SERVFAIL, authoritative=False, reason=SERVER_NOT_READY)
+        if query.klass == wire.IN and query.type not in _REFUSED_TYPES:
+            answer = self.local(query)
+            if answer is not None and not (self._recursion and needs_more(query, answer)):
+                return answer
+            if self._recursion:
+                return None
+        return Answer(wire.REFUSED, authoritative=False, reason=NOT_AUTHORITATIVE)
+
+
+def needs_more(query: Query, answer: Answer) -> bool:
+    """Whether a chain of CNAMEs ends at a name that is looked up elsewhere, for who wants it followed."""
+    last = answer.records[-1] if answer.records else None
+    chased = last is not None and last.type == wire.CNAME and query.type not in {wire.CNAME, wire.ANY}
+    return chased and not answer.authority and query.recursion_desired
+
+
+def _is_common(query: Query) -> bool:
+    """Whether others may well send the same bytes: no cookie or other option, no random case, nothing odd."""
+    name = query.question[:-4]
+    return name == name.lower() and (query.edns is None or query.edns.plain)
+
+
+def resolve(view: View, labels: wire.Labels, kind: int) -> Answer | None:
+    """What `view` says to a question; None: the name is not ours.
+
+    The end of a chain of CNAMEs decides about rcode and authority (RFC 1034 section 4.3.2, RFC 6604).
+    """
+    chain: list[Record] = []
+    for _ in range(LONGEST_CHAIN):
+        found = view.find(labels)
+        if found is None:
+            break
+        name = to_wire(labels)
+        node = found.node or {}
+        if wire.CNAME in node and kind not in {wire.CNAME, wire.ANY}:
+            chain += _rrset(name, wire.CNAME, node[wire.CNAME])
+            labels = to_labels(chain[-1].data)
+            continue
+        asked = next(iter(node), kind) if kind == wire.ANY else kind
+        records = _rrset(name, asked, node.get(asked, ()))
+        if records:
+            return Answer(records=(*chain, *records), additional=tuple(_targets(view, records)))
+        rcode = wire.NXDOMAIN if found.node is None else wire.NOERROR
+        return Answer(rcode, tuple(chain), (_soa(view, found),), reason=found.reason)
+    return Answer(records=tuple(chain)) if chain else None
+
+
+def _rrset(name: bytes, kind: int, datas: tuple[bytes, ...]) -> list[Record]:
+    return [Record(name, kind, wire.IN, POSITIVE_TTL, data) for data in datas]
+
+
+def _soa(view: View, found: Found) -> Record:
+    """For a denial: its TTL is how long the denial may be kept (RFC 2308 section 3)."""
+    return Record(found.apex, wire.SOA, wire.IN, NEGATIVE_TTL, view.apex_node[wire.SOA][0])
+
+
+def _targets(view: View, records: list[Record]) -> Iterator[Record]:
+    """The addresses of the targets of SRV and NS records."""
+    before = {wire.SRV: 6, wire.NS: 0}.get(records[0].type)
+    if before is None:
+        return
+    for target in list(dict.fromkeys(record.data[before:] for record in records))[:MOST_TARGETS]:
+        found = view.find(to_labels(target))
+        for kind in (wire.A, wire.AAAA):
+            yield from _rrset(target, kind, (found.node or {}).get(kind, ()) if found else ())

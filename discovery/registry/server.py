@@ -1,0 +1,225 @@
+"""The DNS server: UDP and TCP (RFC 7766) in front of a responder.
+
+UDP has no transport object: the socket is read dry, a batch at a time, and each datagram is answered before the
+next one is read.  TCP connections are pipelined, bounded in number and in what each may have under way, and
+closed when idle.  What the responder hands back goes to `elsewhere`, which answers later, or is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from typing import Final, Protocol, cast
+
+from discovery.registry.responder import Responder
+from discovery.registry.wire import Query
+
+BATCH: Final = 64
+"""Datagrams in a row before the rest of the loop has its turn."""
+LARGEST_QUERY: Final = 4096
+MOST_CONNECTIONS: Final = 256
+MOST_UNDER_WAY: Final = 32
+"""Queries of one connection that are being looked up elsewhere."""
+IDLE_SECONDS: Final = 10.0
+CHECK_SECONDS: Final = 1.0
+
+Send = Callable[[bytes], None]
+
+log = logging.getLogger(__name__)
+
+
+class Elsewhere(Protocol):
+    """Looks up what is not ours."""
+
+    def look_up(self, query: Query, client: str, tcp: bool, send: Send) -> None:
+        """Answer `query` of the address `client` by calling `send` once, now or later."""
+
+
+class Server:
+    """Serves on sockets that are bound already, from `start` to `close`."""
+
+    def __init__(self, responder: Responder, elsewhere: Elsewhere) -> None:
+        self._responder = responder
+        self._elsewhere = elsewhere
+        self._loop = asyncio.get_running_loop()
+        self._udp: socket.socket | None = None
+        self._listener: asyncio.Server | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.connections: dict[Connection, None] = {}
+        """Open ones; the one that has been quiet for longest comes first."""
+
+    async def start(self, udp: socket.socket, tcp: socket.socket) -> None:
+        """Serve on both, which belong to the server from now on."""
+        self._udp = udp
+        udp.setblocking(False)
+        self._loop.add_reader(udp.fileno(), self._readable, udp)
+        self._listener = await self._loop.create_server(self._connection, sock=tcp)
+        self._check()
+
+    async def close(self) -> None:
+        """Stop at once."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._udp is not None:
+            self._loop.remove_reader(self._udp.fileno())
+            self._udp.close()
+            self._udp = None
+        for connection in tuple(self.connections):
+            connection.abort()
+        if self._listener is not None:
+            self._listener.close()
+            await self._listener.wait_closed()
+
+    def _readable(self, udp: socket.socket) -> None:
+        finished = self._responder.finished
+        for _ in range(BATCH):
+            try:
+                message, client = udp.recvfrom(LARGEST_QUERY)
+            except BlockingIOError:
+                return
+            except OSError:  # an ICMP error that an earlier answer caused
+                continue
+            kept = finished.get(message[2:])
+            if kept is None:
+                self._respond(udp, message, client)
+                continue
+            kept.tally[0] += 1
+            try:
+                udp.sendto(message[:2] + kept.next(), client)
+            except OSError:  # the client is gone or slow: it asks again
+                continue
+
+    def _respond(self, udp: socket.socket, message: bytes, client: tuple[str, int]) -> None:
+        def send(answer: bytes) -> None:
+            if udp is self._udp:
+                try:
+                    udp.sendto(answer, client)
+                except OSError as error:
+                    log.debug("an answer to %s could not be sent: %s", client[0], error)
+
+        outcome = self._responder.respond(message)
+        if isinstance(outcome, Query):
+            self._elsewhere.look_up(outcome, client[0], False, send)
+        elif outcome is not None:
+            send(outcome)
+
+    def _connection(self) -> Connection:
+        return Connection(self, self._responder, self._elsewhere)
+
+    def admit(self, connection: Connection) -> None:
+        """A connection was made or did something; if there are too many, the quietest goes."""
+        self.connections.pop(connection, None)
+        self.connections[connection] = None
+        if len(self.connections) > MOST_CONNECTIONS:
+            next(iter(self.connections)).abort()
+
+    def _check(self) -> None:
+        """Close what is idle."""
+        now = self._loop.time()
+        for connection in tuple(self.connections):
+            if now - connection.active < IDLE_SECONDS:
+                break
+            connection.abort()
+        self._timer = self._loop.call_later(CHECK_SECONDS, self._check)
+
+
+class Connection(asyncio.Protocol):
+    """One client's TCP connection: queries behind their lengths (RFC 1035 section 4.2.2), answers as they come."""
+
+    def __init__(self, server: Server, responder: Responder, elsewhere: Elsewhere) -> None:
+        self._server = server
+        self._responder = responder
+        self._elsewhere = elsewhere
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._client = ""
+        self._pending = b""
+        self._under_way = 0
+        self._slow = False
+        self._ended = False
+        self.active = 0.0
+        """When it last brought a query, in seconds of the loop's clock."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._client = (transport.get_extra_info("peername") or ("",))[0]
+        self.active = self._loop.time()
+        self._server.admit(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._server.connections.pop(self, None)
+
+    def data_received(self, data: bytes) -> None:
+        self._pending += data
+        self._proceed()
+
+    def eof_received(self) -> bool:
+        """The client asks no more, and still gets its answers."""
+        self._ended = True
+        self._proceed()
+        return True
+
+    def pause_writing(self) -> None:
+        self._slow = True
+
+    def resume_writing(self) -> None:
+        self._slow = False
+        self._proceed()
+
+    def abort(self) -> None:
+        self._server.connections.pop(self, None)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _proceed(self) -> None:
+        """Answer what has come, as far as the client takes answers."""
+        while self._transport is not None and self._free and (query := self._take()) is not None:
+            self.active = self._loop.time()
+            self._server.admit(self)
+            self._answer(query)
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._ended and not self._under_way and not self._slow:
+            self._transport.close()
+        elif self._free and not self._ended:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    @property
+    def _free(self) -> bool:
+        return self._under_way < MOST_UNDER_WAY and not self._slow
+
+    def _take(self) -> bytes | None:
+        """The next query, if it is there as a whole."""
+        length = int.from_bytes(self._pending[:2], "big")
+        if length > LARGEST_QUERY:
+            self.abort()
+            return None
+        if len(self._pending) < 2 + length or len(self._pending) < 2:
+            return None
+        query, self._pending = self._pending[2 : 2 + length], self._pending[2 + length :]
+        return query
+
+    def _answer(self, message: bytes) -> None:
+        outcome = self._responder.respond(message, tcp=True)
+        if isinstance(outcome, Query):
+            self._under_way += 1
+            self._elsewhere.look_up(outcome, self._client, True, self._answered)
+        elif outcome is not None:
+            self._send(outcome)
+        else:
+            self.abort()
+
+    def _answered(self, answer: bytes) -> None:
+        """What was looked up elsewhere is there."""
+        self._under_way -= 1
+        self._send(answer)
+        self._loop.call_soon(self._proceed)
+
+    def _send(self, answer: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(len(answer).to_bytes(2, "big") + answer)

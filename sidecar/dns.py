@@ -1,0 +1,149 @@
+"""DNS on the node: the registry's zone kept in step with the table in force, and its server kept open.
+
+The names are made of what the table was made of, after it, so that nobody is told an address which is not
+served yet.  An address that cannot be bound is tried again with back-off, and stops nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from random import Random, SystemRandom
+from typing import Final
+
+from config.addresses import parse_host_port, parse_network
+from config.configset import ConfigSet
+from config.settings import ResolverSettings
+from discovery.backoff import Backoff, BackoffPolicy
+from discovery.catalog import Snapshot
+from discovery.registry import resolv_conf
+from discovery.registry.forward import Forwarder
+from discovery.registry.resolv_conf import Resolver
+from discovery.registry.responder import Responder
+from discovery.registry.server import Server
+from discovery.registry.zone import Zone
+from mesh import sockets
+from mesh.compiler import Compiled
+from mesh.exposition import Family, Sample
+from mesh.sockets import BindError
+from mesh.steps import run_in_slices
+from mesh.table import ListenerKey
+from sidecar.documents import Document
+
+RETRIES: Final = BackoffPolicy(first=0.5, ceiling=30.0, jitter=0.2)
+
+log = logging.getLogger(__name__)
+
+
+class NodeDNS:
+    """Serves the cluster's names on ``spec.dns`` while `run` runs."""
+
+    def __init__(self, config_set: ConfigSet, random: Random | None = None) -> None:
+        node = config_set.node
+        self._random = random or SystemRandom()
+        self._wanted = ListenerKey(*parse_host_port(node.dns))
+        self._settings = node.resolver
+        self._zone = Zone(int(time.time()))
+        self._responder = Responder(self._random, node.resolver.forward)
+        self._latest: tuple[ConfigSet, Snapshot] | None = None
+        self._changed = asyncio.Event()
+        self.served: ListenerKey | None = None
+        """Where it is bound; None while it is not."""
+        self.note = "it is not opened yet"
+        """Why it is bound elsewhere or not at all, and the remedy; else empty."""
+
+    def put_in_force(self, compiled: Compiled) -> None:
+        """This table is in force now; the names of what it was made of follow soon."""
+        self._latest = compiled.config_set, compiled.snapshot
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        forwarder = Forwarder(
+            self._responder,
+            self._resolvers,
+            tuple(map(parse_network, self._settings.allow_from)),
+            self._random,
+            time.monotonic,
+        )
+        server = Server(self._responder, forwarder)
+        try:
+            async with asyncio.TaskGroup() as beside:
+                beside.create_task(self._follow())
+                await self._open(server)
+                if self._settings.forward:
+                    beside.create_task(forwarder.run())
+        finally:
+            await server.close()
+
+    def document(self) -> tuple[int, Document]:
+        """What the admin API says of it."""
+        return 200, {"wanted": str(self._wanted), "served": str(self.served or ""), "note": self.note}
+
+    def families(self) -> Iterator[Family]:
+        """Its metrics."""
+        name = "weft_dns_queries_total"
+        samples = [
+            Sample(name, {"type": kind, "rcode": rcode}, count[0])
+            for (kind, rcode), count in self._responder.counts.items()
+        ]
+        yield Family("weft_dns_queries", "counter", "DNS queries that were answered, by type and outcome.", samples)
+
+    async def _follow(self) -> None:
+        """Make the names anew whenever a table came in force."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if self._latest is not None:
+                self._responder.put_in_force(await run_in_slices(self._zone.steps(*self._latest)))
+
+    async def _open(self, server: Server) -> None:
+        """Bind, as often as it takes, and serve."""
+        backoff = Backoff(RETRIES, self._random)
+        while True:
+            try:
+                key, reason, udp, tcp = bind(self._wanted)
+                break
+            except BindError as error:
+                if self.note != str(error):
+                    log.warning("DNS is not served: %s", error)
+                self.note = str(error)
+            await asyncio.sleep(backoff.failed(time.monotonic()))
+        await server.start(udp, tcp)
+        self.served, self.note = key, reason
+        if reason or backoff.failures:
+            log.warning("DNS is served at %s%s", key, f": {reason}" if reason else " now")
+
+    def _resolvers(self) -> tuple[Resolver, ...]:
+        return resolvers(self._settings, self.served or self._wanted)
+
+
+def resolvers(settings: ResolverSettings, own: ListenerKey) -> tuple[Resolver, ...]:
+    """Who is asked for other names: as it is written, else as the system does."""
+    written = tuple(Resolver(*parse_host_port(text)) for text in settings.servers)
+    return resolv_conf.without(written or resolv_conf.read(), Resolver(*own))
+
+
+def bind(wanted: ListenerKey) -> tuple[ListenerKey, str, socket.socket, socket.socket]:
+    """A UDP and a TCP socket at `wanted` or near it: where, why there, and both.  Raises `BindError`."""
+    udp: list[socket.socket] = []
+
+    def open_both(address: str, port: int) -> socket.socket:
+        with ExitStack() as opened:
+            tcp = sockets.listen(address, port)
+            opened.callback(tcp.close)
+            other = socket.socket(tcp.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            opened.callback(other.close)
+            if tcp.family == socket.AF_INET6:
+                other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            other.bind((address, tcp.getsockname()[1]))
+            opened.pop_all()
+        udp.append(other)
+        return tcp
+
+    bound = sockets.bind(wanted, "DNS", open_both)
+    return bound.key, bound.reason, udp[0], bound.socket
