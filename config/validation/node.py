@@ -20,6 +20,10 @@ def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
     for i, text in enumerate(node.trusted_proxies):
         if problem_of(parse_address, text):
             report.check(f"spec.trustedProxies[{i}]", problem_of(parse_network, text))
+    for i, text in enumerate(node.resolver.allow_from):
+        report.check(f"spec.resolver.allowFrom[{i}]", problem_of(parse_network, text))
+    for i, text in enumerate(node.resolver.servers):
+        report.check(f"spec.resolver.servers[{i}]", problem_of(parse_host_port, text))
 
 
 def network_or_none(text: str) -> Network | None:
