@@ -20,7 +20,6 @@ from config.durations import parse_duration
 from config.meta import ObjectMeta
 from config.quantity import parse_quantity
 from config.shapes import (
-    INVALID,
     Boolean,
     Choice,
     Duration,
@@ -36,7 +35,7 @@ from config.shapes import (
 )
 from config.unused import effect, is_silent
 from config.vocabulary import OBJECT_META, vocabulary
-from config.walk import Walk, describe, is_null, shorten
+from config.walk import Walk, describe, is_null
 
 _ROOT_FIELDS = frozenset({"apiVersion", "kind"})
 _SCALARS = frozenset({"text", "number", "boolean"})
@@ -45,9 +44,11 @@ _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 
 def decode(kind: str, root: Node, walk: Walk) -> Any:
-    """The object of `kind` that `root` describes, or None; all that is wrong is told to `walk`."""
-    item = _record(KINDS[kind], vocabulary().roots.get(kind, "")).decode(root, walk)
-    return None if item is INVALID or walk.broken else item
+    """The object of `kind` that `root`, a mapping, describes; all that is wrong is told to `walk`.
+
+    Fields that could not be read have their defaults, or something neutral where there is none; `walk` knows them.
+    """
+    return _record(KINDS[kind], vocabulary().roots.get(kind, "")).decode(root, walk)
 
 
 @cache
@@ -122,7 +123,7 @@ class _Unused:
             return
         shape = self._known.get(name)
         if shape is None:
-            walk.error(key, f'unknown field "{shorten(name)}"{walk.suggestion(name, (*used, *self._known))}', name)
+            walk.unknown(key, name, (*used, *self._known))
         elif shape != "any":
             walk.path.append(name)
             _check_known(value, shape, walk)
@@ -161,7 +162,7 @@ def _check_mapping(node: MappingNode, shape: str, walk: Walk) -> None:
         name = str(key.value)
         nested = shape[2:] if known is None else known.get(name)
         if nested is None:
-            walk.error(key, f'unknown field "{shorten(name)}"{walk.suggestion(name, tuple(known or ()))}', name)
+            walk.unknown(key, name, tuple(known or ()))
         elif nested not in _SCALARS or isinstance(value, CollectionNode):
             walk.path.append(name)
             _check_known(value, nested, walk)

@@ -21,8 +21,9 @@ from config.documents import Document, parse
 from config.errors import Fault, FaultList
 from config.files import read_texts
 from config.locate import Locator
-from config.meta import ObjectKey, Source
-from config.validation import validate
+from config.meta import Named, ObjectKey, Source
+from config.unread import Unread
+from config.validation import Validation
 from config.vocabulary import recognise
 from config.walk import Notices, Walk, describe, is_null, shorten
 
@@ -61,6 +62,15 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+class _Layer:
+    """Objects of which no two have the same name."""
+
+    def __init__(self) -> None:
+        self.locator = Locator()
+        self.objects: list[tuple[ObjectKey, Source, Any]] = []
+        self.unread = Unread()
+
+
 class Reading:
     """Collects the objects of documents, one document after the other."""
 
@@ -68,10 +78,9 @@ class Reading:
         self._faults = faults
         self._strict = strict
         self._notices: Notices = {}
-        self._locator = Locator()
-        self._objects: list[tuple[ObjectKey, Source, Any]] = []
-        self._broken: set[ObjectKey] = set()
-        self._node_config: ObjectKey | None = None
+        self._layers = [_Layer()]
+        self._written: dict[ObjectKey, list[ObjectKey]] = {}
+        """By what must be unique: the keys of all objects that claim it."""
 
     def take(self, document: Document) -> None:
         """Decode the object, or the objects of the List, that a document holds."""
@@ -79,11 +88,20 @@ class Reading:
 
     def finish(self) -> Loaded:
         """The objects that are valid, and all faults."""
-        decoded = ConfigSet.of(self._objects)
-        found = validate(decoded, self._locator.locate, frozenset(self._broken))
+        first, *others = self._layers
+        if self._is_puzzling():
+            first.unread.add_anything()
+        validation = Validation(ConfigSet.of(first.objects), first.locator.locate, first.unread)
+        found = validation.faults()
         invalid = {fault.object for fault in found if fault.severity == "error"}
-        valid = ConfigSet.of(entry for entry in self._objects if entry[0] not in invalid)
+        valid = ConfigSet.of(entry for entry in first.objects if entry[0] not in invalid | first.unread.keys())
+        for layer in others:
+            found += validation.faults_of_others(ConfigSet.of(layer.objects), layer.locator.locate, layer.unread)
         return Loaded(valid, _in_order((*self._faults.all(), *found, *self._notices.values())))
+
+    def _is_puzzling(self) -> bool:
+        """Whether something was written of which it is not even known what it is."""
+        return any(fault.severity == "error" and fault.object is None for fault in self._faults.all())
 
     def _take(self, document: Document, node: Node, list_version: str, list_kind: str) -> None:
         """Decode the object at `node`; in a typed list the items need not say what they are."""
@@ -103,6 +121,7 @@ class Reading:
             return self._decode(kind, document, node)
         where = document.source(_child(node, "kind") or node)
         if verdict.outcome == "wrong":
+            self._layers[0].unread.add_object(Named(*_key(kind, node)[1:]))
             return self._faults.add(Fault("error", where, verdict.message, _key(kind, node)))
         self._notices.setdefault((kind, ""), Fault("notice", where, verdict.message, _key(kind, node)))
         return None
@@ -119,27 +138,26 @@ class Reading:
     def _decode(self, kind: str, document: Document, node: MappingNode) -> None:
         walk = Walk(document, self._faults, self._notices, self._strict)
         walk.key = key = _key(kind, node)
-        item = decode(kind, node, walk)
-        if self._is_second(key, document, node):
-            return
-        self._locator.add(key, document, node)
-        if item is None:
-            self._broken.add(key)
-        else:
-            self._objects.append((key, document.source(node), complete(kind, item)))
+        item = complete(kind, decode(kind, node, walk))
+        layer = self._layer(key, document, node)
+        layer.locator.add(key, document, node)
+        layer.objects.append((key, document.source(node), item))
+        for path in walk.unread:
+            layer.unread.add(key, path)
 
-    def _is_second(self, key: ObjectKey, document: Document, node: MappingNode) -> bool:
-        """Whether an object of this key (or a NodeConfig) was there before; the first one stays."""
-        first = self._node_config if key.kind == "NodeConfig" else key
-        if key.kind == "NodeConfig" and first is None:
-            self._node_config = key
-        if first is None or first not in self._locator:
-            return False
-        where = document.source(_child(_child(node, "metadata"), "name") or node)
-        rule = "a node has one NodeConfig" if key.kind == "NodeConfig" else "duplicate object"
-        message = f"{rule}; {first} is also written at {self._locator.locate(first)}, and that one stays"
-        self._faults.add(Fault("error", where, message, key, "metadata.name"))
-        return True
+    def _layer(self, key: ObjectKey, document: Document, node: MappingNode) -> _Layer:
+        """Where an object belongs: the first layer, unless its name (or the node's configuration) is taken."""
+        same = self._written.setdefault(key._replace(name="") if key.kind == "NodeConfig" else key, [])
+        same.append(key)
+        if len(same) > len(self._layers):
+            self._layers.append(_Layer())
+        if len(same) > 1 and key.name:
+            where = document.source(_child(_child(node, "metadata"), "name") or node)
+            rule = "a node has one NodeConfig" if key.kind == "NodeConfig" else "duplicate object"
+            place = self._layers[0].locator.locate(same[0])
+            message = f"{rule}; {same[0]} is also written at {place}, and that one stays"
+            self._faults.add(Fault("error", where, message, key, "metadata.name"))
+        return self._layers[len(same) - 1]
 
     def _error(self, document: Document, node: Node, message: str) -> None:
         self._faults.add(Fault("error", document.source(node), message))

@@ -1,8 +1,9 @@
 """One decoder per shape of value: text, numbers, choices, lists, maps, records.
 
 A shape turns a node into a value of its type, or reports to the walk what is wrong and returns INVALID; the walk
-goes on, so that all faults of an object are found.  Shapes are made once per type (`config.decode`) and are
-immutable.
+goes on, so that all faults of an object are found.  What contains an invalid value is made without it: a field
+keeps its default, and what must be there (a required field, an item, an entry) becomes the shape's `blank`, so that
+the rest can be looked at.  Shapes are made once per type (`config.decode`) and are immutable.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ INVALID: Final = object()
 
 
 class Shape(Protocol):
+    @property
+    def blank(self) -> Any:
+        """A value of this shape that says nothing."""
+
     def decode(self, node: Node, walk: Walk) -> Any: ...
 
 
@@ -31,6 +36,8 @@ class Text:
     """Text; a number or a boolean must be quoted to be one, as for kubectl."""
 
     __slots__ = ("_confidential",)
+
+    blank = ""
 
     def __init__(self, confidential: bool = False) -> None:
         self._confidential = confidential
@@ -52,6 +59,8 @@ class Quantity:
 
     __slots__ = ("_check",)
 
+    blank = ""
+
     def __init__(self, check: Callable[[str], object]) -> None:
         self._check = check
 
@@ -71,6 +80,8 @@ class Duration:
 
     __slots__ = ("_parse",)
 
+    blank = 0.0
+
     def __init__(self, parse: Callable[[str], float]) -> None:
         self._parse = parse
 
@@ -89,6 +100,8 @@ class Number:
     """A number between two bounds; integers may be written as 1.0, as kubectl allows."""
 
     __slots__ = ("_high", "_low", "_whole")
+
+    blank = 0
 
     def __init__(self, whole: bool, low: float, high: float) -> None:
         self._whole = whole
@@ -120,6 +133,8 @@ class Number:
 class Boolean:
     __slots__ = ()
 
+    blank = False
+
     def decode(self, node: Node, walk: Walk) -> Any:
         value = _scalar(node, walk, "true or false")
         if value is INVALID:
@@ -136,6 +151,8 @@ class NumberOrText:
 
     __slots__ = ()
 
+    blank = 0
+
     def decode(self, node: Node, walk: Walk) -> Any:
         value = _scalar(node, walk, "a number or text")
         if value is INVALID:
@@ -151,10 +168,11 @@ class NumberOrText:
 class Choice:
     """One of a few words."""
 
-    __slots__ = ("_words",)
+    __slots__ = ("_words", "blank")
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self._words = words
+        self.blank = words[0]
 
     def decode(self, node: Node, walk: Walk) -> Any:
         value = _scalar(node, walk, "text")
@@ -174,6 +192,8 @@ class Items:
 
     __slots__ = ("_item",)
 
+    blank = ()
+
     def __init__(self, item: Shape) -> None:
         self._item = item
 
@@ -188,7 +208,7 @@ class Items:
             path[-1] = index
             values.append(decode(item, walk))
         path.pop()
-        return INVALID if INVALID in values else tuple(values)
+        return tuple(self._item.blank if value is INVALID else value for value in values)
 
 
 class Map:
@@ -200,6 +220,10 @@ class Map:
         self._value = value
         self._null: object = "" if isinstance(value, Text) else INVALID
         """Kubernetes reads a key without a value as empty text."""
+
+    @property
+    def blank(self) -> dict[str, Any]:
+        return {}
 
     def decode(self, node: Node, walk: Walk) -> Any:
         if not isinstance(node, MappingNode):
@@ -215,7 +239,9 @@ class Map:
             else:
                 values[name] = self._value.decode(item, walk)
         path.pop()
-        return INVALID if INVALID in values.values() else values
+        if INVALID in values.values():
+            return {name: self._value.blank if value is INVALID else value for name, value in values.items()}
+        return values
 
 
 class Field:
@@ -258,12 +284,18 @@ class Record:
                 path.append(name)
                 values[field.attribute] = field.shape.decode(item, walk)
                 path.pop()
-        missing = False
-        for name, attribute in self._required:
-            if attribute not in values:
-                missing = True
-                walk.error(node, "required field is missing", name)
-        return INVALID if missing or INVALID in values.values() else self._make(**values)
+        missing = [name for name, attribute in self._required if attribute not in values]
+        for name in missing:
+            walk.error(node, "required field is missing", name)
+        return self._partial(values) if missing or INVALID in values.values() else self._make(**values)
+
+    @property
+    def blank(self) -> Any:
+        return self._partial({})
+
+    def _partial(self, values: Mapping[str, Any]) -> Any:
+        required = {attribute: self._fields[name].shape.blank for name, attribute in self._required}
+        return self._make(**required | {name: value for name, value in values.items() if value is not INVALID})
 
 
 class Others(Protocol):

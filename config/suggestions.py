@@ -12,6 +12,12 @@ LONGEST = 253
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """``; did you mean "x"?`` with the nearest of `known`, letters' case aside; else empty."""
+    near = nearest(wrong, known)
+    return f'; did you mean "{near}"?' if near else ""
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """The nearest of `known`, letters' case aside; empty when none is near."""
     return _nearest(wrong, tuple(known)) if len(wrong) <= LONGEST else ""
 
 
@@ -19,4 +25,4 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
 def _nearest(wrong: str, known: tuple[str, ...]) -> str:
     by_lower = {word.lower(): word for word in reversed(known)}
     near = get_close_matches(wrong.lower(), by_lower, n=1, cutoff=0.6)
-    return f'; did you mean "{by_lower[near[0]]}"?' if near else ""
+    return by_lower[near[0]] if near else ""

@@ -15,7 +15,7 @@ from config.documents import PLAIN, Document
 from config.errors import Fault, FaultList, Severity
 from config.meta import ObjectKey, Source
 from config.scalars import STARTS, Scalar, resolve
-from config.suggestions import did_you_mean
+from config.suggestions import did_you_mean, nearest
 
 STRING_TAG = "tag:yaml.org,2002:str"
 _TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "map", "seq", "timestamp")}
@@ -30,7 +30,7 @@ Notices = dict[tuple[str, str], Fault]
 class Walk:
     """State of decoding one object."""
 
-    __slots__ = ("_document", "_faults", "broken", "key", "notices", "path", "strict")
+    __slots__ = ("_document", "_faults", "key", "notices", "path", "strict", "unread")
 
     def __init__(self, document: Document, faults: FaultList, notices: Notices, strict: bool) -> None:
         self._document = document
@@ -39,23 +39,34 @@ class Walk:
         self.strict = strict
         self.key: ObjectKey | None = None
         self.path: list[str | int] = []
-        self.broken = False
-        """Whether an error was found."""
+        self.unread: list[str] = []
+        """Paths of the fields with an error, and of fields that may have been meant by unknown ones."""
 
     def source(self, node: Node) -> Source:
         return self._document.source(node)
 
     def error(self, node: Node, message: str, field: str | int | None = None) -> None:
         """An error at `node`; `field` is the part of the path below the present one."""
-        self.broken = True
-        self._add("error", node, message, field)
+        self.unread.append(self._add("error", node, message, field))
+
+    def unknown(self, key: Node, field: str, known: Sequence[str]) -> None:
+        """An error at a key that no field has; the field with a name like it is then unread."""
+        message = f'unknown field "{shorten(field)}"'
+        if self._faults.crowded:  # nobody will read a suggestion, so any field may be meant
+            self.error(key, message, field)
+            self.unread.append(path_text(self.path))
+            return
+        self.error(key, message + did_you_mean(field, known), field)
+        if meant := nearest(field, known):
+            self.unread.append(path_text([*self.path, meant]))
 
     def warning(self, node: Node, message: str, field: str | int | None = None) -> None:
         self._add("warning", node, message, field)
 
-    def _add(self, severity: Severity, node: Node, message: str, field: str | int | None) -> None:
+    def _add(self, severity: Severity, node: Node, message: str, field: str | int | None) -> str:
         path = path_text(self.path if field is None else [*self.path, field])
         self._faults.add(Fault(severity, self.source(node), message, self.key, path))
+        return path
 
     def ignored(self, node: Node, field: str, effect: str) -> None:
         """Note once per kind and field that Weft does not act on it; nothing is said in tolerant walks."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 from config.configset import ConfigSet
 from config.errors import Fault
 from config.meta import Named, ObjectKey, ObjectMeta
+from config.unread import Unread
 from config.validation.autoscalers import check_autoscaler
 from config.validation.conflicts import check_conflicts
 from config.validation.endpoints import check_endpoint_slice, check_endpoints
@@ -35,18 +36,36 @@ def node_key(config_set: ConfigSet) -> ObjectKey:
 AnyObject = TypeVar("AnyObject", bound=HasMetadata)
 
 
-def validate(config_set: ConfigSet, locate: Locate, broken: frozenset[ObjectKey] = frozenset()) -> list[Fault]:
-    """All faults of all objects of `config_set`.
+class Validation:
+    """The checks of `config_set`, of which something may be `unread`; an object with an error must not be used."""
 
-    `broken` objects are written somewhere but could not be decoded: that they are missing here is no fault
-    of those that refer to them.  Objects with an error must not be used.
-    """
-    report = Report(locate)
+    def __init__(self, config_set: ConfigSet, locate: Locate, unread: Unread | None = None) -> None:
+        self._config_set = config_set
+        self._report = Report(locate, unread)
+        self._index = Index(config_set, self._report.unread)
+        self._service_range = _range_in_force(config_set, self._report.of(node_key(config_set)))
+
+    def faults(self) -> list[Fault]:
+        """All faults of all objects."""
+        _check_objects(self._config_set, self._service_range, self._report)
+        check_references(self._config_set, self._index, self._report)
+        check_conflicts(self._config_set, self._report)
+        return self._report.faults
+
+    def faults_of_others(self, others: ConfigSet, locate: Locate, unread: Unread) -> list[Fault]:
+        """Those of objects beside the set, whose names are taken in it; what they refer to is in the set."""
+        report = Report(locate, unread, self._report)
+        _check_objects(others, self._service_range, report)
+        check_references(others, self._index, report)
+        return report.faults
+
+
+def _check_objects(config_set: ConfigSet, service_range: RangeInForce, report: Report) -> None:
+    """What is wrong with each object by itself."""
     node = report.of(node_key(config_set))
     if node.key.name:
         check_metadata(ObjectMeta(node.key.name), node)
     check_node(config_set.node, node)
-    service_range = _range_in_force(config_set, node)
     _each("Service", config_set.services, lambda item, about: check_service(item, about, service_range), report)
     _each("Endpoints", config_set.endpoints, check_endpoints, report)
     _each("EndpointSlice", config_set.endpoint_slices, check_endpoint_slice, report)
@@ -58,15 +77,13 @@ def validate(config_set: ConfigSet, locate: Locate, broken: frozenset[ObjectKey]
     _each("IngressClass", config_set.ingress_classes, check_ingress_class, report)
     _each("HorizontalPodAutoscaler", config_set.autoscalers, check_autoscaler, report)
     _each("TrafficPolicy", config_set.policies, check_policy, report)
-    check_references(Index(config_set, broken), report)
-    check_conflicts(config_set, report)
-    return report.faults
 
 
 def _range_in_force(config_set: ConfigSet, node: ObjectReport) -> RangeInForce:
     text = config_set.node.service_range.cidr
+    network = network_or_none(text) if node.knows("spec.serviceRange.cidr") else None
     written = f"{node.key} in {node.where('spec.serviceRange.cidr')}" if node.key.name else "the default"
-    return RangeInForce(network_or_none(text), f"the service range {text} ({written})")
+    return RangeInForce(network, f"the service range {text} ({written})")
 
 
 def _each(

@@ -43,10 +43,13 @@ _TYPES = {
 def check_autoscaler(item: HorizontalPodAutoscaler, report: ObjectReport) -> None:
     spec = item.spec
     if spec.min_replicas > spec.max_replicas:
-        report.error("spec.maxReplicas", f"{spec.max_replicas} is less than minReplicas, {spec.min_replicas}")
+        message = f"{spec.max_replicas} is less than minReplicas, {spec.min_replicas}"
+        report.error("spec.maxReplicas", message, "spec.minReplicas")
     if spec.min_replicas == 0 and not any(metric.type in {"Object", "External"} for metric in spec.metrics):
         report.warning(
-            "spec.minReplicas", "Kubernetes takes 0 only with a metric of type Object or External, which sees no pods"
+            "spec.minReplicas",
+            "Kubernetes takes 0 only with a metric of type Object or External, which sees no pods",
+            "spec.metrics.*.type",
         )
     for field, text in (("kind", spec.scale_target_ref.kind), ("name", spec.scale_target_ref.name)):
         if not text:
@@ -73,13 +76,14 @@ def _sources(metric: MetricSpec) -> dict[str, Source]:
 def _check_metric(metric: MetricSpec, path: str, report: ObjectReport) -> None:
     wanted, sources = _TYPES[metric.type], _sources(metric)
     if wanted.field not in sources:
-        report.error(f"{path}.{wanted.field}", f"is needed by a metric of type {metric.type}")
+        report.error(f"{path}.{wanted.field}", f"is needed by a metric of type {metric.type}", f"{path}.type")
     for field, source in sources.items():
         if field == wanted.field:
             _check_source(source, f"{path}.{field}", report)
             _check_target(source.target, wanted, f"{path}.{field}.target", report)
         else:
-            report.error(f"{path}.{field}", f"does not belong to a metric of type {metric.type}: remove it")
+            message = f"does not belong to a metric of type {metric.type}: remove it"
+            report.error(f"{path}.{field}", message, f"{path}.type")
 
 
 def _check_source(source: Source, path: str, report: ObjectReport) -> None:
@@ -115,9 +119,10 @@ def _check_target(target: MetricTarget, wanted: _Type, path: str, report: Object
     }
     for kind, (field, text) in values.items():
         if kind == target.type and not text:
-            report.error(f"{path}.{field}", f"is needed by a target of type {target.type}")
+            report.error(f"{path}.{field}", f"is needed by a target of type {target.type}", f"{path}.type")
         elif text and kind != target.type:
-            report.error(f"{path}.{field}", f"does not belong to a target of type {target.type}: remove it")
+            message = f"does not belong to a target of type {target.type}: remove it"
+            report.error(f"{path}.{field}", message, f"{path}.type")
         elif text and (problem := problem_of(parse_quantity, text)):
             report.error(f"{path}.{field}", problem)
         elif text and parse_quantity(text) <= 0:

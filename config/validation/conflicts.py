@@ -14,7 +14,7 @@ from config.meta import Named, ObjectKey, seniority
 from config.naming import shown
 from config.resources.core import Service
 from config.resources.networking import Ingress
-from config.validation.ingresses import DEFAULT_CLASS_ANNOTATION, class_of
+from config.validation.ingresses import CLASS_FIELDS, DEFAULT_CLASS_ANNOTATION, class_of
 from config.validation.metadata import HasMetadata
 from config.validation.references import port_of_section
 from config.validation.report import ObjectReport, Report
@@ -73,20 +73,24 @@ def _check_paths(config_set: ConfigSet, report: Report) -> None:
     claims = _Claims()
     for key, ingress in by_age("Ingress", config_set.ingresses):
         about = report.of(key)
+        if not about.knows(*CLASS_FIELDS):
+            continue
         if ingress.spec.default_backend and (
             holder := claims.claim((class_of(ingress), None), "spec.defaultBackend", about)
         ):
             about.warning("spec.defaultBackend", f"{holder} has one too, which answers")
-        for path, what, words in _paths(ingress):
+        for path, what, words in _paths(ingress, about):
             if holder := claims.claim(what, path, about):
                 about.warning(path, f"{words} belongs to {holder}, which answers")
 
 
-def _paths(ingress: Ingress) -> Iterator[tuple[str, Hashable, str]]:
+def _paths(ingress: Ingress, about: ObjectReport) -> Iterator[tuple[str, Hashable, str]]:
     for i, rule in enumerate(ingress.spec.rules):
         for p, path in enumerate(rule.http.paths if rule.http else ()):
+            where = f"spec.rules[{i}].http.paths[{p}]"
             what = (class_of(ingress), rule.host, path.path or "/", path.path_type == "Exact")
-            yield f"spec.rules[{i}].http.paths[{p}]", what, f"{rule.host or '*'}{path.path or '/'}"
+            if about.knows(f"spec.rules[{i}].host", f"{where}.path", f"{where}.pathType"):
+                yield where, what, f"{rule.host or '*'}{path.path or '/'}"
 
 
 def _check_default_classes(config_set: ConfigSet, report: Report) -> None:
@@ -101,13 +105,16 @@ def _check_default_classes(config_set: ConfigSet, report: Report) -> None:
         about = report.of(key)
         if not class_of(ingress):
             both = " and ".join(about.elsewhere(each) for each in defaults)
-            about.error("spec.ingressClassName", f"is needed, because there are several default classes: {both}")
+            message = f"is needed, because there are several default classes: {both}"
+            about.error("spec.ingressClassName", message, *CLASS_FIELDS)
 
 
 def _check_policies(config_set: ConfigSet, report: Report) -> None:
     claims = _Claims()
     for key, policy in by_age("TrafficPolicy", config_set.policies):
         about, target = report.of(key), policy.spec.target_ref
+        if not about.knows(*(f"spec.targetRef.{field}" for field in ("kind", "name", "sectionName"))):
+            continue
         section = target.section_name
         service = config_set.services.get(Named(key.namespace, target.name))
         if target.kind == "Service" and section and service and (port := port_of_section(service, section)):
@@ -121,5 +128,7 @@ def _check_autoscalers(config_set: ConfigSet, report: Report) -> None:
     claims = _Claims()
     for key, item in by_age("HorizontalPodAutoscaler", config_set.autoscalers):
         about, target = report.of(key), item.spec.scale_target_ref
+        if not about.knows("spec.scaleTargetRef.kind", "spec.scaleTargetRef.name"):
+            continue
         if holder := claims.claim((key.namespace, target.kind, target.name), "spec.scaleTargetRef", about):
             about.error("spec.scaleTargetRef", f"{target.kind} {shown(target.name)} is scaled by {holder} already")

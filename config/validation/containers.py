@@ -38,7 +38,8 @@ def check_container(container: Container, path: str, report: ObjectReport) -> No
     for i, variable in enumerate(container.env):
         _check_variable(variable, f"{path}.env[{i}]", report)
     for again, first in duplicates(variable.name for variable in container.env).items():
-        report.warning(f"{path}.env[{again}].name", f"set before, by env[{first}]: this later value is used")
+        message = f"set before, by env[{first}]: this later value is used"
+        report.warning(f"{path}.env[{again}].name", message, f"{path}.env[{first}].name")
     for i, source in enumerate(container.env_from):
         _check_env_from(source, f"{path}.envFrom[{i}]", report)
     _check_resources(container, f"{path}.resources", report)
@@ -56,9 +57,15 @@ def _check_ports(container: Container, path: str, report: ObjectReport) -> None:
         if port.name:
             report.check(f"{path}.ports[{i}].name", PORT_NAME.problem(port.name))
     for again, first in duplicates(port.name or i for i, port in enumerate(container.ports)).items():
-        report.error(f"{path}.ports[{again}].name", f"same name as ports[{first}]: names are unique")
+        message = f"same name as ports[{first}]: names are unique"
+        report.error(f"{path}.ports[{again}].name", message, f"{path}.ports[{first}].name")
     for again, first in duplicates((p.protocol, p.container_port) for p in container.ports).items():
-        report.warning(f"{path}.ports[{again}].containerPort", f"same protocol and port as ports[{first}]")
+        report.warning(
+            f"{path}.ports[{again}].containerPort",
+            f"same protocol and port as ports[{first}]",
+            f"{path}.ports[{first}]",
+            f"{path}.ports[{again}].protocol",
+        )
 
 
 def _check_variable(variable: EnvVar, path: str, report: ObjectReport) -> None:
@@ -69,7 +76,7 @@ def _check_variable(variable: EnvVar, path: str, report: ObjectReport) -> None:
     if variable.value_from is None:
         return
     if variable.value:
-        report.error(f"{path}.valueFrom", "value and valueFrom exclude each other: remove one")
+        report.error(f"{path}.valueFrom", "value and valueFrom exclude each other: remove one", f"{path}.value")
     _check_value_from(variable.value_from, f"{path}.valueFrom", report)
 
 
@@ -84,7 +91,8 @@ def _check_value_from(source: EnvVarSource, path: str, report: ObjectReport) -> 
         if value
     ]
     if not given:
-        report.warning(path, "none of configMapKeyRef, secretKeyRef and fieldRef is given: the variable is not set")
+        message = "none of configMapKeyRef, secretKeyRef and fieldRef is given: the variable is not set"
+        report.warning(path, message, path)
     elif len(given) > 1:
         report.error(path, f"{' and '.join(given)} exclude each other: keep one")
     for field, selector in (("configMapKeyRef", source.config_map_key_ref), ("secretKeyRef", source.secret_key_ref)):
@@ -111,7 +119,8 @@ def _check_env_from(source: EnvFromSource, path: str, report: ObjectReport) -> N
     references = {"configMapRef": source.config_map_ref, "secretRef": source.secret_ref}
     given = {field: reference for field, reference in references.items() if reference}
     if len(given) != 1:
-        report.error(path, "exactly one of configMapRef and secretRef is needed")
+        fields = (f"{path}.{field}" for field in references)
+        report.error(path, "exactly one of configMapRef and secretRef is needed", *fields)
     for field, reference in given.items():
         report.check(f"{path}.{field}.name", DNS_SUBDOMAIN.problem(reference.name))
     if source.prefix:
@@ -128,7 +137,8 @@ def _check_resources(container: Container, path: str, report: ObjectReport) -> N
         if limit is None or problem_of(parse_quantity, text) or problem_of(parse_quantity, limit):
             continue
         if parse_quantity(text) > parse_quantity(limit):
-            report.error(keyed(f"{path}.requests", name), f"{text} is more than the limit, {limit}")
+            message = f"{text} is more than the limit, {limit}"
+            report.error(keyed(f"{path}.requests", name), message, keyed(f"{path}.limits", name))
 
 
 def _check_resource(name: str, text: str, path: str, report: ObjectReport) -> None:

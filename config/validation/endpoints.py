@@ -11,7 +11,7 @@ from functools import partial
 from config.addresses import parse_address
 from config.naming import DNS_LABEL, DNS_SUBDOMAIN, PORT_NAME, label_key
 from config.resources.core import SERVICE_NAME_LABEL, EndpointPort, Endpoints, EndpointSlice, EndpointSubset
-from config.validation.report import ObjectReport, duplicates
+from config.validation.report import ObjectReport, duplicates, keyed
 
 SLICE_ENDPOINTS = 1000
 SLICE_PORTS = 100
@@ -25,6 +25,7 @@ def check_endpoint_slice(item: EndpointSlice, report: ObjectReport) -> None:
         report.warning(
             "metadata.labels",
             f"belongs to no Service, so nothing uses it: add the label {SERVICE_NAME_LABEL} with a Service's name",
+            keyed("metadata.labels", SERVICE_NAME_LABEL),
         )
     if len(item.endpoints) > SLICE_ENDPOINTS:
         report.error(
@@ -32,7 +33,7 @@ def check_endpoint_slice(item: EndpointSlice, report: ObjectReport) -> None:
         )
     if len(item.ports) > SLICE_PORTS:
         report.error("ports", f"{len(item.ports)} ports; a slice has at most {SLICE_PORTS}")
-    problem = _ADDRESS_CHECKS[item.address_type]
+    problem = _ADDRESS_CHECKS[item.address_type] if report.knows("addressType") else _passes
     for i, endpoint in enumerate(item.endpoints):
         _check_endpoint(endpoint.addresses, endpoint.hostname, f"endpoints[{i}]", problem, report)
     _check_slice_ports(item, report)
@@ -59,12 +60,13 @@ def _check_slice_ports(item: EndpointSlice, report: ObjectReport) -> None:
         if port.port is None:
             report.warning(f"ports[{i}].port", "a port without a number cannot be connected to: it is passed over")
     for again, first in duplicates(port.name for port in item.ports).items():
-        report.error(f"ports[{again}].name", f"same name as ports[{first}]: names are unique")
+        report.error(f"ports[{again}].name", f"same name as ports[{first}]: names are unique", f"ports[{first}].name")
 
 
 def _check_subset(subset: EndpointSubset, path: str, report: ObjectReport) -> None:
     if not subset.addresses and not subset.not_ready_addresses:
-        report.error(path, "needs addresses or notReadyAddresses")
+        message = "needs addresses or notReadyAddresses"
+        report.error(path, message, f"{path}.addresses", f"{path}.notReadyAddresses")
     for field, addresses in (("addresses", subset.addresses), ("notReadyAddresses", subset.not_ready_addresses)):
         for i, address in enumerate(addresses):
             report.check(f"{path}.{field}[{i}].ip", _unusable(address.ip))
@@ -77,7 +79,8 @@ def _check_subset(subset: EndpointSubset, path: str, report: ObjectReport) -> No
         if len(subset.ports) > 1 and not port.name:
             report.error(f"{path}.ports[{i}].name", "every port needs a name when there are several")
     for again, first in duplicates(port.name or i for i, port in enumerate(subset.ports)).items():
-        report.error(f"{path}.ports[{again}].name", f"same name as {path}.ports[{first}]: names are unique")
+        message = f"same name as {path}.ports[{first}]: names are unique"
+        report.error(f"{path}.ports[{again}].name", message, f"{path}.ports[{first}].name")
 
 
 def _check_port_words(port: EndpointPort, path: str, report: ObjectReport) -> None:
@@ -98,6 +101,10 @@ def _unusable(text: str, family: int = 0) -> str | None:
     if family and address.version != family:
         return f"{text} is not an IPv{family} address, as addressType says: put it into a slice of its own"
     return None
+
+
+def _passes(_: str) -> None:
+    """Of whose type nothing is known is whatever it says."""
 
 
 def _unusable_name(text: str) -> str | None:

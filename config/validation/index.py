@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey, matches
@@ -11,36 +11,57 @@ from config.naming import shown
 from config.resources.core import SERVICE_NAME_LABEL
 from config.resources.workloads import Deployment
 from config.suggestions import did_you_mean
-from config.validation.report import ObjectReport
+from config.unread import Unread
+from config.validation.report import ObjectReport, keyed
+
+SERVICE_NAME_FIELD = keyed("metadata.labels", SERVICE_NAME_LABEL)
 
 
 class Index:
-    """Lookups over a ConfigSet; `broken` objects are written, but nothing is known of them."""
+    """Lookups over a ConfigSet, of which something may be `unread`."""
 
-    def __init__(self, config_set: ConfigSet, broken: frozenset[ObjectKey]) -> None:
+    def __init__(self, config_set: ConfigSet, unread: Unread) -> None:
         self.config_set = config_set
-        self._broken = broken
-        self._by_label: dict[tuple[str, str, str], list[Deployment]] = defaultdict(list)
+        self._unread = unread
+        self._unsure: dict[tuple[str, str, str], bool] = {}
+        self._by_label: dict[tuple[str, str, str], list[ObjectKey]] = defaultdict(list)
         for named, deployment in config_set.deployments.items():
             for label, value in deployment.spec.template.metadata.labels.items():
-                self._by_label[named.namespace, label, value].append(deployment)
+                self._by_label[named.namespace, label, value].append(ObjectKey("Deployment", *named))
         self.services_with_endpoints = {
             Named(named.namespace, item.metadata.labels.get(SERVICE_NAME_LABEL, ""))
             for named, item in config_set.endpoint_slices.items()
         } | set(config_set.endpoints)
 
-    def any_broken(self, kind: str, namespace: str) -> bool:
-        """Whether objects of this kind are missing here only because they could not be decoded."""
-        return any(key.kind == kind and key.namespace == namespace for key in self._broken)
+    def is_missing(self, key: ObjectKey, known: Container[Named]) -> bool:
+        """Whether the object is neither `known` nor among what could not be read."""
+        return Named(key.namespace, key.name) not in known and not self._unread.may_be(key)
 
-    def is_broken(self, key: ObjectKey) -> bool:
-        return key in self._broken
+    def knows_pods(self, namespace: str) -> bool:
+        """Whether the labels of all pods of a namespace could be read."""
+        return not self._is_unsure("Deployment", namespace, "spec.template.metadata.labels")
 
-    def selected(self, namespace: str, selector: Mapping[str, str]) -> list[Deployment]:
+    def knows_endpoints(self, service: Named) -> bool:
+        """Whether all could be read that says which endpoints belong to which Service."""
+        return not (
+            self._is_unsure("EndpointSlice", service.namespace, SERVICE_NAME_FIELD)
+            or self._unread.may_be(ObjectKey("Endpoints", *service))
+        )
+
+    def _is_unsure(self, kind: str, namespace: str, path: str) -> bool:
+        """What `Unread.may_say` says, which takes its time when much is unread."""
+        asked = kind, namespace, path
+        if asked not in self._unsure:
+            self._unsure[asked] = self._unread.may_say(*asked)
+        return self._unsure[asked]
+
+    def selected(self, namespace: str, selector: Mapping[str, str]) -> dict[ObjectKey, Deployment]:
         """Deployments whose pods a Service's selector picks.  An empty selector picks none."""
         buckets = [self._by_label.get((namespace, *pair), []) for pair in selector.items()]
-        rarest: list[Deployment] = min(buckets, key=len, default=[])
-        return [each for each in rarest if matches(dict(selector), each.spec.template.metadata.labels)]
+        rarest: list[ObjectKey] = min(buckets, key=len, default=[])
+        found = {key: self.config_set.deployments[Named(key.namespace, key.name)] for key in rarest}
+        wanted = dict(selector)
+        return {key: each for key, each in found.items() if matches(wanted, each.spec.template.metadata.labels)}
 
     def nearest_label(self, namespace: str, selector: Mapping[str, str]) -> str:
         """A hint at pod labels like those of a selector that picks nothing."""
@@ -59,13 +80,13 @@ def words_for_missing(key: ObjectKey, known: Iterable[Named]) -> str:
     return f"{key} does not exist{hint}"
 
 
-def check_exists(key: ObjectKey, known: Mapping[Named, object], index: Index, path: str, report: ObjectReport) -> bool:
-    """An error if `key` is neither `known` nor written with faults of its own; whether it is known."""
-    if Named(key.namespace, key.name) in known:
-        return True
-    if not index.is_broken(key):
-        report.error(path, words_for_missing(key, known))
-    return False
+def check_exists(
+    key: ObjectKey, known: Mapping[Named, object], index: Index, path: str, report: ObjectReport, *given: str
+) -> bool:
+    """An error if there is no object of `key`; whether it is `known`."""
+    if index.is_missing(key, known):
+        report.error(path, words_for_missing(key, known), *given)
+    return Named(key.namespace, key.name) in known
 
 
 def listed(names: Iterable[str]) -> str:

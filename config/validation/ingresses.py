@@ -18,6 +18,9 @@ from config.validation.report import ObjectReport, keyed, problem_of
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 DEFAULT_CLASS_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
 
+CLASS_FIELDS = ("spec.ingressClassName", keyed("metadata.annotations", CLASS_ANNOTATION))
+"""Where `class_of` looks."""
+
 _FORBIDDEN_IN_PATHS = ("//", "/./", "/../", "%2f", "%2F")
 _FORBIDDEN_AT_THE_END = ("/..", "/.")
 
@@ -25,7 +28,7 @@ _FORBIDDEN_AT_THE_END = ("/..", "/.")
 def check_ingress(ingress: Ingress, report: ObjectReport) -> None:
     spec = ingress.spec
     if not spec.rules and spec.default_backend is None:
-        report.error("spec", "either rules or a defaultBackend is needed")
+        report.error("spec", "either rules or a defaultBackend is needed", "spec.rules", "spec.defaultBackend")
     if spec.default_backend:
         _check_backend(spec.default_backend, "spec.defaultBackend", report)
     for i, rule in enumerate(spec.rules):
@@ -74,7 +77,7 @@ def host_problem(host: str) -> str | None:
 def _check_path(path: HTTPIngressPath, where: str, report: ObjectReport) -> None:
     _check_backend(path.backend, f"{where}.backend", report)
     text = path.path
-    if path.path_type == "ImplementationSpecific":
+    if path.path_type == "ImplementationSpecific" or not report.knows(f"{where}.pathType"):
         if text and not text.startswith("/"):
             report.error(f"{where}.path", f"{shown(text)} does not begin with '/'")
         return
@@ -96,7 +99,7 @@ def _check_path(path: HTTPIngressPath, where: str, report: ObjectReport) -> None
 
 def _check_backend(backend: IngressBackend, where: str, report: ObjectReport) -> None:
     if (backend.service is None) == (backend.resource is None):
-        report.error(where, "exactly one of service and resource is needed")
+        report.error(where, "exactly one of service and resource is needed", f"{where}.service", f"{where}.resource")
     if backend.service:
         _check_service(backend.service, f"{where}.service", report)
     if backend.resource:
@@ -107,7 +110,7 @@ def _check_service(service: IngressServiceBackend, where: str, report: ObjectRep
     report.check(f"{where}.name", None if service.name[:1].isdigit() else SERVICE_NAME.problem(service.name))
     port = service.port
     if bool(port.name) == bool(port.number):
-        report.error(f"{where}.port", "exactly one of name and number is needed")
+        report.error(f"{where}.port", "exactly one of name and number is needed", f"{where}.port")
     if port.name:
         report.check(f"{where}.port.name", PORT_NAME.problem(port.name))
 
@@ -116,7 +119,8 @@ def _check_resource(resource: TypedLocalObjectReference, where: str, report: Obj
     for field, text in (("kind", resource.kind), ("name", resource.name)):
         if not text:
             report.error(f"{where}.{field}", "must not be empty")
-    report.warning(where, f"a {resource.kind or 'resource'} cannot be served: requests to it are answered with 503")
+    what = resource.kind or "resource"
+    report.warning(where, f"a {what} cannot be served: requests to it are answered with 503", f"{where}.kind")
 
 
 def _check_tls(tls: IngressTLS, where: str, report: ObjectReport) -> None:
@@ -134,6 +138,7 @@ def _check_class_name(ingress: Ingress, report: ObjectReport) -> None:
         report.warning(
             keyed("metadata.annotations", CLASS_ANNOTATION),
             "Kubernetes refuses it next to spec.ingressClassName, which is used: remove the annotation",
+            "spec.ingressClassName",
         )
 
 

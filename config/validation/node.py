@@ -39,7 +39,7 @@ def _check_ranges(node: NodeConfigSpec, report: ObjectReport) -> None:
     try:
         parse_service_range(services, node.service_range.reach)
     except ValueError as problem:
-        report.error("spec.serviceRange.cidr", str(problem))
+        report.error("spec.serviceRange.cidr", str(problem), "spec.serviceRange.reach")
     if node.service_range.reach != "loopback":
         report.warning(
             "spec.serviceRange.reach",
@@ -53,7 +53,8 @@ def _check_ranges(node: NodeConfigSpec, report: ObjectReport) -> None:
             "spec.podCIDR", f"replicas listen on addresses of {pods}: outside 127.0.0.0/8 they must be local addresses"
         )
     if service_range and pod_range and service_range.overlaps(pod_range):
-        report.error("spec.podCIDR", f"{pods} overlaps the service range, {services}: choose ranges apart")
+        message = f"{pods} overlaps the service range, {services}: choose ranges apart"
+        report.error("spec.podCIDR", message, "spec.serviceRange.cidr")
 
 
 def _check_node_addresses(node: NodeConfigSpec, report: ObjectReport) -> None:
@@ -62,7 +63,8 @@ def _check_node_addresses(node: NodeConfigSpec, report: ObjectReport) -> None:
         if problem := problem_of(parse_address, text):
             report.error(f"spec.nodeAddresses[{i}]", problem)
         elif service_range and parse_address(text) in service_range:
-            report.error(f"spec.nodeAddresses[{i}]", f"{text} lies in the service range, {service_range}")
+            message = f"{text} lies in the service range, {service_range}"
+            report.error(f"spec.nodeAddresses[{i}]", message, "spec.serviceRange.cidr")
     for again, first in duplicates(node.node_addresses).items():
         report.error(f"spec.nodeAddresses[{again}]", f"named before, as nodeAddresses[{first}]")
 
@@ -82,7 +84,7 @@ def _check_listeners(node: NodeConfigSpec, report: ObjectReport) -> None:
             continue
         where = parse_host_port(text)
         if where[1] and taken.setdefault(where, path) != path:
-            report.error(path, f"{text} is the address of {taken[where]} too: choose another port")
+            report.error(path, f"{text} is the address of {taken[where]} too: choose another port", taken[where])
 
 
 def _check_image(image: str, argv: tuple[str, ...], report: ObjectReport) -> None:
@@ -92,6 +94,6 @@ def _check_image(image: str, argv: tuple[str, ...], report: ObjectReport) -> Non
     elif image != image.strip() or " " in image:
         report.error(path, f"{shown(image)} contains white space, which no image name does")
     if not argv or not argv[0]:
-        report.error(path, "a command is needed, as a list of words, such as [python3, -m, my.app]")
+        report.error(path, "a command is needed, as a list of words, such as [python3, -m, my.app]", f"{path}[0]")
     if any("\0" in word for word in argv):
         report.error(path, "a command may not contain NUL")

@@ -12,29 +12,32 @@ from config.validation.services import check_target_port
 
 def check_probe(probe: Probe, container: Container, path: str, report: ObjectReport) -> None:
     """`path` ends in the probe's field, which is its kind."""
+    where = path.rpartition(".")[0]
     actions = {"httpGet": probe.http_get, "tcpSocket": probe.tcp_socket, "exec": probe.exec, "grpc": probe.grpc}
     given = [field for field, action in actions.items() if action]
     if not given:
-        report.error(path, "one of httpGet, tcpSocket, exec and grpc is needed")
+        fields = (f"{path}.{field}" for field in actions)
+        report.error(path, "one of httpGet, tcpSocket, exec and grpc is needed", *fields)
     elif len(given) > 1:
         report.error(path, f"{' and '.join(given)} exclude each other: keep one")
     if probe.http_get:
-        _check_port(probe.http_get.port, container, f"{path}.httpGet.port", report)
+        _check_port(probe.http_get.port, container, where, f"{path}.httpGet.port", report)
         _check_http(probe.http_get, f"{path}.httpGet", report)
     if probe.tcp_socket:
-        _check_port(probe.tcp_socket.port, container, f"{path}.tcpSocket.port", report)
+        _check_port(probe.tcp_socket.port, container, where, f"{path}.tcpSocket.port", report)
     if probe.exec and not probe.exec.command:
         report.error(f"{path}.exec.command", "a command is needed, as a list of words")
     _check_numbers(probe, path, report)
 
 
-def _check_port(port: IntOrString, container: Container, path: str, report: ObjectReport) -> None:
+def _check_port(port: IntOrString, container: Container, where: str, path: str, report: ObjectReport) -> None:
+    """`where` is the path of the container."""
     names = {each.name for each in container.ports if each.name}
     if isinstance(port, int) or port.isdecimal() or port in names:
         check_target_port(port, path, report)
         return
     hint = did_you_mean(port, names) or (f"; it has {', '.join(sorted(names))}" if names else "; it names no ports")
-    report.error(path, f"container {shown(container.name)} has no port named {shown(port)}{hint}")
+    report.error(path, f"container {shown(container.name)} has no port named {shown(port)}{hint}", f"{where}.ports")
 
 
 def _check_http(action: HTTPGetAction, path: str, report: ObjectReport) -> None:

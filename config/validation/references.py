@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
+from config.configset import ConfigSet
 from config.meta import Named, ObjectKey
 from config.naming import shown
 from config.policies import TrafficPolicy
 from config.resources.autoscaling import HorizontalPodAutoscaler
 from config.resources.core import SERVICE_NAME_LABEL, ConfigMap, EndpointSlice, Secret, Service, ServicePort
 from config.resources.networking import Ingress, IngressBackend, IngressServiceBackend
-from config.resources.workloads import Container, Deployment
+from config.resources.workloads import Container, Deployment, KeySelector
 from config.suggestions import did_you_mean
+from config.validation.destinations import check_destinations
 from config.validation.index import Index, check_exists, listed, words_for_missing
-from config.validation.ingresses import class_of
+from config.validation.ingresses import CLASS_FIELDS, class_of
 from config.validation.report import ObjectReport, Report, keyed
 
 T = TypeVar("T")
 
 
-def check_references(index: Index, report: Report) -> None:
-    """All faults of references between the objects of the index."""
-    objects = index.config_set
+def check_references(objects: ConfigSet, index: Index, report: Report) -> None:
+    """All faults of what `objects` say about those of the index."""
     _each("Service", objects.services, _check_service, index, report)
     _each("EndpointSlice", objects.endpoint_slices, _check_slice, index, report)
     _each("Ingress", objects.ingresses, _check_ingress, index, report)
     _each("Deployment", objects.deployments, _check_deployment, index, report)
     _each("HorizontalPodAutoscaler", objects.autoscalers, _check_autoscaler, index, report)
     _each("TrafficPolicy", objects.policies, _check_policy, index, report)
+    _each("TrafficPolicy", objects.policies, check_destinations, index, report)
 
 
 def _each(
@@ -39,19 +41,23 @@ def _each(
     report: Report,
 ) -> None:
     for named, item in objects.items():
-        check(item, index, report.of(ObjectKey(kind, *named)))
+        about = report.of(ObjectKey(kind, *named))
+        if about.knows("metadata.namespace"):  # else nobody knows where to look for what it names
+            check(item, index, about)
 
 
 def _check_service(service: Service, index: Index, report: ObjectReport) -> None:
     spec, namespace = service.spec, report.key.namespace
     if spec.type == "ExternalName":
         return
-    given = Named(namespace, report.key.name) in index.services_with_endpoints
+    named = Named(namespace, report.key.name)
+    if not index.knows_pods(namespace) or not report.knows("metadata.name", "spec.selector", "spec.type"):
+        return
     selected = index.selected(namespace, spec.selector)
     if selected:
         for i, port in enumerate(spec.ports):
-            _check_target_port(port, selected, f"spec.ports[{i}].targetPort", report)
-    elif not given and not index.any_broken("Deployment", namespace):
+            _check_target_port(port, selected, f"spec.ports[{i}]", report)
+    elif named not in index.services_with_endpoints and index.knows_endpoints(named):
         _warn_of_no_endpoints(service, index, report)
 
 
@@ -70,35 +76,44 @@ def _warn_of_no_endpoints(service: Service, index: Index, report: ObjectReport) 
     )
 
 
-def _check_target_port(port: ServicePort, selected: list[Deployment], path: str, report: ObjectReport) -> None:
+def _check_target_port(
+    port: ServicePort, selected: Mapping[ObjectKey, Deployment], where: str, report: ObjectReport
+) -> None:
+    path, given = f"{where}.targetPort", (f"{where}.port", f"{where}.protocol")
+    if not all(report.knows_of(key, "spec.template.spec.containers.*.ports") for key in selected):
+        return
     declared = [
         (each.name, each.container_port)
-        for deployment in selected
+        for deployment in selected.values()
         for container in deployment.spec.template.spec.containers
         for each in container.ports
         if each.protocol == port.protocol
     ]
-    who = " or ".join(f"Deployment {shown(each.metadata.name)}" for each in selected[:3])
+    who = " or ".join(f"Deployment {shown(key.name)}" for key in list(selected)[:3])
     if isinstance(port.target_port, str):
         names = {name for name, _ in declared if name}
         if port.target_port not in names and not port.target_port.isdecimal():
             offered = f"; they have {listed(names)}" if names else "; they name none"
             hint = did_you_mean(port.target_port, names) or offered
             report.error(
-                path, f"no container of {who} has a {port.protocol} port named {shown(port.target_port)}{hint}"
+                path,
+                f"no container of {who} has a {port.protocol} port named {shown(port.target_port)}{hint}",
+                *given,
             )
         return
     number = port.target_port or port.port
     if declared and number not in {each for _, each in declared}:
         numbers = listed(str(each) for _, each in declared)
-        report.warning(path, f"no container of {who} declares the containerPort {number}; they declare {numbers}")
+        report.warning(
+            path, f"no container of {who} declares the containerPort {number}; they declare {numbers}", *given
+        )
 
 
 def _check_slice(item: EndpointSlice, index: Index, report: ObjectReport) -> None:
     name = item.metadata.labels.get(SERVICE_NAME_LABEL)
     key = ObjectKey("Service", report.key.namespace, name or "")
     services = index.config_set.services
-    if name and Named(key.namespace, name) not in services and not index.is_broken(key):
+    if name and index.is_missing(key, services):
         report.warning(keyed("metadata.labels", SERVICE_NAME_LABEL), words_for_missing(key, services))
 
 
@@ -131,9 +146,13 @@ def _check_backend(backend: IngressServiceBackend, path: str, index: Index, repo
     wanted = backend.port.name or str(backend.port.number)
     ports = service.spec.ports
     found = any(wanted == (port.name if backend.port.name else str(port.port)) for port in ports)
-    if not found and (ports or service.spec.type != "ExternalName"):
+    if not found and (ports or service.spec.type != "ExternalName") and _knows_ports(key, report):
         field = "name" if backend.port.name else "number"
-        report.error(f"{path}.port.{field}", _no_such_port(key, wanted, service, report))
+        report.error(f"{path}.port.{field}", _no_such_port(key, wanted, service, report), f"{path}.port")
+
+
+def _knows_ports(service: ObjectKey, report: ObjectReport) -> bool:
+    return report.knows_of(service, "spec.ports.*.name", "spec.ports.*.port", "spec.type")
 
 
 def _no_such_port(key: ObjectKey, wanted: str, service: Service, report: ObjectReport) -> str:
@@ -147,15 +166,19 @@ def _no_such_port(key: ObjectKey, wanted: str, service: Service, report: ObjectR
 def _check_tls_secret(key: ObjectKey, index: Index, path: str, report: ObjectReport) -> None:
     secret = index.config_set.secrets[Named(key.namespace, key.name)]
     for needed in ("tls.crt", "tls.key"):
-        if needed not in secret.data and needed not in secret.string_data:
+        if needed not in secret.data and needed not in secret.string_data and _knows_key(key, needed, report):
             report.error(path, f"{report.elsewhere(key)} has no key {shown(needed)}, which TLS needs")
+
+
+def _knows_key(key: ObjectKey, name: str, report: ObjectReport) -> bool:
+    return report.knows_of(key, keyed("data", name), keyed("stringData", name))
 
 
 def _check_class(ingress: Ingress, index: Index, report: ObjectReport) -> None:
     name, classes = class_of(ingress), index.config_set.ingress_classes
     key = ObjectKey("IngressClass", "", name)
-    if name and classes and Named("", name) not in classes and not index.is_broken(key):
-        report.warning("spec.ingressClassName", words_for_missing(key, classes))
+    if name and classes and index.is_missing(key, classes):
+        report.warning("spec.ingressClassName", words_for_missing(key, classes), *CLASS_FIELDS)
 
 
 def _check_deployment(deployment: Deployment, index: Index, report: ObjectReport) -> None:
@@ -174,7 +197,7 @@ def _check_environment(container: Container, path: str, index: Index, report: Ob
             if selector and selector.name and not selector.optional:
                 where = f"{path}.env[{i}].valueFrom.{field}"
                 key = ObjectKey(kind, report.key.namespace, selector.name)
-                _check_key(key, selector.key, where, index, report)
+                _check_key(key, selector, where, index, report)
     for i, each in enumerate(container.env_from):
         for kind, field, reference in (
             ("ConfigMap", "configMapRef", each.config_map_ref),
@@ -182,22 +205,25 @@ def _check_environment(container: Container, path: str, index: Index, report: Ob
         ):
             if reference and reference.name and not reference.optional:
                 key = ObjectKey(kind, report.key.namespace, reference.name)
-                check_exists(key, _known(kind, index), index, f"{path}.envFrom[{i}].{field}.name", report)
+                where = f"{path}.envFrom[{i}].{field}"
+                check_exists(key, _known(kind, index), index, f"{where}.name", report, f"{where}.optional")
 
 
 def _known(kind: str, index: Index) -> dict[Named, Secret] | dict[Named, ConfigMap]:
     return index.config_set.secrets if kind == "Secret" else index.config_set.config_maps
 
 
-def _check_key(key: ObjectKey, wanted: str, path: str, index: Index, report: ObjectReport) -> None:
-    known = _known(key.kind, index)
-    if not check_exists(key, known, index, f"{path}.name", report):
+def _check_key(key: ObjectKey, selector: KeySelector, path: str, index: Index, report: ObjectReport) -> None:
+    known, wanted, optional = _known(key.kind, index), selector.key, f"{path}.optional"
+    if not check_exists(key, known, index, f"{path}.name", report, optional):
         return
     item = known[Named(key.namespace, key.name)]
     keys = {*item.data, *(item.string_data if isinstance(item, Secret) else ())}
-    if wanted not in keys:
+    if wanted not in keys and _knows_key(key, wanted, report):
         hint = did_you_mean(wanted, keys) or (f"; it has {listed(keys)}" if keys else "; it is empty")
-        report.error(f"{path}.key", f"{report.elsewhere(key)} has no key {shown(wanted)}{hint}")
+        report.error(
+            f"{path}.key", f"{report.elsewhere(key)} has no key {shown(wanted)}{hint}", optional, f"{path}.name"
+        )
 
 
 def _check_autoscaler(item: HorizontalPodAutoscaler, index: Index, report: ObjectReport) -> None:
@@ -207,7 +233,7 @@ def _check_autoscaler(item: HorizontalPodAutoscaler, index: Index, report: Objec
         return
     key = ObjectKey("Deployment", report.key.namespace, target.name)
     deployments = index.config_set.deployments
-    if not check_exists(key, deployments, index, "spec.scaleTargetRef.name", report):
+    if not check_exists(key, deployments, index, "spec.scaleTargetRef.name", report, "spec.scaleTargetRef.kind"):
         return
     containers = deployments[Named(key.namespace, key.name)].spec.template.spec.containers
     for i, metric in enumerate(item.spec.metrics):
@@ -215,14 +241,14 @@ def _check_autoscaler(item: HorizontalPodAutoscaler, index: Index, report: Objec
             path = f"spec.metrics[{i}].containerResource.container"
             _check_container(metric.container_resource.container, containers, key, path, report)
         if metric.resource and metric.resource.target.type == "Utilization":
-            _check_requests(metric.resource.name, containers, key, f"spec.metrics[{i}].resource.target", report)
+            _check_requests(metric.resource.name, containers, key, f"spec.metrics[{i}].resource", report)
 
 
 def _check_container(
     wanted: str, containers: tuple[Container, ...], key: ObjectKey, path: str, report: ObjectReport
 ) -> None:
     names = {container.name for container in containers}
-    if wanted not in names:
+    if wanted not in names and report.knows_of(key, "spec.template.spec.containers.*.name"):
         hint = did_you_mean(wanted, names) or f"; it has {listed(names)}"
         report.error(path, f"{report.elsewhere(key)} has no container {shown(wanted)}{hint}")
 
@@ -230,29 +256,34 @@ def _check_container(
 def _check_requests(
     resource: str, containers: tuple[Container, ...], key: ObjectKey, path: str, report: ObjectReport
 ) -> None:
-    for container in containers:
-        if resource not in container.resources.requests and resource not in container.resources.limits:
+    for i, container in enumerate(containers):
+        where = f"spec.template.spec.containers[{i}].resources"
+        parts = container.resources.requests, container.resources.limits
+        if not any(resource in part for part in parts) and report.knows_of(key, where):
             who = f"container {shown(container.name)} of {report.elsewhere(key)}"
             report.warning(
-                path,
+                f"{path}.target",
                 f"utilization is a share of the request, and {who} requests no {resource}:"
                 f" add resources.requests.{resource} there",
+                f"{path}.name",
+                f"{path}.target.type",
             )
 
 
 def _check_policy(policy: TrafficPolicy, index: Index, report: ObjectReport) -> None:
     target = policy.spec.target_ref
     key = ObjectKey(target.kind, report.key.namespace, target.name)
-    objects = index.config_set
+    objects, path = index.config_set, "spec.targetRef"
     if target.kind == "Ingress":
-        check_exists(key, objects.ingresses, index, "spec.targetRef.name", report)
+        check_exists(key, objects.ingresses, index, f"{path}.name", report, f"{path}.kind")
         return
-    if not check_exists(key, objects.services, index, "spec.targetRef.name", report) or not target.section_name:
+    exists = check_exists(key, objects.services, index, f"{path}.name", report, f"{path}.kind")
+    if not exists or not target.section_name:
         return
     service = objects.services[Named(key.namespace, key.name)]
-    if port_of_section(service, target.section_name) is None:
+    if port_of_section(service, target.section_name) is None and _knows_ports(key, report):
         words = _no_such_port(key, target.section_name, service, report)
-        report.error("spec.targetRef.sectionName", words)
+        report.error(f"{path}.sectionName", words, f"{path}.kind", f"{path}.name")
 
 
 def port_of_section(service: Service, section: str) -> ServicePort | None:

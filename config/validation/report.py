@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from config.errors import Fault, Severity
 from config.meta import ObjectKey, Source
+from config.unread import Unread
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][\w-]*")
 
@@ -15,10 +16,15 @@ Locate = Callable[[ObjectKey, str], Source]
 
 
 class Report:
-    """All faults of one validation, in the order in which they were found."""
+    """All faults of one validation, in the order in which they were found.
 
-    def __init__(self, locate: Locate) -> None:
+    `others` is the report of the objects that those of this one refer to, if they are not the same.
+    """
+
+    def __init__(self, locate: Locate, unread: Unread | None = None, others: Report | None = None) -> None:
         self.locate = locate
+        self.unread = unread or Unread()
+        self.others = others or self
         self.faults: list[Fault] = []
 
     def of(self, key: ObjectKey) -> ObjectReport:
@@ -26,7 +32,11 @@ class Report:
 
 
 class ObjectReport:
-    """The report with one object filled in."""
+    """The report with one object filled in.
+
+    Nothing is reported at or below a field that could not be read, nor when one of the fields `given` could not:
+    those that the verdict rests on besides the one it is about (``*`` in them stands for every index).
+    """
 
     __slots__ = ("_report", "key")
 
@@ -34,28 +44,37 @@ class ObjectReport:
         self._report = report
         self.key = key
 
-    def error(self, path: str, message: str) -> None:
+    def error(self, path: str, message: str, *given: str) -> None:
         """The object cannot be used."""
-        self._add("error", path, message)
+        self._add("error", path, message, given)
 
-    def warning(self, path: str, message: str) -> None:
+    def warning(self, path: str, message: str, *given: str) -> None:
         """The object is used, and probably does not do what was meant."""
-        self._add("warning", path, message)
+        self._add("warning", path, message, given)
 
-    def check(self, path: str, problem: str | None) -> None:
+    def check(self, path: str, problem: str | None, *given: str) -> None:
         """An error if there is a `problem`: for the rules of `config.naming`."""
         if problem is not None:
-            self._add("error", path, problem)
+            self._add("error", path, problem, given)
+
+    def knows(self, *paths: str) -> bool:
+        """Whether all of the object that is at, above or below these paths could be read."""
+        return not any(self._report.unread.touches(self.key, path) for path in paths)
+
+    def knows_of(self, key: ObjectKey, *paths: str) -> bool:
+        """The same of another object."""
+        return not any(self._report.others.unread.touches(key, path) for path in paths)
 
     def where(self, path: str = "") -> Source:
         return self._report.locate(self.key, path)
 
     def elsewhere(self, key: ObjectKey, path: str = "") -> str:
         """Another object and where it is written, for messages that name both."""
-        return f"{key} ({self._report.locate(key, path)})"
+        return f"{key} ({self._report.others.locate(key, path)})"
 
-    def _add(self, severity: Severity, path: str, message: str) -> None:
-        self._report.faults.append(Fault(severity, self.where(path), message, self.key, path))
+    def _add(self, severity: Severity, path: str, message: str, given: Sequence[str]) -> None:
+        if not self._report.unread.covers(self.key, path) and self.knows(*given):
+            self._report.faults.append(Fault(severity, self.where(path), message, self.key, path))
 
 
 def keyed(path: str, key: str) -> str:

@@ -28,9 +28,11 @@ def check_secret(secret: Secret, report: ObjectReport) -> None:
     _check_size(sum(map(len, values.values())), report)
     missing = [key for key in _NEEDED.get(secret.type, ()) if key not in {*values, *secret.data}]
     for key in missing:
-        report.error("data", f"a Secret of type {secret.type} needs the key {shown(key)}")
+        message = f"a Secret of type {secret.type} needs the key {shown(key)}"
+        report.error("data", message, keyed("data", key), keyed("stringData", key))
     if secret.type == "kubernetes.io/basic-auth" and not {"username", "password"} & {*secret.data, *values}:
-        report.error("data", f"a Secret of type {secret.type} needs the key 'username' or 'password'")
+        message = f"a Secret of type {secret.type} needs the key 'username' or 'password'"
+        report.error("data", message, "data", "stringData")
     _check_contents(secret, values, report)
 
 
@@ -39,7 +41,8 @@ def check_config_map(item: ConfigMap, report: ObjectReport) -> None:
     _check_keys({"data": item.data, "binaryData": item.binary_data}, report)
     _check_size(sum(map(len, binary.values())) + sum(len(v.encode()) for v in item.data.values()), report)
     for key in item.data.keys() & item.binary_data.keys():
-        report.error(keyed("binaryData", key), "the same key is in data: keep one of the two")
+        message = "the same key is in data: keep one of the two"
+        report.error(keyed("binaryData", key), message, keyed("data", key))
 
 
 def _decoded(data: Mapping[str, str], path: str, report: ObjectReport) -> dict[str, bytes]:

@@ -43,11 +43,11 @@ def _check_requirement(requirement: LabelRequirement, path: str, report: ObjectR
     report.check(f"{path}.key", label_key(requirement.key))
     if requirement.operator in _WITH_VALUES:
         if not requirement.values:
-            report.error(f"{path}.values", f"{requirement.operator} needs at least one value")
+            report.error(f"{path}.values", f"{requirement.operator} needs at least one value", f"{path}.operator")
     elif requirement.operator not in _WITHOUT_VALUES:
         words = ", ".join(_WITH_VALUES + _WITHOUT_VALUES)
         report.error(f"{path}.operator", f"{shown(requirement.operator)} is none of {words}")
     elif requirement.values:
-        report.error(f"{path}.values", f"{requirement.operator} takes no values: remove them")
+        report.error(f"{path}.values", f"{requirement.operator} takes no values: remove them", f"{path}.operator")
     for i, value in enumerate(requirement.values):
         report.check(f"{path}.values[{i}]", LABEL_VALUE.problem(value))

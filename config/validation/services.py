@@ -6,7 +6,7 @@ and ports that its cluster gave out are no wish of the user, so those that do no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from config.addresses import Network, assignable, parse_address, parse_network
@@ -22,6 +22,10 @@ _CARRIED = frozenset({"TCP"})
 _DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 
 
+EXPORTED = "metadata.creationTimestamp"
+"""What `exported` looks at."""
+
+
 class RangeInForce(NamedTuple):
     """The service range, and where it is written, for messages; no network when that is a fault itself."""
 
@@ -34,7 +38,7 @@ def check_service(service: Service, report: ObjectReport, service_range: RangeIn
     _check_ports(service, report)
     if service.spec.type == "ExternalName":
         _check_external_name(service, report)
-    else:
+    elif report.knows("spec.type"):
         _check_cluster_ip(service, report, service_range)
         _check_families(service, report, service_range)
     _check_affinity(service, report)
@@ -45,11 +49,11 @@ def check_service(service: Service, report: ObjectReport, service_range: RangeIn
         report.error("spec.trafficDistribution", f"{shown(distribution)} is none of {', '.join(_DISTRIBUTIONS)}")
 
 
-def check_target_port(port: IntOrString, path: str, report: ObjectReport) -> None:
-    """A number from 1 to 65535 or the name of a container's port."""
+def check_target_port(port: IntOrString, path: str, report: ObjectReport, *given: str) -> None:
+    """A number from 1 to 65535 or the name of a container's port; `given` as in `ObjectReport`."""
     if isinstance(port, int):
         if not 1 <= port <= 65535:
-            report.error(path, f"{port} is not a port number from 1 to 65535")
+            report.error(path, f"{port} is not a port number from 1 to 65535", *given)
     elif port.isdecimal():
         report.error(path, f"{shown(port)} is text, so it would be the name of a port: write {port} without quotes")
     else:
@@ -59,7 +63,8 @@ def check_target_port(port: IntOrString, path: str, report: ObjectReport) -> Non
 def _check_external_name(service: Service, report: ObjectReport) -> None:
     name, path = service.spec.external_name, "spec.externalName"
     if service.spec.cluster_ip:
-        report.error("spec.clusterIP", "a Service of type ExternalName is only a DNS name: remove clusterIP")
+        message = "a Service of type ExternalName is only a DNS name: remove clusterIP"
+        report.error("spec.clusterIP", message, "spec.clusterIPs")
     if not name:
         report.error(path, "a Service of type ExternalName needs the name that it stands for")
         return
@@ -73,35 +78,38 @@ def _check_external_name(service: Service, report: ObjectReport) -> None:
 def _check_ports(service: Service, report: ObjectReport) -> None:
     ports = service.spec.ports
     if not ports and service.spec.type != "ExternalName" and not service.headless:
-        report.error("spec.ports", "at least one port is needed, unless clusterIP is None")
+        report.error(
+            "spec.ports", "at least one port is needed, unless clusterIP is None", "spec.clusterIP", "spec.type"
+        )
     for i, port in enumerate(ports):
         _check_port(port, f"spec.ports[{i}]", service, report)
         if len(ports) > 1 and not port.name:
             report.error(f"spec.ports[{i}].name", "every port needs a name when a Service has several")
+    names = (p.name or i for i, p in enumerate(ports))
+    _report_duplicates(("name",), names, "the name of spec.ports[{}] again: names are unique", report)
+    numbers = ((p.protocol, p.port) for p in ports)
+    _report_duplicates(("port", "protocol"), numbers, "same protocol and port as spec.ports[{}]: keep one", report)
+    node_ports = ((p.protocol, p.node_port or -i) for i, p in enumerate(ports, 1))
     _report_duplicates(
-        "name", (p.name or i for i, p in enumerate(ports)), "the name of spec.ports[{}] again: names are unique", report
-    )
-    _report_duplicates(
-        "port", ((p.protocol, p.port) for p in ports), "same protocol and port as spec.ports[{}]: keep one", report
-    )
-    _report_duplicates(
-        "nodePort",
-        ((p.protocol, p.node_port or -i) for i, p in enumerate(ports, 1)),
+        ("nodePort", "protocol"),
+        node_ports,
         "same protocol and nodePort as spec.ports[{}]: remove one, and it is given a free one",
         report,
     )
 
 
-def _report_duplicates(field: str, values: Iterable[object], message: str, report: ObjectReport) -> None:
+def _report_duplicates(fields: Sequence[str], values: Iterable[object], message: str, report: ObjectReport) -> None:
+    """`fields` are those that the `values` are made of; the fault is at the first of them."""
     for again, first in duplicates(values).items():
-        report.error(f"spec.ports[{again}].{field}", message.format(first))
+        given = (f"spec.ports[{i}].{field}" for i in (again, first) for field in fields)
+        report.error(f"spec.ports[{again}].{fields[0]}", message.format(first), *given)
 
 
 def _check_port(port: ServicePort, path: str, service: Service, report: ObjectReport) -> None:
     if port.name:
         report.check(f"{path}.name", PORT_NAME.problem(port.name))
     if port.target_port is not None:
-        check_target_port(port.target_port, f"{path}.targetPort", report)
+        check_target_port(port.target_port, f"{path}.targetPort", report, f"{path}.port")
     if port.app_protocol:
         report.check(f"{path}.appProtocol", label_key(port.app_protocol))
     if port.protocol not in _CARRIED:
@@ -112,19 +120,22 @@ def _check_port(port: ServicePort, path: str, service: Service, report: ObjectRe
 
 def _check_node_port(number: int, path: str, service: Service, report: ObjectReport) -> None:
     if service.spec.type not in _EXTERNAL:
-        report.error(path, f"a Service of type {service.spec.type} has no nodePort: remove it, or use type: NodePort")
+        message = f"a Service of type {service.spec.type} has no nodePort: remove it, or use type: NodePort"
+        report.error(path, message, "spec.type")
     elif number not in NODE_PORTS:
         where = f"{number} is outside the range of node ports, {NODE_PORTS[0]}-{NODE_PORTS[-1]}"
         if exported(service):
             report.warning(path, f"{where}: another cluster gave it out; it is served as it is")
         else:
-            report.error(path, f"{where}: choose one of those, or leave the field out to be given one")
+            message = f"{where}: choose one of those, or leave the field out to be given one"
+            report.error(path, message, EXPORTED)
 
 
 def _check_cluster_ip(service: Service, report: ObjectReport, service_range: RangeInForce) -> None:
     spec, path = service.spec, "spec.clusterIP"
     if spec.cluster_ips and spec.cluster_ips[0] != spec.cluster_ip:
-        report.error("spec.clusterIPs[0]", f"must be the same as clusterIP, which is {shown(spec.cluster_ip)}")
+        message = f"must be the same as clusterIP, which is {shown(spec.cluster_ip)}"
+        report.error("spec.clusterIPs[0]", message, "spec.clusterIP")
     if service.headless:
         if spec.type in _EXTERNAL:
             report.error(path, f"a Service of type {spec.type} cannot be headless: remove clusterIP: None")
@@ -151,6 +162,8 @@ def _check_in_range(service: Service, report: ObjectReport, service_range: Range
         report.error(
             "spec.clusterIP",
             f"{text} cannot be given out of {service_range.origin}: leave clusterIP out or change one",
+            EXPORTED,
+            "spec.clusterIPs",
         )
 
 
@@ -168,21 +181,21 @@ def _check_families(service: Service, report: ObjectReport, service_range: Range
         )
     network, first = service_range.network, (*spec.ip_families, "")[0]
     if network and first in {"IPv4", "IPv6"} and first != f"IPv{network.version}" and not exported(service):
-        report.error("spec.ipFamilies[0]", f"{first} cannot be given out of {service_range.origin}")
+        report.error("spec.ipFamilies[0]", f"{first} cannot be given out of {service_range.origin}", EXPORTED)
 
 
 def _check_affinity(service: Service, report: ObjectReport) -> None:
     spec = service.spec
     if spec.session_affinity == "None" and spec.session_affinity_config != SessionAffinityConfig():
-        report.error("spec.sessionAffinityConfig", "has no meaning while sessionAffinity is None: set ClientIP")
+        message = "has no meaning while sessionAffinity is None: set ClientIP"
+        report.error("spec.sessionAffinityConfig", message, "spec.sessionAffinity")
 
 
 def _check_outside(service: Service, report: ObjectReport) -> None:
     spec = service.spec
     if spec.external_traffic_policy == "Local" and spec.type not in _EXTERNAL and not spec.external_ips:
-        report.error(
-            "spec.externalTrafficPolicy", f"only for type NodePort or LoadBalancer; this Service is {spec.type}"
-        )
+        message = f"only for type NodePort or LoadBalancer; this Service is {spec.type}"
+        report.error("spec.externalTrafficPolicy", message, "spec.type", "spec.externalIPs")
     for i, text in enumerate(spec.external_ips):
         path = f"spec.externalIPs[{i}]"
         if problem := problem_of(parse_address, text):
@@ -200,10 +213,11 @@ def _check_load_balancer(service: Service, report: ObjectReport) -> None:
         ("spec.allocateLoadBalancerNodePorts", not spec.allocate_load_balancer_node_ports),
     ):
         if is_set and not balanced:
-            report.error(path, f"only for type LoadBalancer; this Service is {spec.type}")
+            report.error(path, f"only for type LoadBalancer; this Service is {spec.type}", "spec.type")
     if spec.health_check_node_port:
         if not balanced or spec.external_traffic_policy != "Local":
-            report.error("spec.healthCheckNodePort", "only for type LoadBalancer with externalTrafficPolicy: Local")
+            message = "only for type LoadBalancer with externalTrafficPolicy: Local"
+            report.error("spec.healthCheckNodePort", message, "spec.type", "spec.externalTrafficPolicy")
         else:
             _check_node_port(spec.health_check_node_port, "spec.healthCheckNodePort", service, report)
     for i, text in enumerate(spec.load_balancer_source_ranges):

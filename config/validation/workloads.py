@@ -22,7 +22,8 @@ def check_deployment(deployment: Deployment, report: ObjectReport) -> None:
     check_annotations(spec.template.metadata.annotations, "spec.template.metadata.annotations", report)
     _check_strategy(spec.strategy, report)
     if spec.progress_deadline_seconds and spec.progress_deadline_seconds <= spec.min_ready_seconds:
-        report.error("spec.progressDeadlineSeconds", f"must be more than minReadySeconds, {spec.min_ready_seconds}")
+        message = f"must be more than minReadySeconds, {spec.min_ready_seconds}"
+        report.error("spec.progressDeadlineSeconds", message, "spec.minReadySeconds")
     _check_pod(spec.template.spec, "spec.template.spec", report)
 
 
@@ -30,10 +31,14 @@ def _check_selection(deployment: Deployment, report: ObjectReport) -> None:
     selector, labels = deployment.spec.selector, deployment.spec.template.metadata.labels
     check_selector(selector, "spec.selector", report)
     if is_empty(selector):
-        report.error("spec.selector", "an empty selector would own every pod: repeat labels of spec.template here")
+        message = "an empty selector would own every pod: repeat labels of spec.template here"
+        report.error("spec.selector", message, "spec.selector")
     elif not selects(selector, labels):
         report.error(
-            "spec.template.metadata.labels", "spec.selector does not select these labels: make the two the same"
+            "spec.template.metadata.labels",
+            "spec.selector does not select these labels: make the two the same",
+            "spec.selector",
+            "spec.template.metadata.labels",
         )
 
 
@@ -41,12 +46,13 @@ def _check_strategy(strategy: DeploymentStrategy, report: ObjectReport) -> None:
     rolling, path = strategy.rolling_update, "spec.strategy.rollingUpdate"
     if strategy.type == "Recreate":
         if rolling != RollingUpdate():
-            report.error(path, "has no meaning for type: Recreate: remove it")
+            report.error(path, "has no meaning for type: Recreate: remove it", "spec.strategy.type")
         return
     surge = _share(rolling.max_surge, f"{path}.maxSurge", report)
     unavailable = _share(rolling.max_unavailable, f"{path}.maxUnavailable", report)
     if surge == 0 and unavailable == 0:
-        report.error(f"{path}.maxUnavailable", "may not be 0 when maxSurge is 0: no pod could ever be replaced")
+        message = "may not be 0 when maxSurge is 0: no pod could ever be replaced"
+        report.error(f"{path}.maxUnavailable", message, f"{path}.maxSurge")
     if isinstance(rolling.max_unavailable, str) and unavailable is not None and unavailable > 100:
         report.error(f"{path}.maxUnavailable", f"{rolling.max_unavailable} is more than 100%")
 
@@ -70,7 +76,8 @@ def _check_pod(pod: PodSpec, path: str, report: ObjectReport) -> None:
     for i, container in enumerate(pod.containers):
         check_container(container, f"{path}.containers[{i}]", report)
     for again, first in duplicates(container.name for container in pod.containers).items():
-        report.error(f"{path}.containers[{again}].name", f"same name as containers[{first}]: names are unique")
+        message = f"same name as containers[{first}]: names are unique"
+        report.error(f"{path}.containers[{again}].name", message, f"{path}.containers[{first}].name")
     _check_port_names_across(pod, path, report)
     for field, text in (("hostname", pod.hostname), ("subdomain", pod.subdomain)):
         if text:

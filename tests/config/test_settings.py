@@ -5,11 +5,11 @@ from __future__ import annotations
 from config.configset import ConfigSet
 from config.meta import Source
 from config.settings import NODE_PORTS, NodeConfigSpec
-from config.validation import validate
+from config.validation import Validation
 
 
 def test_defaults_are_valid() -> None:
-    assert validate(ConfigSet(), lambda key, path: Source("", 1, 1)) == []
+    assert Validation(ConfigSet(), lambda key, path: Source("", 1, 1)).faults() == []
 
 
 def test_defaults() -> None:

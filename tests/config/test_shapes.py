@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from config.resources.core import Service
 from tests.config.reading import decoded, lines
 
 SERVICE = """
@@ -81,9 +82,30 @@ WRONG = [
 @pytest.mark.parametrize(("spec", "message"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
 def test_what_is_wrong_is_said(spec: str, message: str) -> None:
     service, loaded = decoded("Service", SERVICE.format(spec="{" + spec + "}"))
-    assert service is None
+    assert isinstance(service, Service)
     found = lines(loaded)
     assert any(message in line for line in found), found
+
+
+PARTS = [
+    ("field", "{externalName: 5, type: NodePort}", "external_name", ""),
+    ("list", "{externalIPs: a}", "external_ips", ()),
+    ("item of a list", "{externalIPs: [a, 5, b]}", "external_ips", ("a", "", "b")),
+    ("entry of a map", "{selector: {a: 5, b: c}}", "selector", {"a": "", "b": "c"}),
+    ("choice", "{type: nodeport}", "type", "ClusterIP"),
+]
+
+
+@pytest.mark.parametrize(("spec", "attribute", "value"), [row[1:] for row in PARTS], ids=[row[0] for row in PARTS])
+def test_what_cannot_be_read_leaves_the_rest(spec: str, attribute: str, value: object) -> None:
+    service, _ = decoded("Service", SERVICE.format(spec=spec))
+    assert getattr(service.spec, attribute) == value
+
+
+def test_what_must_be_there_is_blank() -> None:
+    service, _ = decoded("Service", "{spec: {ports: [{port: a, name: b}, {}]}}")
+    assert service.metadata.name == ""
+    assert [(port.port, port.name) for port in service.spec.ports] == [(0, "b"), (0, "")]
 
 
 @pytest.mark.parametrize(("text", "value"), [("web", "web"), ("8080", 8080), ("'8080'", "8080"), ("80.0", 80)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.meta import ObjectKey, Source
+from config.unread import Unread
 from config.validation.report import Report, duplicates, keyed, problem_of
 
 KEY, OTHER = ObjectKey("Service", "default", "web"), ObjectKey("Service", "default", "api")
@@ -29,6 +30,23 @@ def test_faults_carry_object_path_and_place() -> None:
 
 def test_another_object_is_named_with_its_place() -> None:
     assert Report(locate).of(KEY).elsewhere(OTHER, "spec") == "Service/default/api (api.yaml:4:1)"
+
+
+def test_nothing_is_said_that_rests_on_what_could_not_be_read() -> None:
+    unread, elsewhere = Unread(), Unread()
+    unread.add(KEY, "spec.type")
+    elsewhere.add(OTHER, "spec.ports[0].name")
+    report = Report(locate, unread, Report(locate, elsewhere))
+    about = report.of(KEY)
+    about.error("spec.type", "at it")
+    about.error("spec.type.more", "below it")
+    about.error("spec", "above it")
+    about.error("spec.ports", "rests on it", "spec.type")
+    about.warning("spec.ports", "rests on something else", "spec.selector")
+    assert [fault.message for fault in report.faults] == ["above it", "rests on something else"]
+    assert not about.knows("spec.ports", "spec")
+    assert about.knows_of(KEY, "spec.type")
+    assert not about.knows_of(OTHER, "spec.ports.*.name")
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,20 @@ def test_a_crowded_list_of_faults_gets_no_suggestions() -> None:
     walk = Walk(document, faults, {}, strict=True)
     assert walk.suggestion("prot", ["port"]) == '; did you mean "port"?'
     walk.error(document.root, "first")
-    assert walk.broken
     assert walk.suggestion("prot", ["port"]) == ""
+
+
+def test_an_unknown_field_may_have_been_meant_for_the_nearest() -> None:
+    (document,) = parse("a: 1", "f", FaultList())
+    for limit, unread in (
+        (1000, ["spec.prot", "spec.port", "spec.colour"]),
+        (0, ["spec.prot", "spec", "spec.colour", "spec"]),
+    ):
+        walk = Walk(document, FaultList(limit), {}, strict=True)
+        walk.path = ["spec"]
+        for field in ("prot", "colour"):
+            walk.unknown(document.root, field, ["port", "type"])
+        assert walk.unread == unread
 
 
 def test_notices_are_kept_once_and_only_in_strict_walks() -> None:
