@@ -10,14 +10,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
+from config.balancing import BalancerPolicy
 from config.meta import Named, ObjectKey
 from config.policies import (
     BALANCERS_IN_FORCE,
-    BalancerPolicy,
+    HTTP_GROUPS,
+    UNSAID,
     RetryPolicy,
     TimeoutPolicy,
     TrafficPolicy,
     TrafficPolicySpec,
+    merged,
+    says,
 )
 from config.resources.core import Service, ServicePort
 from mesh.protocols import app_protocol
@@ -40,6 +44,8 @@ class PortPolicy:
     retries: RetryPolicy
     upgrades: frozenset[bytes]
     via: bool
+    said: TrafficPolicySpec = UNSAID
+    """All that the policies say together, group by group."""
 
 
 def by_service(policies: Mapping[Named, TrafficPolicy]) -> dict[Named, Policies]:
@@ -73,25 +79,21 @@ def _names(section: str, port: ServicePort) -> bool:
 
 
 def _merged(port: ServicePort, specs: list[TrafficPolicySpec]) -> PortPolicy:
-    protocol = next((spec.protocol for spec in specs if spec.protocol), None)
-    timeouts = next((spec.timeouts for spec in specs if spec.timeouts), TimeoutPolicy())
-    retries = next((spec.retries for spec in specs if spec.retries), None)
-    upgrades = next((spec.upgrades for spec in specs if spec.upgrades is not None), None)
-    via = next((spec.via for spec in specs if spec.via is not None), None)
+    said = merged(specs)
+    timeouts, upgrades = said.timeouts or TimeoutPolicy(), said.upgrades
     heads = (timeouts.client_head, timeouts.response_head)
     return PortPolicy(
-        protocol=app_protocol(port, protocol),
+        protocol=app_protocol(port, said.protocol),
         needs_http=(
-            retries is not None
-            or upgrades is not None
-            or via is not None
+            any(says(said, group) for group in HTTP_GROUPS)
             or heads != (TimeoutPolicy().client_head, TimeoutPolicy().response_head)
         ),
-        balancer=next((spec.balancer for spec in specs if spec.balancer), BalancerPolicy()),
+        balancer=said.balancer or BalancerPolicy(),
         timeouts=timeouts,
-        retries=retries or RetryPolicy(),
+        retries=said.retries or RetryPolicy(),
         upgrades=frozenset({b"websocket"} if upgrades is None else {token.lower().encode() for token in upgrades}),
-        via=True if via is None else via,
+        via=True if said.via is None else said.via,
+        said=said,
     )
 
 

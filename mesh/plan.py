@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from config.policies import BalancerPolicy, RetryPolicy, TimeoutPolicy
+from config.balancing import BalancerPolicy
+from config.policies import RetryPolicy, TimeoutPolicy
 from discovery.endpoint import Endpoint
 
 

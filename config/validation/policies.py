@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import re
+
 from config.naming import DNS_SUBDOMAIN, PORT_NAME, TOKEN, shown
-from config.policies import BALANCERS_IN_FORCE, TrafficPolicy
+from config.policies import (
+    BALANCERS_IN_FORCE,
+    HTTP_GROUPS,
+    NOT_IN_FORCE,
+    RetryPolicy,
+    TrafficPolicy,
+    TrafficPolicySpec,
+    says,
+)
+from config.validation.balancing import check_balancing
+from config.validation.filters import check_filters
 from config.validation.report import ObjectReport, duplicates
 
 _NEVER_UPGRADED = frozenset({"h2c", "http/2.0", "tls", "http/1.1"})
+_OF_ENDPOINTS = (
+    "protocol", "balancer", "slow_start", "health_check", "ejection", "panic", "failover", "locality", "limits",
+    "proxy_protocol",
+)  # fmt: skip
+"""What holds for a Service's endpoints, whichever way a request came."""
 
 
 def check_policy(policy: TrafficPolicy, report: ObjectReport) -> None:
     spec = policy.spec
     _check_target(policy, report)
-    if spec.balancer and spec.balancer.type not in BALANCERS_IN_FORCE:
-        report.warning(
-            "spec.balancer.type", f"{spec.balancer.type} is not carried out yet: RoundRobin is used in its place"
-        )
+    _check_force(spec, report)
     for i, token in enumerate(spec.upgrades or ()):
         report.check(f"spec.upgrades[{i}]", TOKEN.problem(token))
         if token.lower() in _NEVER_UPGRADED:
@@ -23,11 +37,10 @@ def check_policy(policy: TrafficPolicy, report: ObjectReport) -> None:
     for again, first in duplicates(token.lower() for token in spec.upgrades or ()).items():
         report.error(f"spec.upgrades[{again}]", f"named before, as upgrades[{first}]")
     if spec.retries:
-        for again, first in duplicates(spec.retries.on).items():
-            report.error(f"spec.retries.on[{again}]", f"named before, as on[{first}]")
-        if spec.retries.attempts and not spec.retries.on:
-            report.warning("spec.retries.on", "nothing is retried without a condition; write attempts: 0 to say so")
-    _check_protocol(policy, report)
+        _check_retries(spec.retries, report)
+    check_balancing(spec, report)
+    check_filters(spec, report)
+    _check_effect(spec, report)
 
 
 def _check_target(policy: TrafficPolicy, report: ObjectReport) -> None:
@@ -37,7 +50,8 @@ def _check_target(policy: TrafficPolicy, report: ObjectReport) -> None:
     if not section:
         return
     if target.kind != "Service":
-        report.error(f"{path}.sectionName", f"an {target.kind} has no sections: only a Service's ports are sections")
+        message = f"an {target.kind} has no sections: only a Service's ports are sections"
+        report.error(f"{path}.sectionName", message, f"{path}.kind")
     elif section.isdecimal():
         if not 1 <= int(section) <= 65535:
             report.error(f"{path}.sectionName", f"{section} is not a port number from 1 to 65535")
@@ -45,10 +59,46 @@ def _check_target(policy: TrafficPolicy, report: ObjectReport) -> None:
         report.check(f"{path}.sectionName", PORT_NAME.problem(section))
 
 
-def _check_protocol(policy: TrafficPolicy, report: ObjectReport) -> None:
-    spec = policy.spec
-    if spec.protocol != "tcp":
+def _check_force(spec: TrafficPolicySpec, report: ObjectReport) -> None:
+    """What is read, and not carried out yet."""
+    if spec.balancer and spec.balancer.type not in BALANCERS_IN_FORCE:
+        report.warning(
+            "spec.balancer.type", f"{spec.balancer.type} is not carried out yet: RoundRobin is used in its place"
+        )
+    for group in sorted(NOT_IN_FORCE):
+        if says(spec, group):
+            report.warning(f"spec.{_written(group)}", "is not carried out yet")
+
+
+def _written(path: str) -> str:
+    """A field's path as it is written in files."""
+    return re.sub("_(.)", lambda match: match[1].upper(), path)
+
+
+def _check_retries(retries: RetryPolicy, report: ObjectReport) -> None:
+    for again, first in duplicates(retries.on).items():
+        report.error(f"spec.retries.on[{again}]", f"named before, as on[{first}]")
+    if retries.attempts and not retries.on:
+        report.warning("spec.retries.on", "nothing is retried without a condition; write attempts: 0 to say so")
+    if retries.backoff.longest < retries.backoff.first:
+        report.error("spec.retries.backoff.longest", "must be at least as long as first")
+
+
+def _check_effect(spec: TrafficPolicySpec, report: ObjectReport) -> None:
+    """What is said and cannot have an effect where the policy is attached."""
+    if not report.knows("spec.targetRef.kind", "spec.protocol"):
         return
-    for field, value in (("upgrades", spec.upgrades), ("via", spec.via)):
-        if value is not None:
-            report.warning(f"spec.{field}", "has no effect with protocol: tcp, which does not look into the bytes")
+    groups: tuple[str, ...] = ()
+    why = ""
+    if spec.target_ref.kind == "Ingress":
+        groups, why = _OF_ENDPOINTS, "on an Ingress: it is about a Service's endpoints, so attach it to the Service"
+    elif spec.protocol == "tcp":
+        groups, why = HTTP_GROUPS, "with protocol: tcp, which does not look into the bytes"
+    for group in groups:
+        if says(spec, group) and (group, spec.target_ref.kind) != ("retries", "Service"):
+            report.warning(f"spec.{_written(group)}", f"has no effect {why}")
+    if spec.target_ref.kind == "Ingress" and spec.tls and spec.tls.reencrypt:
+        report.warning("spec.tls.reencrypt", f"has no effect {why}")
+    if spec.target_ref.kind == "Service" and spec.tls and spec.tls.https_redirect:
+        words = "has no effect on a Service, whose ports have no TLS: attach it to the Ingress"
+        report.warning("spec.tls.httpsRedirect", words)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from config.policies import BalancerPolicy
+from config.balancing import BalancerPolicy
 from mesh.balancing.base import Balancer
 from mesh.balancing.round_robin import RoundRobin
 

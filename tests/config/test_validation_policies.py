@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.config.validating import Case, case, check, document, error, ingress, service, table, warning
+from config.policies import BALANCERS_IN_FORCE, NOT_IN_FORCE
+from tests.config.validating import Case, Expected, case, check, document, error, ingress, service, table, warning
 
 WEB = service("{ports: [{port: 80, name: http}]}")
 
@@ -13,9 +14,21 @@ def policy(rest: str = "", target: str = "{kind: Service, name: web}", name: str
     return WEB + document("TrafficPolicy", f"spec: {{targetRef: {target}{rest}}}", name, "weft.dev/v1")
 
 
+def later(path: str, group: str) -> tuple[Expected, ...]:
+    """The warning that something is not carried out yet, as long as it is not."""
+    in_force = group in BALANCERS_IN_FORCE or (path != "spec.balancer.type" and group not in NOT_IN_FORCE)
+    return () if in_force else (warning(path, "not carried out yet"),)
+
+
 LATER = [
-    case(kind, policy(f", balancer: {{type: {kind}}}"), warning("spec.balancer.type", "RoundRobin is used"))
-    for kind in ("LeastRequest", "Random", "RingHash", "Maglev", "PeakEWMA")
+    case(kind, policy(f", balancer: {{type: {kind}{rest}}}"), *later("spec.balancer.type", kind))
+    for kind, rest in (
+        ("LeastRequest", ""),
+        ("Random", ""),
+        ("RingHash", ", hash: {header: X-User}"),
+        ("Maglev", ", hash: {cookie: user}"),
+        ("PeakEWMA", ""),
+    )
 ]
 CASES = [
     case("nothing", policy()),
@@ -64,6 +77,37 @@ CASES = [
         policy(", protocol: tcp, upgrades: [websocket], via: true"),
         warning("spec.upgrades", "protocol: tcp"),
         warning("spec.via", "protocol: tcp"),
+    ),
+    case("connects of TCP are retried", policy(", protocol: tcp, retries: {attempts: 1}")),
+    case(
+        "a deadline for all of it",
+        policy(", timeouts: {request: 10s}"),
+        *later("spec.timeouts.request", "timeouts.request"),
+    ),
+    case(
+        "a back-off that shrinks",
+        policy(", retries: {backoff: {first: 1s, longest: 100ms}}"),
+        error("spec.retries.backoff.longest", "at least as long"),
+        *later("spec.retries.backoff", "retries.backoff"),
+    ),
+    case(
+        "what is about endpoints, on an Ingress",
+        ingress("{defaultBackend: {service: {name: web, port: {number: 80}}}}", "front")
+        + policy(
+            ", balancer: {type: RoundRobin}, panic: {belowPercent: 10}, tls: {reencrypt: {}}",
+            "{kind: Ingress, name: front}",
+        ),
+        warning("spec.balancer", "attach it to the Service"),
+        warning("spec.panic", "attach it to the Service"),
+        warning("spec.tls.reencrypt", "attach it to the Service"),
+        *later("spec.panic", "panic"),
+        *later("spec.tls", "tls"),
+    ),
+    case(
+        "a redirect to https, on a Service",
+        policy(", tls: {httpsRedirect: true}"),
+        warning("spec.tls.httpsRedirect", "attach it to the Ingress"),
+        *later("spec.tls", "tls"),
     ),
 ]
 

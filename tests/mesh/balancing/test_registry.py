@@ -6,7 +6,8 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from config.policies import BALANCERS_IN_FORCE, BalancerPolicy
+from config.balancing import BalancerPolicy
+from config.policies import BALANCERS_IN_FORCE
 from mesh.balancing.registry import BALANCERS, new_balancer
 
 

@@ -1,0 +1,38 @@
+"""What a TrafficPolicy names beside its target: Services that a split or a mirror sends to, a signer's Secret."""
+
+from __future__ import annotations
+
+from config.meta import IntOrString, Named, ObjectKey
+from config.naming import shown
+from config.policies import TrafficPolicy
+from config.validation.index import Index, check_exists, listed
+from config.validation.report import ObjectReport
+
+
+def check_destinations(policy: TrafficPolicy, index: Index, report: ObjectReport) -> None:
+    spec = policy.spec
+    for i, part in enumerate(spec.split):
+        _check_service(f"spec.split[{i}]", part.service, part.port, index, report)
+    if spec.mirror:
+        _check_service("spec.mirror", spec.mirror.service, spec.mirror.port, index, report)
+    if spec.tls and spec.tls.reencrypt and spec.tls.reencrypt.ca_secret:
+        _check_ca(spec.tls.reencrypt.ca_secret, index, report)
+
+
+def _check_service(path: str, name: str, port: IntOrString | None, index: Index, report: ObjectReport) -> None:
+    key = ObjectKey("Service", report.key.namespace, name)
+    services = index.config_set.services
+    if not check_exists(key, services, index, f"{path}.service", report) or port is None:
+        return
+    ports = services[Named(key.namespace, name)].spec.ports
+    if not any(str(port) in (each.name, str(each.port)) for each in ports):
+        known = listed([each.name or str(each.port) for each in ports]) or "none"
+        report.error(f"{path}.port", f"{report.elsewhere(key)} has no port {port}; it has {known}")
+
+
+def _check_ca(name: str, index: Index, report: ObjectReport) -> None:
+    path, key = "spec.tls.reencrypt.caSecret", ObjectKey("Secret", report.key.namespace, name)
+    if check_exists(key, index.config_set.secrets, index, path, report):
+        secret = index.config_set.secrets[Named(key.namespace, name)]
+        if "ca.crt" not in secret.data and "ca.crt" not in secret.string_data:
+            report.error(path, f"{report.elsewhere(key)} has no key {shown('ca.crt')}, which signs endpoints")
