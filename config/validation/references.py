@@ -14,6 +14,7 @@ from config.resources.core import SERVICE_NAME_LABEL, ConfigMap, EndpointSlice, 
 from config.resources.networking import Ingress, IngressBackend, IngressServiceBackend
 from config.resources.workloads import Container, Deployment, KeySelector
 from config.suggestions import did_you_mean
+from config.validation.destinations import check_destinations
 from config.validation.index import Index, check_exists, listed, words_for_missing
 from config.validation.ingresses import CLASS_FIELDS, class_of
 from config.validation.report import ObjectReport, Report, keyed
@@ -29,6 +30,7 @@ def check_references(objects: ConfigSet, index: Index, report: Report) -> None:
     _each("Deployment", objects.deployments, _check_deployment, index, report)
     _each("HorizontalPodAutoscaler", objects.autoscalers, _check_autoscaler, index, report)
     _each("TrafficPolicy", objects.policies, _check_policy, index, report)
+    _each("TrafficPolicy", objects.policies, check_destinations, index, report)
 
 
 def _each(
