@@ -22,7 +22,7 @@ from mesh.plan import BackendKey
 from mesh.status import ObjectStatus, PortStatus, State
 from mesh.table import Listener, ListenerKey, Route
 
-UNMET: Final = BackendKey("", "ingress", "unmatched")
+UNMET: Final = BackendKey("", "ingress", "http")
 """The Backend that has no endpoints, and counts requests that meet no rule; no Service is without a namespace."""
 
 

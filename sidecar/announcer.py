@@ -92,8 +92,8 @@ class Announcer:
 
 
 def short_name(namespace: str, name: str) -> str:
-    """As people say it: the namespace only when it is not ``default``."""
-    return name if namespace == "default" else f"{namespace}/{name}"
+    """As people say it: the namespace only when there is one and it is not ``default``."""
+    return name if namespace in ("", "default") else f"{namespace}/{name}"
 
 
 def commands_to_try(doors: Sequence[Door], admin: Address, own_state: bool) -> list[str]:

@@ -15,6 +15,7 @@ from mesh.table import AppProtocol, Entry, Listener, ListenerKey, RoutingTable
 
 class Door(NamedTuple):
     namespace: str
+    """Empty for the door of all Ingresses, which is no Service's."""
     service: str
     port: str
     entry: Entry
@@ -69,8 +70,14 @@ def _door(listener: Listener, state: ListenerState | None) -> Door:
         wanted=str(listener.key),
         served=str(state.bound) if state and state.bound else "",
         note=note(listener.key, state),
-        ready=any(endpoint.ready for endpoint in backend.plan.endpoints),
+        ready=_ready(listener),
     )
+
+
+def _ready(listener: Listener) -> bool:
+    if listener.routes is None:
+        return any(endpoint.ready for endpoint in listener.route.backend.plan.endpoints)
+    return any(rule.to.backend.eligible for rule in listener.routes.rules)
 
 
 def note(key: ListenerKey, state: ListenerState | None) -> str:

@@ -23,7 +23,6 @@ from sidecar.publisher import Publisher
 from sidecar.readiness import Missing, missing
 
 NOT_YET = {
-    "Ingress": ObjectStatus("pending", ("Ingresses are not served yet",)),
     "HorizontalPodAutoscaler": ObjectStatus("pending", ("there is no autoscaler yet",)),
 }
 """Kinds that are read and checked, and that nothing acts on so far."""

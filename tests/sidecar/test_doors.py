@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from mesh.compiler import compile  # noqa: A004 - the word for it
 from mesh.listener import Listeners, ListenerState
+from mesh.live import Live
 from sidecar.assembly import Assembly
 from sidecar.doors import doors
+from tests.mesh.making import Clock, config, endpoints, ingress, service, snapshot
 
 
 async def test_doors_say_what_is_served_where(node: Assembly) -> None:
@@ -16,6 +19,15 @@ async def test_doors_say_what_is_served_where(node: Assembly) -> None:
     assert door.wanted == door.served
     assert door.url == f"http://{door.served}/"
     assert door._replace(protocol="tcp").served_url == f"tcp://{door.served}"
+
+
+def test_the_door_of_ingresses_is_ready_when_a_rule_can_be_answered() -> None:
+    written = config(service("shop"), ingress("i", "Prefix / -> shop:80", "Prefix /x -> shop:81"))
+    for count in (0, 1):
+        made = compile(written, snapshot(1, shop={"http": endpoints(count)}), None, Live(Clock()))
+        door = list(doors(made.table, SimpleNamespace(states={})))[-1]  # type: ignore[arg-type]
+        assert (door.namespace, door.service, door.url) == ("", "ingress", "http://127.0.0.1:8080/")
+        assert door.ready == bool(count)
 
 
 async def test_a_listener_that_is_not_open_yet_says_so(node: Assembly) -> None:

@@ -14,6 +14,11 @@ CASES: dict[str, tuple[list[Door], list[WorkloadStatus], list[tuple[str, str]]]]
     "all there": ([], [workload(3, 3)], []),
     "nothing wanted": ([], [], []),
     "a listener": ([UNBOUND], [], [("ClusterIP 127.96.0.9:80 of Service default/web", "address in use")]),
+    "the listener of Ingresses": (
+        [UNBOUND._replace(namespace="", service="ingress", entry="Ingress", wanted="127.0.0.1:8080")],
+        [],
+        [("Ingress 127.0.0.1:8080", "address in use")],
+    ),
     "replicas": ([], [workload(1, 3)], [("Deployment default/web", "1/3 replicas ready")]),
     "replicas, and why": (
         [],

@@ -23,7 +23,6 @@ async def test_ready_until_a_listener_is_lost(node: Assembly) -> None:
 async def test_statuses(node: Assembly) -> None:
     assert node.running.status(ObjectKey("Secret", "default", "web")) is ACCEPTED
     assert node.running.status(ObjectKey("Service", "default", "web")).state == "degraded"
-    assert node.running.status(ObjectKey("Ingress", "default", "web")).reasons == ("Ingresses are not served yet",)
     ((key, status),) = node.running.not_in_force()
     assert (key.kind, status.state) == ("Service", "degraded")
 
