@@ -65,6 +65,7 @@ class Network(NamedTuple):
                 "serviceRange": {"cidr": f"{self.prefix}.0/25"},
                 "podCIDR": self.pods,
                 "nodeAddresses": [self.node],
+                "ingress": {"http": f"{self.node}:8080", "https": f"{self.node}:8443"},
                 "images": images,
                 **more,
             },
