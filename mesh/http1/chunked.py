@@ -22,6 +22,7 @@ _LINE = re.compile(
     + TCHAR
     + rb'++|"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"))?)*\r\n'
 ).fullmatch
+_SIMPLE_LINE = re.compile(rb"([0-9a-fA-F]{1,8})\r\n").match
 _TRAILER = re.compile(rb"(" + TCHAR + rb"++):" + VALUE + rb"\r\n").fullmatch
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"host", b"connection", b"trailer", b"te", b"upgrade"})
 
@@ -61,6 +62,9 @@ class ChunkedBody:
                 if not self._remaining:
                     self._state = _DATA_END
                 continue
+            if self._state == _SIZE and not held and (passed := self._pass_whole(data, at, out)) > at:
+                at = passed
+                continue
             after = data.find(b"\n", at, at + MAX_LINE - held) + 1
             if not after:
                 self._hold(data[at:])
@@ -82,6 +86,18 @@ class ChunkedBody:
         if start < at:
             out.append(data if at - start == end else data[start:at])
         return tuple(out)
+
+    def _pass_whole(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """Where the whole chunks that begin at `at` end: there may be tens of thousands of them in one read."""
+        while line := _SIMPLE_LINE(data, at):
+            begin = line.end()
+            end = begin + int(line[1], 16)
+            if begin == end or data[end : end + 2] != b"\r\n":
+                break
+            if self.decode:
+                out.append(data[begin:end])
+            at = end + 2
+        return at
 
     def _hold(self, part: bytes) -> None:
         self._line += part
