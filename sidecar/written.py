@@ -11,8 +11,8 @@ from config.configset import ConfigSet
 from config.errors import Fault
 from discovery.allocation import allocate
 from discovery.assignments import load_assignments, save_assignments
-from sidecar.commands.validate import Findings, lines
 from sidecar.errors import UserError
+from sidecar.findings import Findings, lines
 from sidecar.state import StateFolder
 from sidecar.terminal import Painter
 
@@ -54,7 +54,7 @@ def report(written: Written, err: TextIO) -> None:
     if written.faults:
         findings = Findings(written.faults[:MOST_FAULTS], len(written.config_set.sources))
         more = len(written.faults) - MOST_FAULTS
-        text = lines(findings, Painter(err))[:-1]
+        text = lines(findings, Painter(err))
         text += [f"... and {more} more: weft validate shows all"] if more > 0 else []
         err.write("\n".join([*text, ""]))
         err.flush()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from config.errors import Fault
-from config.meta import ObjectKey, Source
+from config.meta import Source
 from sidecar.cli import main
-from sidecar.commands.validate import Findings, as_json, examine, lines
-from sidecar.terminal import Painter
+from sidecar.commands.validate import as_json, examine
+from sidecar.findings import Findings
 
 ROOT = Path(__file__).parents[2]
 GOOD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: b}\n"
@@ -32,11 +30,6 @@ spec:
       nodePort: 80
 """
 NOTICED = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {}\n"
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.fixture
@@ -133,31 +126,9 @@ def test_json_of_nothing_wrong(manifest: Path, capsys: pytest.CaptureFixture[str
     }
 
 
-FAULT = Fault("error", Source("m.yaml", 3, 1), "wrong\x1b[2J\n", ObjectKey("Service", "default", "web"), "spec")
-
-
 def test_json_of_a_fault_without_an_object() -> None:
     (fault,) = as_json(Findings((Fault("error", Source("m.yaml", 1, 1), "no YAML"),), 0))["faults"]
     assert (fault["kind"], fault["namespace"], fault["name"], fault["path"]) == ("", "", "", "")
-
-
-def test_plain_text_in_a_pipe() -> None:
-    text = lines(Findings((FAULT,), 1), Painter(io.StringIO()))
-    assert text == [
-        r"m.yaml:3:1: Service/default/web: spec: error: wrong\x1b[2J\n",
-        "1 object, 1 error, 0 warnings",
-    ]
-
-
-def test_colours_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setenv("TERM", "xterm")
-    coloured = lines(Findings((FAULT,), 1), Painter(Terminal()))
-    assert "\x1b[31merror:\x1b[0m" in coloured[0]
-    assert "\x1b[2J" not in coloured[0]
-    assert [re.sub(r"\x1b\[\d*m", "", line) for line in coloured] == lines(
-        Findings((FAULT,), 1), Painter(io.StringIO())
-    )
 
 
 @pytest.mark.parametrize("folder", ["shop", "payment"])
