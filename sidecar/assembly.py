@@ -73,7 +73,7 @@ class Assembly:
         self.running = Running(
             config_set, written.faults, self.catalog, self.proxy, self.publisher, self.listeners, self.platform
         )
-        self.dns = NodeDNS(config_set)
+        self.dns = NodeDNS(config_set, self.catalog)
         self._stopping = False
         self._reloads = Reloads()
         self._reloads.read(successful=not written.failed)

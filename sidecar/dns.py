@@ -1,4 +1,4 @@
-"""DNS on the node: the registry's zone kept in step with the table in force, and its server kept open.
+"""DNS on the node: the zone kept in step with the table in force, its server kept open, and DNS as a source.
 
 The names are made of what the table was made of, after it, so that nobody is told an address which is not
 served yet.  An address that cannot be bound is tried again with back-off, and stops nothing else.
@@ -19,13 +19,14 @@ from config.addresses import parse_host_port, parse_network
 from config.configset import ConfigSet
 from config.settings import ResolverSettings
 from discovery.backoff import Backoff, BackoffPolicy
-from discovery.catalog import Snapshot
+from discovery.catalog import Catalog, Snapshot
 from discovery.registry import resolv_conf
 from discovery.registry.forward import Forwarder
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
 from discovery.registry.server import Server
 from discovery.registry.zone import Zone
+from discovery.sources.dns import Asked, DNSSources
 from mesh import sockets
 from mesh.compiler import Compiled
 from mesh.exposition import Family, Sample
@@ -42,13 +43,15 @@ log = logging.getLogger(__name__)
 class NodeDNS:
     """Serves the cluster's names on ``spec.dns`` while `run` runs."""
 
-    def __init__(self, config_set: ConfigSet, random: Random | None = None) -> None:
+    def __init__(self, config_set: ConfigSet, catalog: Catalog, random: Random | None = None) -> None:
         node = config_set.node
+        self._config_set = config_set
         self._random = random or SystemRandom()
         self._wanted = ListenerKey(*parse_host_port(node.dns))
         self._settings = node.resolver
         self._zone = Zone(int(time.time()))
         self._responder = Responder(self._random, node.resolver.forward)
+        self._sources = DNSSources(catalog, self._random, resolv_conf.read)
         self._latest: tuple[ConfigSet, Snapshot] | None = None
         self._changed = asyncio.Event()
         self.served: ListenerKey | None = None
@@ -60,6 +63,9 @@ class NodeDNS:
         """This table is in force now; the names of what it was made of follow soon."""
         self._latest = compiled.config_set, compiled.snapshot
         self._changed.set()
+        if compiled.config_set is not self._config_set:
+            self._config_set = compiled.config_set
+            self._sources.apply(self._config_set)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -71,6 +77,7 @@ class NodeDNS:
             time.monotonic,
         )
         server = Server(self._responder, forwarder)
+        self._sources.apply(self._config_set)
         try:
             async with asyncio.TaskGroup() as beside:
                 beside.create_task(self._follow())
@@ -78,11 +85,17 @@ class NodeDNS:
                 if self._settings.forward:
                     beside.create_task(forwarder.run())
         finally:
+            await self._sources.close()
             await server.close()
 
     def document(self) -> tuple[int, Document]:
         """What the admin API says of it."""
-        return 200, {"wanted": str(self._wanted), "served": str(self.served or ""), "note": self.note}
+        return 200, {
+            "wanted": str(self._wanted),
+            "served": str(self.served or ""),
+            "note": self.note,
+            "sources": (_source(each) for each in self._sources.asked()),
+        }
 
     def families(self) -> Iterator[Family]:
         """Its metrics."""
@@ -120,6 +133,17 @@ class NodeDNS:
 
     def _resolvers(self) -> tuple[Resolver, ...]:
         return resolvers(self._settings, self.served or self._wanted)
+
+
+def _source(asked: Asked) -> dict[str, object]:
+    return {
+        "namespace": asked.service.namespace,
+        "service": asked.service.name,
+        "name": asked.name,
+        "type": asked.type,
+        "targets": asked.targets,
+        "failure": asked.failure,
+    }
 
 
 def resolvers(settings: ResolverSettings, own: ListenerKey) -> tuple[Resolver, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from config.configset import ConfigSet
+from config.dns_source import is_from_dns
 from config.meta import Named, ObjectKey
 from config.naming import shown
 from config.policies import TrafficPolicy
@@ -48,7 +49,7 @@ def _each(
 
 def _check_service(service: Service, index: Index, report: ObjectReport) -> None:
     spec, namespace = service.spec, report.key.namespace
-    if spec.type == "ExternalName":
+    if spec.type == "ExternalName" or is_from_dns(service):
         return
     named = Named(namespace, report.key.name)
     if not index.knows_pods(namespace) or not report.knows("metadata.name", "spec.selector", "spec.type"):

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from config.addresses import Network, assignable, parse_address, parse_network
+from config.dns_source import problems as dns_problems
 from config.meta import IntOrString
 from config.naming import DNS_SUBDOMAIN, PORT_NAME, label_key, shown
 from config.resources.core import Service, ServicePort, SessionAffinityConfig
 from config.settings import NODE_PORTS
 from config.validation.metadata import check_labels
-from config.validation.report import ObjectReport, duplicates, problem_of
+from config.validation.report import ObjectReport, duplicates, keyed, problem_of
 
 _EXTERNAL = ("NodePort", "LoadBalancer")
 _CARRIED = frozenset({"TCP"})
@@ -35,6 +36,8 @@ class RangeInForce(NamedTuple):
 
 def check_service(service: Service, report: ObjectReport, service_range: RangeInForce) -> None:
     check_labels(service.spec.selector, "spec.selector", report)
+    for annotation, problem in dns_problems(service):
+        report.error(keyed("metadata.annotations", annotation), problem)
     _check_ports(service, report)
     if service.spec.type == "ExternalName":
         _check_external_name(service, report)
