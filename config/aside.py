@@ -58,6 +58,7 @@ async def load_aside(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         limit=64 * 1024,
+        start_new_session=True,  # Ctrl-C is for the parent, which ends the helper
     )
     assert process.stdout is not None
     try:

@@ -12,9 +12,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from sidecar.errors import INTERRUPTED
+
+Result = TypeVar("Result")
 
 
 class Lifecycle:
@@ -27,6 +29,17 @@ class Lifecycle:
     def watch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
+
+    async def unless_stopped(self, work: Coroutine[Any, Any, Result]) -> Result | None:
+        """What `work` returns; None when the process is asked to end before that: then `work` is cancelled."""
+        working, stopping = asyncio.create_task(work), asyncio.create_task(self.stop.wait())
+        try:
+            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            return None if self.stop.is_set() else working.result()
+        finally:
+            working.cancel()
+            stopping.cancel()
+            await asyncio.gather(working, stopping, return_exceptions=True)
 
     def _terminate(self) -> None:
         if not self.stop.is_set():

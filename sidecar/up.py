@@ -19,19 +19,23 @@ from types import ModuleType
 from sidecar.lifecycle import Lifecycle
 from sidecar.options import Options
 from sidecar.state import StateFolder
-from sidecar.written import read_written, report, require_usable
+from sidecar.written import Written, read_written, report, require_usable
 
 
 async def up(paths: Sequence[Path], options: Options, lifecycle: Lifecycle) -> int:
     """Run until `lifecycle` ends; the exit code.  Raises UserError for what the user can put right."""
     with closing(StateFolder.open(options.state)) as state:
-        written, serving = await asyncio.gather(read_written(paths, state), _import_serving())
-        if lifecycle.stop.is_set():
+        if (read := await lifecycle.unless_stopped(_read(paths, state))) is None:
             return 0
+        written, serving = read
         report(written, sys.stderr)
         require_usable(written, paths)
         await serving.serve(written, state, options, lifecycle)
     return 0
+
+
+async def _read(paths: Sequence[Path], state: StateFolder) -> tuple[Written, ModuleType]:
+    return await asyncio.gather(read_written(paths, state), _import_serving())
 
 
 async def _import_serving() -> ModuleType:

@@ -116,15 +116,17 @@ async def test_a_helper_that_fails_is_one_fault(code: str, words: str, monkeypat
 
 async def test_a_cancelled_load_leaves_no_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     noted = tmp_path / "pid"
-    code = f"import os, time; open({str(noted)!r}, 'w').write(str(os.getpid()) + '.'); time.sleep(60)"
+    code = f"import os, time; open({str(noted)!r}, 'w').write(f'{{os.getpid()}} {{os.getpgrp()}} .'); time.sleep(60)"
     monkeypatch.setattr(aside, "_BOOTSTRAP", code)
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         loading = group.create_task(load_aside([Path("a.yaml")]))
         while not (noted.exists() and noted.read_text().endswith(".")):
             await asyncio.sleep(0.01)
         loading.cancel()
+    helper, group_of_it, _ = noted.read_text().split()
     with pytest.raises(ProcessLookupError):
-        os.kill(int(noted.read_text()[:-1]), 0)
+        os.kill(int(helper), 0)
+    assert int(group_of_it) != os.getpgrp(), "Ctrl-C would reach it"
 
 
 def test_the_parent_imports_no_parser() -> None:

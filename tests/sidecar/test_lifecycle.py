@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from sidecar.errors import UserError
+from sidecar.lifecycle import Lifecycle
 from tests.policy.source import ROOT
 
 SCRIPT = """
@@ -35,6 +38,30 @@ def start(*words: str, loop: str = "") -> subprocess.Popen[str]:
     expected = "asyncio.unix_events" if loop else "uvloop"
     assert process.stdout.readline().split() == ["up", expected]
     return process
+
+
+async def test_work_goes_on_until_the_end_is_asked_for() -> None:
+    life = Lifecycle()
+    cancelled: list[str] = []
+
+    async def work(seconds: float, says: str) -> str:
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            cancelled.append(says)
+            raise
+        return says
+
+    async def fail() -> str:
+        raise UserError("no")
+
+    assert await life.unless_stopped(work(0, "done")) == "done"
+    with pytest.raises(UserError):
+        await life.unless_stopped(fail())
+    asyncio.get_running_loop().call_soon(life.stop.set)
+    assert await life.unless_stopped(work(60, "stopped")) is None
+    assert cancelled == ["stopped"]
+    assert await life.unless_stopped(fail()) is None
 
 
 @pytest.mark.parametrize("loop", ["", "asyncio"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
+from config import aside
 from sidecar.errors import UserError
 from sidecar.lifecycle import Lifecycle
 from sidecar.options import Options
@@ -27,6 +29,24 @@ async def test_what_has_nothing_to_run_is_refused_and_told(
     assert os.environ["SSL_CERT_FILE"] == "/somewhere"
     assert "SSL_CERT_DIR" not in os.environ
     StateFolder.open(tmp_path / "state").close()
+
+
+async def test_told_to_stop_it_does_not_wait_for_the_reader(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted = tmp_path / "pid"
+    code = f"import os, time; open({str(noted)!r}, 'w').write(str(os.getpid()) + '.'); time.sleep(60)"
+    monkeypatch.setattr(aside, "_BOOTSTRAP", code)
+    lifecycle = Lifecycle()
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(up([tmp_path], Options(tmp_path / "state", None, "", "text"), lifecycle))
+        while not (noted.exists() and noted.read_text().endswith(".")):
+            await asyncio.sleep(0.01)
+        lifecycle.stop.set()
+    assert running.result() == 0
+    assert capsys.readouterr() == ("", "")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(noted.read_text()[:-1]), 0)
 
 
 async def test_told_to_stop_while_reading_it_starts_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
