@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import sys
 from pathlib import Path
 
 from sidecar.errors import UserError
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     import uvloop
 
     from sidecar.load.generator import Generator
+    from sidecar.load.progress import told
     from sidecar.load.schedule import evenly, poisson
     from sidecar.load.target import BadTarget, parse_target
 
@@ -73,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
 
     async def load() -> int:
         generator = Generator(target, schedule, args.connections, args.timeout)
-        report = await generator.run(args.rate, args.duration)
+        async with told(generator, args.duration, sys.stderr):
+            report = await generator.run(args.rate, args.duration)
         print(msgspec.json.encode(report).decode() if args.json else render(report))
         return 0 if report.answered and not report.errors else 1
 

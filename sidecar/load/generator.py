@@ -13,6 +13,7 @@ from time import monotonic
 
 from sidecar.load.client import Connection
 from sidecar.load.histogram import Histogram
+from sidecar.load.progress import Look
 from sidecar.load.report import Report, summary
 from sidecar.load.target import Target
 from sidecar.load.timer import Ticker
@@ -67,6 +68,11 @@ class Generator:
             self._tasks = None
         self._close()
         return self._report(rate, seconds)
+
+    def look(self) -> Look:
+        """What has been counted up to now."""
+        elapsed = monotonic() - self._began if self._began else -1.0
+        return Look(elapsed, self.sent, self.latency.total, sum(self.errors.values()))
 
     def _send_due(self) -> None:
         now = monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -52,6 +53,21 @@ def test_a_report_as_text(url: str) -> None:
     done = weft_load(url, "--rate", "100", "--duration", "0.2", "--connections", "2", "--arrivals", "poisson")
     assert done.returncode == 0
     assert "x 200" in done.stdout
+
+
+def test_a_terminal_sees_how_it_goes(url: str) -> None:
+    primary, secondary = os.openpty()
+    words = [url, "--rate", "100", "--duration", "1.2", "--connections", "2", "--json"]
+    argv = [sys.executable, "-m", "sidecar", "load", *words]
+    done = subprocess.run(
+        argv, stdout=subprocess.PIPE, stderr=secondary, timeout=30, check=False, env={**os.environ, "TERM": "xterm"}
+    )
+    os.close(secondary)
+    with open(primary, "rb", buffering=0) as terminal:
+        seen = terminal.read(10_000)
+    assert b" of 1.2 s: " in seen
+    assert seen.endswith(b"\r\x1b[K")
+    assert json.loads(done.stdout)["sent"] == 120
 
 
 @pytest.mark.parametrize(

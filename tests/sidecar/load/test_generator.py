@@ -52,6 +52,17 @@ async def test_all_that_was_due_is_answered() -> None:
     assert (report.sent, report.answered, report.statuses, report.errors) == (200, 200, {"200": 200}, {})
 
 
+async def test_a_run_can_be_looked_at() -> None:
+    async with serving(answer) as url:
+        generator = Generator(parse_target(url), evenly(100), 1, 5.0)
+        before = generator.look()
+        await generator.run(100, 0.2)
+        after = generator.look()
+    assert before == (-1.0, 0, 0, 0)
+    assert after.elapsed > 0.1
+    assert after[1:] == (20, 20, 0)
+
+
 async def test_a_stall_shows_in_all_that_it_delayed() -> None:
     """One stall of 300 ms: a closed loop would show it once, here a third of the answers carry it."""
     stalled = False
