@@ -17,8 +17,9 @@ from config.configset import ConfigSet
 from config.meta import Named, ObjectKey, seniority
 from mesh.ingress_class import default_classes, verdict
 from mesh.ingress_part import IngressPart, Resolver, make_part, targets_of
-from mesh.matcher import Loss, Matcher, Rule, matcher_steps
+from mesh.matcher import Matcher, matcher_steps
 from mesh.plan import BackendKey
+from mesh.rules import Loss, Rule
 from mesh.status import ObjectStatus, PortStatus, State
 from mesh.table import Listener, ListenerKey, Route
 

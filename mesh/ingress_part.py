@@ -20,8 +20,8 @@ from config.resources.networking import Ingress, IngressBackend, IngressServiceB
 from mesh.backend import Backend
 from mesh.ingress_class import Verdict
 from mesh.live import Live
-from mesh.matcher import Rule, rule
 from mesh.plan import BackendKey, BackendPlan
+from mesh.rules import Rule, rule
 from mesh.service_part import external_endpoints
 from mesh.table import Route
 

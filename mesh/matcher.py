@@ -14,50 +14,20 @@ wildcard's and to the rules for any host.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
-from typing import Generic, Literal, TypeVar
+from collections.abc import Generator, Iterable, Iterator
+from typing import Final, Generic, TypeVar
 
-import msgspec
-
-from mesh.paths import matched_path, rule_path
+from mesh.paths import matched_path
+from mesh.rules import Loss, PathKind, Rule
 from mesh.steps import run_to_end
+from mesh.trials import Trial, trials
 
 T = TypeVar("T")
 
-PathKind = Literal["Exact", "Prefix", "Default"]
-STEP = 256
+STEP: Final = 256
 """Rules that are put in place between two breaths."""
-
-
-class Rule(msgspec.Struct, Generic[T], frozen=True):
-    """One path of one host, and what it leads to; see `rule` for how to make one."""
-
-    host: str
-    """Lower case; ``*.`` and a name; or empty: any host."""
-    path: str
-    """As written; empty for a default."""
-    kind: PathKind
-    owner: str
-    """Whose rule it is, in words."""
-    to: T
-    key: bytes = b""
-    """The path as requests are compared with it; a Prefix is without the slash at its end, and ``/`` is empty."""
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.host or '*'}{self.path}"
-
-
-def rule(host: str, path: str, kind: PathKind, owner: str, to: T) -> Rule[T]:
-    """A rule; `path` begins with ``/``, or is empty for a Default."""
-    key = rule_path(path)
-    return Rule(host.lower(), path, kind, owner, to, key.removesuffix(b"/") if kind == "Prefix" else key)
-
-
-class Loss(msgspec.Struct, Generic[T], frozen=True):
-    """A rule that no request can meet, and the one that has its place."""
-
-    loser: Rule[T]
-    winner: Rule[T]
+QUERY, ESCAPE, DOT = b"?%."
+"""As numbers, which are looked for in a tenth of the time."""
 
 
 class HostRules(Generic[T]):
@@ -110,18 +80,22 @@ class Matcher(Generic[T]):
 
         `host` is without the port, in any case; `target` is a path with or without a query, or ``*``, as sent.
         """
-        if b"?" in target or b"%" in target or b"/." in target:
+        rules = self._hosts.get(host) or self.host_rules(host)
+        found = rules.exact.get(target)  # as it is: the path of a rule has no query, and is normal
+        if found is not None:
+            return found
+        if QUERY in target or ESCAPE in target or (DOT in target and b"/." in target):
             target = matched_path(target)
-        own = rules = self._hosts.get(host) or self.host_rules(host)
-        while True:
-            found = rules.exact.get(target)
-            if found is None:
-                found = rules.by_prefix(target)
-            if found is not None:
-                return found
+        own: HostRules[T] = rules
+        while (found := rules.exact.get(target) or rules.by_prefix(target)) is None:
             if rules.following is None:
                 return own.default
             rules = rules.following
+        return found
+
+    def explain(self, host: bytes, target: bytes) -> Iterator[Trial[T]]:
+        """Each rule in order of authority, and why the request that `match` is asked about goes there or not."""
+        return trials(self.rules, self.losses, host, target)
 
     def host_rules(self, host: bytes) -> HostRules[T]:
         """Where the search for a host begins: its own rules, its wildcard's, or those for any host."""

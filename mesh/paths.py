@@ -11,7 +11,7 @@ import re
 
 _ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_NOT_IN_PATHS = re.compile(rb"[^!-~]")
+_NOT_IN_PATHS = re.compile(rb"[^!-~]|[?#]")
 
 
 def matched_path(target: bytes) -> bytes:
@@ -23,7 +23,10 @@ def matched_path(target: bytes) -> bytes:
 
 
 def rule_path(text: str) -> bytes:
-    """The path of a rule, which people may write with characters that a request must escape."""
+    """The path of a rule, which people may write with characters that a request must escape.
+
+    `matched_path` leaves it as it is.
+    """
     escaped = _NOT_IN_PATHS.sub(lambda found: b"%%%02X" % found[0][0], text.encode())
     path = _ESCAPE.sub(_decoded, escaped)
     return without_dots(path) if b"/." in path else path
