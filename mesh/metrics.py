@@ -151,7 +151,7 @@ _FAMILIES: tuple[tuple[str, str, str, Samples], ...] = (
         "HTTP requests that have ended, by final status code.",
         _counts("weft_http_requests_total", "code", "codes"),
     ),
-    (_DURATION, "histogram", "From the first byte of a request to the last byte of its response.", _durations),
+    (_DURATION, "histogram", "From the end of a request's head to the last byte of its response.", _durations),
     ("weft_http_requests_in_flight", "gauge", "HTTP requests that have begun and not ended.", _http_in_flight),
     ("weft_tcp_connections", "counter", "Connections relayed as TCP.", _tcp_total),
     ("weft_tcp_connections_open", "gauge", "Connections that are being relayed as TCP.", _tcp_open),

@@ -46,7 +46,7 @@ class Proxy:
         self.draining = False
         """Answers carry ``Connection: close`` from now on."""
         self.clients: set[Drainable] = set()
-        """Open HTTP connections of clients."""
+        """Open connections of clients: those of HTTP, those relayed, and those of which it is not known yet."""
         self.request_ids = request_ids(os.urandom)
         self.trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
         """Networks whose X-Forwarded-* fields are believed."""
