@@ -34,7 +34,7 @@ from sidecar import views
 from sidecar.dns import NodeDNS
 from sidecar.errors import UserError
 from sidecar.families import Reloads, build_info
-from sidecar.joining import Draining, poll
+from sidecar.joining import Draining, poll, served_at
 from sidecar.publisher import Publisher
 from sidecar.pulse import Pulse
 from sidecar.running import Running
@@ -81,7 +81,11 @@ class Assembly:
     def _make_platform(self, state: StateFolder) -> ProcessPlatform:
         try:
             return ProcessPlatform(
-                state=state.path, prober=self.prober, drained=self._draining.drained, random=Random()
+                state=state.path,
+                prober=self.prober,
+                drained=self._draining.drained,
+                random=Random(),
+                served_at=partial(served_at, self.listeners),
             )
         except OSError as error:
             raise UserError(f"the state folder {state.path} cannot be written ({error.strerror})") from None

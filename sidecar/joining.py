@@ -7,7 +7,9 @@ from collections.abc import Callable
 from math import inf
 
 from discovery.catalog import Catalog
+from mesh.listener import Listeners
 from mesh.proxy import Proxy
+from mesh.table import ListenerKey
 
 POLL_SECONDS = 0.01
 
@@ -32,6 +34,12 @@ class Draining:
     def overdue(self) -> bool:
         """Whether nothing is waited for any more."""
         return _passed(self.latest)
+
+
+def served_at(listeners: Listeners, address: str, port: int) -> int:
+    """The port at `address` where what is written as `port` is bound; `port` itself as long as it is not."""
+    state = listeners.states.get(ListenerKey(address, port))
+    return state.bound.port if state and state.bound else port
 
 
 async def poll(condition: Callable[[], bool]) -> None:

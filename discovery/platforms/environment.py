@@ -22,6 +22,10 @@ from discovery.endpoint import ReplicaPort
 
 INHERITED = ("PATH", "HOME", "LANG")
 
+ServedAt = Callable[[str, int], int]
+"""From an address and the port that is written to the port that is served there: another one, if weft has not the
+right to that one."""
+
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
@@ -78,12 +82,19 @@ def environment(
     return variables
 
 
-def variables_beneath(namespace: str, config: ConfigSet, inherited: Mapping[str, str]) -> dict[str, str]:
+def as_written(_address: str, port: int) -> int:
+    """Of whoever may bind every port."""
+    return port
+
+
+def variables_beneath(
+    namespace: str, config: ConfigSet, inherited: Mapping[str, str], served_at: ServedAt = as_written
+) -> dict[str, str]:
     """What all containers of a namespace have: a few variables of weft's own, and those of services."""
     variables = {name: inherited[name] for name in INHERITED if name in inherited}
     for key, service in config.services.items():
         if key.namespace == namespace:
-            variables.update(service_variables(service))
+            variables.update(service_variables(service, served_at))
     return variables
 
 
@@ -99,26 +110,30 @@ def platform_variables(pod: PodFacts, own: Sequence[ReplicaPort], others: Sequen
     return variables
 
 
-def service_variables(service: Service) -> dict[str, str]:
-    """``NAME_SERVICE_HOST`` and its kind, as kubelet and Docker links write them; none without a clusterIP."""
+def service_variables(service: Service, served_at: ServedAt = as_written) -> dict[str, str]:
+    """``NAME_SERVICE_HOST`` and its kind, as kubelet and Docker links write them; none without a clusterIP.
+
+    Names have the port that is written, values the one where it is served: who follows them must get there.
+    """
     address, ports = service.spec.cluster_ip, service.spec.ports
     if not ports or address in ("", "None") or service.spec.type == "ExternalName":
         return {}
+    served = [served_at(address, port.port) for port in ports]
     name = _upper(service.metadata.name)
     host = f"[{address}]" if ":" in address else address
     first = ports[0]
     variables = {
         f"{name}_SERVICE_HOST": address,
-        f"{name}_SERVICE_PORT": str(first.port),
-        f"{name}_PORT": f"{first.protocol.lower()}://{host}:{first.port}",
+        f"{name}_SERVICE_PORT": str(served[0]),
+        f"{name}_PORT": f"{first.protocol.lower()}://{host}:{served[0]}",
     }
-    for port in ports:
+    for port, number in zip(ports, served, strict=True):
         if port.name:
-            variables[f"{name}_SERVICE_PORT_{_upper(port.name)}"] = str(port.port)
+            variables[f"{name}_SERVICE_PORT_{_upper(port.name)}"] = str(number)
         link = f"{name}_PORT_{port.port}_{port.protocol}"
-        variables[link] = f"{port.protocol.lower()}://{host}:{port.port}"
+        variables[link] = f"{port.protocol.lower()}://{host}:{number}"
         variables[f"{link}_PROTO"] = port.protocol.lower()
-        variables[f"{link}_PORT"] = str(port.port)
+        variables[f"{link}_PORT"] = str(number)
         variables[f"{link}_ADDR"] = address
     return variables
 

@@ -13,7 +13,7 @@ from config.configset import ConfigSet
 from config.settings import NodeConfigSpec
 from discovery.backoff import KUBERNETES_RESTARTS, BackoffPolicy
 from discovery.platforms.base import Drained
-from discovery.platforms.environment import variables_beneath
+from discovery.platforms.environment import ServedAt, as_written, variables_beneath
 from discovery.platforms.keeper import Keeper
 from discovery.platforms.logs import LogFolder
 from discovery.platforms.ports import AddressPool, PortPool, reserved
@@ -42,6 +42,7 @@ class Node:
     """The one in force; containers that start read Secrets, ConfigMaps and Services from it."""
     reserved: frozenset[int] = frozenset()
     """Ports that no replica may have."""
+    served_at: ServedAt = as_written
     _beneath: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def adopt(self, config_set: ConfigSet) -> None:
@@ -57,5 +58,6 @@ class Node:
     def variables(self, namespace: str) -> Mapping[str, str]:
         """What all containers of a namespace find in their environment."""
         if namespace not in self._beneath:
-            self._beneath[namespace] = variables_beneath(namespace, self.config, self.environment)
+            beneath = variables_beneath(namespace, self.config, self.environment, self.served_at)
+            self._beneath[namespace] = beneath
         return self._beneath[namespace]

@@ -20,6 +20,7 @@ from discovery.backoff import KUBERNETES_RESTARTS, BackoffPolicy
 from discovery.endpoint import Replica, WorkloadRef
 from discovery.platforms.base import Drained, ReplicasChanged, WorkloadStatus
 from discovery.platforms.deployment import LocalDeployment
+from discovery.platforms.environment import ServedAt, as_written
 from discovery.platforms.keeper import Keeper
 from discovery.platforms.logs import LogFolder
 from discovery.platforms.node import Node
@@ -40,8 +41,11 @@ class ProcessPlatform:
         random: Random,
         environment: Mapping[str, str] = os.environ,
         restarts: BackoffPolicy = KUBERNETES_RESTARTS,
+        served_at: ServedAt = as_written,
     ) -> None:
         """`state`: folder for ``logs/``; `prober` stays the caller's to close, after this.
+
+        `served_at` is asked for each port of a Service when the first replica of a namespace starts.
 
         Raises OSError when the folder cannot be written.
         """
@@ -54,6 +58,7 @@ class ProcessPlatform:
             random=random,
             environment=environment,
             restarts=restarts,
+            served_at=served_at,
         )
         self._deployments: dict[Named, LocalDeployment] = {}
         self._subscribers: list[ReplicasChanged] = []

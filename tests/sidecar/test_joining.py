@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from config.meta import Named, ObjectMeta
 from config.resources.core import Service, ServicePort, ServiceSpec
 from discovery.catalog import Catalog
 from discovery.endpoint import Endpoint
-from sidecar.joining import Draining
+from mesh.listener import ListenerState
+from mesh.table import ListenerKey
+from sidecar.joining import Draining, served_at
 
 
 class Proxy:
@@ -19,6 +23,21 @@ class Proxy:
 
     def in_flight(self, _replica_id: str) -> int:
         return self.count
+
+
+class Listeners:
+    """Bound elsewhere, not bound yet, or never heard of."""
+
+    def __init__(self) -> None:
+        self.states = {
+            ListenerKey("127.96.0.1", 80): ListenerState(ListenerKey("127.96.0.1", 8080), "no right"),
+            ListenerKey("127.96.0.1", 81): ListenerState(None, "taken"),
+        }
+
+
+@pytest.mark.parametrize(("port", "served"), [(80, 8080), (81, 81), (82, 82)])
+def test_where_a_port_is_served(port: int, served: int) -> None:
+    assert served_at(Listeners(), "127.96.0.1", port) == served  # type: ignore[arg-type]
 
 
 def changed_catalog() -> Catalog:

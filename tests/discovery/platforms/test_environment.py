@@ -228,6 +228,33 @@ def test_service_variables_in_ipv6() -> None:
     assert service_variables(service)["A_PORT"] == "tcp://[fd00::1]:80"
 
 
+def test_service_variables_name_the_port_that_is_served() -> None:
+    """A port that weft has no right to is served elsewhere: who follows the variables must get there."""
+    ports = (ServicePort(port=80, name="http"), ServicePort(port=8000))
+    config = ConfigSet(
+        services={
+            Named("default", "web"): Service(ObjectMeta(name="web"), ServiceSpec(cluster_ip="10.0.0.1", ports=ports))
+        }
+    )
+    found = variables_beneath(
+        "default", config, {}, lambda address, port: {("10.0.0.1", 80): 8080}.get((address, port), port)
+    )
+    assert found == {
+        "WEB_SERVICE_HOST": "10.0.0.1",
+        "WEB_SERVICE_PORT": "8080",
+        "WEB_SERVICE_PORT_HTTP": "8080",
+        "WEB_PORT": "tcp://10.0.0.1:8080",
+        "WEB_PORT_80_TCP": "tcp://10.0.0.1:8080",
+        "WEB_PORT_80_TCP_PROTO": "tcp",
+        "WEB_PORT_80_TCP_PORT": "8080",
+        "WEB_PORT_80_TCP_ADDR": "10.0.0.1",
+        "WEB_PORT_8000_TCP": "tcp://10.0.0.1:8000",
+        "WEB_PORT_8000_TCP_PROTO": "tcp",
+        "WEB_PORT_8000_TCP_PORT": "8000",
+        "WEB_PORT_8000_TCP_ADDR": "10.0.0.1",
+    }
+
+
 ADDRESSLESS: dict[str, dict[str, Any]] = {
     "headless": {"cluster_ip": "None"},
     "not allocated": {"cluster_ip": ""},

@@ -35,3 +35,9 @@ def test_a_reload_does_not_start_the_addresses_over(tmp_path: Path) -> None:
     for expected in ("127.97.0.1", "127.97.0.2"):
         node.adopt(config())
         assert node.addresses.take() == expected
+
+
+def test_variables_name_the_ports_that_are_served(tmp_path: Path) -> None:
+    node = make_node(tmp_path, served_at=lambda address, port: port + 8000)
+    node.adopt(config(service(ServicePort(port=80))))
+    assert node.variables("default")["SHOP_SVC_SERVICE_PORT"] == "8080"
