@@ -86,7 +86,7 @@ class HTTPUpstream(asyncio.Protocol):
             self._receive_other(data)
             return
         response = read_plain_response(data)
-        if response is None or response[3] > MAX_HEAD:
+        if response is None:
             self._receive_carefully(exchange, data)
         else:
             exchange.respond_plainly(response, data)

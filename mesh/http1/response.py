@@ -7,14 +7,14 @@ this hop but ``Connection: keep-alive``, whose line is cut out.
 from __future__ import annotations
 
 import re
-from functools import partial
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from mesh.http1.body import CHUNKED, UNTIL_CLOSE
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import (
     KEEP_ALIVE,
     KEEP_ALIVE_LENGTH,
+    MAX_HEAD,
     VALUE,
     Fields,
     content_length,
@@ -27,6 +27,11 @@ from mesh.http1.grammar import (
 )
 from mesh.reasons import RESPONSE_CODING, RESPONSE_HEAD_TOO_LARGE, RESPONSE_MALFORMED
 
+MOST: Final = 512
+"""Heads that are remembered; one more, and all are forgotten."""
+LONGEST: Final = 1024
+"""Bytes of a head that is remembered."""
+
 _SPECIAL = (
     b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade",
 )  # fmt: skip
@@ -38,14 +43,11 @@ _PLAIN = re.compile(
     + rb"(?:%b%b)?" % (KEEP_ALIVE, _LINES)
     + rb"(?:[Cc]ontent-[Ll]ength: ([0-9]{1,15}+)|[Tt]ransfer-[Ee]ncoding: chunked)\r\n"
     + _LINES
-    + rb"(?:(?(2)(?!))%b%b)?\r\n" % (KEEP_ALIVE, _LINES)
-).match
+    + rb"(?:(?(2)(?!))%b%b)?" % (KEEP_ALIVE, _LINES)
+).fullmatch
 _SPECIAL_FIELDS = special_fields(_SPECIAL)
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: (" + VALUE + rb"))?")
 _SECONDS = re.compile(rb"timeout=\"?([0-9]{1,9})\"?")
-
-_STATUS = {b"%d" % status: status for status in range(100, 1000)}
-"""int() of bytes costs three times a look-up."""
 
 
 class PlainResponse(NamedTuple):
@@ -72,10 +74,6 @@ class PlainResponse(NamedTuple):
     def lines(self, head: bytes) -> bytes:
         """The head to hand on, without the empty line."""
         return head[:-2] if self.cut < 0 else head[: self.cut] + head[self.cut + KEEP_ALIVE_LENGTH : -2]
-
-
-_plain_response = partial(tuple.__new__, PlainResponse)
-"""The constructor of a named tuple is Python code; this is not."""
 
 
 class CarefulResponse:
@@ -108,16 +106,40 @@ class CarefulResponse:
 Response = PlainResponse | CarefulResponse
 
 
+class _Heads(dict[bytes, PlainResponse | None]):
+    """Heads that were read lately; None: one that is not plain.
+
+    Within a second, in which its Date stands still, a busy server sends few different heads.
+    """
+
+    def __missing__(self, head: bytes) -> PlainResponse | None:
+        response = _read_plain(head)
+        if len(head) <= LONGEST:
+            if len(self) >= MOST:
+                self.clear()
+            self[head] = response
+        return response
+
+
+_heads = _Heads()
+
+
+def _read_plain(head: bytes) -> PlainResponse | None:
+    """Read a head that ends in CRLF, without the empty line."""
+    match = _PLAIN(head)
+    if match is None:
+        return None
+    status, length = match.group(1, 3)
+    cut = match.start(2)
+    if cut < 0:
+        cut = match.start(4)
+    return PlainResponse(int(status), CHUNKED if length is None else int(length), cut, len(head) + 2)
+
+
 def read_plain_response(data: bytes) -> PlainResponse | None:
     """The response whose whole head is at the beginning of `data`, if it is a plain one."""
-    head = _PLAIN(data)
-    if head is None:
-        return None
-    status, length = head.group(1, 3)
-    cut = head.start(2)
-    if cut < 0:
-        cut = head.start(4)
-    return _plain_response((_STATUS[status], CHUNKED if length is None else int(length), cut, head.end()))
+    end = data.find(b"\r\n\r\n", 0, MAX_HEAD) + 2
+    return _heads[data[:end]] if end > 1 else None
 
 
 def read_response(head: bytes) -> Response:
