@@ -73,8 +73,8 @@ def compile_steps(
         yield
     resolver = Resolver(config_set.services, backends, live)
     entrance = yield from entrance_steps(config_set, previous.entrance if previous else Entrance(), resolver)
-    plans.update(resolver.plans)
-    backends.update(resolver.backends)
+    for plan, backend in entrance.own():
+        plans[plan.key], backends[plan.key] = plan, backend
     for key, status in ingress_statuses(entrance, _open(entrance, listeners, parts)):
         statuses[key] = status
         yield

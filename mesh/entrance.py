@@ -15,10 +15,11 @@ from typing import Final
 from config.addresses import parse_host_port
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey, seniority
+from mesh.backend import Backend
 from mesh.ingress_class import default_classes, verdict
-from mesh.ingress_part import IngressPart, Resolver, make_part, targets_of
+from mesh.ingress_part import IngressPart, Resolver, make_part
 from mesh.matcher import Matcher, matcher_steps
-from mesh.plan import BackendKey
+from mesh.plan import BackendKey, BackendPlan
 from mesh.rules import Loss, Rule
 from mesh.status import ObjectStatus, PortStatus, State
 from mesh.table import Listener, ListenerKey, Route
@@ -35,6 +36,14 @@ class Entrance:
     """None: no Ingress is served."""
     listener: Listener | None = None
 
+    def own(self) -> Iterator[tuple[BackendPlan, Backend]]:
+        """The Backends it leads to that are no Service port's; some more than once."""
+        for part in self.parts.values():
+            yield from part.own
+        if self.listener is not None:
+            unmet = self.listener.route.backend
+            yield unmet.plan, unmet
+
 
 def entrance_steps(config_set: ConfigSet, previous: Entrance, resolver: Resolver) -> Generator[None, None, Entrance]:
     """All Ingresses, compiled; what is as in `previous` is taken over.  Yields at least once an Ingress."""
@@ -44,10 +53,9 @@ def entrance_steps(config_set: ConfigSet, previous: Entrance, resolver: Resolver
     for name in sorted(ingresses, key=lambda name: seniority(ingresses[name].metadata)):
         ingress = ingresses[name]
         ruling = verdict(ingress, config_set.ingress_classes, defaults)
-        targets = targets_of(ingress, resolver) if ruling.served else ()
         before = previous.parts.get(name)
-        same = before and before.ingress is ingress and (before.verdict, before.targets) == (ruling, targets)
-        parts[name] = before if before and same else make_part(ingress, ruling, targets)
+        same = before is not None and before.holds(ingress, ruling, resolver.services)
+        parts[name] = before if before is not None and same else make_part(ingress, ruling, resolver)
         yield
     if not any(part.verdict.served for part in parts.values()):
         return Entrance(parts)
@@ -72,7 +80,7 @@ def _listener(config_set: ConfigSet, matcher: Matcher[Route], before: Listener |
         key=ListenerKey(*parse_host_port(node.ingress.http)),
         entry="Ingress",
         protocol="http",
-        route=Route(resolver.without_endpoints(UNMET)),
+        route=Route(resolver.own(BackendPlan(UNMET, ())).backend),
         http_required=True,
         limit=node.connections.per_listener,
         routes=matcher,

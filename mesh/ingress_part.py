@@ -10,7 +10,7 @@ and, of the first such Ingress, what meets nothing at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,14 +32,18 @@ class Target(NamedTuple):
     backend: Backend
     problem: str = ""
     """Why nothing can be there; else empty."""
+    plan: BackendPlan | None = None
+    """Of a Backend that is no Service port's."""
 
 
 @dataclass(frozen=True, slots=True)
 class IngressPart:
     ingress: Ingress
     verdict: Verdict
-    targets: tuple[Target, ...]
-    """Of all its backends, in order."""
+    services: Mapping[Named, Service | None]
+    """Those that its backends name, as they were found."""
+    own: tuple[tuple[BackendPlan, Backend], ...]
+    """The Backends it leads to that are no Service port's."""
     rules: tuple[Rule[Route], ...]
     fallback: Rule[Route] | None
     """Its defaultBackend, for what meets no rule of any Ingress."""
@@ -52,24 +56,26 @@ class IngressPart:
 
     @property
     def owner(self) -> str:
-        return f"Ingress {self.ingress.metadata.namespace}/{self.ingress.metadata.name}"
+        return _owner(self.ingress)
+
+    def holds(self, ingress: Ingress, verdict: Verdict, services: Mapping[Named, Service]) -> bool:
+        """Whether it is still what `ingress` makes, as the Services are now."""
+        return (
+            self.ingress is ingress
+            and self.verdict == verdict
+            and all(services.get(name) is service for name, service in self.services.items())
+        )
 
 
 class Resolver:
-    """Finds the Backends that Ingresses name; those that are no Service port's are made, and collected in `plans`."""
+    """Finds the Backends that Ingresses name; those that are no Service port's are made."""
 
     def __init__(self, services: Mapping[Named, Service], backends: Mapping[BackendKey, Backend], live: Live) -> None:
         """`backends` are those of the Services' parts."""
-        self._services = services
+        self.services = services
         self._served = backends
         self._live = live
-        self.plans: dict[BackendKey, BackendPlan] = {}
-        self.backends: dict[BackendKey, Backend] = {}
-        """Beside `plans`."""
-
-    def without_endpoints(self, key: BackendKey) -> Backend:
-        """The Backend of `key`, which can pick nobody."""
-        return self._made(BackendPlan(key, ()))
+        self._made: dict[BackendKey, Backend] = {}
 
     def target(self, namespace: str, wanted: IngressBackend) -> Target:
         if wanted.service is not None:
@@ -77,8 +83,17 @@ class Resolver:
         kind, name = (wanted.resource.kind, wanted.resource.name) if wanted.resource else ("resource", "")
         return self._nothing(BackendKey(namespace, f"{kind}/{name}", ""), f"a {kind} cannot be served")
 
+    def own(self, plan: BackendPlan, problem: str = "") -> Target:
+        """The Backend of a plan that no Service makes; the same one for all who ask."""
+        made = self._made.get(plan.key)
+        if made is None:
+            made = self._made[plan.key] = self._live.backend(plan.key)
+            if plan.key not in self._live.backends:
+                made.apply(plan)
+        return Target(made, problem, made.plan if made.plan == plan else plan)
+
     def _service_target(self, namespace: str, wanted: IngressServiceBackend) -> Target:
-        service = self._services.get(Named(namespace, wanted.name))
+        service = self.services.get(Named(namespace, wanted.name))
         port = wanted.port.name or str(wanted.port.number)
         key = BackendKey(namespace, wanted.name, port)
         if service is None:
@@ -86,7 +101,7 @@ class Resolver:
         found = _port(service, wanted)
         if found is None:
             return self._undeclared(key, service, wanted)
-        served = self._served.get(key._replace(port=found.key))
+        served = self._served.get(BackendKey(namespace, wanted.name, found.key))
         if served is None:
             return self._nothing(key, f"port {port} of Service {wanted.name} is not TCP")
         return Target(served)
@@ -94,22 +109,11 @@ class Resolver:
     def _undeclared(self, key: BackendKey, service: Service, wanted: IngressServiceBackend) -> Target:
         """An ExternalName Service needs to declare no ports; others have those that they declare."""
         if service.spec.type == "ExternalName" and not service.spec.ports and wanted.port.number:
-            plan = BackendPlan(key, external_endpoints(service, wanted.port.number))
-            return Target(self._made(plan))
+            return self.own(BackendPlan(key, external_endpoints(service, wanted.port.number)))
         return self._nothing(key, f"Service {wanted.name} has no port {key.port}")
 
     def _nothing(self, key: BackendKey, problem: str) -> Target:
-        return Target(self.without_endpoints(key), problem)
-
-    def _made(self, plan: BackendPlan) -> Backend:
-        made = self.backends.get(plan.key)
-        if made is not None:
-            return made
-        made = self.backends[plan.key] = self._live.backend(plan.key)
-        self.plans[plan.key] = made.plan if made.plan == plan else plan
-        if plan.key not in self._live.backends:
-            made.apply(self.plans[plan.key])
-        return made
+        return self.own(BackendPlan(key, ()), problem)
 
 
 def _port(service: Service, wanted: IngressServiceBackend) -> ServicePort | None:
@@ -117,12 +121,6 @@ def _port(service: Service, wanted: IngressServiceBackend) -> ServicePort | None
     name, number = wanted.port.name, wanted.port.number
     found = [port for port in service.spec.ports if (port.name == name if name else port.port == number)]
     return next((port for port in found if port.protocol == "TCP"), found[0] if found else None)
-
-
-def targets_of(ingress: Ingress, resolver: Resolver) -> tuple[Target, ...]:
-    """Where the backends of `ingress` lead now; `make_part` wants them in this order."""
-    namespace = ingress.metadata.namespace
-    return tuple(resolver.target(namespace, backend) for _, backend in _backends(ingress))
 
 
 def _backends(ingress: Ingress) -> Iterator[tuple[str, IngressBackend]]:
@@ -134,16 +132,32 @@ def _backends(ingress: Ingress) -> Iterator[tuple[str, IngressBackend]]:
             yield f"spec.rules[{i}].http.paths[{p}].backend", path.backend
 
 
-def make_part(ingress: Ingress, verdict: Verdict, targets: tuple[Target, ...]) -> IngressPart:
+def make_part(ingress: Ingress, verdict: Verdict, resolver: Resolver) -> IngressPart:
     """The rules of an Ingress that is served; one that is not has none."""
     if not verdict.served:
-        return IngressPart(ingress, verdict, targets, (), None, ())
+        return IngressPart(ingress, verdict, {}, (), (), None, ())
+    namespace, owner = ingress.metadata.namespace, _owner(ingress)
+    wanted = tuple(_backends(ingress))
+    targets = [resolver.target(namespace, backend) for _, backend in wanted]
     routes = [Route(target.backend) for target in targets]
     default = routes.pop(0) if ingress.spec.default_backend else None
-    owner = f"Ingress {ingress.metadata.namespace}/{ingress.metadata.name}"
-    rules = (*_path_rules(ingress, routes, default, owner), *_default_rules(ingress, default, owner))
-    fallback = rule("", "", "Default", owner, default) if default else None
-    return IngressPart(ingress, verdict, targets, rules, fallback, tuple(_problems(ingress, targets)))
+    names = {Named(namespace, backend.service.name) for _, backend in wanted if backend.service}
+    own = {target.plan.key: (target.plan, target.backend) for target in targets if target.plan}
+    return IngressPart(
+        ingress=ingress,
+        verdict=verdict,
+        services={name: resolver.services.get(name) for name in names},
+        own=tuple(own.values()),
+        rules=(*_path_rules(ingress, routes, default, owner), *_default_rules(ingress, default, owner)),
+        fallback=rule("", "", "Default", owner, default) if default else None,
+        problems=tuple(
+            _problems(ingress, [(place, target) for (place, _), target in zip(wanted, targets, strict=True)])
+        ),
+    )
+
+
+def _owner(ingress: Ingress) -> str:
+    return f"Ingress {ingress.metadata.namespace}/{ingress.metadata.name}"
 
 
 def _path_rules(ingress: Ingress, routes: list[Route], default: Route | None, owner: str) -> Iterator[Rule[Route]]:
@@ -162,8 +176,9 @@ def _default_rules(ingress: Ingress, default: Route | None, owner: str) -> Itera
             yield rule(host, "", "Default", owner, default)
 
 
-def _problems(ingress: Ingress, targets: tuple[Target, ...]) -> Iterator[str]:
-    for (place, _), target in zip(_backends(ingress), targets, strict=True):
+def _problems(ingress: Ingress, targets: Iterable[tuple[str, Target]]) -> Iterator[str]:
+    """What is wrong with `targets`, which come with their places, and with rules that lead nowhere."""
+    for place, target in targets:
         if target.problem:
             yield f"{place}: {target.problem}: requests are answered with 503"
     for i, each in enumerate(ingress.spec.rules):

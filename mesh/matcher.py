@@ -24,7 +24,7 @@ from mesh.trials import Trial, trials
 
 T = TypeVar("T")
 
-STEP: Final = 256
+STEP: Final = 64
 """Rules that are put in place between two breaths."""
 QUERY, ESCAPE, DOT = b"?%."
 """As numbers, which are looked for in a tenth of the time."""
