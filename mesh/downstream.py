@@ -15,7 +15,7 @@ from mesh.connector import reset_on_close
 from mesh.exchange import Exchange
 from mesh.http1.answer import answer
 from mesh.http1.errors import Malformed
-from mesh.http1.grammar import MAX_HEAD, stray_control
+from mesh.http1.grammar import MAX_HEAD, still_partial, stray_control
 from mesh.http1.request import read_careful_request, read_plain_request
 from mesh.peer import Peer
 from mesh.plan import BackendKey, BackendPlan
@@ -30,6 +30,9 @@ LINGER: Final = 2.0
 MAX_AHEAD: Final = MAX_HEAD
 """Bytes of further requests that are kept while one is in progress."""
 
+BURST: Final = 16
+"""Requests sent ahead that end at once before other connections have their turn."""
+
 _NO_PLAN: Final = BackendPlan(BackendKey("", "", ""), ())
 
 READY, BODY, RESPONSE, TUNNEL, LINGERING, CLOSED = range(6)
@@ -40,8 +43,8 @@ class HTTPDownstream(asyncio.Protocol):
     nothing that anybody wants."""
 
     __slots__ = (
-        "_advancing", "_ahead", "_duplex", "_ended", "_exchange", "_head_begun", "_proxy", "_stuck",
-        "_transport", "deadline", "held", "key", "peer", "phase", "write",
+        "_advancing", "_ahead", "_duplex", "_exchange", "_head_begun", "_proxy", "_stuck",
+        "_transport", "_unsent", "deadline", "ended", "held", "key", "peer", "phase", "write",
     )  # fmt: skip
 
     peer: Peer
@@ -58,10 +61,12 @@ class HTTPDownstream(asyncio.Protocol):
         """A part of a head has come, and its time is running."""
         self._advancing = False
         """`_next` is at work, further down the stack."""
-        self._ended = False
+        self.ended = False
         """The client sends no more."""
         self._stuck = False
         """Bytes wait to be sent, because the client does not read."""
+        self._unsent = 0
+        """Bytes that waited for a slow reader when that was last looked at."""
         self.held = False
         self.phase = READY
         self.deadline = 0.0
@@ -123,8 +128,10 @@ class HTTPDownstream(asyncio.Protocol):
             if len(self._ahead) > MAX_AHEAD:
                 self.hold()
         elif self.phase == READY:
+            known = len(self._ahead)
             self._ahead += data
-            self._next()
+            if not (self._head_begun and still_partial(self._ahead, known)):
+                self._next()
 
     def _wait_for_head(self, data: bytes) -> None:
         """Only a part of a head has come; what can already be seen to be none is refused."""
@@ -151,14 +158,25 @@ class HTTPDownstream(asyncio.Protocol):
         if self._advancing:
             return
         self._advancing = True
-        while self._ahead and self.phase == READY:
+        turns = BURST
+        while turns and self._ahead and self.phase == READY:
+            turns -= 1
             data, self._ahead = self._ahead, b""
             if not self._receive(data):
                 break
             self._head_begun = False
         self._advancing = False
-        if self._ended and self.phase == READY:
+        if not turns and self._ahead and self.phase == READY:
+            self.phase = RESPONSE
+            self._proxy.loop.call_soon(self._go_on)
+        elif self.ended and self.phase == READY:
             self._close()
+
+    def _go_on(self) -> None:
+        """Take up what waited for something else than an exchange."""
+        if self.phase == RESPONSE and not self._exchange.running:
+            self.phase = READY
+            self._proceed()
 
     # -- what the exchange tells
 
@@ -169,7 +187,7 @@ class HTTPDownstream(asyncio.Protocol):
     def ready(self, deadline: float) -> None:
         self.phase = READY
         self.deadline = deadline
-        if self._ahead or self._stuck or self._ended or self.held:
+        if self._ahead or self._stuck or self.ended or self.held:
             self._proceed()
 
     def _proceed(self) -> None:
@@ -202,33 +220,37 @@ class HTTPDownstream(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._stuck = True
+        self._unsent = self._transport.get_write_buffer_size()
         self._duplex.hold_response()
 
     def resume_writing(self) -> None:
         self._stuck = False
         self._duplex.resume_response()
-        if self.phase == RESPONSE and not self._exchange.running:
-            self.phase = READY
-            self._proceed()
+        if self.phase in (LINGERING, CLOSED):
+            self.deadline = self._proxy.deadlines.now + LINGER
+        self._go_on()
 
     # -- ending
 
     def _reject(self, reason: Reason, details: str = "") -> bool:
         """Answer what never became an exchange, and end the connection: where its next request begins is unknown."""
         self._ahead = b""
+        listener = self._proxy.table.listeners.get(self.key)
+        if listener is not None:
+            listener.route.backend.failed(reason, details)
         self.write(answer(reason, details or reason.details, b"", head_only=False, close=True))
         self.close_gently()
         return False
 
     def close_gently(self) -> None:
-        if self._ended or self._transport.is_closing() or not self._transport.can_write_eof():
+        if self.ended or self._transport.is_closing() or not self._transport.can_write_eof():
             self._close()
             return
         self.phase = LINGERING
         self._ahead = b""
         self._transport.write_eof()
         self.resume()
-        self.deadline = self._proxy.deadlines.now + LINGER
+        self.deadline = self._farewell()
 
     def cut(self, visibly: bool) -> None:
         if visibly:
@@ -244,11 +266,25 @@ class HTTPDownstream(asyncio.Protocol):
             self._transport.write_eof()
 
     def _close(self) -> None:
-        """Close after what was written is sent; a client that does not read it is not waited for long."""
+        """Close after what was written is sent."""
         self.phase = CLOSED
         self._ahead = b""
-        self.deadline = self._proxy.deadlines.now + LINGER
+        self.deadline = self._farewell()
         self._transport.close()
+
+    def _farewell(self) -> float:
+        """Until when the client may take what was written: a slow reader has the time of a body that moves."""
+        return self._proxy.deadlines.now + (self._reading_time() if self._stuck else LINGER)
+
+    def _reading_time(self) -> float:
+        """Seconds in which a slow reader must take something."""
+        timeouts = self._plan().timeouts
+        return (timeouts.tunnel_idle if self.phase == TUNNEL else timeouts.idle) or NEVER
+
+    def _is_reading(self) -> bool:
+        """Whether a slow reader took something since this was last asked, or since it became slow."""
+        before, self._unsent = self._unsent, self._transport.get_write_buffer_size()
+        return self._unsent < before
 
     def drain(self) -> None:
         """Close if no request is in progress; the answer to one that is will carry ``Connection: close``."""
@@ -257,7 +293,7 @@ class HTTPDownstream(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Clients may end their side and still wait for the answer."""
-        self._ended = True
+        self.ended = True
         if self.phase in (BODY, RESPONSE, TUNNEL):
             return self._duplex.client_half_closed()
         return False
@@ -270,7 +306,9 @@ class HTTPDownstream(asyncio.Protocol):
 
     def on_deadline(self, now: float) -> None:
         self.deadline = now + LINGER  # until something else is said
-        if self.phase in (LINGERING, CLOSED):
+        if self._stuck and self._is_reading():
+            self.deadline = now + self._reading_time()
+        elif self.phase in (LINGERING, CLOSED):
             self._transport.abort()
         elif self.phase != READY and (self.phase == TUNNEL or self._exchange.running):
             self._duplex.on_deadline()

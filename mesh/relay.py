@@ -246,6 +246,8 @@ class Relay(Failover):
             tunnel.response_data(rest)
         if early:
             tunnel.request_data(early)
+        if client.ended:
+            tunnel.client_half_closed()
 
     def _tunnel_ended(self) -> None:
         assert self._tunnel is not None

@@ -18,6 +18,8 @@ class Client(Protocol):
     peer: Peer
     held: bool
     """Not read from, because the endpoint is slower."""
+    ended: bool
+    """It sends no more."""
 
     def write(self, data: bytes) -> object:
         """Bound to the transport's own method."""

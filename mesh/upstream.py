@@ -12,7 +12,7 @@ from typing import Final, cast
 from mesh.backend import EndpointState
 from mesh.connector import ours
 from mesh.http1.errors import Malformed
-from mesh.http1.grammar import MAX_HEAD, stray_control
+from mesh.http1.grammar import MAX_HEAD, still_partial, stray_control
 from mesh.http1.response import read_careful_response, read_plain_response
 from mesh.proxy import Proxy
 from mesh.reasons import RESPONSE_HEAD_TOO_LARGE, RESPONSE_MALFORMED
@@ -20,6 +20,8 @@ from mesh.roles import Carried, Responding
 
 IDLE: Final = 4.0
 """Seconds that a connection waits in the pool, unless the endpoint announced that it closes earlier."""
+FLUSH: Final = 60.0
+"""Seconds in which an endpoint may read the last bytes of a tunnel whose client is gone."""
 NEVER: Final = float("inf")
 
 HEAD, RELAY = range(2)
@@ -110,8 +112,11 @@ class HTTPUpstream(asyncio.Protocol):
         elif self.phase == RELAY:
             exchange.response_data(data)
         else:
-            data, self._partial = self._partial + data, b""
-            self.data_received(data)
+            known = len(self._partial)
+            self._partial += data
+            if not still_partial(self._partial, known):
+                data, self._partial = self._partial, b""
+                self.data_received(data)
 
     def _wait_for_head(self, exchange: Responding, data: bytes) -> None:
         if len(data) > MAX_HEAD:
@@ -160,9 +165,10 @@ class HTTPUpstream(asyncio.Protocol):
             self.transport.abort()
 
     def close_after_flush(self) -> None:
-        """Close once what was written is sent; nothing more is read."""
+        """Close once what was written is sent, which is not waited for long; nothing more is read."""
         self._leave()
         if not self.transport.is_closing():
+            self.deadline = self._proxy.deadlines.now + FLUSH
             self.transport.close()
 
     def write_eof(self) -> None:
@@ -194,7 +200,10 @@ class HTTPUpstream(asyncio.Protocol):
             self.exchange.endpoint_withdrawn()
 
     def eof_received(self) -> bool:
-        return self.exchange is not None and self.exchange.endpoint_half_closed()
+        if self.exchange is None:
+            self._leave()  # now: until the loop says that the connection is lost, a request might be given it
+            return False
+        return self.exchange.endpoint_half_closed()
 
     def connection_lost(self, exc: Exception | None) -> None:
         exchange = self._leave()
@@ -210,6 +219,7 @@ class HTTPUpstream(asyncio.Protocol):
             if exchange is not None:
                 exchange.connect_timed_out()
         elif self.exchange is None:
-            self.close()
+            self._leave()
+            self.transport.abort()
         else:
             self.deadline = now + IDLE  # at work: the client's side watches the exchange

@@ -101,6 +101,18 @@ def stray_control(partial: bytes) -> bool:
     return _STRAY.search(partial) is not None
 
 
+def still_partial(head: bytes, known: int) -> bool:
+    """Whether more of a head is to be waited for, whose first `known` bytes were found wanting before.
+
+    Looking at all of it with every piece would cost the square of its length.
+    """
+    return (
+        len(head) <= MAX_HEAD
+        and head.find(b"\r\n\r\n", max(known - 3, 0)) < 0
+        and _STRAY.search(head, max(known - 1, 0)) is None
+    )
+
+
 def elements(values: list[bytes]) -> list[bytes]:
     """The elements of a comma-separated list (RFC 9110 section 5.6.1) in lower case, without empty ones."""
     parts = b",".join(values).lower().split(b",")

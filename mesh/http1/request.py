@@ -40,7 +40,7 @@ _FORWARDING: Mapping[bytes, list[bytes]] = MappingProxyType({})
 
 
 class PlainRequest(NamedTuple):
-    """HTTP/1.1, neither HEAD nor CONNECT, a path, one simple Host, no body, nothing else that concerns a proxy."""
+    """HTTP/1.1, no method that concerns a proxy, a path, one simple Host, no body, nothing else that does."""
 
     host: bytes
     lines: bytes
@@ -108,7 +108,7 @@ Request = PlainRequest | CarefulRequest
 
 _LINES = plain_lines(_SPECIAL)
 _PLAIN = re.compile(
-    rb"(?!CONNECT |HEAD )"
+    rb"(?!CONNECT |HEAD |OPTIONS |TRACE )"
     + TCHAR
     + rb"{1,64}+ /[!\"$-~]{0,%d}+ HTTP/1\.1\r\n" % (MAX_TARGET - 1)
     + _LINES
@@ -117,6 +117,7 @@ _PLAIN = re.compile(
     + rb"(?:%b%b)?\r\n" % (KEEP_ALIVE, _LINES)
 ).match
 _SPECIAL_FIELDS = special_fields(_SPECIAL)
+_MAX_FORWARDS = re.compile(rb"(?im)(^max-forwards:[ \t]*)([0-9]{1,9})[ \t]*\r\n").sub
 _REQUEST_LINE = re.compile(rb"(" + TCHAR + rb"+) ([!-~]+) HTTP/([0-9])\.([0-9])")
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 
@@ -169,10 +170,19 @@ def read_careful_request(head: bytes, authority: bytes) -> CarefulRequest:
         framing = b"Content-Length: %d\r\n" % length
     if b"trailers" in elements(fields.get(b"te", [])):
         framing += b"TE: trailers\r\nConnection: TE\r\n"
+    if method in (b"OPTIONS", b"TRACE"):
+        others = _MAX_FORWARDS(_one_less, others)
     request.lines = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b" % (
         method, target, request.host, without(others, drop) if drop else others, framing,
     )  # fmt: skip
     return request
+
+
+def _one_less(field: re.Match[bytes]) -> bytes:
+    """RFC 9110 section 7.6.2: who may not forward has to answer, which is not implemented here."""
+    if not int(field[2]):
+        raise Malformed(NOT_IMPLEMENTED, "Max-Forwards is 0, and this proxy itself does not do what is asked")
+    return field[1] + b"%d\r\n" % (int(field[2]) - 1)
 
 
 def _read_request_line(line: bytes) -> tuple[bytes, bytes, int]:

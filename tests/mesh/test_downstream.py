@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import tracemalloc
 
 import pytest
 
 from config.policies import TimeoutPolicy
+from mesh import downstream
 from mesh.downstream import HTTPDownstream
-from tests.mesh.dialogue import GET, OK, Wire, answering, get, mesh
+from mesh.http1.request import read_plain_request
+from tests.mesh.dialogue import GET, OK, Mesh, Wire, answering, get, mesh
 from tests.mesh.http1.test_request import REFUSED
 
 
@@ -205,3 +208,89 @@ def test_on_asyncio_in_debug_mode() -> None:
                 assert answer.startswith(b"HTTP/1.1 400" if request == b"x\n" else b"HTTP/1.1 200")
 
     asyncio.run(talk(), debug=True)
+
+
+async def test_a_slow_reader_gets_the_last_of_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downstream, "LINGER", 0.1)
+    body = bytes(range(256)) * 1200
+
+    async def script(wire: Wire) -> None:
+        await wire.message()
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    async with mesh(script, timeouts=TimeoutPolicy(idle=0.5)) as world:
+        wire = await world.dial(buffer=4096)
+        await world.wait(lambda: bool(world.clients))
+        sock = world.clients[0]._transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        wire.reader._limit = 1024  # type: ignore[attr-defined]  # the stream reads no further ahead
+        await wire.send(get("/", "Connection: close"))
+        received = b""
+        while part := await wire.reader.read(16_384):
+            received += part
+            await asyncio.sleep(0.03)
+        assert received.endswith(body)
+
+
+async def test_who_takes_nothing_of_the_last_answer_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downstream, "LINGER", 0.1)
+    body = b"x" * 8_000_000
+
+    async def script(wire: Wire) -> None:
+        await wire.message()
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        await wire.rest()
+
+    async with mesh(script, timeouts=TimeoutPolicy(idle=0.2)) as world:
+        wire = await world.dial(buffer=4096)
+        wire.reader._limit = 1024  # type: ignore[attr-defined]
+        await wire.send(get("/", "Connection: close"))
+        await world.wait(lambda: world.stats.codes == {200: 1})
+        await world.wait(lambda: not world.proxy.clients)
+
+
+async def test_a_head_in_pieces_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = []
+
+    def counting(data: bytes) -> object:
+        reads.append(len(data))
+        return read_plain_request(data)
+
+    monkeypatch.setattr(downstream, "read_plain_request", counting)
+    async with mesh(answering(OK)) as world:
+        wire = await world.dial()
+        for byte in GET:
+            await wire.send(bytes([byte]))
+            await asyncio.sleep(0)
+        assert await wire.exactly(len(OK)) == OK
+    assert len(reads) <= 2
+
+
+@pytest.mark.both_loops
+async def test_requests_sent_ahead_that_end_at_once_leave_others_their_turn() -> None:
+    """Answering them all in a row would hold the loop for half a second."""
+    at_once: list[int] = []
+    async with mesh() as world:
+        world.loop.call_soon(_count_turns, world, at_once)
+        wire = await world.dial()
+        await wire.send(GET * 500)
+        text = b""
+        while text.count(b"weft: 503") < 500:
+            text += await wire.reader.read(2**20)
+        assert await world.ask(GET)
+        assert world.stats.codes == {503: 501}
+        assert max(at_once) <= downstream.BURST + 1
+
+
+def _count_turns(world: Mesh, at_once: list[int], before: int = 0) -> None:
+    """Note how many requests were answered in each turn of the loop."""
+    count = world.stats.codes.get(503, 0)
+    at_once.append(count - before)
+    if count < 501:
+        world.loop.call_soon(_count_turns, world, at_once, count)
+
+
+async def test_what_is_refused_at_the_door_is_counted() -> None:
+    async with mesh(answering(OK)) as world:
+        assert b" 400 " in await world.ask(b"GET / HTTP/1.1\r\n\r\n")
+        assert world.stats.reasons == {"http_request_error": 1}

@@ -123,3 +123,19 @@ async def test_a_tunnel_has_back_pressure() -> None:
         await world.wait(lambda: world.clients[0].held)
         gate.set()
         await world.settled()
+
+
+async def test_a_client_that_ended_before_its_tunnel_began() -> None:
+    heard: list[bytes] = []
+
+    async def script(wire: Wire) -> None:
+        await wire.message()
+        await asyncio.sleep(0.05)
+        await wire.send(SWITCH)
+        heard.append(await wire.rest())
+
+    async with mesh(script) as world:
+        wire = await world.dial()
+        await wire.send(UPGRADE)
+        wire.writer.write_eof()
+        await world.wait(lambda: heard == [b""])

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from mesh import upstream
+from mesh.http1.response import read_plain_response
 from tests.mesh.dialogue import GET, OK, Wire, answering, mesh
 
 
@@ -49,3 +53,36 @@ async def test_a_client_that_leaves_ends_the_connection_of_its_request() -> None
             await left.wait()
         await world.settled()
         assert not world.backend.endpoints[world.addresses[0].where].connections
+
+
+async def test_an_idle_connection_is_not_used_once_its_endpoint_has_ended_it() -> None:
+    """The loop says only in its next turn that it is lost; what is no idempotent request would be so too."""
+    async with mesh(answering(OK)) as world:
+        wire = await world.dial()
+        await wire.send(GET)
+        await wire.exactly(len(OK))
+        state = world.backend.endpoints[world.addresses[0].where]
+        [connection] = state.idle
+        assert not connection.eof_received()
+        assert not state.idle
+        assert not state.connections
+        connection.transport.abort()
+
+
+async def test_a_head_in_pieces_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = []
+
+    def counting(data: bytes) -> object:
+        reads.append(len(data))
+        return read_plain_response(data)
+
+    async def script(wire: Wire) -> None:
+        await wire.message()
+        for byte in OK:
+            await wire.send(bytes([byte]))
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(upstream, "read_plain_response", counting)
+    async with mesh(script) as world:
+        assert await world.ask(GET) == OK
+    assert len(reads) <= 2

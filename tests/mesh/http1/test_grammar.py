@@ -7,7 +7,16 @@ import re
 import pytest
 
 from mesh.http1.errors import Malformed
-from mesh.http1.grammar import content_length, elements, plain_lines, special_fields, stray_control, without
+from mesh.http1.grammar import (
+    MAX_HEAD,
+    content_length,
+    elements,
+    plain_lines,
+    special_fields,
+    still_partial,
+    stray_control,
+    without,
+)
 from mesh.reasons import BAD_REQUEST
 
 PLAIN = re.compile(plain_lines((b"host", b"x-forwarded-")) + rb"\r\n")
@@ -61,3 +70,23 @@ def test_content_length() -> None:
     assert content_length([b"10"], BAD_REQUEST) == 10
     with pytest.raises(Malformed):
         content_length([b"1_0"], BAD_REQUEST)
+
+
+# append to tests/mesh/http1/test_grammar.py; import MAX_HEAD and still_partial there
+@pytest.mark.parametrize(
+    ("head", "known", "partial"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n", 10, True),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 25, False),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 26, False),
+        (b"GET / HTTP/1.1\r\nHost: a\r", 20, True),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n", 24, True),
+        (b"GET / HTTP/1.1\r\nHost: a\rb", 24, False),
+        (b"GET / HTTP/1.1\r\nHost: a\n", 23, False),
+        (b"GET / HTTP/1.1\r\nHost: \0", 10, False),
+        (b"x" * MAX_HEAD, 10, True),
+        (b"x" * (MAX_HEAD + 1), MAX_HEAD, False),
+    ],
+)
+def test_still_partial(head: bytes, known: int, partial: bool) -> None:
+    assert still_partial(head, known) is partial

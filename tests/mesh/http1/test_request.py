@@ -315,3 +315,23 @@ def test_a_byte_changed_means_the_same_at_both_doors(head: bytes, data: st.DataO
             careful(changed)
     else:
         assert facts(request) == facts(careful(changed))
+
+
+@pytest.mark.parametrize("method", [b"OPTIONS", b"TRACE"])
+@pytest.mark.parametrize(("received", "sent"), [(b"10", b"9"), (b"1", b"0"), (b"007 ", b"6")])
+def test_max_forwards_is_counted_down(method: bytes, received: bytes, sent: bytes) -> None:
+    request = read_request(
+        method + b" /a HTTP/1.1\r\nHost: a\r\nX: y\r\nmax-Forwards: " + received + b"\r\nZ: 1\r\n\r\n"
+    )
+    assert b"\r\nmax-Forwards: " + sent + b"\r\nZ: 1\r\n" in request.lines
+
+
+def test_max_forwards_of_other_methods_means_nothing() -> None:
+    assert b"Max-Forwards: 0\r\n" in read_request(b"GET / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n").lines
+
+
+@pytest.mark.parametrize("method", [b"OPTIONS", b"TRACE"])
+def test_who_may_not_be_forwarded_is_refused(method: bytes) -> None:
+    with pytest.raises(Malformed) as refused:
+        read_request(method + b" / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n")
+    assert refused.value.reason.status == 501
