@@ -10,15 +10,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from discovery.registry.wire import AA, BADVERS, CD, HEADER, LONGEST_NAME, OPT, QR, RA, RD, TC, Query, Record
+from discovery.registry.wire import (
+    AA,
+    BADVERS,
+    CD,
+    CNAME,
+    HEADER,
+    LONGEST_NAME,
+    NS,
+    OPT,
+    PTR,
+    QR,
+    RA,
+    RD,
+    SOA,
+    TC,
+    Query,
+    Record,
+)
 
 LARGEST_UDP: Final = 1232
 """Bytes that get through everywhere without fragments (DNS flag day 2020); fewer if the client says so."""
 SMALLEST_UDP: Final = 512
 LARGEST_TCP: Final = 65535
 _EDE: Final = 15
-_COMPRESSED_DATA: Final = frozenset({2, 5, 12})
-"""NS, CNAME, PTR: data that is one name and may be compressed; SRV may not (RFC 2782)."""
+_COMPRESSED_DATA: Final = {NS: 1, CNAME: 1, PTR: 1, SOA: 2}
+"""How many names data begins with that may be compressed; those of SRV may not (RFC 2782)."""
 
 
 class Reason(NamedTuple):
@@ -88,26 +105,35 @@ class _Section:
             self.bytes += (record.type << 48 | record.klass << 32 | record.ttl).to_bytes(8, "big")
             place = len(self.bytes)
             self.bytes += b"\0\0"
-            if record.type in _COMPRESSED_DATA:
-                self._name(record.data, remember)
-            else:
-                self.bytes += record.data
+            at = 0
+            for _ in range(_COMPRESSED_DATA.get(record.type, 0)):
+                at = self._name(record.data, remember, at)
+            self.bytes += record.data[at:]
             self.bytes[place : place + 2] = (len(self.bytes) - place - 2).to_bytes(2, "big")
 
-    def _name(self, name: bytes, remember: bool) -> None:
-        at = 0
+    def _name(self, name: bytes, remember: bool, at: int = 0) -> int:
+        """Write the name that begins at `at`; returns where it ends."""
+        end = _end(name, at)
         while length := name[at]:
-            suffix = name[at:].lower()
+            suffix = name[at:end].lower()
             pointer = self._known.get(suffix)
             if pointer is not None:
                 self.bytes += (0xC000 | pointer).to_bytes(2, "big")
-                return
+                return end
             here = self._at + len(self.bytes)
             if remember and here < 0x4000:
                 self._known[suffix] = here
             self.bytes += name[at : at + 1 + length]
             at += length + 1
         self.bytes.append(0)
+        return end
+
+
+def _end(name: bytes, at: int) -> int:
+    """Where a name without compression ends."""
+    while length := name[at]:
+        at += length + 1
+    return at + 1
 
 
 def render(query: Query, answer: Answer, limit: int, recursion: bool = False, turn: int = 0) -> Finished:

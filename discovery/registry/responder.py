@@ -43,7 +43,7 @@ class _Kept:
         if self._bytes > KEPT_BYTES:
             self.clear()
         self.messages[key] = message
-        self._bytes += 2 * len(message) + len(key) + _ENTRY_BYTES
+        self._bytes += len(message) + len(key) + _ENTRY_BYTES
 
     def clear(self) -> None:
         self.messages.clear()

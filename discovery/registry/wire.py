@@ -288,6 +288,8 @@ def _records(message: bytes, at: int, count: int) -> tuple[tuple[Record, ...], i
         start, at = at + 10, at + 10 + length
         if at > len(message):
             raise Malformed("a record ends early")
+        if ttl >> 31 and kind != OPT:
+            ttl = 0  # RFC 2181 section 8
         records.append(Record(name, kind, klass, ttl, _data(message, kind, start, at)))
     return tuple(records), at
 

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import dns.edns
+import dns.flags
+import dns.message
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discovery.registry import wire
+from discovery.registry.render import Answer
+from discovery.registry.responder import KEPT_BYTES, Responder
+from discovery.registry.wire import Query
+from tests.discovery.registry.making import (
+    ALL,
+    EMPTY,
+    EXTERNAL,
+    SHOP,
+    agree,
+    ask,
+    query,
+    rcode,
+    responder,
+    values,
+    view,
+)
+
+Z = "cluster.local"
+TABLE: dict[str, tuple[str, str, str, list[str]]] = {
+    "address": (f"shop.default.svc.{Z}", "A", "NOERROR", ["A 127.96.1.1"]),
+    "in capitals": (f"SHOP.default.SVC.{Z}", "A", "NOERROR", ["A 127.96.1.1"]),
+    "port": (f"_http._tcp.shop.default.svc.{Z}", "SRV", "NOERROR", [f"SRV 0 100 80 shop.default.svc.{Z}."]),
+    "port of UDP": (f"_dns._udp.shop.default.svc.{Z}", "SRV", "NOERROR", [f"SRV 0 100 53 shop.default.svc.{Z}."]),
+    "the other family": (f"shop.default.svc.{Z}", "AAAA", "NOERROR", []),
+    "no such type": (f"shop.default.svc.{Z}", "MX", "NOERROR", []),
+    "between": (f"_tcp.shop.default.svc.{Z}", "A", "NOERROR", []),
+    "no such port": (f"_ftp._tcp.shop.default.svc.{Z}", "SRV", "NXDOMAIN", []),
+    "no such Service": (f"cart.default.svc.{Z}", "A", "NXDOMAIN", []),
+    "no such namespace": (f"shop.other.svc.{Z}", "A", "NXDOMAIN", []),
+    "headless": (f"db.data.svc.{Z}", "A", "NOERROR", ["A 127.97.0.5", "A 127.97.0.6"]),
+    "headless, by name": (f"db-0.db.data.svc.{Z}", "A", "NOERROR", ["A 127.97.0.5"]),
+    "headless, not ready": (f"127-97-0-7.db.data.svc.{Z}", "A", "NXDOMAIN", []),
+    "headless, ports": (
+        f"_pg._tcp.db.data.svc.{Z}", "SRV", "NOERROR",
+        [f"SRV 0 1 15432 127-97-0-6.db.data.svc.{Z}.", f"SRV 0 1 15432 db-0.db.data.svc.{Z}."],
+    ),
+    "headless without endpoints": (f"empty.default.svc.{Z}", "A", "NXDOMAIN", []),
+    "another name": (f"elsewhere.default.svc.{Z}", "A", "NOERROR", ["CNAME www.example.com."]),
+    "another name, whatever the type": (f"elsewhere.default.svc.{Z}", "MX", "NOERROR", ["CNAME www.example.com."]),
+    "another name, itself": (f"elsewhere.default.svc.{Z}", "CNAME", "NOERROR", ["CNAME www.example.com."]),
+    "another name of ours": (
+        f"alias.default.svc.{Z}", "A", "NOERROR", ["A 127.97.0.5", "A 127.97.0.6", f"CNAME db.data.svc.{Z}."],
+    ),
+    "another name of ours without that type": (
+        f"alias.default.svc.{Z}", "AAAA", "NOERROR", [f"CNAME db.data.svc.{Z}."],
+    ),
+    "pod": (f"127-97-0-5.data.pod.{Z}", "A", "NOERROR", ["A 127.97.0.5"]),
+    "address to name": ("1.1.96.127.in-addr.arpa", "PTR", "NOERROR", [f"PTR shop.default.svc.{Z}."]),
+    "address to name of an endpoint": ("5.0.97.127.in-addr.arpa", "PTR", "NOERROR", [f"PTR db-0.db.data.svc.{Z}."]),
+    "address of nobody": ("9.9.96.127.in-addr.arpa", "PTR", "NXDOMAIN", []),
+    "version": (f"dns-version.{Z}", "TXT", "NOERROR", ['TXT "1.1.0"']),
+    "servers": (Z, "NS", "NOERROR", [f"NS ns.dns.{Z}."]),
+    "authority": (Z, "SOA", "NOERROR", [f"SOA ns.dns.{Z}. hostmaster.{Z}. 1 7200 1800 86400 1"]),
+    "anything": (f"shop.default.svc.{Z}", "ANY", "NOERROR", ["A 127.96.1.1"]),
+    "not ours": ("www.example.com", "A", "REFUSED", []),
+    "a transfer": (Z, "AXFR", "REFUSED", []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
+@pytest.mark.parametrize("edns", [-1, 0], ids=["plain", "edns"])
+@pytest.mark.parametrize("case", TABLE)
+def test_answers(case: str, edns: int, tcp: bool) -> None:
+    name, kind, expected, records = TABLE[case]
+    made = responder()
+    for _ in range(3):  # made, and then taken from what is kept
+        answer = ask(made, name, kind, tcp, use_edns=edns)
+        assert (rcode(answer), values(answer)) == (expected, sorted(records))
+        assert all(rrset.ttl == 5 for rrset in answer.answer)
+        assert answer.edns == edns
+        denied = expected != "REFUSED" and not [text for text in records if not text.startswith("CNAME")]
+        if denied and not (records and "example.com" in records[0]):
+            [soa] = answer.authority
+            assert (soa.ttl, soa[0].minimum) == (1, 1)
+            assert Z in soa.name.to_text() or name.endswith(soa.name.to_text()[:-1])
+        else:
+            assert not answer.authority
+        assert bool(answer.flags & dns.flags.AA) == (expected != "REFUSED")
+        assert not answer.flags & dns.flags.RA
+
+
+def test_targets_come_with_their_addresses() -> None:
+    answer = ask(responder(), f"_pg._tcp.db.data.svc.{Z}", "SRV")
+    assert {rrset.name.to_text(): rrset[0].address for rrset in answer.additional} == {
+        f"db-0.db.data.svc.{Z}.": "127.97.0.5",
+        f"127-97-0-6.db.data.svc.{Z}.": "127.97.0.6",
+    }
+
+
+def test_nothing_is_known_before_the_first_view() -> None:
+    made = Responder(Random(1))
+    answer = ask(made, f"shop.default.svc.{Z}", use_edns=0)
+    assert (rcode(answer), values(answer)) == ("SERVFAIL", [])
+    assert [option.to_text() for option in answer.options] == [
+        "EDE 14 (Not Ready): the cluster's names are not known yet"
+    ]
+    made.put_in_force(view(SHOP))
+    assert values(ask(made, f"shop.default.svc.{Z}", use_edns=0)) == ["A 127.96.1.1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (f"empty.default.svc.{Z}", ["EDE 49152: Service default/empty: not ready: it has no endpoints"]),
+        (f"cart.default.svc.{Z}", []),
+        ("www.example.com", ["EDE 20 (Not Authoritative)"]),
+    ],
+)
+def test_why_is_told_only_to_who_sent_opt(name: str, told: list[str]) -> None:
+    made = responder()
+    assert [option.to_text() for option in ask(made, name, use_edns=0).options] == told
+    assert ask(made, name).options == ()
+
+
+def test_scaled_to_zero() -> None:
+    text = (
+        EMPTY.replace("ports:", "selector: {app: db}, ports:")
+        + """
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: db}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: db}}
+  template: {metadata: {labels: {app: db}}, spec: {containers: [{name: db, image: db}]}}
+"""
+    )
+    answer = ask(responder(text), f"empty.default.svc.{Z}", use_edns=0)
+    assert [option.to_text() for option in answer.options] == ["EDE 49153: Service default/empty: scaled to zero"]
+
+
+def test_a_chain_that_goes_round_ends() -> None:
+    text = EXTERNAL.replace("www.example.com", f"alias.default.svc.{Z}").replace(
+        f"db.data.svc.{Z}", f"elsewhere.default.svc.{Z}"
+    )
+    answer = ask(responder(text), f"alias.default.svc.{Z}")
+    assert rcode(answer) == "NOERROR"
+    assert set(values(answer)) == {f"CNAME alias.default.svc.{Z}.", f"CNAME elsewhere.default.svc.{Z}."}
+
+
+def test_records_take_turns() -> None:
+    made = responder()
+    message = query(f"db.data.svc.{Z}").to_wire()
+    firsts = []
+    for _ in range(6):
+        answer = made.respond(message)
+        assert isinstance(answer, bytes)
+        firsts.append(agree(answer).answer[0][0].to_text())
+    assert firsts[:2] != firsts[1:3]
+    assert sorted(firsts) == ["127.97.0.5"] * 3 + ["127.97.0.6"] * 3
+
+
+def test_a_kept_answer_has_the_id_and_the_case_of_each_query() -> None:
+    made = responder()
+    for name in (f"shop.default.svc.{Z}", f"Shop.default.svc.{Z}", f"shop.default.svc.{Z}"):
+        assert ask(made, name).question[0].name.to_text() == f"{name}."
+    assert len(made.finished) == 1
+
+
+def test_a_new_view_forgets_what_was_kept() -> None:
+    made = responder()
+    assert values(ask(made, f"shop.default.svc.{Z}")) == ["A 127.96.1.1"]
+    made.put_in_force(view(ALL.replace("127.96.1.1", "127.96.1.2")))
+    assert values(ask(made, f"shop.default.svc.{Z}")) == ["A 127.96.1.2"]
+
+
+def test_cookies_and_random_case_are_not_kept() -> None:
+    made = responder()
+    ask(made, f"shop.default.svc.{Z}", use_edns=0, options=[dns.edns.CookieOption(b"12345678", b"")])
+    ask(made, f"sHoP.default.svc.{Z}")
+    assert not made.finished
+
+
+def test_what_is_kept_is_bounded_and_denials_crowd_nobody_out() -> None:
+    made = responder()
+    ask(made, f"shop.default.svc.{Z}")
+    for number in range(KEPT_BYTES // 400):
+        made.respond(query(f"x{number}.default.svc.{Z}").to_wire())
+    assert len(made.finished) == 1
+
+
+def test_versions_of_edns_that_are_not_there() -> None:
+    answer = ask(responder(), f"shop.default.svc.{Z}", use_edns=1)
+    assert (rcode(answer), answer.edns) == ("BADVERS", 0)
+
+
+@pytest.mark.parametrize("klass", ["CH", "ANY"])
+def test_other_classes_are_refused(klass: str) -> None:
+    assert rcode(ask(responder(), "version.bind", "TXT", rdclass=klass)) == "REFUSED"
+
+
+def test_what_is_no_query_gets_an_error_or_nothing_and_is_counted() -> None:
+    made = responder()
+    message = query(f"shop.default.svc.{Z}").to_wire()
+    assert made.respond(b"") is None
+    assert made.respond(message[:2] + b"\x81" + message[3:]) is None
+    error = made.respond(message + b"x")
+    assert isinstance(error, bytes)
+    assert dns.message.from_wire(error).rcode() == wire.FORMERR
+    ask(made, f"shop.default.svc.{Z}")
+    ask(made, f"shop.default.svc.{Z}")
+    ask(made, f"shop.default.svc.{Z}", "TYPE4711")
+    assert {key: count[0] for key, count in made.counts.items()} == {
+        ("other", "FORMERR"): 1, ("A", "NOERROR"): 2, ("other", "NOERROR"): 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "ours"),
+    [
+        (f"shop.default.svc.{Z}", {}, True),
+        (f"cart.default.svc.{Z}", {}, True),
+        ("www.example.com", {}, False),
+        (f"elsewhere.default.svc.{Z}", {}, False),
+        (f"elsewhere.default.svc.{Z}", {"flags": 0}, True),
+        (f"alias.default.svc.{Z}", {}, True),
+    ],
+)
+def test_with_recursion_the_rest_is_handed_back(name: str, options: dict[str, Any], ours: bool) -> None:
+    outcome = responder(recursion=True).respond(query(name, **options).to_wire())
+    assert isinstance(outcome, bytes if ours else Query)
+    if isinstance(outcome, bytes):
+        assert agree(outcome).flags & dns.flags.RA
+
+
+def test_recursion_can_be_allowed_later() -> None:
+    made = responder()
+    assert rcode(ask(made, "www.example.com")) == "REFUSED"
+    made.allow_recursion(True)
+    assert isinstance(made.respond(query("www.example.com").to_wire()), Query)
+
+
+@given(st.binary(max_size=50), st.integers(0, 60))
+def test_no_bytes_do_any_harm(noise: bytes, at: int) -> None:
+    whole = query(f"shop.default.svc.{Z}", "SRV", use_edns=0).to_wire()
+    message = whole[:at] + noise + whole[at + len(noise) :]
+    outcome = MADE.respond(message, tcp=bool(at % 2))
+    if isinstance(outcome, bytes) and len(outcome) > 12:
+        agree(outcome)
+    assert values(ask(MADE, f"shop.default.svc.{Z}")) == ["A 127.96.1.1"]
+
+
+MADE = responder()
+
+
+def test_finishing_an_answer_from_elsewhere_counts_it() -> None:
+    question = wire.parse_query(query("www.example.com").to_wire())
+    made = responder(recursion=True)
+    finished = made.finish(question, Answer(wire.NXDOMAIN, authoritative=False), tcp=False)
+    finished.tally[0] += 1
+    assert made.counts["A", "NXDOMAIN"] == [1]

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from config.configset import ConfigSet
+from config.meta import Named, ObjectMeta
+from config.resources.core import Namespace, Service, ServicePort
+from discovery.catalog import Catalog
+from discovery.endpoint import Endpoint
+from discovery.registry import wire
+from discovery.registry.names import NOT_READY
+from discovery.registry.wire import from_text, to_labels
+from discovery.registry.zone import View, Zone
+from tests.discovery.objects import named, service
+from tests.discovery.registry.making import ALL, EMPTY, SHOP, existing, view, written
+
+EXISTS = [
+    "cluster.local", "svc.cluster.local", "pod.cluster.local", "dns-version.cluster.local", "dns.cluster.local",
+    "ns.dns.cluster.local", "default.svc.cluster.local", "data.svc.cluster.local", "default.pod.cluster.local",
+    "shop.default.svc.cluster.local", "_tcp.shop.default.svc.cluster.local",
+    "_http._tcp.shop.default.svc.cluster.local", "_dns._udp.shop.default.svc.cluster.local",
+    "db.data.svc.cluster.local", "db-0.db.data.svc.cluster.local", "127-97-0-6.db.data.svc.cluster.local",
+    "127-97-0-6.data.pod.cluster.local", "127-97-0-7.data.pod.cluster.local",
+    "alias.default.svc.cluster.local", "96.127.in-addr.arpa", "1.96.127.in-addr.arpa",
+    "1.1.96.127.in-addr.arpa", "5.0.97.127.in-addr.arpa",
+]  # fmt: skip
+IS_DENIED = [
+    "www.cluster.local", "shop.cluster.local", "other.svc.cluster.local", "other.default.svc.cluster.local",
+    "db.default.svc.cluster.local", "_http._udp.shop.default.svc.cluster.local",
+    "x.shop.default.svc.cluster.local", "127-97-0-7.db.data.svc.cluster.local", "db-1.db.data.svc.cluster.local",
+    "empty.default.svc.cluster.local", "x.empty.default.svc.cluster.local", "127-97-0-5.default.pod.cluster.local",
+    "db-0.data.pod.cluster.local", "other.pod.cluster.local", "127-97-0-5.other.pod.cluster.local",
+    "x.127-97-0-6.data.pod.cluster.local", "2.1.96.127.in-addr.arpa", "7.0.97.127.in-addr.arpa",
+    "x.96.127.in-addr.arpa", "1.1.1.96.127.in-addr.arpa", "x.dns-version.cluster.local",
+]  # fmt: skip
+IS_NOT_OURS = [
+    "local",
+    "",
+    "example.com",
+    "xcluster.local",
+    "in-addr.arpa",
+    "127.in-addr.arpa",
+    "1.0.0.10.in-addr.arpa",
+]
+
+
+def test_what_exists_what_does_not_and_what_is_not_ours() -> None:
+    made = view()
+    for name in EXISTS:
+        found = made.find(from_text(name))
+        assert found is not None, name
+        assert found.node is not None, name
+    for name in IS_DENIED:
+        found = made.find(from_text(name))
+        assert found is not None, name
+        assert found.node is None, name
+    for name in IS_NOT_OURS:
+        assert made.find(from_text(name)) is None, name
+
+
+def test_a_label_that_looks_like_the_end_of_another_is_none() -> None:
+    made = view()
+    assert made.find((b"shop.default", b"svc", b"cluster", b"local")) is not None
+    assert made.find((b"a\x07cluster\x05local",)) is None
+
+
+def test_why_a_service_has_no_names() -> None:
+    found = view().find(from_text("empty.default.svc.cluster.local"))
+    assert found is not None
+    assert found.reason is not None
+    assert found.reason.code == NOT_READY
+
+
+def test_namespaces_that_are_written_exist_without_services() -> None:
+    config_set = replace(written(SHOP), namespaces={Named("", "idle"): Namespace(metadata=ObjectMeta("idle"))})
+    found = Zone(0).update(config_set, existing(config_set).snapshot).find(from_text("idle.svc.cluster.local"))
+    assert found is not None
+    assert found.node == {}
+
+
+def test_the_zone_and_its_server() -> None:
+    spec = "{clusterDomain: my.zone, dns: '0.0.0.0:53', nodeAddresses: [10.1.2.3]}"
+    node = f"apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {{name: node}}\nspec: {spec}"
+    made = view(f"{node}\n---\n{SHOP}")
+    apex, server = made.find(from_text("my.zone")), made.find(from_text("ns.dns.my.zone"))
+    assert apex is not None
+    assert apex.node is not None
+    assert to_labels(apex.node[wire.NS][0]) == (b"ns", b"dns", b"my", b"zone")
+    assert server is not None
+    assert server.node == {wire.A: (bytes((10, 1, 2, 3)),)}
+    assert made.find(from_text("shop.default.svc.my.zone")) is not None
+
+
+def test_an_address_outside_of_our_networks_has_a_name_if_an_endpoint_has_it() -> None:
+    text = ALL.replace("127.97.0.5", "192.0.2.5")
+    made = view(text)
+    found = made.find(from_text("5.2.0.192.in-addr.arpa"))
+    assert found is not None
+    assert found.node is not None
+    assert list(found.node) == [wire.PTR]
+    assert made.find(from_text("6.2.0.192.in-addr.arpa")) is None
+
+
+def test_an_address_of_two_services_has_two_names() -> None:
+    both = [service(name, ServicePort(port=1), cluster_ip="None") for name in ("a", "b")]
+    config_set = ConfigSet(services=named(*both))
+    catalog = Catalog()
+    catalog.define(config_set.services)
+    given_ = {Named("default", name): {"1": (Endpoint("10.0.0.1", 1),)} for name in "ab"}
+    catalog.put_endpoints("test", given_)
+    zone = Zone(0)
+    name = from_text("1.0.0.10.in-addr.arpa")
+    assert len(pointers(zone.update(config_set, catalog.snapshot), name)) == 2
+    catalog.change_endpoints("test", {Named("default", "a"): {}})
+    assert len(pointers(zone.update(config_set, catalog.snapshot), name)) == 1
+    catalog.change_endpoints("test", {Named("default", "b"): {}})
+    assert zone.update(config_set, catalog.snapshot).find(name) is None
+
+
+def pointers(made: View, name: wire.Labels) -> tuple[bytes, ...]:
+    found = made.find(name)
+    assert found is not None
+    assert found.node is not None
+    return found.node[wire.PTR]
+
+
+def test_names_that_dns_cannot_say_are_left_out() -> None:
+    long = Named("n" * 63, "s" * 63)
+    spec = service(long.name, ServicePort(port=1, name="http"), namespace=long.namespace, cluster_ip="10.96.0.1")
+    domain = ".".join(["d" * 63] * 2)
+    config_set = ConfigSet(services={long: spec})
+    config_set = replace(config_set, node=replace(config_set.node, cluster_domain=domain))
+    catalog = Catalog()
+    catalog.define(config_set.services)
+    made = Zone(0).update(config_set, catalog.snapshot)
+    assert made.services[long.namespace.encode(), long.name.encode()].nodes == {}
+
+
+def test_only_what_changed_is_made_anew() -> None:
+    config_set = written(ALL)
+    catalog = existing(config_set)
+    zone = Zone(7)
+    before = zone.update(config_set, catalog.snapshot)
+    catalog.put_endpoints("other", {Named("default", "empty"): {"pg": (Endpoint("10.0.0.9", 5432),)}})
+    after = zone.update(config_set, catalog.snapshot)
+    changed = {key for key in after.services if after.services[key] is not before.services[key]}
+    assert changed == {(b"default", b"empty")}
+    assert after.namespaces is before.namespaces
+    assert before.find(from_text("9.0.0.10.in-addr.arpa")) is None
+    assert after.find(from_text("9.0.0.10.in-addr.arpa")) is not None
+    serials = [each.apex_node[wire.SOA][0][-20:-16] for each in (before, after)]
+    assert serials == [(8).to_bytes(4, "big"), (9).to_bytes(4, "big")]
+
+
+ADDRESSES = st.lists(st.sampled_from(["10.0.0.1", "10.0.0.2", "fd00::1"]), unique=True)
+CHANGES = st.lists(
+    st.tuples(st.sampled_from("abc"), st.none() | st.tuples(ADDRESSES, st.booleans(), st.booleans())), max_size=12
+)
+
+
+@given(CHANGES)
+def test_a_zone_that_followed_every_change_is_the_one_made_at_once(
+    changes: list[tuple[str, tuple[list[str], bool, bool] | None]],
+) -> None:
+    services: dict[Named, Service] = {}
+    catalog, zone = Catalog(), Zone(0)
+    config_set = ConfigSet()
+    for name, what in changes:
+        key = Named("default", name)
+        services = {each: value for each, value in services.items() if each != key}
+        if what is not None:
+            addresses, headless, ready = what
+            ip = "None" if headless else f"10.96.0.{ord(name)}"
+            services[key] = service(name, ServicePort(port=80, name="http"), cluster_ip=ip)
+            endpoints = {"http": tuple(Endpoint(address, 80, ready=ready) for address in addresses)}
+            catalog.change_endpoints("test", {key: endpoints})
+        config_set = replace(config_set, services=services)
+        catalog.define(services)
+        zone.update(config_set, catalog.snapshot)
+    at_once = Zone(0).update(config_set, catalog.snapshot)
+    followed = zone.update(config_set, catalog.snapshot)
+    assert followed.services == at_once.services
+    assert {k: set(v) for k, v in followed.owners.items()} == {k: set(v) for k, v in at_once.owners.items()}
+    assert followed.namespaces == at_once.namespaces
+
+
+def test_a_zone_of_a_changed_domain_is_made_anew() -> None:
+    config_set = written(EMPTY)
+    zone = Zone(0)
+    zone.update(config_set, existing(config_set).snapshot)
+    other = replace(config_set, node=replace(config_set.node, cluster_domain="z"))
+    made = zone.update(other, existing(config_set).snapshot)
+    assert made.find(from_text("default.svc.z")) is not None
+    assert made.find(from_text("default.svc.cluster.local")) is None
