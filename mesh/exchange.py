@@ -8,18 +8,20 @@ A client's connection reuses one Exchange for all of its requests.
 
 from __future__ import annotations
 
-from mesh.backend import EndpointState
+from mesh.backend import Backend, EndpointState
 from mesh.failover import NEVER
 from mesh.http1.grammar import KEEP_ALIVE_LENGTH
 from mesh.http1.request import PlainRequest, Request
 from mesh.http1.response import PlainResponse
-from mesh.outgoing import END, outgoing_head, own_lines
+from mesh.matcher import Matcher
+from mesh.outgoing import END, outgoing_head, own_lines, without_port
 from mesh.pool import take
 from mesh.proxy import Proxy
-from mesh.reasons import NO_ENDPOINTS
+from mesh.reasons import NO_ENDPOINTS, NOT_ROUTED
 from mesh.relay import Relay
 from mesh.roles import Client
-from mesh.table import RoutingTable
+from mesh.table import Route, RoutingTable
+from mesh.unmatched import looked_for
 from mesh.upload import Upload
 from mesh.upstream import HTTPUpstream
 
@@ -28,10 +30,14 @@ class Exchange(Relay):
     """The common way, `begin` and `respond_plainly`, is written flat: on some machines each step of the
     interpreter costs as much as a short function of C."""
 
-    __slots__ = ("_host", "_ids", "_ours", "_table")
+    __slots__ = ("_host", "_ids", "_matcher", "_name", "_ours", "_table")
 
     _ours: bytes
     """What is added to the head of a plain request to `_host`, but for the id."""
+    _name: bytes
+    """`_host` without its port."""
+    _matcher: Matcher[Route] | None
+    """Of an Ingress listener."""
 
     def __init__(self, proxy: Proxy, client: Client) -> None:
         super().__init__(proxy, client)
@@ -48,6 +54,8 @@ class Exchange(Relay):
         host, lines, _ = request
         if host != self._host:
             self._adopt_host(host)
+        if self._matcher is not None:
+            self._find_route(self._matcher, lines)
         self._request = request
         self._head = head = lines + self._ours + next(self._ids) + END
         self._started = self._clock()
@@ -58,7 +66,7 @@ class Exchange(Relay):
         self.running = True
         state = backend.pick()
         if state is None:
-            self._end_badly(NO_ENDPOINTS)
+            self._find_none()
             return True
         self._state = state
         state.in_flight += 1
@@ -78,7 +86,10 @@ class Exchange(Relay):
             return False
         self._simple = False
         self._request = request
-        self._head = outgoing_head(request, self._listener, self._client.peer, next(self._ids))
+        if self._matcher is not None:
+            self._adopt_host(request.host)
+            self._find_route(self._matcher, request.lines)
+        self._head = outgoing_head(request, self._backend.plan, self._listener, self._client.peer, next(self._ids))
         self._started = self._clock()
         self._client.deadline = self._deadlines.now + self._patience
         self._backend.stats.in_flight += 1
@@ -98,23 +109,46 @@ class Exchange(Relay):
             return False
         self._table = table
         self._listener = listener
-        self._backend = listener.route.backend
-        timeouts = self._backend.plan.timeouts
-        self._idle = timeouts.idle or NEVER
-        self._patience = timeouts.response_head or NEVER
+        self._matcher = listener.routes
+        self._adopt_backend(listener.route.backend)
         self._host = b""
         return True
 
+    def _adopt_backend(self, backend: Backend) -> None:
+        self._backend = backend
+        timeouts = backend.plan.timeouts
+        self._idle = timeouts.idle or NEVER
+        self._patience = timeouts.response_head or NEVER
+
     def _adopt_host(self, host: bytes) -> None:
         self._host = host
+        self._name = without_port(host)
         self._ours = own_lines(self._client.peer, host, self._listener.key.port, self._backend.plan)
+
+    def _find_route(self, matcher: Matcher[Route], lines: bytes) -> None:
+        """Go where the rules say; `lines` begin with the request line."""
+        route = matcher.match(self._name, lines.split(b" ", 2)[1]) or self._listener.route
+        backend = route.backend
+        if backend is not self._backend:
+            before = self._backend.plan
+            self._adopt_backend(backend)
+            if backend.plan.via != before.via:
+                self._adopt_host(self._host)
+
+    def _find_none(self) -> None:
+        """There is no endpoint; of what meets no rule, there cannot be any."""
+        if self._backend is self._listener.route.backend and self._matcher is not None:
+            target = self._request.lines.split(b" ", 2)[1]
+            self._end_badly(NOT_ROUTED, looked_for(self._name, target))
+        else:
+            self._end_badly(NO_ENDPOINTS)
 
     # -- send: any request, any try
 
     def _send(self) -> None:
         state = self._backend.pick(self._tried)
         if state is None:
-            self._end_badly(NO_ENDPOINTS)
+            self._find_none()
             return
         self._state = state
         state.in_flight += 1

@@ -23,9 +23,14 @@ def offered_protocols(request: Request, plan: BackendPlan) -> tuple[bytes, ...]:
     return tuple([token for token in request.upgrade if token in plan.upgrades])
 
 
-def outgoing_head(request: Request, listener: Listener, peer: Peer, new_id: bytes) -> bytes:
+def without_port(host: bytes) -> bytes:
+    """The name or address of a Host."""
+    name, colon, port = host.rpartition(b":")
+    return name if colon and b"]" not in port else host
+
+
+def outgoing_head(request: Request, plan: BackendPlan, listener: Listener, peer: Peer, new_id: bytes) -> bytes:
     """The whole head of any request; `new_id` is for one that has none that can be believed."""
-    plan = listener.route.backend.plan
     said, request_id = request.forwarding, b""
     if said and (listener.entry == "ClusterIP" or peer.trusted):
         forwarding = appended_lines(said, peer, request.host, listener.key.port)
