@@ -11,10 +11,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from config.meta import Named
-from config.resources.networking import Ingress, IngressClass
-
-CONTROLLER: Final = "weft.dev/ingress"
-OWN_CLASS: Final = "weft"
+from config.resources.networking import OWN_CLASS, OWN_CONTROLLER, Ingress, IngressClass
 
 
 class Verdict(NamedTuple):
@@ -47,6 +44,6 @@ def _named(name: str, classes: Mapping[Named, IngressClass]) -> Verdict:
     item = classes.get(Named("", name))
     if item is None:
         return Verdict(True, f"there is no IngressClass {name}: it is served as if the class were {OWN_CLASS}")
-    if item.spec.controller == CONTROLLER or name == OWN_CLASS:
+    if item.spec.controller == OWN_CONTROLLER or name == OWN_CLASS:
         return _SERVED
-    return Verdict(False, f"its class {name} is served by {item.spec.controller}, not by {CONTROLLER}")
+    return Verdict(False, f"its class {name} is served by {item.spec.controller}, not by {OWN_CONTROLLER}")

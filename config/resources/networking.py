@@ -8,6 +8,10 @@ from msgspec import Meta
 
 from config.meta import ObjectMeta, Spec
 
+OWN_CONTROLLER = "weft.dev/ingress"
+"""What an IngressClass names as its controller when its Ingresses are ours."""
+OWN_CLASS = "weft"
+"""The class that is ours also without an IngressClass."""
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 """Names the class of an Ingress, as was done before there was a field for it."""
 DEFAULT_CLASS_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"

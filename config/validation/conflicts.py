@@ -14,7 +14,7 @@ from config.meta import Named, ObjectKey, seniority
 from config.naming import shown
 from config.resources.core import Service
 from config.resources.networking import Ingress
-from config.validation.ingresses import CLASS_FIELDS, DEFAULT_CLASS_ANNOTATION, class_of
+from config.validation.ingresses import CLASS_FIELDS
 from config.validation.metadata import HasMetadata
 from config.validation.references import port_of_section
 from config.validation.report import ObjectReport, Report
@@ -75,35 +75,35 @@ def _check_paths(config_set: ConfigSet, report: Report) -> None:
         about = report.of(key)
         if not about.knows(*CLASS_FIELDS):
             continue
-        if ingress.spec.default_backend and (
-            holder := claims.claim((class_of(ingress), None), "spec.defaultBackend", about)
-        ):
-            about.warning("spec.defaultBackend", f"{holder} has one too, which answers")
-        for path, what, words in _paths(ingress, about):
+        for path, what, words in (*_defaults(ingress), *_paths(ingress, about)):
             if holder := claims.claim(what, path, about):
                 about.warning(path, f"{words} belongs to {holder}, which answers")
+
+
+def _defaults(ingress: Ingress) -> Iterator[tuple[str, Hashable, str]]:
+    """A default backend is for the hosts of its Ingress, or for all if there are none."""
+    if ingress.spec.default_backend:
+        hosts = dict.fromkeys(rule.host for rule in ingress.spec.rules if rule.host)
+        for host in hosts or ("",):
+            yield "spec.defaultBackend", (ingress.class_name, host), f"what no path of host {host or '*'} matches"
 
 
 def _paths(ingress: Ingress, about: ObjectReport) -> Iterator[tuple[str, Hashable, str]]:
     for i, rule in enumerate(ingress.spec.rules):
         for p, path in enumerate(rule.http.paths if rule.http else ()):
             where = f"spec.rules[{i}].http.paths[{p}]"
-            what = (class_of(ingress), rule.host, path.path or "/", path.path_type == "Exact")
+            what = (ingress.class_name, rule.host, path.path or "/", path.path_type == "Exact")
             if about.knows(f"spec.rules[{i}].host", f"{where}.path", f"{where}.pathType"):
                 yield where, what, f"{rule.host or '*'}{path.path or '/'}"
 
 
 def _check_default_classes(config_set: ConfigSet, report: Report) -> None:
-    defaults = [
-        key
-        for key, item in by_age("IngressClass", config_set.ingress_classes)
-        if item.metadata.annotations.get(DEFAULT_CLASS_ANNOTATION) == "true"
-    ]
+    defaults = [key for key, item in by_age("IngressClass", config_set.ingress_classes) if item.is_default]
     if len(defaults) < 2:
         return
     for key, ingress in by_age("Ingress", config_set.ingresses):
         about = report.of(key)
-        if not class_of(ingress):
+        if not ingress.class_name:
             both = " and ".join(about.elsewhere(each) for each in defaults)
             message = f"is needed, because there are several default classes: {both}"
             about.error("spec.ingressClassName", message, *CLASS_FIELDS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from config.addresses import parse_address
 from config.naming import DNS_SUBDOMAIN, PORT_NAME, SERVICE_NAME, WILDCARD_HOST, shown
 from config.resources.networking import (
+    CLASS_ANNOTATION,
+    DEFAULT_CLASS_ANNOTATION,
     HTTPIngressPath,
     Ingress,
     IngressBackend,
@@ -15,11 +17,8 @@ from config.resources.networking import (
 )
 from config.validation.report import ObjectReport, keyed, problem_of
 
-CLASS_ANNOTATION = "kubernetes.io/ingress.class"
-DEFAULT_CLASS_ANNOTATION = "ingressclass.kubernetes.io/is-default-class"
-
 CLASS_FIELDS = ("spec.ingressClassName", keyed("metadata.annotations", CLASS_ANNOTATION))
-"""Where `class_of` looks."""
+"""Where the class of an Ingress is written."""
 
 _FORBIDDEN_IN_PATHS = ("//", "/./", "/../", "%2f", "%2F")
 _FORBIDDEN_AT_THE_END = ("/..", "/.")
@@ -140,8 +139,3 @@ def _check_class_name(ingress: Ingress, report: ObjectReport) -> None:
             "Kubernetes refuses it next to spec.ingressClassName, which is used: remove the annotation",
             "spec.ingressClassName",
         )
-
-
-def class_of(ingress: Ingress) -> str:
-    """The IngressClass that an Ingress names, by field or by the older annotation; empty: the default one."""
-    return ingress.spec.ingress_class_name or ingress.metadata.annotations.get(CLASS_ANNOTATION, "")

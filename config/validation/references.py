@@ -8,16 +8,16 @@ from typing import TypeVar
 from config.configset import ConfigSet
 from config.dns_source import is_from_dns
 from config.meta import Named, ObjectKey
-from config.naming import shown
+from config.naming import DNS_SUBDOMAIN, shown
 from config.policies import TrafficPolicy
 from config.resources.autoscaling import HorizontalPodAutoscaler
 from config.resources.core import SERVICE_NAME_LABEL, ConfigMap, EndpointSlice, Secret, Service, ServicePort
-from config.resources.networking import Ingress, IngressBackend, IngressServiceBackend
+from config.resources.networking import OWN_CLASS, Ingress, IngressBackend, IngressServiceBackend
 from config.resources.workloads import Container, Deployment, KeySelector
 from config.suggestions import did_you_mean
 from config.validation.destinations import check_destinations
 from config.validation.index import Index, check_exists, listed, words_for_missing
-from config.validation.ingresses import CLASS_FIELDS, class_of
+from config.validation.ingresses import CLASS_FIELDS
 from config.validation.report import ObjectReport, Report, keyed
 
 T = TypeVar("T")
@@ -176,10 +176,14 @@ def _knows_key(key: ObjectKey, name: str, report: ObjectReport) -> bool:
 
 
 def _check_class(ingress: Ingress, index: Index, report: ObjectReport) -> None:
-    name, classes = class_of(ingress), index.config_set.ingress_classes
+    """Whether somebody describes the class; ``weft`` needs no IngressClass."""
+    name, classes = ingress.class_name, index.config_set.ingress_classes
+    if name in ("", OWN_CLASS) or DNS_SUBDOMAIN.problem(name):
+        return
     key = ObjectKey("IngressClass", "", name)
-    if name and classes and index.is_missing(key, classes):
-        report.warning("spec.ingressClassName", words_for_missing(key, classes), *CLASS_FIELDS)
+    if index.is_missing(key, classes):
+        words = f"{words_for_missing(key, classes)}; weft serves the Ingress all the same"
+        report.warning("spec.ingressClassName", words, *CLASS_FIELDS)
 
 
 def _check_deployment(deployment: Deployment, index: Index, report: ObjectReport) -> None:

@@ -103,8 +103,24 @@ CASES = [
         warning("spec.defaultBackend", "Ingress/default/a ("),
     ),
     case(
+        "two defaults of one host",
+        WEB
+        + ingress(f"{{defaultBackend: {ALL}, rules: [{{host: x.y}}]}}", "a")
+        + ingress(f"{{defaultBackend: {ALL}, rules: [{{host: x.y}}]}}", "b"),
+        warning("spec.defaultBackend", "what no path of host x.y matches belongs to Ingress/default/a ("),
+    ),
+    case(
+        "defaults of two hosts, and of all",
+        WEB
+        + ingress(f"{{defaultBackend: {ALL}, rules: [{{host: x.y}}]}}", "a")
+        + ingress(f"{{defaultBackend: {ALL}, rules: [{{host: x.z}}]}}", "b")
+        + ingress(f"{{defaultBackend: {ALL}}}", "c"),
+    ),
+    case(
         "two classes",
         WEB
+        + default_class("one")
+        + default_class("two")
         + ingress(f"{{ingressClassName: one, defaultBackend: {ALL}}}", "a")
         + ingress(f"{{ingressClassName: two, defaultBackend: {ALL}}}", "b"),
     ),

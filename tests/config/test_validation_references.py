@@ -121,6 +121,22 @@ INGRESSES = [
         + ingress("{ingressClassName: wefd, defaultBackend: {service: {name: web, port: {number: 80}}}}"),
         warning("spec.ingressClassName", 'did you mean "weft"'),
     ),
+    case(
+        "no classes at all",
+        WEB + ingress("{ingressClassName: nginx, defaultBackend: {service: {name: web, port: {number: 80}}}}"),
+        warning("spec.ingressClassName", "IngressClass/nginx does not exist; weft serves the Ingress all the same"),
+    ),
+    case(
+        "the class that needs none",
+        WEB + ingress("{ingressClassName: weft, defaultBackend: {service: {name: web, port: {number: 80}}}}"),
+    ),
+    case(
+        "another's class",
+        "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: nginx}\n"
+        "spec: {controller: k8s.io/ingress-nginx}\n---\n"
+        + WEB
+        + ingress("{ingressClassName: nginx, defaultBackend: {service: {name: web, port: {number: 80}}}}"),
+    ),
 ]
 FROM = "spec.template.spec.containers[0].env[0].valueFrom"
 ENVIRONMENT = [

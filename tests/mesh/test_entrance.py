@@ -138,7 +138,11 @@ def test_a_service_that_comes_and_goes_keeps_its_backend() -> None:
     without = publish(compiled(config(written), None, live), live)
     there = snapshot(2, ("shop",), shop={"http": endpoints(2)})
     came = publish(compile(config(SHOP, written), there, without, live), live)
-    gone = publish(compile(config(written), snapshot(3), came, live), live)
+    gone = compile(config(written), snapshot(3), came, live)
+    found = route(gone, "a.com", "/")
+    assert found is not None
+    assert len(found.backend.eligible) == 2, "nothing changes before it is published"
+    publish(gone, live)
     assert [status(made, "i").state for made in (without, came, gone)] == ["degraded", "accepted", "degraded"]
     backends = {id(found.backend) for made in (without, came, gone) if (found := route(made, "a.com", "/"))}
     assert len(backends) == 1
