@@ -43,6 +43,10 @@ class AccessRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, re
     bytes_in: int = 0
     bytes_out: int = 0
     request_id: str = ""
+    host: str = ""
+    """As the client named it, port included if it did."""
+    minor: int = 1
+    """The client spoke HTTP/1.`minor`."""
 
 
 def format_record(record: AccessRecord) -> bytes:

@@ -28,8 +28,8 @@ class Proxy:
     """The data plane's shared state; one per event loop."""
 
     __slots__ = (
-        "access_log", "clients", "clock", "deadlines", "draining", "frames", "live", "loop", "request_ids", "table",
-        "trusted_proxies",
+        "access_log", "clients", "clock", "deadlines", "draining", "failure_log", "frames", "live", "loop",
+        "request_ids", "table", "trusted_proxies",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
@@ -52,6 +52,8 @@ class Proxy:
         """Networks whose X-Forwarded-* fields are believed."""
         self.access_log: Callable[[AccessRecord], None] | None = None
         """Told of every exchange that ended; None: the log is off, and no record is made."""
+        self.failure_log: Callable[[AccessRecord], None] | None = None
+        """While `access_log` is None: told of every exchange that the proxy itself ended."""
 
     def publish(self, compiled: Compiled) -> None:
         """`publish_steps` in one go."""

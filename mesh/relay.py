@@ -193,8 +193,9 @@ class Relay(Failover):
         seconds = self._clock() - self._started
         if self._tunnel is None:  # a tunnel was counted when it began
             stats.finished(status, seconds)
-        if self._proxy.access_log is not None:
-            self._proxy.access_log(self._record(state, status, seconds))
+        log = self._proxy.access_log or (self._proxy.failure_log if self._reason else None)
+        if log is not None:
+            log(self._record(state, status, seconds))
         self.running = False
         if not self._simple:
             self._tunnel = None
@@ -220,6 +221,8 @@ class Relay(Failover):
             bytes_in=len(self._head) + self._bytes_in,
             bytes_out=self._bytes_out,
             request_id=request_id_of(self._head).decode("ascii"),
+            host=request.host.decode("ascii", "backslashreplace"),
+            minor=request.minor,
         )
 
     # -- switch protocols
