@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,3 +97,32 @@ def test_the_readme_says_what_the_example_can_do() -> None:
     text = (Path(SHOP) / "README.md").read_text()
     for path in ("/slow?ms=", "/unready", "/crash"):
         assert path in text
+
+
+@pytest.mark.parametrize(
+    ("path", "service"),
+    [("/", "web"), ("/?a=b", "web"), ("/items", "catalog")],
+)
+def test_the_ingress_sends_each_path_to_its_service(weft: Weft, path: str, service: str) -> None:
+    answer = ask(f"{weft.network.node}:8080", path, Host="Shop.localhost:8080")
+    assert answer.json["service"] == service
+
+
+def test_what_no_rule_of_the_ingress_takes(weft: Weft) -> None:
+    answer = ask(f"{weft.network.node}:8080", "/secret", Host="other.localhost")
+    assert answer.status == 404
+    assert "host other.localhost and path /secret" in answer.body.decode()
+    assert b"shop" not in answer.body
+
+
+def test_what_an_ingress_leads_to_counts_as_its_service(weft: Weft, web: str) -> None:
+    def requests() -> int:
+        page = weft.admin("/metrics").body.decode()
+        found = re.search(r'weft_http_requests_total\{[^}]*service="web"[^}]*code="200"[^}]*\} (\d+)', page)
+        return int(found[1]) if found else 0
+
+    before = requests()
+    for _ in range(3):
+        ask(f"{weft.network.node}:8080", "/hello", Host="shop.localhost")
+        ask(web, "/hello")
+    wait_for(lambda: requests() == before + 6, lambda: str(requests()))
