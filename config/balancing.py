@@ -39,9 +39,9 @@ class BalancerPolicy(Spec):
     bounded_load: Annotated[int, Meta(ge=0, le=1000)] = 0
     """RingHash and Maglev: no endpoint takes more than this percentage of its share of what is in flight; more
     than 100, 0: no bound."""
-    ring_size: Annotated[int, Meta(ge=64, le=65_536)] = 1024
-    """RingHash: points on the ring, at least; every endpoint has 32 or more."""
-    table_size: Annotated[int, Meta(ge=67, le=65_537)] = 4099
+    points: Annotated[int, Meta(ge=8, le=1024)] = 100
+    """RingHash: how many points of the ring the heaviest endpoint has, others in proportion."""
+    table_size: Annotated[int, Meta(ge=67, le=16_381)] = 2039
     """Maglev: a prime number, at best 100 times the number of endpoints."""
     decay: Duration = 10.0
     """PeakEWMA: how long a slow answer is remembered."""

@@ -41,12 +41,12 @@ from config.meta import Duration, ObjectMeta, Spec
 RetryCondition = Literal["connect-failure", "refused", "reset", "timeout", "500", "502", "503", "504"]
 
 
-BALANCERS_IN_FORCE = frozenset({"RoundRobin"})
+BALANCERS_IN_FORCE = frozenset({"RoundRobin", "LeastRequest", "Random"})
 """The types that are carried out; the others validate with a warning and act as RoundRobin."""
 
 NOT_IN_FORCE = frozenset(
     {
-        "slow_start", "health_check", "ejection", "panic", "failover", "locality", "limits", "rate_limit", "headers",
+        "health_check", "ejection.server_errors", "ejection.success_rate", "limits", "rate_limit", "headers",
         "redirect", "rewrite", "split", "mirror", "fault", "cors", "max_request_bytes", "access", "proxy_protocol",
         "tls", "timeouts.request", "retries.backoff", "retries.budget_least",
     }
@@ -154,11 +154,11 @@ def says(spec: TrafficPolicySpec, path: str) -> bool:
     value: Any = spec
     default: Any = UNSAID
     for name in path.split("."):
+        if default is None:
+            default = type(value)()
         value, default = getattr(value, name), getattr(default, name)
         if value is None:
             return False
-        if default is None and "." in path:
-            default = type(value)()
     return bool(value != default)
 
 

@@ -51,6 +51,8 @@ class NodeConfigSpec(Spec):
     """Where NodePorts and LoadBalancers listen."""
     node_name: str = ""
     """Empty: the host's name."""
+    zone: str = ""
+    """Of this node, as endpoints say theirs; empty: not known, so that no endpoint counts as near."""
     admin: str = "127.0.0.1:9901"
     ingress: IngressAddresses = IngressAddresses()
     dns: str = "127.0.0.1:1053"

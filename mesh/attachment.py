@@ -15,6 +15,7 @@ from config.meta import Named, ObjectKey
 from config.policies import (
     BALANCERS_IN_FORCE,
     HTTP_GROUPS,
+    NOT_IN_FORCE,
     UNSAID,
     RetryPolicy,
     TimeoutPolicy,
@@ -140,6 +141,7 @@ def _target_status(policy: TrafficPolicy, services: Mapping[Named, Service]) -> 
     section = target.section_name
     if section and not any(_names(section, port) for port in service.spec.ports):
         return ObjectStatus("pending", (f"Service {target.name} has no port {section}",))
+    reasons = [f"{path} is not carried out yet" for path in sorted(NOT_IN_FORCE) if says(policy.spec, path)]
     if policy.spec.balancer and policy.spec.balancer.type not in BALANCERS_IN_FORCE:
-        return ObjectStatus("degraded", (f"{policy.spec.balancer.type} is not carried out yet: RoundRobin is used",))
-    return ACCEPTED
+        reasons.append(f"{policy.spec.balancer.type} is not carried out yet: RoundRobin is used")
+    return ObjectStatus("degraded", tuple(reasons)) if reasons else ACCEPTED

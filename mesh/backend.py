@@ -8,75 +8,38 @@ for some minutes: its last exchanges may still run, its counters are still to be
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from itertools import chain
-from typing import Any, Protocol
+from typing import Protocol
 
+from config.balancing import SlowStartPolicy, SuccessRatePolicy
 from discovery.endpoint import Endpoint
-from mesh import eligibility, outlier
+from mesh import eligibility, outlier, slow_start
+from mesh.balancing.base import Balancer, Keyed, Observing, Surroundings
+from mesh.balancing.key import KeyOf, key_of
 from mesh.balancing.registry import new_balancer
 from mesh.deadlines import Deadlines
+from mesh.endpoint_state import EndpointState, Left, vouched
+from mesh.limits import Limits
+from mesh.outlier import Cause, Tally
 from mesh.plan import BackendKey, BackendPlan
 from mesh.reasons import Reason
 from mesh.retry import RetryBudget
 from mesh.stats import BackendStats
 
+__all__ = ["Backend", "EndpointState"]
+
 REMEMBERED = 300.0
 """Seconds that an endpoint is remembered after it left."""
 MOST_DEPARTED = 1000
 """Endpoints of one Backend that are remembered after they left."""
+NEVER = float("inf")
 QUIET = 60.0
 """Seconds between two lines in the log about the same kind of failure of one Backend."""
 
 log = logging.getLogger(__name__)
-
-
-class UpstreamConnection(Protocol):
-    """An open connection to an endpoint, as its EndpointState sees it."""
-
-    def endpoint_withdrawn(self) -> None:
-        """The endpoint is gone or no longer ready: replay elsewhere what can be, finish the rest."""
-
-
-class EndpointState:
-    """One endpoint of one Backend: its pool, its counters, and what this proxy concluded about it."""
-
-    __slots__ = (
-        "connections", "departed_at", "ejections", "eligible", "endpoint", "failures", "host", "idle",
-        "in_flight", "port", "requests", "series", "set_aside_until", "weight",
-    )  # fmt: skip
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
-        self.host = endpoint.address
-        self.port = endpoint.port
-        self.weight = endpoint.weight
-        self.eligible = False
-        """It may be picked."""
-        self.idle: list[Any] = []
-        """Upstream connections that wait for an exchange; the newest is last and is used first."""
-        self.connections: set[UpstreamConnection] = set()
-        """All open connections, idle ones too; entered once per connection, not per request."""
-        self.in_flight = 0
-        self.requests = 0
-        self.failures = 0
-        """Times set aside in a row, for refused or timed out connects."""
-        self.ejections = 0
-        """Times set aside, ever."""
-        self.set_aside_until = 0.0
-        self.departed_at = 0.0
-        self.series: bool | None = None
-        """Whether it has metric series of its own; None: not decided yet."""
-
-    def become(self, endpoint: Endpoint) -> None:
-        """The same address and replica, of which discovery now says something else."""
-        self.endpoint = endpoint
-        self.weight = endpoint.weight
-
-    def withdraw(self) -> None:
-        """Tell its connections, which may leave the set while they are told."""
-        for connection in tuple(self.connections):
-            connection.endpoint_withdrawn()
 
 
 class Pick(Protocol):
@@ -87,15 +50,29 @@ class Backend:
     """The endpoints of one Service port, who of them may be picked, and whose turn it is."""
 
     __slots__ = (
-        "_admitted", "_balancer", "_clock", "_deadlines", "_logged", "deadline", "departed", "eligible", "endpoints",
-        "key", "pick", "plan", "retry_budget", "stats",
+        "_admitted", "_around", "_balancer", "_clock", "_deadlines", "_judged_at", "_logged", "deadline", "departed",
+        "eligible", "endpoints", "key", "key_of", "left", "limits", "pick", "plan", "retry_budget", "stats",
     )  # fmt: skip
 
     pick: Pick
     """``pick(tried=())``: the endpoint whose turn it is, none of `tried` if there is another; None: none may be
-    picked.  It is the balancer's own method, for a call less per request."""
+    picked, or there is no room and who asks may wait (`limits`).  It is the balancer's own method wherever that
+    can be, for a call less per request."""
 
-    def __init__(self, key: BackendKey, clock: Callable[[], float], deadlines: Deadlines | None = None) -> None:
+    left: Left | None
+    """``left(state, seconds, status)``, to be called when a try or a connection is over and no longer counted in
+    `in_flight`, here and at its endpoint; None: nobody wants to know.  `seconds` is how long the answer took."""
+
+    key_of: KeyOf | None
+    """What finds the key for `pick_for`; None: `pick` is enough."""
+
+    def __init__(
+        self,
+        key: BackendKey,
+        clock: Callable[[], float],
+        deadlines: Deadlines | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
         self.key = key
         self._clock = clock
         self._deadlines = deadlines
@@ -113,24 +90,76 @@ class Backend:
         self._logged: dict[str, tuple[float, int]] = {}
         """Error type to when it was last logged, and how often it had been counted by then."""
         self.retry_budget = RetryBudget()
-        self._balancer = new_balancer(self.plan.balancer)
-        self.pick = self._balancer.pick
+        self.limits: Limits[EndpointState] | None = None
+        """Who waits for room; None: there is no limit."""
+        self._judged_at = 0.0
+        """When success rates were last judged."""
+        self._around = Surroundings(chance, clock, self._in_flight)
+        self._balancer: Balancer[EndpointState] = new_balancer(self.plan.balancer, self._around)
+        self._settle(self.plan)
 
     def apply(self, plan: BackendPlan) -> None:
         """Put `plan` in force; endpoints that stay keep their state and order, those that go are withdrawn."""
         before, self.plan = self.plan, plan
         if plan.balancer != before.balancer:
-            self._balancer = new_balancer(plan.balancer)
-            self.pick = self._balancer.pick
+            self._balancer = new_balancer(plan.balancer, self._around)
+        self._settle(before)
         if plan.endpoints is not before.endpoints:
             self._arrange(before.endpoints, plan.endpoints)
             self.forget_departed()
         self.refresh()
 
+    def pick_for(self, key: bytes, tried: Collection[EndpointState] = ()) -> EndpointState | None:
+        """As `pick`, for a request with this `key`."""
+        balancer = self._balancer
+        if not isinstance(balancer, Keyed):
+            return self.pick(tried)
+        if self.limits is None:
+            return balancer.pick_for(key, tried)
+        return self.limits.admit(partial(balancer.pick_for, key), tried)
+
+    def _settle(self, before: BackendPlan) -> None:
+        """Bind what the plan asks for, so that what it does not ask for costs nothing."""
+        plan, unlimited = self.plan, self.limits
+        if plan.limits is None:
+            self.limits = None
+        elif self.limits is None:
+            self.limits = Limits(plan.limits, self.stats)
+        elif plan.limits != before.limits:
+            self.limits.put(plan.limits)
+        self.pick = self._balancer.pick if self.limits is None else self._pick_with_room
+        self.key_of = key_of(plan.balancer.hash) if isinstance(self._balancer, Keyed) else None
+        told = self.limits is not None or isinstance(self._balancer, Observing) or self._judges_answers()
+        self.left = self._left if told else None
+        if plan.ejection.success_rate is not None and before.ejection.success_rate is None:
+            self._judged_at = self._clock()
+            self._look_at(self._judged_at + plan.ejection.success_rate.interval)
+        if plan.health_check is None and before.health_check is not None:
+            for state in self.endpoints.values():
+                state.unhealthy = False
+        if plan.slow_start is None and before.slow_start is not None:
+            for state in self.endpoints.values():
+                state.weight, state.used_since = state.endpoint.weight, None
+        if unlimited is not None and self.limits is None:
+            unlimited.open()
+
+    def _pick_with_room(self, tried: Collection[EndpointState] = ()) -> EndpointState | None:
+        assert self.limits is not None
+        return self.limits.admit(self._balancer.pick, tried)
+
+    def _judges_answers(self) -> bool:
+        return bool(self.plan.ejection.server_errors or self.plan.ejection.success_rate)
+
+    def _in_flight(self) -> int:
+        return self.stats.in_flight + self.stats.tcp_open
+
     def refresh(self) -> None:
-        """Compute eligibility again: after a new plan, an ejection, or the end of one."""
-        admitted = eligibility.admitted(self.endpoints.values(), self.plan.publish_not_ready)
-        eligible = tuple(eligibility.eligible(admitted, self._clock()))
+        """Compute eligibility again: after a new plan, an ejection, a check, or the end of one."""
+        now, rules = self._clock(), self.plan.rules
+        admitted = eligibility.admitted(self.endpoints.values(), self.plan.publish_not_ready, rules)
+        if self.plan.slow_start is not None:
+            self._grow(admitted, now, self.plan.slow_start)
+        eligible = tuple(eligibility.eligible(admitted, now, rules))
         withdrawn = set(self._admitted).difference(admitted) if admitted != self._admitted else ()
         for state in self.eligible:
             state.eligible = False
@@ -140,23 +169,87 @@ class Backend:
         self._balancer.use(eligible)
         for state in withdrawn:
             state.withdraw()
+        if self.limits is not None:
+            self.limits.use(eligible)
+            self.limits.room_made()
+
+    def _grow(self, admitted: list[EndpointState], now: float, policy: SlowStartPolicy) -> None:
+        """Give endpoints the weight that they have after so much time in use."""
+        used = {state for state in admitted if not state.unhealthy}
+        growing = False
+        for state in self.endpoints.values():
+            if state not in used:
+                state.used_since = None
+            elif state.used_since is None:
+                state.used_since = now
+            age = 0.0 if state.used_since is None else now - state.used_since
+            growing |= state in used and age < policy.window
+            state.weight = slow_start.weight(state.endpoint.weight, age, policy)
+        if growing:
+            self._look_at(now + slow_start.step(policy))
 
     def connect_failed(self, state: EndpointState) -> None:
-        """A connect was refused or timed out: set the endpoint aside for a while, never the last one."""
-        if not state.eligible or len(self.eligible) == 1:
-            return
+        """A connect was refused or timed out."""
         now = self._clock()
-        if state.set_aside_until > now:
-            return
-        outlier.set_aside(state, now)
-        self.refresh()
-        self._return_at(state.set_aside_until)
+        if state.set_aside_until <= now and outlier.connect_failed(state, self.plan.ejection):
+            self._eject(state, "connects", now)
 
     def connect_succeeded(self, state: EndpointState) -> None:
-        """A connect went through: the endpoint's streak of failures is over."""
-        if state.failures:
+        """A connect went through: the endpoint's streak of failed ones is over."""
+        if state.connect_failures:
+            state.connect_failures = 0
+            if state.failures and state.cause == "connects":
+                outlier.forgive(state)
+                self.refresh()
+
+    def checked(self, where: tuple[str, int], healthy: bool) -> None:
+        """An active check has come to another conclusion about the endpoint at this address and port."""
+        state = self.endpoints.get(where)
+        if state is None or self.plan.health_check is None or state.unhealthy is not healthy:
+            return
+        state.unhealthy = not healthy
+        if healthy:
             outlier.forgive(state)
-            self.refresh()
+        self.refresh()
+
+    def _left(self, state: EndpointState, seconds: float, status: int) -> None:
+        if status >= 0:
+            good = 0 < status < 500
+            if good and isinstance(self._balancer, Observing):
+                self._balancer.observe(state, seconds)
+            if self._judges_answers():
+                self._answered(state, good)
+        if self.limits is not None:
+            self.limits.left(state)
+
+    def _answered(self, state: EndpointState, good: bool) -> None:
+        state.good_answers += good
+        state.bad_answers += not good
+        now = self._clock()
+        if outlier.answered(state, good, now, self.plan.ejection):
+            self._eject(state, "answers", now)
+
+    def _judge_rates(self, now: float, policy: SuccessRatePolicy) -> None:
+        """Eject those whose share of good answers is an outlier, and begin to count anew."""
+        tallies = [(s, Tally(s.good_answers + s.bad_answers, s.good_answers)) for s in self._admitted]
+        worst = outlier.outliers(tallies, policy)
+        for state in self.endpoints.values():
+            if state.cause == "rate" and state not in worst and state.good_answers and state.set_aside_until <= now:
+                state.failures = 0
+            state.good_answers = state.bad_answers = 0
+        self._judged_at = now
+        for state in worst:
+            self._eject(state, "rate", now)
+
+    def _eject(self, state: EndpointState, cause: Cause, now: float) -> None:
+        """Leave an endpoint out for a while, unless too many are out, or it is not used anyway."""
+        policy, ready = self.plan.ejection, self._admitted
+        out = sum(other.set_aside_until > now for other in ready)
+        if not state.eligible or state.set_aside_until > now or out >= outlier.most(len(ready), policy.most_percent):
+            return
+        outlier.set_aside(state, cause, now, policy)
+        self.refresh()
+        self._look_at(state.set_aside_until)
 
     def failed(self, reason: Reason, details: str = "") -> None:
         """Count what the proxy itself ended, and log it, at most once in `QUIET` seconds for each error type."""
@@ -172,10 +265,15 @@ class Backend:
             log.warning("%s: %s (%s)%s", self.key, details or reason.details, reason.error, more)
 
     def on_deadline(self, now: float) -> None:
-        """Take back the endpoints whose time aside is over."""
+        """Take back the endpoints whose time aside is over, and do what else is due."""
+        policy = self.plan.ejection.success_rate
+        if policy is not None and now >= self._judged_at + policy.interval:
+            self._judge_rates(now, policy)
+        self.deadline = NEVER
         self.refresh()
         aside = [s.set_aside_until for s in self.endpoints.values() if s.set_aside_until > now]
-        self.deadline = min(aside, default=0.0)
+        due = [self.deadline, *aside, *([self._judged_at + policy.interval] if policy is not None else [])]
+        self.deadline = 0.0 if min(due) == NEVER else min(due)
 
     def retire(self) -> None:
         """The Service port is no more: withdraw all endpoints; who still holds this Backend can pick none."""
@@ -218,7 +316,8 @@ class Backend:
         for where, endpoint in wanted.items():
             state = self.endpoints.get(where) or self._returned(where, endpoint)
             if state is None:
-                self.endpoints[where] = EndpointState(endpoint)
+                self.endpoints[where] = state = EndpointState(endpoint)
+                state.unhealthy = self.plan.health_check is not None and not vouched(endpoint)
             else:
                 self.endpoints[where] = state
                 state.become(endpoint)
@@ -236,7 +335,7 @@ class Backend:
         state.departed_at = self._clock()
         self.departed[(*where, state.endpoint.replica_id)] = state
 
-    def _return_at(self, moment: float) -> None:
+    def _look_at(self, moment: float) -> None:
         """Have the coarse timer look at this Backend at `moment`, or earlier if it already is to."""
         if self._deadlines is None:
             return

@@ -7,6 +7,7 @@ that a replica with exchanges still in flight on it is not taken for idle.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Mapping
 
 from mesh.backend import REMEMBERED, Backend
@@ -15,9 +16,16 @@ from mesh.plan import BackendKey
 
 
 class Live:
-    __slots__ = ("_clock", "_deadlines", "_retired", "backends")
+    __slots__ = ("_chance", "_clock", "_deadlines", "_retired", "backends")
 
-    def __init__(self, clock: Callable[[], float], deadlines: Deadlines | None = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        deadlines: Deadlines | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """`chance` gives numbers from 0 to below 1, for balancers that draw lots."""
+        self._chance = chance
         self._clock = clock
         self._deadlines = deadlines
         self.backends: Mapping[BackendKey, Backend] = {}
@@ -26,7 +34,7 @@ class Live:
 
     def backend(self, key: BackendKey) -> Backend:
         """The registered one, or a new one, which `replace` will register."""
-        return self.backends.get(key) or Backend(key, self._clock, self._deadlines)
+        return self.backends.get(key) or Backend(key, self._clock, self._deadlines, self._chance)
 
     def replace(self, backends: Mapping[BackendKey, Backend]) -> list[Backend]:
         """Make `backends` the registered ones; returns those that are no longer, for the caller to retire."""

@@ -10,9 +10,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from config.balancing import BalancerPolicy
+from config.balancing import BalancerPolicy, EjectionPolicy, HealthCheckPolicy, LimitPolicy, SlowStartPolicy
 from config.policies import RetryPolicy, TimeoutPolicy
 from discovery.endpoint import Endpoint
+from mesh.eligibility import ANYWHERE, Rules
+
+DEFAULT_EJECTION = EjectionPolicy()
+"""One object for thousands of plans."""
 
 
 class BackendKey(NamedTuple):
@@ -37,3 +41,10 @@ class BackendPlan(msgspec.Struct, frozen=True):
     balancer: BalancerPolicy = BalancerPolicy()
     publish_not_ready: bool = False
     """The Service's publishNotReadyAddresses: readiness does not matter."""
+    rules: Rules = ANYWHERE
+    """Where this node is, and what else decides who may be picked."""
+    slow_start: SlowStartPolicy | None = None
+    ejection: EjectionPolicy = DEFAULT_EJECTION
+    health_check: HealthCheckPolicy | None = None
+    """Of the endpoints that no agent vouches for."""
+    limits: LimitPolicy | None = None

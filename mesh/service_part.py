@@ -19,7 +19,8 @@ from discovery.catalog import PortEndpoints
 from discovery.endpoint import Endpoint
 from mesh.attachment import Policies, PortPolicy, port_policy
 from mesh.backend import Backend
-from mesh.plan import BackendKey, BackendPlan
+from mesh.locality import rules
+from mesh.plan import DEFAULT_EJECTION, BackendKey, BackendPlan
 from mesh.status import ObjectStatus, PortStatus, State
 from mesh.table import Entry, Listener, ListenerKey, Route
 
@@ -49,7 +50,7 @@ def make_part(
     ports: list[PortStatus] = []
     for port in _served_ports(service):
         policy = port_policy(port, policies)
-        plan = _plan(service, port, policy, endpoints)
+        plan = _plan(service, port, policy, endpoints, node)
         backend = backend_of(plan.key)
         doors = tuple(_listeners(service, port, policy, node, backend))
         reasons += _waiting(service, port)
@@ -146,7 +147,10 @@ def external_endpoints(service: Service, port: int) -> tuple[Endpoint, ...]:
     return (Endpoint(service.spec.external_name.removesuffix("."), port),)
 
 
-def _plan(service: Service, port: ServicePort, policy: PortPolicy, endpoints: PortEndpoints) -> BackendPlan:
+def _plan(
+    service: Service, port: ServicePort, policy: PortPolicy, endpoints: PortEndpoints, node: NodeConfigSpec
+) -> BackendPlan:
+    said = policy.said
     return BackendPlan(
         key=BackendKey(service.metadata.namespace, service.metadata.name, port.key),
         endpoints=endpoints.get(port.key) or external_endpoints(service, port.port),
@@ -156,6 +160,11 @@ def _plan(service: Service, port: ServicePort, policy: PortPolicy, endpoints: Po
         via=policy.via,
         balancer=policy.balancer,
         publish_not_ready=service.spec.publish_not_ready_addresses,
+        rules=rules(service.spec, said, node, "internal"),
+        slow_start=said.slow_start,
+        ejection=said.ejection or DEFAULT_EJECTION,
+        health_check=said.health_check,
+        limits=said.limits,
     )
 
 

@@ -15,11 +15,11 @@ _ONLY_FOR = {
     "choices": frozenset({"LeastRequest", "PeakEWMA"}),
     "hash": _HASHING,
     "bounded_load": _HASHING,
-    "ring_size": frozenset({"RingHash"}),
+    "points": frozenset({"RingHash"}),
     "table_size": frozenset({"Maglev"}),
     "decay": frozenset({"PeakEWMA"}),
 }
-_FIELD_NAMES = {"bounded_load": "boundedLoad", "ring_size": "ringSize", "table_size": "tableSize"}
+_FIELD_NAMES = {"bounded_load": "boundedLoad", "table_size": "tableSize"}
 _STATUS = re.compile(r"[1-5][0-9]{2}", re.ASCII)
 _QUERY_NAME = re.compile(r"[^\s&=#\x00-\x20\x7f-\uffff]+")
 _PRINTABLE = re.compile(r"[!-~]+")
@@ -52,7 +52,7 @@ def _check_balancer(balancer: BalancerPolicy, report: ObjectReport) -> None:
             words = f"{balancer.bounded_load} leaves no room: write more than 100, such as 125, or 0 for no bound"
             report.error(f"{path}.boundedLoad", words)
     if kind == "Maglev" and not is_prime(balancer.table_size):
-        better = next(number for number in range(balancer.table_size, 70_000) if is_prime(number))
+        better = next(number for number in range(balancer.table_size, 20_000) if is_prime(number))
         report.error(f"{path}.tableSize", f"{balancer.table_size} is not a prime number; the next one is {better}")
     if kind == "PeakEWMA" and not balancer.decay:
         report.error(f"{path}.decay", "must be longer than 0")

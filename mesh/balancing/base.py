@@ -1,20 +1,26 @@
 """What a balancer is: two methods, one called when the eligible set changes, the other per request.
 
 A balancer sees only candidates that may be picked; who they are is decided beside it (mesh.eligibility), so
-that no balancer knows of readiness, set-aside endpoints or fallbacks.
+that no balancer knows of readiness, set-aside endpoints or fallbacks.  Some have a third method: those that
+pick by a key, and those that want to know how long an answer took.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 
 class Candidate(Protocol):
     """What balancers ask of an endpoint."""
 
+    host: str
+    port: int
+    """Host and port are what it is called, on every node and after every restart."""
     weight: int
     """Its share in proportion to the others'; 0 and more."""
+    in_flight: int
+    """Requests and connections that it is serving for this proxy."""
 
 
 CandidateT = TypeVar("CandidateT", bound=Candidate)
@@ -26,3 +32,30 @@ class Balancer(Protocol[CandidateT]):
 
     def pick(self, tried: Collection[CandidateT] = ()) -> CandidateT | None:
         """The next one, none of `tried` if there is another; None: there are no candidates."""
+
+
+@runtime_checkable
+class Keyed(Balancer[CandidateT], Protocol[CandidateT]):
+    """Picks the same candidate for the same key; `pick` is for requests without one."""
+
+    def pick_for(self, key: bytes, tried: Collection[CandidateT] = ()) -> CandidateT | None:
+        """The candidate of `key`, or who comes next for it if that one was `tried` or has more than its share."""
+
+
+@runtime_checkable
+class Observing(Balancer[CandidateT], Protocol[CandidateT]):
+    """Picks by what it was told of earlier answers."""
+
+    def observe(self, candidate: CandidateT, seconds: float) -> None:
+        """`candidate` has answered after `seconds`."""
+
+
+class Surroundings(NamedTuple):
+    """What balancers may ask for beside their candidates."""
+
+    random: Callable[[], float]
+    """Evenly distributed from 0 to below 1."""
+    clock: Callable[[], float]
+    """Seconds, never going back."""
+    in_flight: Callable[[], int]
+    """Of all candidates together."""

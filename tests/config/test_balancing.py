@@ -19,7 +19,7 @@ from config.meta import Spec
 from config.validation.balancing import is_prime, status_range
 
 DEFAULTS = {
-    "type: RoundRobin, no key": (BalancerPolicy(), "RoundRobin", 2, None, 0, 1024, 4099, 10.0),
+    "type: RoundRobin, no key": (BalancerPolicy(), "RoundRobin", 2, None, 0, 100, 2039, 10.0),
     "half a minute": (SlowStartPolicy(), 30.0, 1.0, 10),
     "tcp": (HealthCheckPolicy(), "tcp", "/", "", ("200-399",), "", 0, 10.0, 1.0, 2, 3),
     "Envoy's": (SuccessRatePolicy(), 1.9, 10.0, 5, 100),

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from config.balancing import BalancerPolicy, BalancerType, PanicPolicy
+from config.balancing import BalancerPolicy, BalancerType, EjectionPolicy, PanicPolicy, SuccessRatePolicy
 from config.filters import SplitTarget
 from config.policies import (
     BALANCERS_IN_FORCE,
@@ -33,7 +33,7 @@ def test_balancers_in_force_are_balancers() -> None:
 
 
 def test_what_is_not_in_force_exists() -> None:
-    spec = TrafficPolicySpec(WEB, timeouts=TimeoutPolicy(), retries=RetryPolicy())
+    spec = TrafficPolicySpec(WEB, timeouts=TimeoutPolicy(), retries=RetryPolicy(), ejection=EjectionPolicy())
     assert not any(says(spec, path) for path in NOT_IN_FORCE)
 
 
@@ -50,6 +50,12 @@ def test_defaults() -> None:
         ("timeouts.request", TrafficPolicySpec(WEB), False),
         ("timeouts.request", TrafficPolicySpec(WEB, timeouts=TimeoutPolicy(connect=3)), False),
         ("timeouts.request", TrafficPolicySpec(WEB, timeouts=TimeoutPolicy(request=3)), True),
+        ("ejection.success_rate", TrafficPolicySpec(WEB, ejection=EjectionPolicy()), False),
+        (
+            "ejection.success_rate",
+            TrafficPolicySpec(WEB, ejection=EjectionPolicy(success_rate=SuccessRatePolicy())),
+            True,
+        ),
         ("split", TrafficPolicySpec(WEB), False),
         ("split", TrafficPolicySpec(WEB, split=(SplitTarget("a"),)), True),
         ("via", TrafficPolicySpec(WEB, via=True), True),

@@ -16,7 +16,10 @@ WEB = service("{ports: [{port: 80, name: http}]}")
 def group(name: str, text: str, spelled: str, value: str, *expected: Expected) -> Case:
     """A policy with one group, which is not carried out yet as long as it is listed so."""
     body = f"spec: {{targetRef: {{kind: Service, name: web}}, {spelled}: {value}}}"
-    listed = (warning(f"spec.{spelled}", "not carried out yet"),) if text in NOT_IN_FORCE else ()
+    listed = [warning(f"spec.{spelled}", "not carried out yet")] if text in NOT_IN_FORCE else []
+    for field, part in (("server_errors", "serverErrors"), ("success_rate", "successRate")):
+        if f"{text}.{field}" in NOT_IN_FORCE and part in value:
+            listed.append(warning(f"spec.{spelled}.{part}", "not carried out yet"))
     return case(name, WEB + document("TrafficPolicy", body, "web", "weft.dev/v1"), *expected, *listed)
 
 
@@ -50,17 +53,17 @@ CASES = [
         "a query that is none", "Maglev", ", hash: {query: 'a=b'}", error("spec.balancer.hash.query", "as it stands")
     ),
     balancer("a query", "RingHash", ", hash: {query: user_id}"),
-    balancer("a bound", "RingHash", f"{KEY}, boundedLoad: 125, ringSize: 4096"),
+    balancer("a bound", "RingHash", f"{KEY}, boundedLoad: 125, points: 160"),
     balancer(
         "a bound of its share",
         "RingHash",
         f"{KEY}, boundedLoad: 100",
         error("spec.balancer.boundedLoad", "more than 100"),
     ),
-    balancer("a table", "Maglev", f"{KEY}, tableSize: 65537"),
+    balancer("a table", "Maglev", f"{KEY}, tableSize: 16381"),
     balancer("no prime", "Maglev", f"{KEY}, tableSize: 4096", error("spec.balancer.tableSize", "4099")),
     balancer(
-        "a table for a ring", "RingHash", f"{KEY}, tableSize: 65537", warning("spec.balancer.tableSize", "for Maglev")
+        "a table for a ring", "RingHash", f"{KEY}, tableSize: 16381", warning("spec.balancer.tableSize", "for Maglev")
     ),
     balancer("no memory", "PeakEWMA", ", decay: 0", error("spec.balancer.decay", "longer than 0")),
     group("slow start", "slow_start", "slowStart", "{window: 1m, aggression: 1.5, leastPercent: 5}"),

@@ -76,7 +76,7 @@ def test_what_needs_http(fields: dict[str, object], needed: bool) -> None:
         (policy("p", "shop", "web"), "accepted", ""),
         (policy("p", "shop", "nope"), "pending", "Service shop has no port nope"),
         (policy("p", "shoe"), "pending", "there is no Service shoe"),
-        (policy("p", "shop", balancer=BalancerPolicy("Random")), "degraded", "Random is not carried out yet"),
+        (policy("p", "shop", balancer=BalancerPolicy("Maglev")), "degraded", "Maglev is not carried out yet"),
     ],
 )
 def test_statuses(attached: TrafficPolicy, state: str, reason: str) -> None:

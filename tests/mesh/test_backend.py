@@ -9,9 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from config.policies import BalancerPolicy, TimeoutPolicy
+from config.balancing import (
+    BalancerPolicy,
+    BalancerType,
+    EjectionPolicy,
+    EndpointLimits,
+    HashKey,
+    HealthCheckPolicy,
+    LimitPolicy,
+    SlowStartPolicy,
+    SuccessRatePolicy,
+)
+from config.policies import TimeoutPolicy
+from discovery.endpoint import WorkloadRef
 from mesh.backend import MOST_DEPARTED, REMEMBERED, Backend, EndpointState
 from mesh.deadlines import Deadlines, Watched
+from mesh.eligibility import Rules
+from mesh.endpoint_state import NO_ANSWER_DUE, NOT_ANSWERED
 from mesh.reasons import BAD_REQUEST, NO_ENDPOINTS, RESPONSE_MALFORMED
 from tests.mesh.making import Clock, backend, endpoint, endpoints, plan
 
@@ -174,7 +188,7 @@ def test_another_balancer() -> None:
     old = there.pick
     there.apply(plan(*there.plan.endpoints, balancer=BalancerPolicy("Random")))
     assert there.pick is not old
-    assert picks(there, 3) == ["0", "1", "2"]
+    assert set(picks(there, 50)) == {"0", "1", "2"}
 
 
 def test_what_refuses_is_set_aside_and_comes_back_without_traffic() -> None:
@@ -221,14 +235,17 @@ def test_success_of_a_connect_under_way_brings_it_back_at_once() -> None:
     assert len(there.eligible) == 2
 
 
-def test_the_last_one_is_never_set_aside() -> None:
-    there = backend(*endpoints(3))
-    for state in tuple(there.endpoints.values()):
-        there.connect_failed(state)
-    assert len(there.eligible) == 1
-    there.connect_failed(there.eligible[0])
-    assert picks(there, 2) == ["2", "2"]
-    assert state_of(there, 2).ejections == 0
+@pytest.mark.parametrize(
+    ("count", "percent", "out"), [(1, 50, 0), (2, 50, 1), (3, 50, 1), (4, 50, 2), (3, 1, 1), (3, 100, 2), (9, 34, 3)]
+)
+def test_so_many_are_set_aside_and_never_the_last(count: int, percent: int, out: int) -> None:
+    there = backend()
+    there.apply(plan(*endpoints(count), ejection=EjectionPolicy(most_percent=percent), rules=Rules(panic_below=0)))
+    for _ in range(2):
+        for state in tuple(there.endpoints.values()):
+            there.connect_failed(state)
+    assert len(there.eligible) == count - out
+    assert sum(state.ejections for state in there.endpoints.values()) == out
 
 
 def test_set_aside_ones_are_used_when_nothing_else_is_ready() -> None:
@@ -327,3 +344,183 @@ def test_failures_are_counted_and_logged_now_and_then(caplog: pytest.LogCaptureF
         "4 times since this was last said",
     ]
     assert shop.stats.reasons == {"destination_unavailable": 5, "http_request_error": 1, "http_protocol_error": 1}
+
+
+def answers(there: Backend, last: int, *statuses: int) -> None:
+    """What `last` answered to requests that were in flight at it."""
+    assert there.left is not None
+    for status in statuses:
+        there.left(state_of(there, last), 0.01, status)
+
+
+def test_nobody_is_told_of_what_nobody_asked_for() -> None:
+    there = backend(*endpoints(2))
+    assert (there.left, there.key_of, there.limits) == (None, None, None)
+    there.apply(plan(*there.plan.endpoints, ejection=EjectionPolicy(server_errors=3)))
+    assert there.left is not None
+    there.apply(plan(*there.plan.endpoints))
+    assert there.left is None
+
+
+def test_server_errors_in_a_row_eject() -> None:
+    clock = Clock()
+    deadlines = Deadlines(clock)
+    there = backend(clock=clock, deadlines=deadlines)
+    there.apply(plan(*endpoints(3), ejection=EjectionPolicy(server_errors=3)))
+    answers(there, 0, 500, 503, 200, 502, NOT_ANSWERED, NO_ANSWER_DUE)
+    there.connect_succeeded(state_of(there, 0))  # ends no streak of this kind
+    assert state_of(there, 0).eligible
+    answers(there, 0, 500)
+    assert not state_of(there, 0).eligible
+    there.connect_succeeded(state_of(there, 0))
+    assert not state_of(there, 0).eligible
+    for seconds in (1, 2):
+        assert state_of(there, 0).set_aside_until == clock.now + seconds
+        clock.advance(seconds + 1)
+        deadlines.advance()
+        assert state_of(there, 0).eligible
+        answers(there, 0, 500, 500, 500)
+    clock.advance(5)
+    deadlines.advance()
+    answers(there, 0, 200, 500, 500, 500)
+    assert state_of(there, 0).set_aside_until == clock.now + 1, "a good answer ended the doubling"
+
+
+def test_a_low_success_rate_ejects() -> None:
+    clock = Clock()
+    deadlines = Deadlines(clock)
+    there = backend(clock=clock, deadlines=deadlines)
+    policy = SuccessRatePolicy(deviations=1.5, interval=10, least_endpoints=4, least_requests=10)
+    there.apply(plan(*endpoints(5), ejection=EjectionPolicy(success_rate=policy)))
+    for _ in range(10):
+        for number in range(5):
+            answers(there, number, 500 if number == 3 else 200)
+    assert state_of(there, 3).eligible
+    clock.advance(10.5)
+    deadlines.advance()
+    assert [state.eligible for state in there.endpoints.values()] == [True, True, True, False, True]
+    clock.advance(11)
+    deadlines.advance()
+    assert state_of(there, 3).eligible, "no requests since: nothing is held against it"
+    there.retire()
+    clock.advance(11)
+    deadlines.advance()
+    assert there.deadline == 0.0
+
+
+def test_checks_take_endpoints_away_and_give_them_back() -> None:
+    there = backend()
+    there.apply(plan(*endpoints(3), health_check=HealthCheckPolicy()))
+    assert len(there.eligible) == 3, "nothing is known yet, which nobody is blamed for"
+    for number in (0, 1):
+        there.checked(endpoint(number).where, healthy=True)
+    assert picks(there, 2) == ["0", "1"], "two of three are known to be well"
+    there.checked(endpoint(2).where, healthy=True)
+    there.checked(endpoint(0).where, healthy=False)
+    assert set(picks(there, 4)) == {"1", "2"}
+    there.checked(endpoint(1).where, healthy=False)
+    assert len(there.eligible) == 3, "panic: one of three is left"
+    there.apply(plan(*there.plan.endpoints))
+    assert not any(state.unhealthy for state in there.endpoints.values())
+
+
+def test_who_an_agent_vouches_for_is_not_waited_for() -> None:
+    there = backend()
+    probed = endpoint(0, workload=WorkloadRef("Deployment", "default", "shop"))
+    there.apply(plan(probed, endpoint(1), health_check=HealthCheckPolicy()))
+    assert picks(there, 2) == ["0", "0"]
+
+
+def test_slow_start_grows_to_a_full_share() -> None:
+    clock = Clock()
+    deadlines = Deadlines(clock)
+    there = backend(clock=clock, deadlines=deadlines)
+    there.apply(plan(*endpoints(2), slow_start=SlowStartPolicy(window=10)))
+    assert picks(there, 4) == ["0", "1", "0", "1"], "all are new alike"
+    clock.advance(20)
+    deadlines.advance()
+    there.apply(plan(*endpoints(3), slow_start=SlowStartPolicy(window=10)))
+    shares = []
+    for _ in range(12):
+        shares.append(picks(there, 210).count("2"))
+        clock.advance(1)
+        deadlines.advance()
+    assert shares[0] == pytest.approx(10, abs=2)
+    assert shares == sorted(shares)
+    assert shares[-1] == 70
+    clock.advance(2)
+    deadlines.advance()
+    assert there.deadline == 0.0
+    there.apply(plan(*endpoints(3)))
+    assert [state.weight for state in there.endpoints.values()] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", ["RingHash", "Maglev"])
+def test_a_key_leads_to_its_endpoint(kind: BalancerType) -> None:
+    there = backend()
+    there.apply(plan(*endpoints(5), balancer=BalancerPolicy(kind, hash=HashKey(header="X-User"))))
+    assert there.key_of is not None
+    key = there.key_of(b"GET / HTTP/1.1\r\nX-User: ann\r\n", "10.1.1.1")
+    assert key == b"ann"
+    home = there.pick_for(key)
+    assert all(there.pick_for(key) is home for _ in range(10))
+    assert home is not None
+    assert there.pick_for(key, (home,)) is not home
+    assert picks(there, 5) == ["0", "1", "2", "3", "4"], "without a key in turn"
+
+
+def test_limits_hold_and_who_waits_is_told() -> None:
+    there = backend()
+    there.apply(plan(*endpoints(2), limits=LimitPolicy(EndpointLimits(requests=1))))
+    waiter = Asking(there)
+    busy = [ask(there), ask(there)]
+    assert {state.host for state in busy if state} == {"10.0.0.0", "10.0.0.1"}
+    assert there.pick() is None
+    assert there.limits is not None
+    assert there.limits.wait(waiter)
+    assert busy[1] is not None
+    done(there, busy[1])
+    assert waiter.got is busy[1]
+    assert there.limits.wait(later := Asking(there))
+    there.apply(plan(*endpoints(2)))
+    assert there.limits is None
+    assert later.got is not None, "without a limit nobody waits"
+    assert there.left is None
+
+
+class Asking:
+    """Waits for room, and takes it."""
+
+    def __init__(self, there: Backend) -> None:
+        self._there = there
+        self.got: EndpointState | None = None
+
+    def room_now(self) -> None:
+        self.got = ask(self._there)
+
+
+def ask(there: Backend) -> EndpointState | None:
+    there.stats.in_flight += 1
+    state = there.pick()
+    if state is not None:
+        state.in_flight += 1
+    return state
+
+
+def done(there: Backend, state: EndpointState) -> None:
+    state.in_flight -= 1
+    there.stats.in_flight -= 1
+    assert there.left is not None
+    there.left(state, 0.01, 200)
+
+
+def test_peak_ewma_is_told_of_good_answers() -> None:
+    clock = Clock()
+    there = backend(clock=clock)
+    there.apply(plan(*endpoints(2), balancer=BalancerPolicy("PeakEWMA")))
+    assert there.left is not None
+    there.left(state_of(there, 0), 0.5, 200)
+    there.left(state_of(there, 1), 0.001, 200)
+    assert picks(there, 50).count("0") < 5
+    there.left(state_of(there, 0), 0.0, 500)
+    assert picks(there, 50).count("0") < 5, "an error is no quick answer"

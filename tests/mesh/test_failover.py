@@ -69,7 +69,7 @@ async def test_a_refused_connect_goes_elsewhere_for_all(method: str) -> None:
         for _ in range(4):
             answer = await world.ask(get(method=method, body=b"x" * 10))
             assert answer.startswith(b"HTTP/1.1 200")
-        assert all(state.failures for state in list(world.backend.endpoints.values())[:2])
+        assert sum(state.failures > 0 for state in world.backend.endpoints.values()) == 1, "at most half"
 
 
 async def test_when_all_refuse_the_client_is_told() -> None:
@@ -96,7 +96,7 @@ class Unable:
     [
         (errno.EMFILE, b"503 Service Unavailable|error=proxy_internal_error", {}, 0),
         (errno.EADDRNOTAVAIL, b"503 Service Unavailable|error=proxy_internal_error", {}, 0),
-        (errno.EHOSTUNREACH, b"502 Bad Gateway|error=destination_ip_unroutable", {"tried": 2, "exhausted": 1}, 2),
+        (errno.EHOSTUNREACH, b"502 Bad Gateway|error=destination_ip_unroutable", {"tried": 2, "exhausted": 1}, 1),
     ],
 )
 async def test_why_no_connection_was_made(number: int, error: bytes, retries: dict[str, int], failures: int) -> None:
@@ -105,7 +105,7 @@ async def test_why_no_connection_was_made(number: int, error: bytes, retries: di
         answer = await world.ask(GET)
         assert all(part in answer for part in error.split(b"|")), answer
         assert world.stats.retries == retries
-        assert sum(state.failures for state in world.backend.states()) == failures, "never the last one"
+        assert sum(state.failures for state in world.backend.states()) == failures, "at most half"
 
 
 async def test_a_pooled_connection_that_was_closed_is_replaced() -> None:

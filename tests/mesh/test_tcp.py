@@ -185,7 +185,8 @@ async def test_tries_are_bounded(case: str) -> None:
         assert world.stats.retries == outcomes
         assert world.stats.reasons == {"connection_refused": 1}
         assert all(state.in_flight == 0 for state in world.backend.endpoints.values())
-        assert sum(state.failures for state in world.backend.endpoints.values()) == min(tries, 2)  # not the last one
+        assert sum(state.connect_failures for state in world.backend.endpoints.values()) == tries
+        assert sum(state.failures for state in world.backend.endpoints.values()) == 1, "at most half are set aside"
 
 
 async def test_an_endpoint_without_an_address_is_refused() -> None:

@@ -1,0 +1,134 @@
+"""Limits: how much may be in flight at an endpoint and at a Backend, and who waits for room, in order.
+
+Counts are those that the data plane keeps anyway (`EndpointState.in_flight`, `BackendStats`); here is only which
+endpoints are known to be full, and the queue.  An exchange that is given no endpoint may `wait`; it is told by
+`room_now` when to pick again, which it then must do at once.  The one that waits watches its own deadline.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from typing import Generic, Protocol, TypeVar
+
+from config.balancing import LimitPolicy
+from mesh.stats import BackendStats
+
+
+class Loaded(Protocol):
+    in_flight: int
+
+
+LoadedT = TypeVar("LoadedT", bound=Loaded)
+
+
+class Waiter(Protocol):
+    """An exchange or a connection that waits for an endpoint."""
+
+    def room_now(self) -> None:
+        """Pick again; who is given no endpoint may wait again, and is the first in the queue again."""
+
+
+class Limits(Generic[LoadedT]):
+    """Of one Backend."""
+
+    __slots__ = ("_all", "_each", "_full", "_length", "_places", "_stats", "_told", "_waiters", "patience")
+
+    def __init__(self, policy: LimitPolicy, stats: BackendStats) -> None:
+        self._stats = stats
+        self._full: dict[LoadedT, None] = {}
+        """Endpoints that had no room when last seen."""
+        self._places: float = float("inf")
+        """Endpoints that may be picked."""
+        self._told: Waiter | None = None
+        """Who is picking again just now."""
+        self._waiters: OrderedDict[Waiter, None] = OrderedDict()
+        """In the order in which they came."""
+        self.put(policy)
+
+    def put(self, policy: LimitPolicy) -> None:
+        """This is the policy from now on; whom it gives room is told by the next `room_made`."""
+        # A request of HTTP/1.1 holds a connection of its own, so the lesser of both is what counts.
+        self._each = _lesser(policy.endpoint.connections, policy.endpoint.requests)
+        self._all = _lesser(policy.backend.connections, policy.backend.requests)
+        self._length = policy.queue.length
+        self.patience = policy.queue.deadline
+        """Seconds that anyone waits at most."""
+        self._full.clear()
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiters)
+
+    def admit(
+        self, pick: Callable[[Collection[LoadedT]], LoadedT | None], tried: Collection[LoadedT] = ()
+    ) -> LoadedT | None:
+        """What `pick` gives, if it has room, else another that has; None: nobody has, or there is nobody.
+
+        Who asks is already counted in the Backend's own counts, and not yet in the endpoint's.
+        """
+        if self._in_flight() > self._all:
+            return None
+        if len(self._full) >= self._places:
+            return None
+        state = pick({*tried, *self._full} if self._full else tried)
+        while state is not None and state.in_flight >= self._each:
+            if state in self._full:
+                # All that were not tried are full; one that was tried may still have room.
+                state = pick(self._full) if tried else None
+                return state if state is not None and state.in_flight < self._each else None
+            self._full[state] = None
+            state = pick({*tried, *self._full})
+        return state
+
+    def wait(self, waiter: Waiter) -> bool:
+        """Let `waiter` wait; False: the queue is full."""
+        if len(self._waiters) >= self._length:
+            return False
+        self._waiters[waiter] = None
+        if waiter is self._told:
+            self._waiters.move_to_end(waiter, last=False)
+        return True
+
+    def leave(self, waiter: Waiter) -> None:
+        """It waits no longer."""
+        self._waiters.pop(waiter, None)
+
+    def left(self, state: LoadedT) -> None:
+        """One that `state` was serving is no longer in flight, in the counts too."""
+        if state in self._full and state.in_flight < self._each:
+            del self._full[state]
+        if self._waiters:
+            self.room_made()
+
+    def room_made(self) -> None:
+        """There may be room, at some endpoint or in all: let who waited longest try, until one is to wait again."""
+        if self._told is not None:  # whoever is telling goes on
+            return
+        while self._waiters and self._in_flight() < self._all:
+            self._told, _ = self._waiters.popitem(last=False)
+            try:
+                self._told.room_now()
+                if self._told in self._waiters:
+                    return
+            finally:
+                self._told = None
+
+    def open(self) -> None:
+        """There are no limits any more: let all who wait go on."""
+        self.put(LimitPolicy())
+        self.room_made()
+
+    def use(self, eligible: Collection[LoadedT]) -> None:
+        """These endpoints may be picked from now on."""
+        self._places = len(eligible) or float("inf")
+        if self._full:
+            staying = set(eligible)
+            self._full = {state: None for state in self._full if state in staying}
+
+    def _in_flight(self) -> int:
+        return self._stats.in_flight + self._stats.tcp_open - len(self._waiters)
+
+
+def _lesser(*limits: int) -> float:
+    return min((limit for limit in limits if limit), default=float("inf"))
