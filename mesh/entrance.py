@@ -17,7 +17,7 @@ from config.configset import ConfigSet
 from config.meta import Named, ObjectKey, seniority
 from mesh.backend import Backend
 from mesh.ingress_class import default_classes, verdict
-from mesh.ingress_part import IngressPart, Resolver, make_part
+from mesh.ingress_part import IngressPart, Resolver, part_steps
 from mesh.matcher import Matcher, matcher_steps
 from mesh.plan import BackendKey, BackendPlan
 from mesh.rules import Loss, Rule
@@ -55,7 +55,7 @@ def entrance_steps(config_set: ConfigSet, previous: Entrance, resolver: Resolver
         ruling = verdict(ingress, config_set.ingress_classes, defaults)
         before = previous.parts.get(name)
         same = before is not None and before.holds(ingress, ruling, resolver.services)
-        parts[name] = before if before is not None and same else make_part(ingress, ruling, resolver)
+        parts[name] = before if before and same else (yield from part_steps(ingress, ruling, resolver))
         yield
     if not any(part.verdict.served for part in parts.values()):
         return Entrance(parts)

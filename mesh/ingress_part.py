@@ -10,7 +10,7 @@ and, of the first such Ingress, what meets nothing at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from mesh.live import Live
 from mesh.plan import BackendKey, BackendPlan
 from mesh.rules import Rule, rule
 from mesh.service_part import external_endpoints
+from mesh.steps import gather
 from mesh.table import Route
 
 
@@ -132,23 +133,24 @@ def _backends(ingress: Ingress) -> Iterator[tuple[str, IngressBackend]]:
             yield f"spec.rules[{i}].http.paths[{p}].backend", path.backend
 
 
-def make_part(ingress: Ingress, verdict: Verdict, resolver: Resolver) -> IngressPart:
+def part_steps(ingress: Ingress, verdict: Verdict, resolver: Resolver) -> Generator[None, None, IngressPart]:
     """The rules of an Ingress that is served; one that is not has none."""
     if not verdict.served:
         return IngressPart(ingress, verdict, {}, (), (), None, ())
     namespace, owner = ingress.metadata.namespace, _owner(ingress)
     wanted = tuple(_backends(ingress))
-    targets = [resolver.target(namespace, backend) for _, backend in wanted]
+    targets = yield from gather(resolver.target(namespace, backend) for _, backend in wanted)
     routes = [Route(target.backend) for target in targets]
     default = routes.pop(0) if ingress.spec.default_backend else None
     names = {Named(namespace, backend.service.name) for _, backend in wanted if backend.service}
+    rules = yield from gather(_path_rules(ingress, routes, default, owner))
     own = {target.plan.key: (target.plan, target.backend) for target in targets if target.plan}
     return IngressPart(
         ingress=ingress,
         verdict=verdict,
         services={name: resolver.services.get(name) for name in names},
         own=tuple(own.values()),
-        rules=(*_path_rules(ingress, routes, default, owner), *_default_rules(ingress, default, owner)),
+        rules=(*rules, *_default_rules(ingress, default, owner)),
         fallback=rule("", "", "Default", owner, default) if default else None,
         problems=tuple(
             _problems(ingress, [(place, target) for (place, _), target in zip(wanted, targets, strict=True)])

@@ -19,7 +19,7 @@ from typing import Final, Generic, TypeVar
 
 from mesh.paths import matched_path
 from mesh.rules import Loss, PathKind, Rule
-from mesh.steps import run_to_end
+from mesh.steps import gather, run_to_end
 from mesh.trials import Trial, trials
 
 T = TypeVar("T")
@@ -163,7 +163,7 @@ def matcher_of(rules: Iterable[Rule[T]]) -> Matcher[T]:
 
 def matcher_steps(rules: Iterable[Rule[T]]) -> Generator[None, None, Matcher[T]]:
     """Make a Matcher of `rules`, of which those that say the same are in order of authority."""
-    given = tuple(rules)
+    given = tuple((yield from gather(rules)))
     building: _Building[T] = _Building()
     for number, each in enumerate(given):
         building.add(each)

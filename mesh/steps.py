@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
 
 BUDGET = 0.002
 """Seconds of steps in a row; a step itself takes less."""
+
+
+def gather(items: Iterable[T], every: int = 64) -> Generator[None, None, list[T]]:
+    """The list of `items`, with a breath after so many of them."""
+    gathered = []
+    for number, item in enumerate(items, 1):
+        gathered.append(item)
+        if not number % every:
+            yield
+    return gathered
 
 
 def run_to_end(steps: Generator[object, None, T]) -> T:

@@ -22,16 +22,19 @@ class Trial(NamedTuple, Generic[T]):
 
 
 def trials(rules: Sequence[Rule[T]], losses: Sequence[Loss[T]], host: bytes, target: bytes) -> Iterator[Trial[T]]:
-    """All `rules`, those first that count more; at most one has won."""
+    """All `rules`: those that are for the host first, what counts more before what counts less; at most one has won."""
     name = host.lower().removesuffix(b".").decode("ascii", "backslashreplace")
     path = matched_path(target)
     holders = {id(loss.loser): loss.winner for loss in losses}
-    ordered = sorted(rules, key=_authority)
-    failures = [_failure(each, holders.get(id(each)), name, path) for each in ordered]
+    ordered = sorted((each for each in rules if not _host_failure(each, name)), key=_authority)
+    failures = [_failure(each, holders.get(id(each)), path) for each in ordered]
     winner = next((each for each, failure in zip(ordered, failures, strict=True) if not failure), None)
     for each, failure in zip(ordered, failures, strict=True):
         won = each is winner
         yield Trial(each, won, failure or (_merit(each) if winner is None or won else _yields(each, winner)))
+    for each in rules:
+        if failure := _host_failure(each, name):
+            yield Trial(each, False, failure)
 
 
 def _authority(rule: Rule[T]) -> tuple[bool, int, int, bool]:
@@ -45,16 +48,21 @@ def _exactness(host: str) -> int:
     return 1 if host.startswith("*") else 2
 
 
-def _failure(rule: Rule[T], holder: Rule[T] | None, host: str, path: bytes) -> str:
-    """Why the rule cannot be met by this host and path; empty if it can."""
-    if holder is not None:
-        return f"{holder} of {holder.owner} has its place"
+def _host_failure(rule: Rule[T], host: str) -> str:
+    """Why the rule is not for this host; empty if it is."""
     if rule.host.startswith("*"):
         label, _, parent = host.partition(".")
         if parent != rule.host[2:] or not label:
             return f"the host is {host}, which is not one label and {rule.host[1:]}"
     elif rule.host not in ("", host):
         return f"the host is {host}"
+    return ""
+
+
+def _failure(rule: Rule[T], holder: Rule[T] | None, path: bytes) -> str:
+    """Why the rule is not for this path, or for no path at all; empty if it is."""
+    if holder is not None:
+        return f"{holder} of {holder.owner} has its place"
     return "" if rule.kind == "Default" else _path_failure(rule, path)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,11 @@ from config.meta import ObjectKey
 from config.resources.core import Service, ServicePort
 from config.resources.networking import Ingress
 from config.settings import ConnectionLimits, IngressAddresses, NodeConfigSpec
-from mesh.compiler import Compiled, compile  # noqa: A004 - the word for it
+from mesh.compiler import (
+    Compiled,
+    compile,  # noqa: A004 - the word for it
+    compile_steps,
+)
 from mesh.entrance import UNMET
 from mesh.live import Live
 from mesh.status import ObjectStatus
@@ -354,3 +360,20 @@ def test_an_equal_config_is_not_compiled_again() -> None:
     again = compiled(replace(written), first, live)
     assert again.entrance.matcher is first.entrance.matcher
     assert dict(again.table.listeners) == dict(first.table.listeners)
+
+
+@pytest.mark.usefixtures("no_collections")
+@pytest.mark.parametrize(("ingresses", "each"), [(100, 10), (1, 1000)])
+def test_no_step_is_long(ingresses: int, each: int) -> None:
+    rules = [[f"Prefix h{number}.com/p{path} -> shop:80" for path in range(each)] for number in range(ingresses)]
+    written = config(SHOP, *(ingress(f"i{number}", *group) for number, group in enumerate(rules)))
+    longest = []
+    for _ in range(3):  # the quickest of some, since the machine has other things to do
+        spent = [0.0]
+        steps = compile_steps(written, snapshot(), None, Live(Clock()))
+        began = time.thread_time()
+        for _ in steps:
+            spent.append(time.thread_time() - began)
+            began = time.thread_time()
+        longest.append(max(spent))
+    assert min(longest) < 0.005

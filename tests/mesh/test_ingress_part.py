@@ -17,9 +17,10 @@ from config.resources.networking import (
 from discovery.endpoint import Endpoint
 from mesh.backend import Backend
 from mesh.ingress_class import Verdict
-from mesh.ingress_part import IngressPart, Resolver, make_part
+from mesh.ingress_part import IngressPart, Resolver, part_steps
 from mesh.live import Live
 from mesh.plan import BackendKey
+from mesh.steps import run_to_end
 from tests.mesh.making import Clock, backend, config, endpoints, ingress, ingress_backend, service
 
 FAR = service("far", type="ExternalName", external_name="example.com.")
@@ -41,6 +42,10 @@ def served(*keys: str) -> dict[BackendKey, Backend]:
 
 def resolver() -> Resolver:
     return Resolver(SERVICES, served("http", "53"), Live(Clock()))
+
+
+def make_part(written: Ingress, verdict: Verdict, asked: Resolver) -> IngressPart:
+    return run_to_end(part_steps(written, verdict, asked))
 
 
 @pytest.mark.parametrize(

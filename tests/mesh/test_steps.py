@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from mesh.steps import run_in_slices, run_to_end
+from mesh.steps import gather, run_in_slices, run_to_end
 
 
 def count(to: int) -> Generator[None, None, str]:
@@ -51,3 +51,10 @@ async def test_a_failing_step_fails_the_work() -> None:
 
     with pytest.raises(ValueError, match="no"):
         await run_in_slices(failing())
+
+
+def test_gather_stops_for_breath() -> None:
+    steps = gather(iter(range(10)), every=4)
+    assert [next(steps) for _ in range(2)] == [None, None]
+    assert run_to_end(steps) == list(range(10))
+    assert run_to_end(gather(())) == []
