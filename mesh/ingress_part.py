@@ -102,10 +102,10 @@ class Resolver:
         found = _port(service, wanted)
         if found is None:
             return self._undeclared(key, service, wanted)
-        served = self._served.get(BackendKey(namespace, wanted.name, found.key))
-        if served is None:
-            return self._nothing(key, f"port {port} of Service {wanted.name} is not TCP")
-        return Target(served)
+        if found.protocol != "TCP":  # the port may have a Backend, which is for others
+            aside = BackendKey(namespace, wanted.name, f"{port}/{found.protocol}")
+            return self._nothing(aside, f"port {port} of Service {wanted.name} is {found.protocol}, not TCP")
+        return Target(self._served[BackendKey(namespace, wanted.name, found.key)])
 
     def _undeclared(self, key: BackendKey, service: Service, wanted: IngressServiceBackend) -> Target:
         """An ExternalName Service needs to declare no ports; others have those that they declare."""
