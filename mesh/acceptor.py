@@ -24,6 +24,8 @@ from mesh.sockets import BACKLOG
 from mesh.switchboard import Switchboard
 from mesh.table import AppProtocol, Listener
 from mesh.tcp import Relay
+from mesh.tls_greeting import Greeting
+from mesh.tls_handshake import Handshakes
 
 BURST: Final = 32
 """Connections that one listener accepts before others have their turn."""
@@ -59,6 +61,7 @@ class RelayAcceptor:
         self._family = listening.family.value
         self._gate = gate
         self._handover = Handover(proxy, board, gate)
+        self._handshakes: Handshakes | None = None
         self.accepting = False
 
     async def resume(self) -> None:
@@ -74,6 +77,8 @@ class RelayAcceptor:
     async def close(self) -> None:
         self.pause()
         await self._handover.close()
+        if self._handshakes is not None:
+            await self._handshakes.close()
 
     def on_event(self, fd: int, events: int) -> None:
         gate, room = self._gate, self._gate.room
@@ -110,8 +115,15 @@ class RelayAcceptor:
             Relay(self._proxy, self._board, listener.route.backend, line, self._gate).start()
         elif listener.protocol == "http":
             self._handover.serve(line)
+        elif listener.protocol == "https":
+            self._greet(listener, line)
         else:
             Sniffer(self._proxy, self._board, listener, line, self._handover).start()
+
+    def _greet(self, listener: Listener, line: SocketType) -> None:
+        if self._handshakes is None:
+            self._handshakes = Handshakes(self._proxy, self._handover)
+        Greeting(self._proxy, self._board, listener, line, self._handover, self._handshakes).start()
 
 
 class StreamAcceptor:

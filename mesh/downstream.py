@@ -324,4 +324,4 @@ def _peer(proxy: Proxy, transport: asyncio.Transport) -> Peer:
     if proxy.trusted_proxies:
         ip = ip_address(address.partition("%")[0])
         trusted = any(ip in network for network in proxy.trusted_proxies)
-    return Peer(address, port, trusted=trusted)
+    return Peer(address, port, trusted=trusted, secure=transport.get_extra_info("sslcontext") is not None)

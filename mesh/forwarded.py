@@ -14,9 +14,13 @@ from mesh.request_id import acceptable
 
 def forwarding_lines(peer: Peer, host: bytes, port: int) -> bytes:
     """The lines for a request of `peer`, none of whose own words are believed."""
-    return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Port: %d\r\n" % (
-        peer.address.encode(), host, port,
+    return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Port: %d\r\n" % (
+        peer.address.encode(), _scheme(peer), host, port,
     )  # fmt: skip
+
+
+def _scheme(peer: Peer) -> bytes:
+    return b"https" if peer.secure else b"http"
 
 
 def appended_lines(said: Mapping[bytes, list[bytes]], peer: Peer, host: bytes, port: int) -> bytes:
@@ -24,7 +28,7 @@ def appended_lines(said: Mapping[bytes, list[bytes]], peer: Peer, host: bytes, p
     address = peer.address.encode()
     hops = b", ".join([*said.get(b"x-forwarded-for", ()), address])
     lines = [b"X-Forwarded-For: " + hops]
-    ours = {b"x-forwarded-proto": b"http", b"x-forwarded-host": host, b"x-forwarded-port": b"%d" % port}
+    ours = {b"x-forwarded-proto": _scheme(peer), b"x-forwarded-host": host, b"x-forwarded-port": b"%d" % port}
     for name, value in ours.items():
         lines.append(name.title() + b": " + (said[name][0] if name in said else value))
     lines += [

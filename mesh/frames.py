@@ -97,6 +97,7 @@ def _backend_frame(backend: Backend, endpoints: dict[str, EndpointFrame]) -> Bac
         in_flight=stats.in_flight,
         retries=dict(stats.retries),
         detected=dict(stats.detected),
+        handshakes=dict(stats.handshakes),
         bytes_in=stats.bytes_in,
         bytes_out=stats.bytes_out,
         tcp_total=stats.tcp_total,

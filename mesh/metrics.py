@@ -192,4 +192,10 @@ _FAMILIES: tuple[tuple[str, str, str, Samples], ...] = (
         "Connections whose protocol was told from their first bytes.",
         _counts("weft_detected_total", "protocol", "detected"),
     ),
+    (
+        "weft_tls_handshakes",
+        "counter",
+        "TLS handshakes with clients that succeeded; those that failed are among the proxy's errors, by reason.",
+        _counts("weft_tls_handshakes_total", "kind", "handshakes"),
+    ),
 )

@@ -14,3 +14,5 @@ class Peer(NamedTuple):
     """How the address was learned: ``socket``, later ``proxy-protocol``."""
     trusted: bool = False
     """Whether the address is among the trusted proxies."""
+    secure: bool = False
+    """Whether the connection is within TLS that ends here."""

@@ -21,7 +21,8 @@ class BackendStats:
 
     __slots__ = (
         "bytes_in", "bytes_out", "codes", "detected", "duration_buckets", "duration_sum",
-        "forgotten_ejections", "forgotten_requests", "in_flight", "reasons", "retries", "tcp_open", "tcp_total",
+        "forgotten_ejections", "forgotten_requests", "handshakes", "in_flight", "reasons", "retries", "tcp_open",
+        "tcp_total",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -40,6 +41,8 @@ class BackendStats:
         """To clients."""
         self.detected: dict[str, int] = {}
         """Protocol (http, tcp, tls, http2, silent) to connections whose first bytes told it."""
+        self.handshakes: dict[str, int] = {}
+        """TLS version, and whether a session was resumed (``TLSv1.3 full``), to handshakes with clients."""
         self.tcp_total = 0
         self.tcp_open = 0
         self.forgotten_requests = 0
@@ -80,6 +83,7 @@ class BackendFrame(msgspec.Struct):
     in_flight: int = 0
     retries: dict[str, int] = {}
     detected: dict[str, int] = {}
+    handshakes: dict[str, int] = {}
     bytes_in: int = 0
     bytes_out: int = 0
     tcp_total: int = 0
@@ -112,6 +116,7 @@ def _add(total: BackendFrame, more: BackendFrame) -> None:
     total.reasons = _summed(total.reasons, more.reasons)
     total.retries = _summed(total.retries, more.retries)
     total.detected = _summed(total.detected, more.detected)
+    total.handshakes = _summed(total.handshakes, more.handshakes)
     for name, endpoint in more.endpoints.items():
         known = total.endpoints.setdefault(name, EndpointFrame())
         known.ready = max(known.ready, endpoint.ready)

@@ -17,10 +17,11 @@ import msgspec
 from mesh.backend import Backend
 from mesh.matcher import Matcher
 from mesh.plan import BackendKey, BackendPlan
+from mesh.tls_names import ServerNames
 
 __all__ = ["AppProtocol", "BackendKey", "BackendPlan", "Entry", "Listener", "ListenerKey", "Route", "RoutingTable"]
 
-AppProtocol = Literal["http", "tcp", "detect"]
+AppProtocol = Literal["http", "https", "tcp", "detect"]
 """What a port speaks; `detect`: to be learned from the client's first bytes."""
 
 Entry = Literal["ClusterIP", "NodePort", "LoadBalancer", "Ingress"]
@@ -58,6 +59,8 @@ class Listener(msgspec.Struct, frozen=True):
     """Connections at the same time."""
     routes: Matcher[Route] | None = None
     """Of an Ingress listener: asked for each request by host and target; None is answered by `mesh.unmatched`."""
+    tls: ServerNames | None = None
+    """Where https is spoken: who is shown which certificate."""
 
 
 @dataclass(frozen=True, slots=True)
