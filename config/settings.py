@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from config.meta import ObjectMeta, Spec
+from config.meta import Duration, ObjectMeta, Spec
 
 NODE_PORTS = range(30000, 32768)
 """Kubernetes' default range; NodePorts are given out of it, and explicit ones must lie in it."""
@@ -42,6 +42,15 @@ class ResolverSettings(Spec):
     """HOST:PORT of who is asked; empty: those of /etc/resolv.conf."""
 
 
+class RecentSettings(Spec):
+    """Which of the last exchanges are kept in memory, for ``weft explain --id`` and ``weft tap --recent``."""
+
+    keep: Literal["failed", "all"] = "failed"
+    """`failed`: those that the proxy itself ended, which costs others nothing; `all` costs as much as the access log."""
+    size: Annotated[int, Meta(ge=0, le=100_000)] = 1000
+    """How many."""
+
+
 class NodeConfigSpec(Spec):
     cluster_domain: str = "cluster.local"
     service_range: ServiceRange = ServiceRange()
@@ -63,6 +72,12 @@ class NodeConfigSpec(Spec):
     """Networks whose X-Forwarded-* fields are believed."""
     connections: ConnectionLimits = ConnectionLimits()
     access_log: bool = False
+    access_log_format: Literal["json", "common"] = "json"
+    recent: RecentSettings = RecentSettings()
+    drain_delay: Duration | None = None
+    """Seconds, before it ends, in which a node that is not ready any more still accepts; None: as suits the role."""
+    drain_timeout: Duration = 30.0
+    """Seconds that what is in flight has to finish."""
 
 
 class NodeConfig(Spec):
