@@ -147,4 +147,7 @@ class ReencryptPolicy(Spec):
 class TLSPolicy(Spec):
     https_redirect: bool = False
     """Ingress: requests that came without TLS are sent to https with a 308."""
+    passthrough: bool = False
+    """Ingress: connections for its TLS hosts are relayed as they are, to the Service of the host's shortest path,
+    which shakes hands itself."""
     reencrypt: ReencryptPolicy | None = None

@@ -75,7 +75,8 @@ def compile_steps(
     entrance = yield from entrance_steps(config_set, previous.entrance if previous else Entrance(), resolver)
     for plan, backend in entrance.own():
         plans[plan.key], backends[plan.key] = plan, backend
-    for key, status in ingress_statuses(entrance, _open(entrance, listeners, parts)):
+    taken = _open(entrance.listener, "http", listeners, parts), _open(entrance.secure, "https", listeners, parts)
+    for key, status in ingress_statuses(entrance, *taken):
         statuses[key] = status
         yield
     for key, status in policy_statuses(config_set.policies, config_set.services):
@@ -155,16 +156,17 @@ def _listeners(
     return listeners, lost
 
 
-def _open(entrance: Entrance, listeners: dict[ListenerKey, Listener], parts: Mapping[Named, ServicePart]) -> str:
-    """Add the listener of the entrance, unless its address is a Service's: then this is said."""
-    door = entrance.listener
+def _open(
+    door: Listener | None, field: str, listeners: dict[ListenerKey, Listener], parts: Mapping[Named, ServicePart]
+) -> str:
+    """Add a listener of the entrance, unless its address is somebody else's: then this is said."""
     if door is None:
         return ""
     holder = listeners.setdefault(door.key, door)
     if holder is door:
         return ""
-    owner = next(_name(part) for part in parts.values() if holder in part.listeners)
-    return f"{door.key} belongs to Service {owner}: give Ingresses another address, NodeConfig spec.ingress.http"
+    owner = next((f"Service {_name(part)}" for part in parts.values() if holder in part.listeners), "spec.ingress.http")
+    return f"{door.key} belongs to {owner}: give Ingresses another address, NodeConfig spec.ingress.{field}"
 
 
 def _name(part: ServicePart) -> Named:

@@ -1,7 +1,7 @@
-"""The entrance: all Ingresses together become one listener, one Matcher, and a status for each of them.
+"""The entrance: all Ingresses together become one Matcher, its listeners, and a status for each of them.
 
-There is a listener when an Ingress is to be served, at the address that NodeConfig gives it; without one nothing
-is bound.  What several Ingresses claim is the older one's (``creationTimestamp``, then namespace and name).
+There is a listener when an Ingress is to be served, at the address that NodeConfig gives it, and one that speaks
+TLS when an Ingress asks for that; else nothing is bound.  What several Ingresses claim is the older one's (``creationTimestamp``, then namespace and name).
 Only Ingresses that changed, or whose Backends did, are compiled again, and only then is the Matcher made anew.
 """
 
@@ -12,6 +12,8 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec.structs import replace
+
 from config.addresses import parse_host_port
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey, seniority
@@ -21,11 +23,14 @@ from mesh.ingress_part import IngressPart, Resolver, part_steps
 from mesh.matcher import Matcher, matcher_steps
 from mesh.plan import BackendKey, BackendPlan
 from mesh.rules import Loss, Rule
-from mesh.status import ObjectStatus, PortStatus, State
+from mesh.status import CertificateStatus, ObjectStatus, PortStatus, State
 from mesh.table import Listener, ListenerKey, Route
+from mesh.tls_part import NO_TLS, Termination, termination_steps
 
 UNMET: Final = BackendKey("", "ingress", "http")
 """The Backend that has no endpoints, and counts requests that meet no rule; no Service is without a namespace."""
+UNMET_SECURELY: Final = BackendKey("", "ingress", "https")
+"""The same within TLS; it counts handshakes too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +40,18 @@ class Entrance:
     matcher: Matcher[Route] | None = None
     """None: no Ingress is served."""
     listener: Listener | None = None
+    termination: Termination = NO_TLS
+    secure: Listener | None = None
+    """Where https is spoken; None: no Ingress asks for it."""
 
     def own(self) -> Iterator[tuple[BackendPlan, Backend]]:
         """The Backends it leads to that are no Service port's; some more than once."""
         for part in self.parts.values():
             yield from part.own
-        if self.listener is not None:
-            unmet = self.listener.route.backend
-            yield unmet.plan, unmet
+        for listener in (self.listener, self.secure):
+            if listener is not None:
+                unmet = listener.route.backend
+                yield unmet.plan, unmet
 
 
 def entrance_steps(config_set: ConfigSet, previous: Entrance, resolver: Resolver) -> Generator[None, None, Entrance]:
@@ -62,7 +71,11 @@ def entrance_steps(config_set: ConfigSet, previous: Entrance, resolver: Resolver
     matcher = previous.matcher
     if matcher is None or list(map(id, parts.values())) != list(map(id, previous.parts.values())):
         matcher = yield from matcher_steps(_rules(parts))
-    return Entrance(parts, matcher, _listener(config_set, matcher, previous.listener, resolver))
+    termination = yield from termination_steps(config_set, parts, previous.termination)
+    plain = _listener(config_set, matcher, previous.listener, resolver)
+    return Entrance(
+        parts, matcher, plain, termination, _secure(plain, config_set, termination, previous.secure, resolver)
+    )
 
 
 def _rules(parts: Mapping[Named, IngressPart]) -> Iterator[Rule[Route]]:
@@ -88,8 +101,24 @@ def _listener(config_set: ConfigSet, matcher: Matcher[Route], before: Listener |
     return before if before == made else made
 
 
-def ingress_statuses(entrance: Entrance, taken_by: str) -> Iterator[tuple[ObjectKey, ObjectStatus]]:
-    """What became of each Ingress; `taken_by`: who has the listener's address, if it is somebody else."""
+def _secure(
+    plain: Listener, config_set: ConfigSet, termination: Termination, before: Listener | None, resolver: Resolver
+) -> Listener | None:
+    """The listener that is like the plain one, within TLS."""
+    if termination.names is None:
+        return None
+    made = replace(
+        plain,
+        key=ListenerKey(*parse_host_port(config_set.node.ingress.https)),
+        protocol="https",
+        route=Route(resolver.own(BackendPlan(UNMET_SECURELY, ())).backend),
+        tls=termination.names,
+    )
+    return before if before == made else made
+
+
+def ingress_statuses(entrance: Entrance, taken_by: str, secure_taken_by: str = "") -> Iterator[tuple[ObjectKey, ObjectStatus]]:
+    """What became of each Ingress; `taken_by`: who has a listener's address, if it is somebody else."""
     losses: dict[str, list[Loss[Route]]] = defaultdict(list)
     for loss in entrance.matcher.losses if entrance.matcher else ():
         losses[loss.loser.owner].append(loss)
@@ -100,17 +129,27 @@ def ingress_statuses(entrance: Entrance, taken_by: str) -> Iterator[tuple[Object
         elif taken_by:
             yield key, ObjectStatus("pending", (taken_by,))
         else:
-            yield key, _status(part, losses[part.owner], entrance)
+            yield key, _status(part, losses[part.owner], entrance, secure_taken_by)
 
 
-def _status(part: IngressPart, losses: list[Loss[Route]], entrance: Entrance) -> ObjectStatus:
+def _status(part: IngressPart, losses: list[Loss[Route]], entrance: Entrance, taken_by: str) -> ObjectStatus:
     lost = [_told(loss) for loss in losses if loss.loser is not part.fallback or not part.has_hosts]
-    reasons = (*part.problems, *lost)
+    secured = bool(part.ingress.spec.tls)
+    untold = (f"spec.tls: {taken_by}",) if secured and taken_by else ()
+    name = Named(part.ingress.metadata.namespace, part.ingress.metadata.name)
+    reasons = (*part.problems, *lost, *entrance.termination.problems.get(name, ()), *untold)
     all_lost = len(losses) == len(part.rules) + bool(part.fallback)
     remarks = (part.verdict.remark,) if part.verdict.remark else ()
     listens = (entrance.listener.key,) if entrance.listener else ()
     state: State = "pending" if all_lost else "degraded" if reasons else "accepted"
-    return ObjectStatus(state, remarks + reasons, (PortStatus("http", "http", listens),))
+    ports = [PortStatus("http", "http", listens)]
+    if secured and entrance.secure and not taken_by:
+        ports.append(PortStatus("https", "https", (entrance.secure.key,)))
+    shown = tuple(
+        CertificateStatus(each.secret.name, each.names, each.not_after)
+        for each in entrance.termination.shown.get(name, ())
+    )
+    return ObjectStatus(state, remarks + reasons, tuple(ports), shown)
 
 
 def _told(loss: Loss[Route]) -> str:

@@ -21,12 +21,23 @@ class PortStatus(msgspec.Struct, frozen=True, gc=False):
     listens: tuple[ListenerKey, ...] = ()
 
 
+class CertificateStatus(msgspec.Struct, frozen=True, gc=False):
+    """A certificate that clients are shown."""
+
+    secret: str
+    names: tuple[str, ...]
+    not_after: float
+    """Seconds since 1970."""
+
+
 class ObjectStatus(msgspec.Struct, frozen=True, gc=False):
     state: State
     reasons: tuple[str, ...] = ()
     """Why it is not all in force, as sentences without a full stop."""
     ports: tuple[PortStatus, ...] = ()
-    """Of a Service."""
+    """Of a Service or Ingress."""
+    certificates: tuple[CertificateStatus, ...] = ()
+    """Of an Ingress, from its Secrets."""
 
 
 ACCEPTED = ObjectStatus("accepted")
