@@ -6,7 +6,9 @@ Only what answers exactly this question, with its id and from whom it was asked,
 from __future__ import annotations
 
 import asyncio
-from typing import Final, cast
+import socket
+from socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_NONBLOCK
+from typing import Final
 
 from discovery.registry.render import LARGEST_UDP
 from discovery.registry.resolv_conf import Resolver
@@ -14,6 +16,7 @@ from discovery.registry.wire import CD, OPT, QR, RD, TC, Malformed, Message, par
 
 UDP_SECONDS: Final = 1.5
 TCP_SECONDS: Final = 3.0
+LARGEST: Final = 65535
 
 
 class NoAnswer(Exception):
@@ -48,34 +51,15 @@ async def ask(resolver: Resolver, query: bytes) -> Message:
         raise NoAnswer(f"{resolver} could not be asked ({error})") from None
 
 
-class _Asking(asyncio.DatagramProtocol):
-    def __init__(self, query: bytes, answer: asyncio.Future[Message]) -> None:
-        self._query = query
-        self._answer = answer
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast(asyncio.DatagramTransport, transport).sendto(self._query)
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        message = matching(data, self._query)
-        if message is not None and not self._answer.done():
-            self._answer.set_result(message)
-
-    def error_received(self, exc: Exception) -> None:
-        if not self._answer.done():
-            self._answer.set_exception(exc)
-
-
 async def _by_udp(resolver: Resolver, query: bytes) -> Message:
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Message] = loop.create_future()
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Asking(query, answer), remote_addr=resolver)
-    try:
+    with socket.socket(AF_INET6 if ":" in resolver.address else AF_INET, SOCK_DGRAM | SOCK_NONBLOCK) as asking:
+        asking.connect(resolver)
+        asking.send(query)
         async with asyncio.timeout(UDP_SECONDS):
-            return await answer
-    finally:
-        transport.close()
-        answer.cancel()
+            while (message := matching(await loop.sock_recv(asking, LARGEST), query)) is None:
+                continue
+    return message
 
 
 async def _by_tcp(resolver: Resolver, query: bytes) -> Message:
