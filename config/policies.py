@@ -46,7 +46,7 @@ BALANCERS_IN_FORCE = frozenset({"RoundRobin", "LeastRequest", "Random"})
 
 NOT_IN_FORCE = frozenset(
     {
-        "health_check", "ejection.server_errors", "ejection.success_rate", "limits", "rate_limit", "headers",
+        "ejection.server_errors", "ejection.success_rate", "limits", "rate_limit", "headers",
         "redirect", "rewrite", "split", "mirror", "fault", "cors", "max_request_bytes", "access", "proxy_protocol",
         "tls", "timeouts.request", "retries.backoff", "retries.budget_least",
     }

@@ -17,9 +17,10 @@ from collections.abc import Callable
 from functools import partial
 from math import ceil, inf
 
+from discovery.checking import CheckHealth
 from discovery.health import Finding, Health, Kind, Outcome, Phase, Verdict
 from discovery.pacing import Lane
-from discovery.probes.action import accepts_all, perform
+from discovery.probes.action import accepts_all, check, perform
 from discovery.probes.stats import ProbeStats
 from discovery.probes.target import ProbeTarget
 
@@ -41,7 +42,11 @@ class _Watch:
     def __init__(self, target: ProbeTarget, report: Callable[[Verdict], None], now: float) -> None:
         self.target = target
         self.report = report
-        self.health = Health(target.readiness, target.liveness, target.startup, now)
+        self.health: Health | CheckHealth = (
+            Health(target.readiness, target.liveness, target.startup, now)
+            if target.check is None
+            else CheckHealth(target.check, now)
+        )
         self.probes = {
             Kind.READINESS: target.readiness,
             Kind.LIVENESS: target.liveness,
@@ -69,7 +74,10 @@ class _Run:
     def begin(self, now: float) -> asyncio.Task[Finding]:
         self.began = now
         target, probe = self.watch.target, self.watch.probes[self.kind]
-        action = accepts_all(target) if probe is None else perform(probe, target)
+        if target.check is not None:
+            action = check(target.check, target)
+        else:
+            action = accepts_all(target) if probe is None else perform(probe, target)
         self.task = asyncio.get_running_loop().create_task(action)
         return self.task
 

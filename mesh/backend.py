@@ -21,7 +21,7 @@ from mesh.balancing.base import Balancer, Keyed, Observing, Surroundings
 from mesh.balancing.key import KeyOf, key_of
 from mesh.balancing.registry import new_balancer
 from mesh.deadlines import Deadlines
-from mesh.endpoint_state import EndpointState, Left, vouched
+from mesh.endpoint_state import NO_ANSWER_DUE, NOT_ANSWERED, EndpointState, Left, vouched
 from mesh.limits import Limits
 from mesh.outlier import Cause, Tally
 from mesh.plan import BackendKey, BackendPlan
@@ -29,7 +29,7 @@ from mesh.reasons import Reason
 from mesh.retry import RetryBudget
 from mesh.stats import BackendStats
 
-__all__ = ["Backend", "EndpointState"]
+__all__ = ["NOT_ANSWERED", "NO_ANSWER_DUE", "Backend", "EndpointState"]
 
 REMEMBERED = 300.0
 """Seconds that an endpoint is remembered after it left."""

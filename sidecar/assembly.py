@@ -31,6 +31,7 @@ from mesh.listener import Listeners
 from mesh.metrics import page, process_families
 from mesh.proxy import Proxy
 from sidecar import views
+from sidecar.checks import Checks
 from sidecar.dns import NodeDNS
 from sidecar.errors import UserError
 from sidecar.families import Reloads, build_info
@@ -68,6 +69,7 @@ class Assembly:
         self._access_log = AccessLog(write_lines) if config_set.node.access_log else None
         self.proxy.access_log = self._access_log
         self.prober = Prober(Random(), loop.time)
+        self._checks = Checks(self.prober)
         self._draining = Draining(self.catalog, self.proxy)
         self.platform = self._make_platform(state)
         self.running = Running(
@@ -94,7 +96,12 @@ class Assembly:
         """Put the first table in force and open the listeners."""
         self._pulse.start()
         self.catalog.subscribe(self.publisher.catalog_changed)
-        self.publisher.in_force += [self._open_listeners, self._acknowledge, self.dns.put_in_force]
+        self.publisher.in_force += [
+            self._open_listeners,
+            self._acknowledge,
+            self._checks.put_in_force,
+            self.dns.put_in_force,
+        ]
         await self.publisher.publish()
         await self.listeners.settled()
         gc.freeze()  # what lives as long as the table need not be looked at by every later collection

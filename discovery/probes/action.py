@@ -9,10 +9,12 @@ import socket
 import ssl
 from collections.abc import Awaitable
 
+from config.balancing import HealthCheckPolicy
 from config.resources.workloads import Probe
 from discovery.health import Finding, Outcome
 from discovery.probes import exec as exec_action
 from discovery.probes import grpc, http, tcp
+from discovery.probes.check import ask
 from discovery.probes.target import ProbeTarget
 
 ACCEPT_TIMEOUT = 1.0
@@ -49,6 +51,11 @@ async def accepts_all(target: ProbeTarget) -> Finding:
         if finding.outcome is not Outcome.SUCCESS:
             return Finding(finding.outcome, f"port {port}: {finding.reason}")
     return Finding(Outcome.SUCCESS)
+
+
+async def check(policy: HealthCheckPolicy, target: ProbeTarget) -> Finding:
+    """Carry the active check of an endpoint out once."""
+    return await _judged(ask(policy, target.address, policy.port or target.accept_ports[0]), policy.timeout)
 
 
 async def _action(probe: Probe, target: ProbeTarget) -> Finding:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
+from config.balancing import HealthCheckPolicy
 from config.resources.workloads import Probe
 
 Execute = Callable[[tuple[str, ...], float], Awaitable[int]]
@@ -23,6 +24,8 @@ class ProbeTarget(msgspec.Struct, frozen=True):
     startup: Probe | None = None
     accept_ports: tuple[int, ...] = ()
     """Without a readiness probe: ready once all of these accept TCP (none: ready at once)."""
+    check: HealthCheckPolicy | None = None
+    """An endpoint's active check in place of probes; it is for the first of `accept_ports`."""
     execute: Execute | None = None
     """None: exec probes cannot be run here, and say so."""
 
