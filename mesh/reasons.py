@@ -25,15 +25,21 @@ HEAD_TOO_LARGE = Reason(431, "http_request_error", "the request head is over 64 
 NOT_IMPLEMENTED = Reason(501, "http_request_error", "not implemented")
 VERSION_NOT_SUPPORTED = Reason(505, "http_request_error", "only HTTP/1.0 and HTTP/1.1 are spoken here")
 
+CONTENT_TOO_LARGE = Reason(413, "http_request_error", "the request body is longer than is taken here")
+DENIED = Reason(403, "http_request_denied", "this client is not allowed here")
+RATE_LIMITED = Reason(429, "http_request_denied", "too many requests")
+
 NOT_ROUTED = Reason(404, "destination_not_found", "no rule takes this host and path")
 NOT_SERVED = Reason(503, "destination_not_found", "this address no longer serves anything", log=True)
 NO_ENDPOINTS = Reason(503, "destination_unavailable", "the Service has no ready endpoint", log=True)
+NO_ROOM = Reason(503, "connection_limit_reached", "as much is in flight as may be, and as many wait", log=True)
 OUT_OF_RESOURCES = Reason(503, "proxy_internal_error", "this proxy is out of descriptors, ports or memory", log=True)
 CONNECTION_REFUSED = Reason(502, "connection_refused", "the endpoint refused the connection", log=True)
 UNREACHABLE = Reason(502, "destination_ip_unroutable", "the endpoint cannot be reached", log=True)
 CONNECTION_TIMEOUT = Reason(504, "connection_timeout", "the endpoint did not accept the connection in time", log=True)
 CONNECTION_TERMINATED = Reason(502, "connection_terminated", "the endpoint closed before it answered", log=True)
 RESPONSE_TIMEOUT = Reason(504, "http_response_timeout", "the endpoint did not answer in time", log=True)
+REQUEST_OVERDUE = Reason(504, "http_response_timeout", "the request took longer than it may in all", log=True)
 RESPONSE_INCOMPLETE = Reason(
     502, "http_response_incomplete", "the endpoint closed in the midst of its answer", log=True
 )
@@ -49,4 +55,6 @@ RESPONSE_STALLED = Reason(
 )
 UPGRADE_FAILED = Reason(502, "http_upgrade_failed", "the endpoint switched to a protocol nobody asked for", log=True)
 BODY_STALLED = Reason(408, "http_request_error", "the request body stopped coming")
+SOURCE_REFUSED = Reason(403, "http_request_denied", "the client's address is not among loadBalancerSourceRanges")
+TOO_MANY_SESSIONS = Reason(503, "connection_limit_reached", "the listener has as many UDP sessions as it may", log=True)
 CLIENT_GONE = Reason(499, "client_closed", "the client closed before it was answered")

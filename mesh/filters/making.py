@@ -1,0 +1,115 @@
+"""Makes the Filters of a route from what its policies say together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from config.filters import RateLimitPolicy
+from config.meta import IntOrString
+from config.policies import TrafficPolicySpec
+from mesh.backend import Backend
+from mesh.filters.access import Access
+from mesh.filters.chain import Chance, Check, Filters, Mirror, RequestEdit, ResponseEdit
+from mesh.filters.cors import CORS
+from mesh.filters.edits import Edits
+from mesh.filters.fault import Fault
+from mesh.filters.query import Query
+from mesh.filters.rate_limit import RateLimit
+from mesh.filters.redirect import Redirect, SecureRedirect
+from mesh.filters.rewrite import Rewrite
+from mesh.filters.size import Size
+from mesh.filters.split import Split
+
+GROUPS = (
+    "access", "cors", "rate_limit", "max_request_bytes", "redirect", "fault", "rewrite", "headers", "split", "mirror",
+)  # fmt: skip
+"""The groups of a policy that filters carry out; of two more a word: ``tls.httpsRedirect``, ``timeouts.request``."""
+
+
+class Surroundings(Protocol):
+    """What filters are made of beside the policies."""
+
+    def backend(self, service: str, port: IntOrString | None) -> Backend:
+        """The Backend that a split or a mirror names."""
+
+    def rate_limit(self, policy: RateLimitPolicy) -> RateLimit:
+        """The one in force for this policy, or a new one."""
+
+
+class Where(NamedTuple):
+    """The route that filters are made for."""
+
+    matched: bytes = b""
+    """The part of the path that its rule matches, without a slash at its end."""
+    https_port: int = 443
+    """Where clients are sent that have to use TLS."""
+
+
+def filters_of(said: TrafficPolicySpec, where: Where, around: Surroundings, chance: Chance) -> Filters | None:
+    """The filters that carry out what is `said`; None: there is nothing for them to do.
+
+    Raises ValueError for what validation would have refused.
+    """
+    request = said.timeouts.request if said.timeouts else 0.0
+    secure = said.tls is not None and said.tls.https_redirect
+    if not request and not secure and not any(getattr(said, group) for group in GROUPS):
+        return None
+    access = Access(said.access) if said.access else None
+    cors = CORS(said.cors) if said.cors else None
+    most = said.max_request_bytes or 0
+    checks: tuple[Check | None, ...] = (
+        access,
+        SecureRedirect(where.https_port) if secure else None,
+        cors,
+        around.rate_limit(said.rate_limit) if said.rate_limit else None,
+        Size(most) if most else None,
+        Redirect(said.redirect, where.matched) if said.redirect else None,
+    )
+    return Filters(
+        chance,
+        access=access,
+        checks=tuple(check for check in checks if check is not None),
+        fault=Fault(said.fault) if said.fault else None,
+        edits=tuple(_request_edits(said, where)),
+        split=_split(said, around),
+        mirror=_mirror(said, around),
+        responses=_response_edits(said, cors),
+        most_bytes=most,
+        timeout=request,
+    )
+
+
+def _request_edits(said: TrafficPolicySpec, where: Where) -> list[RequestEdit]:
+    edits: list[RequestEdit] = []
+    if said.rewrite:
+        edits.append(Rewrite(said.rewrite, where.matched))
+    if said.headers:
+        edits.append(Edits(said.headers.request))
+    return edits
+
+
+def _response_edits(said: TrafficPolicySpec, cors: CORS | None) -> tuple[ResponseEdit, ...]:
+    edits: list[ResponseEdit] = [cors.response] if cors else []
+    if said.headers:
+        edits.append(_whoever_asked(Edits(said.headers.response)))
+    return tuple(edits)
+
+
+def _whoever_asked(edits: Callable[[bytes], bytes]) -> ResponseEdit:
+    def edit(_query: Query, lines: bytes) -> bytes:
+        return edits(lines)
+
+    return edit
+
+
+def _split(said: TrafficPolicySpec, around: Surroundings) -> Split[Backend] | None:
+    if not said.split:
+        return None
+    return Split([(around.backend(each.service, each.port), each.weight) for each in said.split])
+
+
+def _mirror(said: TrafficPolicySpec, around: Surroundings) -> Mirror | None:
+    if not said.mirror:
+        return None
+    return Mirror(around.backend(said.mirror.service, said.mirror.port), said.mirror.percent / 100)

@@ -1,0 +1,110 @@
+"""Rate limits: token buckets, of all clients together and of each.
+
+A bucket is one number: the moment at which it will be full again (the generic cell rate algorithm of ATM, ITU-T
+I.371).  A refused request takes no token from any bucket.  The fields are those of the IETF's
+draft-ietf-httpapi-ratelimit-headers, and Retry-After (RFC 9110 section 10.2.3).
+"""
+
+from __future__ import annotations
+
+from ipaddress import AddressValueError, IPv6Address
+from itertools import islice
+from math import ceil
+from typing import Final
+
+from config.filters import RateLimitPolicy, TokenBucketPolicy
+from mesh.filters.query import Query, Reply
+from mesh.reasons import RATE_LIMITED
+
+MOST_CLIENTS: Final = 65_536
+"""Clients that are remembered at a time; the one that came longest ago is forgotten first."""
+SWEPT: Final = 8
+"""Clients that are looked at for each new one, and forgotten if their buckets are full again."""
+
+
+class Bucket:
+    """What a policy makes of the moment at which a bucket is full."""
+
+    __slots__ = ("_depth", "_name", "_policy", "_token")
+
+    def __init__(self, name: str, policy: TokenBucketPolicy) -> None:
+        self._name = name
+        self._policy = policy
+        self._token = policy.per / policy.requests
+        """Seconds in which a token drips in."""
+        self._depth = self._token * (policy.burst or policy.requests)
+
+    def take(self, full: float, now: float) -> float:
+        """The moment at which the bucket is full once a token is taken out at `now`."""
+        return max(full, now) + self._token
+
+    def wait(self, full: float, now: float) -> float:
+        """Seconds until there is a token; 0: there is."""
+        # A few nanoseconds either way are a matter of how the numbers are rounded.
+        over = self.take(full, now) - now - self._depth
+        return over if over > 1e-6 else 0.0
+
+    def reply(self, wait: float) -> Reply:
+        seconds = max(1, ceil(wait))
+        window = f";w={int(self._policy.per)}" if self._policy.per.is_integer() else ""
+        fields = (
+            f"Retry-After: {seconds}\r\n"
+            f'RateLimit-Policy: "{self._name}";q={self._policy.requests}{window}\r\n'
+            f'RateLimit: "{self._name}";r=0;t={seconds}\r\n'
+        )
+        return Reply(RATE_LIMITED, fields=fields.encode("ascii"))
+
+
+class RateLimit:
+    """Lives as long as any route has it: how much was used is not forgotten when the table changes."""
+
+    __slots__ = ("__weakref__", "_client", "_clients", "_full", "_route")
+
+    def __init__(self, policy: RateLimitPolicy) -> None:
+        self._route = Bucket("route", policy.route) if policy.route else None
+        self._client = Bucket("client", policy.client) if policy.client else None
+        self._full = 0.0
+        """When the bucket of all clients is full."""
+        self._clients: dict[str, float] = {}
+        """Client to the moment at which its bucket is full; the one that came last is last."""
+
+    def __len__(self) -> int:
+        """How many clients are remembered."""
+        return len(self._clients)
+
+    def __call__(self, query: Query) -> Reply | None:
+        now, own, client = query.now, 0.0, ""
+        if self._client:
+            client = _whose(query.client)
+            own = self._clients.get(client, 0.0)
+            wait = self._client.wait(own, now)
+            if wait:
+                return self._client.reply(wait)
+        if self._route:
+            wait = self._route.wait(self._full, now)
+            if wait:
+                return self._route.reply(wait)
+            self._full = self._route.take(self._full, now)
+        if self._client:
+            self._remember(client, self._client.take(own, now), now)
+        return None
+
+    def _remember(self, client: str, full: float, now: float) -> None:
+        known = self._clients.pop(client, None)
+        self._clients[client] = full
+        if known is not None:
+            return
+        for oldest in tuple(islice(self._clients, SWEPT)):
+            if self._clients[oldest] <= now or len(self._clients) > MOST_CLIENTS:
+                del self._clients[oldest]
+
+
+def _whose(address: str) -> str:
+    """The client that an address stands for: of IPv6 a whole /64, out of which anyone may take addresses at will."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = IPv6Address(address.partition("%")[0])
+    except AddressValueError:
+        return address
+    return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))
