@@ -74,7 +74,8 @@ class HTTPDownstream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as all stream loops call it
         self._transport = transport
         self.write = transport.write
-        transport.set_write_buffer_limits(0)  # a pause at once: what a slow reader costs is one read
+        # A pause at once: what a slow reader costs is one read.  (TLS takes 0 for a buffer that is full when empty.)
+        transport.set_write_buffer_limits(1)
         self.peer = _peer(self._proxy, transport)
         self._duplex = self._exchange = Exchange(self._proxy, self)
         self._proxy.clients.add(self)

@@ -73,7 +73,7 @@ class HTTPUpstream(asyncio.Protocol):
         self._connecting = None
         self.transport = transport
         self.write = transport.write
-        transport.set_write_buffer_limits(0)
+        transport.set_write_buffer_limits(1)
         self.deadline = NEVER
         if self.exchange is None:
             transport.abort()
