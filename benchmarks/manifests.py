@@ -54,3 +54,14 @@ def many(ip: str, port: int, services: int, endpoints: int, backend: int) -> str
         )
         documents.append(endpoint_slice(name, ["http"], backend, addresses(endpoints, number * endpoints)))
     return "---\n".join(documents)
+
+
+def ingress(hosts: int, paths: int, service_name: str = "small") -> str:
+    """An Ingress for each of `hosts` hosts (``hN.test``), with `paths` Prefix paths (``/pN``) to a port named http."""
+    backend = f"{{service: {{name: {service_name}, port: {{name: http}}}}}}"
+    documents = []
+    for host in range(hosts):
+        lines = "".join(f"\n      - {{path: /p{n}, pathType: Prefix, backend: {backend}}}" for n in range(paths))
+        head = f"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: host-{host}}}\n"
+        documents.append(f"{head}spec:\n  rules:\n  - host: h{host}.test\n    http:\n      paths:{lines}\n")
+    return "---\n".join(documents)

@@ -155,12 +155,14 @@ class Rig:
         wait_for(lambda: accepts("127.0.0.1", port), "Envoy")
         return Proxy("envoy", process.pid, f"http://127.0.0.1:{port}")
 
-    def start_weft(self, manifests: str, name: str = "weft", listens: Sequence[tuple[str, int]] = ()) -> Proxy:
-        """`weft up` on `manifests` (without a NodeConfig, which is added with free ports)."""
+    def start_weft(
+        self, manifests: str, name: str = "weft", listens: Sequence[tuple[str, int]] = (), node: str = ""
+    ) -> Proxy:
+        """`weft up` on `manifests` (without a NodeConfig, which is added with free ports and what `node` says)."""
         folder = self.dir / name
         folder.mkdir()
         admin = free_port()
-        spec = f"{{admin: '127.0.0.1:{admin}'}}"
+        spec = f"{{admin: '127.0.0.1:{admin}'{', ' if node else ''}{node}}}"
         node = f"apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {{name: bench}}\nspec: {spec}\n"
         (folder / "manifests.yaml").write_text(f"{node}---\n{manifests}")
         weft = Path(sys.executable).with_name("weft")
