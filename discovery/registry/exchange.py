@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_NONBLOCK
-from typing import Final
+from typing import Final, TypeVar
 
 from discovery.registry.render import LARGEST_UDP
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.wire import CD, OPT, QR, RD, TC, Malformed, Message, parse_message
+
+T = TypeVar("T")
 
 UDP_SECONDS: Final = 1.5
 TCP_SECONDS: Final = 3.0
@@ -42,33 +45,41 @@ def matching(message: bytes, query: bytes) -> Message | None:
 
 async def ask(resolver: Resolver, query: bytes) -> Message:
     """What `resolver` says.  Raises `NoAnswer`."""
+    return await converse(resolver, query, lambda message: matching(message, query), lambda it: bool(it.flags & TC))
+
+
+async def converse(
+    resolver: Resolver, query: bytes, read: Callable[[bytes], T | None], truncated: Callable[[T], bool]
+) -> T:
+    """What `read` makes of the first message that it does not refuse with None.  Raises `NoAnswer`."""
     try:
-        answer = await _by_udp(resolver, query)
-        return await _by_tcp(resolver, query) if answer.flags & TC else answer
+        answer = await _by_udp(resolver, query, read)
+        return await _by_tcp(resolver, query, read) if truncated(answer) else answer
     except TimeoutError:
         raise NoAnswer(f"{resolver} did not answer in time") from None
     except (OSError, EOFError) as error:
         raise NoAnswer(f"{resolver} could not be asked ({error})") from None
 
 
-async def _by_udp(resolver: Resolver, query: bytes) -> Message:
+async def _by_udp(resolver: Resolver, query: bytes, read: Callable[[bytes], T | None]) -> T:
+    # No datagram endpoint: one whose opening is cancelled is left behind, and keeps uvloop from closing.
     loop = asyncio.get_running_loop()
     with socket.socket(AF_INET6 if ":" in resolver.address else AF_INET, SOCK_DGRAM | SOCK_NONBLOCK) as asking:
         asking.connect(resolver)
         asking.send(query)
         async with asyncio.timeout(UDP_SECONDS):
-            while (message := matching(await loop.sock_recv(asking, LARGEST), query)) is None:
+            while (message := read(await loop.sock_recv(asking, LARGEST))) is None:
                 continue
     return message
 
 
-async def _by_tcp(resolver: Resolver, query: bytes) -> Message:
+async def _by_tcp(resolver: Resolver, query: bytes, read: Callable[[bytes], T | None]) -> T:
     async with asyncio.timeout(TCP_SECONDS):
         reader, writer = await asyncio.open_connection(*resolver)
         try:
             writer.write(len(query).to_bytes(2, "big") + query)
             length = int.from_bytes(await reader.readexactly(2), "big")
-            message = matching(await reader.readexactly(length), query)
+            message = read(await reader.readexactly(length))
         finally:
             writer.close()
     if message is None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
-import dns.asyncquery
 import dns.exception
 import dns.flags
 import dns.message
@@ -22,10 +22,11 @@ import dns.tsig
 from dns.rdtypes.IN.SRV import SRV
 
 from config.dns_source import DNSSource, TsigKey
+from discovery.registry.exchange import NoAnswer, converse
+from discovery.registry.render import LARGEST_UDP
+from discovery.registry.resolv_conf import Resolver
 from discovery.sources.refresh import Target
 
-TIMEOUT: Final = 2.0
-"""Seconds for one server; a signature may be as many minutes old as its server allows."""
 LONGEST_CHAIN: Final = 8
 MOST_TARGETS: Final = 256
 """SRV targets whose addresses are looked up."""
@@ -136,19 +137,40 @@ class Lookup:
 
     async def _ask(self, name: dns.name.Name, kind: str) -> dns.message.Message:
         why = "no DNS server is known"
-        for address, port in self._servers:
-            query = dns.message.make_query(name, kind, use_edns=0, payload=1232)
+        for server in self._servers:
+            query = dns.message.make_query(name, kind, use_edns=0, payload=LARGEST_UDP)
             if self._key is not None:
                 query.use_tsig(self._key)
             try:
-                response, _ = await dns.asyncquery.udp_with_fallback(query, address, TIMEOUT, port)
-            except (dns.exception.DNSException, OSError, EOFError) as error:
-                why = f"{address}:{port}: {str(error) or type(error).__name__}"
+                response = await converse(Resolver(*server), query.to_wire(), partial(_answering, query), _truncated)
+            except NoAnswer as error:
+                why = str(error)
+                continue
+            except dns.tsig.PeerError as error:
+                why = f"{Resolver(*server)} does not accept the signature ({error})"
                 continue
             if response.rcode() in _ANSWERS:
                 return response
-            why = f"{address}:{port} answered {dns.rcode.to_text(response.rcode())}"
+            why = f"{Resolver(*server)} answered {dns.rcode.to_text(response.rcode())}"
         raise LookupFailed(f"{name}: {why}")
+
+
+def _answering(query: dns.message.Message, data: bytes) -> dns.message.Message | None:
+    """`data` as an answer to `query`, signed as the query is; None if it is no such thing.
+
+    Raises dns.tsig.PeerError for the word of a server that it does not accept our signature.
+    """
+    try:
+        response = dns.message.from_wire(data, keyring=query.keyring, request_mac=query.mac)
+    except dns.tsig.PeerError:
+        raise
+    except (dns.exception.DNSException, ValueError):
+        return None
+    return response if query.is_response(response) and (response.had_tsig or not query.had_tsig) else None
+
+
+def _truncated(response: dns.message.Message) -> bool:
+    return bool(response.flags & dns.flags.TC)
 
 
 _ADDRESS_TYPES: Final = (dns.rdatatype.A, dns.rdatatype.AAAA)
