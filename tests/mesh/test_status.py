@@ -14,5 +14,6 @@ def test_plain() -> None:
         "state": "degraded",
         "reasons": ["why"],
         "ports": [{"port": "web", "protocol": "http", "listens": [["127.0.0.1", 80]]}],
+        "certificates": [],
     }
     assert ACCEPTED.reasons == ()
