@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from config.policies import RetryCondition, RetryPolicy
+from config.policies import RetryBackoffPolicy, RetryCondition, RetryPolicy
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
-LEAST_BUDGET = 3
+LEAST_BUDGET = RetryPolicy().budget_least
 
 Outcome = Literal["tried", "budget", "exhausted", "not-replayable"]
 
@@ -30,6 +30,17 @@ def decide(policy: RetryPolicy, cause: RetryCondition, replayable: bool, retries
     return "tried" if retries < policy.attempts else "exhausted"
 
 
+def pause(policy: RetryBackoffPolicy, retries: int, chance: float) -> float:
+    """Seconds that the `retries`-th retry of a request waits: the first does not.
+
+    `chance`, from 0 to below 1, says how much of the jitter is taken off, so that what failed together does not
+    come again together.
+    """
+    if retries < 2:
+        return 0.0
+    return min(policy.first * 2.0 ** min(retries - 2, 20), policy.longest) * (1 - chance * policy.jitter_percent / 100)
+
+
 class Retrying(Protocol):
     """A request that waits for its turn to be tried again."""
 
@@ -37,7 +48,7 @@ class Retrying(Protocol):
 
 
 class RetryBudget:
-    """How many retries of one Backend may run at a time: a share of its requests in flight, at least 3.
+    """How many retries of one Backend may run at a time: a share of its requests in flight, at least `least`.
 
     A retry runs from its start until a response begins or it fails.  When an endpoint dies, all of its
     requests fail in the same instant; those beyond the budget wait for their turn, for as long as the caller
@@ -53,16 +64,16 @@ class RetryBudget:
         """Places that were given up and not handed on yet."""
         self._handing_on = False
 
-    def start(self, retrying: Retrying, in_flight: int, percent: int) -> bool:
+    def start(self, retrying: Retrying, in_flight: int, percent: int, least: int = LEAST_BUDGET) -> bool:
         """Whether `retrying` may run now; if not, it waits, and is told by `retry_now` when it may."""
-        if self.has_room(in_flight, percent):
+        if self.has_room(in_flight, percent, least):
             self.running += 1
             return True
         self._waiting[retrying] = None
         return False
 
-    def has_room(self, in_flight: int, percent: int) -> bool:
-        return self.running < max(LEAST_BUDGET, in_flight * percent // 100)
+    def has_room(self, in_flight: int, percent: int, least: int = LEAST_BUDGET) -> bool:
+        return self.running < max(least, in_flight * percent // 100)
 
     def leave(self, retrying: Retrying) -> None:
         """It waits no longer."""

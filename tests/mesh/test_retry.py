@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from config.policies import RetryPolicy
-from mesh.retry import RetryBudget, decide
+from config.policies import RetryBackoffPolicy, RetryPolicy
+from mesh.retry import RetryBudget, decide, pause
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,23 @@ def test_decide(policy: RetryPolicy, cause: str, replayable: bool, retries: int,
     assert decide(policy, cause, replayable, retries) == outcome  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("policy", "chance", "pauses"),
+    [
+        (RetryBackoffPolicy(), 0.0, [0, 0.025, 0.05, 0.1, 0.2, 0.25, 0.25]),
+        (RetryBackoffPolicy(jitter_percent=50), 0.5, [0, 0.01875, 0.0375, 0.075, 0.15, 0.1875, 0.1875]),
+        (RetryBackoffPolicy(first=1.0, longest=2.0, jitter_percent=100), 0.75, [0, 0.25, 0.5, 0.5]),
+        (RetryBackoffPolicy(first=0.0), 0.0, [0, 0, 0]),
+    ],
+)
+def test_pauses(policy: RetryBackoffPolicy, chance: float, pauses: list[float]) -> None:
+    assert [pause(policy, n, chance) for n in range(1, len(pauses) + 1)] == pytest.approx(pauses)
+
+
+def test_no_pause_is_too_long_to_be_computed() -> None:
+    assert pause(RetryBackoffPolicy(), 10_000, 0.0) == 0.25
+
+
 class Waiting:
     def __init__(self) -> None:
         self.told = 0
@@ -33,11 +50,14 @@ class Waiting:
         self.told += 1
 
 
-@pytest.mark.parametrize(("in_flight", "percent", "places"), [(0, 20, 3), (15, 20, 3), (100, 20, 20), (100, 0, 3)])
-def test_places(in_flight: int, percent: int, places: int) -> None:
+@pytest.mark.parametrize(
+    ("in_flight", "percent", "least", "places"),
+    [(0, 20, 3, 3), (15, 20, 3, 3), (100, 20, 3, 20), (100, 0, 3, 3), (0, 20, 5, 5), (100, 20, 5, 20)],
+)
+def test_places(in_flight: int, percent: int, least: int, places: int) -> None:
     budget = RetryBudget()
     who = [Waiting() for _ in range(places + 2)]
-    assert [budget.start(one, in_flight, percent) for one in who] == [True] * places + [False] * 2
+    assert [budget.start(one, in_flight, percent, least) for one in who] == [True] * places + [False] * 2
     budget.ended()
     assert [one.told for one in who] == [0] * places + [1, 0]
     budget.leave(who[-1])

@@ -27,3 +27,28 @@ def test_head_and_keep_alive() -> None:
     raw = answer(reasons.NO_ENDPOINTS, "x", b"", head_only=True, close=False, keep_alive=True)
     assert raw.endswith(b"Connection: keep-alive\r\n\r\n")
     assert b"Content-Length: " in raw
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "expected"),
+    [
+        (302, "", b"Content-Length: 0\r\nX-Request-Id: id-1\r\nLocation: /x\r\n\r\n"),
+        (204, "", b"X-Request-Id: id-1\r\nLocation: /x\r\n\r\n"),
+        (204, "some", b'Proxy-Status: weft; error=some; details="why"\r\nX-Request-Id: id-1\r\nLocation: /x\r\n\r\n'),
+        (
+            299,
+            "some",
+            b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 16\r\n"
+            b'Proxy-Status: weft; error=some; details="why"\r\n'
+            b"X-Request-Id: id-1\r\nLocation: /x\r\n\r\nweft: 299 : why\n",
+        ),
+    ],
+    ids=["redirect", "preflight", "a fault without a body", "a fault without a name"],
+)
+def test_what_policies_answer(status: int, error: str, expected: bytes) -> None:
+    reason, fields = reasons.Reason(status, error, ""), b"Location: /x\r\n"
+    raw = answer(reason, "why", b"id-1", head_only=False, close=False, fields=fields)
+    status_line, _, rest = raw.partition(b"\r\nDate: ")
+    assert status_line.startswith(b"HTTP/1.1 %d " % status)
+    assert rest.partition(b"\r\n")[2] == expected
+    assert read_response(raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n").status == status
