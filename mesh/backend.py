@@ -14,16 +14,15 @@ from functools import partial
 from itertools import chain
 from typing import Protocol
 
-from config.balancing import SlowStartPolicy, SuccessRatePolicy
 from discovery.endpoint import Endpoint
-from mesh import eligibility, outlier, slow_start
+from mesh import eligibility, outlier
 from mesh.balancing.base import Balancer, Keyed, Observing, Surroundings
 from mesh.balancing.key import KeyOf, key_of
 from mesh.balancing.registry import new_balancer
 from mesh.deadlines import Deadlines
 from mesh.endpoint_state import NO_ANSWER_DUE, NOT_ANSWERED, EndpointState, Left, vouched
+from mesh.judgement import Judgement
 from mesh.limits import Limits
-from mesh.outlier import Cause, Tally
 from mesh.plan import BackendKey, BackendPlan
 from mesh.reasons import Reason
 from mesh.retry import RetryBudget
@@ -46,12 +45,12 @@ class Pick(Protocol):
     def __call__(self, tried: Collection[EndpointState] = ()) -> EndpointState | None: ...
 
 
-class Backend:
+class Backend(Judgement):
     """The endpoints of one Service port, who of them may be picked, and whose turn it is."""
 
     __slots__ = (
-        "_admitted", "_around", "_balancer", "_clock", "_deadlines", "_judged_at", "_logged", "deadline", "departed",
-        "eligible", "endpoints", "key", "key_of", "left", "limits", "pick", "plan", "retry_budget", "stats",
+        "_balancer", "_chance", "_deadlines", "_keyed", "_logged", "_observing", "deadline", "departed", "eligible",
+        "key", "key_of", "left", "limits", "pick", "retry_budget", "stats",
     )  # fmt: skip
 
     pick: Pick
@@ -73,36 +72,30 @@ class Backend:
         deadlines: Deadlines | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        super().__init__(BackendPlan(key, ()), clock)
         self.key = key
-        self._clock = clock
         self._deadlines = deadlines
         self.deadline = 0.0
         """When the first endpoint that was set aside comes back; 0: none is, as far as the wheel knows."""
-        self.plan = BackendPlan(key, ())
-        self.endpoints: dict[tuple[str, int], EndpointState] = {}
         self.departed: dict[tuple[str, int, str], EndpointState] = {}
         """By address, port and replica; the one that left first comes first."""
         self.eligible: tuple[EndpointState, ...] = ()
         """Those that may be picked."""
-        self._admitted: list[EndpointState] = []
-        """Those that discovery lets us use; one that is no longer among them is withdrawn."""
         self.stats = BackendStats()
         self._logged: dict[str, tuple[float, int]] = {}
         """Error type to when it was last logged, and how often it had been counted by then."""
         self.retry_budget = RetryBudget()
         self.limits: Limits[EndpointState] | None = None
         """Who waits for room; None: there is no limit."""
-        self._judged_at = 0.0
-        """When success rates were last judged."""
-        self._around = Surroundings(chance, clock, self._in_flight)
-        self._balancer: Balancer[EndpointState] = new_balancer(self.plan.balancer, self._around)
+        self._chance = chance
+        self._balance(self.plan)
         self._settle(self.plan)
 
     def apply(self, plan: BackendPlan) -> None:
         """Put `plan` in force; endpoints that stay keep their state and order, those that go are withdrawn."""
         before, self.plan = self.plan, plan
         if plan.balancer != before.balancer:
-            self._balancer = new_balancer(plan.balancer, self._around)
+            self._balance(plan)
         self._settle(before)
         if plan.endpoints is not before.endpoints:
             self._arrange(before.endpoints, plan.endpoints)
@@ -111,12 +104,18 @@ class Backend:
 
     def pick_for(self, key: bytes, tried: Collection[EndpointState] = ()) -> EndpointState | None:
         """As `pick`, for a request with this `key`."""
-        balancer = self._balancer
-        if not isinstance(balancer, Keyed):
+        if self._keyed is None:
             return self.pick(tried)
         if self.limits is None:
-            return balancer.pick_for(key, tried)
-        return self.limits.admit(partial(balancer.pick_for, key), tried)
+            return self._keyed.pick_for(key, tried)
+        return self.limits.admit(partial(self._keyed.pick_for, key), tried)
+
+    def _balance(self, plan: BackendPlan) -> None:
+        """Make the balancer that `plan` asks for; looking at what it can do is too slow for every pick."""
+        balancer = new_balancer(plan.balancer, Surroundings(self._chance, self._clock, self._in_flight))
+        self._balancer: Balancer[EndpointState] = balancer
+        self._keyed: Keyed[EndpointState] | None = balancer if isinstance(balancer, Keyed) else None
+        self._observing: Observing[EndpointState] | None = balancer if isinstance(balancer, Observing) else None
 
     def _settle(self, before: BackendPlan) -> None:
         """Bind what the plan asks for, so that what it does not ask for costs nothing."""
@@ -128,8 +127,8 @@ class Backend:
         elif plan.limits != before.limits:
             self.limits.put(plan.limits)
         self.pick = self._balancer.pick if self.limits is None else self._pick_with_room
-        self.key_of = key_of(plan.balancer.hash) if isinstance(self._balancer, Keyed) else None
-        told = self.limits is not None or isinstance(self._balancer, Observing) or self._judges_answers()
+        self.key_of = None if self._keyed is None else key_of(plan.balancer.hash)
+        told = self.limits is not None or self._observing is not None or self._judges_answers()
         self.left = self._left if told else None
         if plan.ejection.success_rate is not None and before.ejection.success_rate is None:
             self._judged_at = self._clock()
@@ -146,9 +145,6 @@ class Backend:
     def _pick_with_room(self, tried: Collection[EndpointState] = ()) -> EndpointState | None:
         assert self.limits is not None
         return self.limits.admit(self._balancer.pick, tried)
-
-    def _judges_answers(self) -> bool:
-        return bool(self.plan.ejection.server_errors or self.plan.ejection.success_rate)
 
     def _in_flight(self) -> int:
         return self.stats.in_flight + self.stats.tcp_open
@@ -173,83 +169,15 @@ class Backend:
             self.limits.use(eligible)
             self.limits.room_made()
 
-    def _grow(self, admitted: list[EndpointState], now: float, policy: SlowStartPolicy) -> None:
-        """Give endpoints the weight that they have after so much time in use."""
-        used = {state for state in admitted if not state.unhealthy}
-        growing = False
-        for state in self.endpoints.values():
-            if state not in used:
-                state.used_since = None
-            elif state.used_since is None:
-                state.used_since = now
-            age = 0.0 if state.used_since is None else now - state.used_since
-            growing |= state in used and age < policy.window
-            state.weight = slow_start.weight(state.endpoint.weight, age, policy)
-        if growing:
-            self._look_at(now + slow_start.step(policy))
-
-    def connect_failed(self, state: EndpointState) -> None:
-        """A connect was refused or timed out."""
-        now = self._clock()
-        if state.set_aside_until <= now and outlier.connect_failed(state, self.plan.ejection):
-            self._eject(state, "connects", now)
-
-    def connect_succeeded(self, state: EndpointState) -> None:
-        """A connect went through: the endpoint's streak of failed ones is over."""
-        if state.connect_failures:
-            state.connect_failures = 0
-            if state.failures and state.cause == "connects":
-                outlier.forgive(state)
-                self.refresh()
-
-    def checked(self, where: tuple[str, int], healthy: bool) -> None:
-        """An active check has come to another conclusion about the endpoint at this address and port."""
-        state = self.endpoints.get(where)
-        if state is None or self.plan.health_check is None or state.unhealthy is not healthy:
-            return
-        state.unhealthy = not healthy
-        if healthy:
-            outlier.forgive(state)
-        self.refresh()
-
     def _left(self, state: EndpointState, seconds: float, status: int) -> None:
         if status >= 0:
             good = 0 < status < 500
-            if good and isinstance(self._balancer, Observing):
-                self._balancer.observe(state, seconds)
+            if good and self._observing is not None:
+                self._observing.observe(state, seconds)
             if self._judges_answers():
                 self._answered(state, good)
         if self.limits is not None:
             self.limits.left(state)
-
-    def _answered(self, state: EndpointState, good: bool) -> None:
-        state.good_answers += good
-        state.bad_answers += not good
-        now = self._clock()
-        if outlier.answered(state, good, now, self.plan.ejection):
-            self._eject(state, "answers", now)
-
-    def _judge_rates(self, now: float, policy: SuccessRatePolicy) -> None:
-        """Eject those whose share of good answers is an outlier, and begin to count anew."""
-        tallies = [(s, Tally(s.good_answers + s.bad_answers, s.good_answers)) for s in self._admitted]
-        worst = outlier.outliers(tallies, policy)
-        for state in self.endpoints.values():
-            if state.cause == "rate" and state not in worst and state.good_answers and state.set_aside_until <= now:
-                state.failures = 0
-            state.good_answers = state.bad_answers = 0
-        self._judged_at = now
-        for state in worst:
-            self._eject(state, "rate", now)
-
-    def _eject(self, state: EndpointState, cause: Cause, now: float) -> None:
-        """Leave an endpoint out for a while, unless too many are out, or it is not used anyway."""
-        policy, ready = self.plan.ejection, self._admitted
-        out = sum(other.set_aside_until > now for other in ready)
-        if not state.eligible or state.set_aside_until > now or out >= outlier.most(len(ready), policy.most_percent):
-            return
-        outlier.set_aside(state, cause, now, policy)
-        self.refresh()
-        self._look_at(state.set_aside_until)
 
     def failed(self, reason: Reason, details: str = "") -> None:
         """Count what the proxy itself ended, and log it, at most once in `QUIET` seconds for each error type."""

@@ -69,7 +69,7 @@ class Limits(Generic[LoadedT]):
         """
         if self._in_flight() > self._all:
             return None
-        if len(self._full) >= self._places:
+        if self._full and len(self._full) >= self._places:
             return None
         state = pick({*tried, *self._full} if self._full else tried)
         while state is not None and state.in_flight >= self._each:
@@ -82,8 +82,8 @@ class Limits(Generic[LoadedT]):
         return state
 
     def wait(self, waiter: Waiter) -> bool:
-        """Let `waiter` wait; False: the queue is full."""
-        if len(self._waiters) >= self._length:
+        """Let `waiter` wait; False: the queue is full, or there is no endpoint to wait for."""
+        if len(self._waiters) >= self._length or self._places == 0:
             return False
         self._waiters[waiter] = None
         if waiter is self._told:
@@ -121,7 +121,7 @@ class Limits(Generic[LoadedT]):
 
     def use(self, eligible: Collection[LoadedT]) -> None:
         """These endpoints may be picked from now on."""
-        self._places = len(eligible) or float("inf")
+        self._places = len(eligible)
         if self._full:
             staying = set(eligible)
             self._full = {state: None for state in self._full if state in staying}

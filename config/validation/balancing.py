@@ -27,7 +27,7 @@ _PRINTABLE = re.compile(r"[!-~]+")
 
 def check_balancing(spec: TrafficPolicySpec, report: ObjectReport) -> None:
     if spec.balancer:
-        _check_balancer(spec.balancer, report)
+        _check_balancer(spec, spec.balancer, report)
     if spec.slow_start and not spec.slow_start.window:
         report.warning("spec.slowStart.window", "0 is no slow start; leave slowStart out to say so")
     if spec.health_check:
@@ -38,7 +38,7 @@ def check_balancing(spec: TrafficPolicySpec, report: ObjectReport) -> None:
         report.error("spec.limits.queue.deadline", "must be longer than 0; write length: 0 for no queue")
 
 
-def _check_balancer(balancer: BalancerPolicy, report: ObjectReport) -> None:
+def _check_balancer(spec: TrafficPolicySpec, balancer: BalancerPolicy, report: ObjectReport) -> None:
     path, kind = "spec.balancer", balancer.type
     for field, types in _ONLY_FOR.items():
         if kind not in types and getattr(balancer, field) != getattr(_DEFAULTS, field):
@@ -58,6 +58,8 @@ def _check_balancer(balancer: BalancerPolicy, report: ObjectReport) -> None:
         report.error(f"{path}.decay", "must be longer than 0")
     if balancer.hash is not None:
         _check_hash(balancer.hash, report)
+        if spec.protocol == "tcp" and not balancer.hash.source_address:
+            report.warning(f"{path}.hash", "is never found with protocol: tcp: a connection has only a source address")
 
 
 def _check_hash(key: HashKey, report: ObjectReport) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from config.addresses import Network, parse_address, parse_host_port, parse_network, parse_service_range
-from config.naming import DNS_SUBDOMAIN, shown
+from config.naming import DNS_SUBDOMAIN, LABEL_VALUE, shown
 from config.settings import NodeConfigSpec
 from config.validation.report import ObjectReport, duplicates, keyed, problem_of
 
@@ -12,6 +12,8 @@ def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
     report.check("spec.clusterDomain", DNS_SUBDOMAIN.problem(node.cluster_domain))
     if node.node_name:
         report.check("spec.nodeName", DNS_SUBDOMAIN.problem(node.node_name))
+    if node.zone:
+        report.check("spec.zone", LABEL_VALUE.problem(node.zone))
     _check_ranges(node, report)
     _check_node_addresses(node, report)
     _check_listeners(node, report)

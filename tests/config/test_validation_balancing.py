@@ -23,9 +23,12 @@ def group(name: str, text: str, spelled: str, value: str, *expected: Expected) -
     return case(name, WEB + document("TrafficPolicy", body, "web", "weft.dev/v1"), *expected, *listed)
 
 
+def not_yet(kind: str) -> tuple[Expected, ...]:
+    return () if kind in BALANCERS_IN_FORCE else (warning("spec.balancer.type", "not carried out yet"),)
+
+
 def balancer(name: str, kind: str, rest: str, *expected: Expected) -> Case:
-    listed = () if kind in BALANCERS_IN_FORCE else (warning("spec.balancer.type", "not carried out yet"),)
-    return group(name, "balancer", "balancer", f"{{type: {kind}{rest}}}", *expected, *listed)
+    return group(name, "balancer", "balancer", f"{{type: {kind}{rest}}}", *expected, *not_yet(kind))
 
 
 def checked(name: str, value: str, *expected: Expected) -> Case:
@@ -51,6 +54,18 @@ CASES = [
     balancer("a cookie that is none", "Maglev", ", hash: {cookie: 'a;b'}", error("spec.balancer.hash.cookie", "token")),
     balancer(
         "a query that is none", "Maglev", ", hash: {query: 'a=b'}", error("spec.balancer.hash.query", "as it stands")
+    ),
+    case(
+        "a header of a connection",
+        WEB
+        + document(
+            "TrafficPolicy",
+            "spec: {targetRef: {kind: Service, name: web}, protocol: tcp, balancer: {type: Maglev, hash: {header: A}}}",
+            "web",
+            "weft.dev/v1",
+        ),
+        warning("spec.balancer.hash", "only a source address"),
+        *not_yet("Maglev"),
     ),
     balancer("a query", "RingHash", ", hash: {query: user_id}"),
     balancer("a bound", "RingHash", f"{KEY}, boundedLoad: 125, points: 160"),

@@ -59,6 +59,8 @@ CASES = [
         node("{nodeAddresses: [127.96.0.1]}"),
         error("spec.nodeAddresses[0]", "lies in the service range"),
     ),
+    case("a zone", node("{zone: eu-west-1a}")),
+    case("a zone that is none", node("{zone: 'eu west'}"), error("spec.zone", "label value")),
     case("admin", node("{admin: '9901'}"), error("spec.admin", "HOST:PORT")),
     case("http", node("{ingress: {http: 'a:b'}}"), error("spec.ingress.http", "0 to 65535")),
     case("https", node("{ingress: {https: 'web:443'}}"), error("spec.ingress.https", "not an IP address")),

@@ -135,13 +135,16 @@ def test_room_at_new_endpoints_is_found() -> None:
     assert waiting.state is more[1]
 
 
-def test_nobody_to_pick_lets_wait() -> None:
-    world = World(0, each=1)
-    request = world.begin()
-    assert request.waits
+def test_nobody_waits_for_nobody() -> None:
+    assert World(0, each=1).begin().refused
+    world = World(1, each=1)
+    world.begin()
+    waiting = [world.begin() for _ in range(3)]
+    world.balancer.use([])
+    world.limits.use([])
     world.limits.room_made()
-    assert request.waits
-    assert len(world.limits) == 1
+    assert all(request.refused for request in waiting)
+    assert len(world.limits) == 0
 
 
 def test_without_limits_nobody_waits_any_more() -> None:
