@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from time import perf_counter
@@ -30,10 +30,13 @@ SLICE_SECONDS = 0.001
 _HEADER = struct.Struct("!BI")
 _NAMES = tuple(KINDS)
 _OBJECTS: tuple[Any, ...] = tuple(tuple.__class_getitem__((ObjectKey, Source, kind)) for kind in KINDS.values())
-_END, _FAULT, _CRASH = 255, 254, 253
+_END, _FAULT, _CRASH, _KEPT = 255, 254, 253, 252
 
 # The helper must find this package whatever its own folder and environment are, and import nothing from them.
-_BOOTSTRAP = "import sys; sys.path.insert(0, sys.argv.pop(1)); from config.aside import main; main(sys.argv[1:])"
+_BOOTSTRAP = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from importlib import import_module; "
+    "import_module(sys.argv.pop(1)).main(sys.argv[1:])"
+)
 
 
 class _Gone(Exception):
@@ -41,11 +44,18 @@ class _Gone(Exception):
 
 
 async def load_aside(
-    paths: Sequence[Path], previous: ConfigSet | None = None, deadline: float = DEADLINE_SECONDS
+    paths: Sequence[Path],
+    previous: ConfigSet | None = None,
+    deadline: float = DEADLINE_SECONDS,
+    *,
+    reader: str = __name__,
+    arguments: Sequence[str] = (),
 ) -> Loaded:
     """What `config.loader.load` says of `paths`; `deadline` in seconds.
 
-    Objects that equal theirs in `previous` are those.  When the helper fails the answer has no objects and one error.
+    `reader`: a module whose ``main`` does more than to load, and answers with `answer`; `arguments` are given to it
+    before the paths.  Objects that equal theirs in `previous` are those.  When the helper fails, the answer is not
+    `read`, and has no objects and one error.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -53,6 +63,8 @@ async def load_aside(
         "-c",
         _BOOTSTRAP,
         str(Path(__file__).parents[1]),
+        reader,
+        *arguments,
         *map(str, paths),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -73,12 +85,14 @@ async def load_aside(
             process.kill()
         await process.wait()
     where = Source(str(paths[0]) if paths else "", 1, 1)
-    return Loaded(ConfigSet(), (Fault("error", where, f"manifests could not be read: the reader {problem}"),))
+    fault = Fault("error", where, f"manifests could not be read: the reader {problem}")
+    return Loaded(ConfigSet(), (fault,), read=False)
 
 
 async def _receive(stream: asyncio.StreamReader, previous: ConfigSet) -> Loaded:
     builder = ConfigSetBuilder(previous)
     faults: list[Fault] = []
+    kept: list[ObjectKey] = []
     resumed = perf_counter()
     while True:
         what, body = await _frame(stream)
@@ -86,6 +100,8 @@ async def _receive(stream: asyncio.StreamReader, previous: ConfigSet) -> Loaded:
             break
         if what == _FAULT:
             faults.append(_decoded(body, Fault))
+        elif what == _KEPT:
+            kept.append(_decoded(body, ObjectKey))
         elif what == _CRASH:
             raise _Gone(f"failed: {_decoded(body, str)}")
         elif what < len(_NAMES):
@@ -95,7 +111,7 @@ async def _receive(stream: asyncio.StreamReader, previous: ConfigSet) -> Loaded:
         if perf_counter() - resumed > SLICE_SECONDS:
             await asyncio.sleep(0)
             resumed = perf_counter()
-    return Loaded(builder.finish(), tuple(faults))
+    return Loaded(builder.finish(), tuple(faults), tuple(kept))
 
 
 async def _frame(stream: asyncio.StreamReader) -> tuple[int, bytes]:
@@ -122,11 +138,20 @@ def _decoder(wanted: Any) -> msgspec.msgpack.Decoder[Any]:
 
 def main(arguments: Sequence[str]) -> None:
     """The helper: load the paths given, write frames to standard output, end."""
-    out = sys.stdout.buffer
-    try:
+
+    def load() -> Loaded:
         from config.loader import load
 
-        _send_all(out, load([Path(argument) for argument in arguments]))
+        return load([Path(argument) for argument in arguments])
+
+    answer(load)
+
+
+def answer(load: Callable[[], Loaded]) -> None:
+    """Write what `load` returns, or that it failed, as frames to standard output."""
+    out = sys.stdout.buffer
+    try:
+        _send_all(out, load())
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must learn of it
         _send(out, _CRASH, f"{type(error).__name__}: {error}")
     out.flush()
@@ -135,6 +160,8 @@ def main(arguments: Sequence[str]) -> None:
 def _send_all(out: BinaryIO, loaded: Loaded) -> None:
     for fault in loaded.faults:
         _send(out, _FAULT, fault)
+    for kept in loaded.kept:
+        _send(out, _KEPT, kept)
     for key, source in loaded.config_set.sources.items():
         _send(out, _NAMES.index(key.kind), (key, source, loaded.config_set.get(key)))
     _send(out, _END, None)

@@ -6,7 +6,7 @@ to its predecessor *is* its predecessor (`ConfigSetBuilder`), so that "did it ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -102,6 +102,11 @@ class ConfigSet(msgspec.Struct, frozen=True):
             builder.add(key, source, item)
         return builder.finish()
 
+    def tables(self) -> Iterator[tuple[str, Mapping[Named, Any]]]:
+        """Kinds, always in the same order, and all objects of each; NodeConfig is none of them."""
+        for kind, field in _FIELDS.items():
+            yield kind, getattr(self, field)
+
     def get(self, key: ObjectKey) -> Any:
         """The object of that key, or None."""
         if key.kind == "NodeConfig":
@@ -150,6 +155,10 @@ class Loaded(msgspec.Struct, frozen=True):
 
     config_set: ConfigSet
     faults: tuple[Fault, ...] = ()
+    kept: tuple[ObjectKey, ...] = ()
+    """Objects that are there in their last good version, because what is written now has errors."""
+    read: bool = True
+    """Whether it is known what is written; False: the reader failed, which says nothing about the manifests."""
 
     @property
     def failed(self) -> bool:

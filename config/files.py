@@ -30,7 +30,7 @@ _OTHER_ENCODINGS = (
 def read_texts(paths: Sequence[Path], faults: FaultList) -> Iterator[tuple[str, str]]:
     """Name and text of every file of `paths`; each file once, even if several paths lead to it."""
     seen: set[str] = set()
-    for path in _files(paths, faults):
+    for path in manifest_files(paths, faults):
         real = os.path.realpath(path)
         if real in seen:
             continue
@@ -43,7 +43,8 @@ def read_texts(paths: Sequence[Path], faults: FaultList) -> Iterator[tuple[str, 
             yield str(path), text
 
 
-def _files(paths: Sequence[Path], faults: FaultList) -> Iterator[Path]:
+def manifest_files(paths: Sequence[Path], faults: FaultList) -> Iterator[Path]:
+    """The files that `paths` stand for, one by one, without reading them."""
     for path in paths:
         try:
             folder = stat.S_ISDIR(path.stat().st_mode)

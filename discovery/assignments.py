@@ -42,11 +42,15 @@ def save_assignments(path: Path, assignments: Assignments) -> None:
 
     Raises OSError if the folder cannot be written.
     """
-    text = msgspec.json.format(msgspec.json.encode(assignments, order="sorted"))
+    replace_whole(path, msgspec.json.format(msgspec.json.encode(assignments, order="sorted")))
+
+
+def replace_whole(path: Path, content: bytes) -> None:
+    """Replace a file of the state folder in one step, for its owner alone; raises OSError."""
     aside = path.with_name(f"{path.name}.new")
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(text)
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)

@@ -64,6 +64,11 @@ class Announcer:
             name = short_name(key.namespace, key.name)
             self._print(self._paint("yellow", f"{key.kind} {name}: {status.state}: {'; '.join(status.reasons)}"))
 
+    def reloaded(self, changes: str, errors: int) -> None:
+        """The manifests were read again: print what changed."""
+        line = f"reloaded: {changes}"
+        self._print(self._paint("yellow", f"{line}; {errors} errors") if errors else line)
+
     def stopped(self) -> None:
         self._print("stopped")
 

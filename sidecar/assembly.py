@@ -11,15 +11,19 @@ import asyncio
 import gc
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from random import Random
 from typing import TYPE_CHECKING
 
 from config.addresses import parse_network
+from config.changes import same
+from config.configset import ConfigSet
+from config.meta import Named
 from discovery.catalog import Catalog
 from discovery.endpoint import Replica
+from discovery.membership import PortEndpoints
 from discovery.metrics import families
 from discovery.platforms.process import ProcessPlatform
 from discovery.prober import Prober
@@ -30,6 +34,7 @@ from mesh.exposition import FamilyLike
 from mesh.listener import Listeners
 from mesh.metrics import page, process_families
 from mesh.proxy import Proxy
+from mesh.steps import run_in_slices, run_to_end
 from sidecar import views
 from sidecar.checks import Checks
 from sidecar.dns import NodeDNS
@@ -45,8 +50,8 @@ from sidecar.written import Written
 if TYPE_CHECKING:
     from sidecar.admin import Answer
 
-DRAIN_SECONDS = 10.0
-"""What is in flight when the process is to end may take this long; then it is cut."""
+GRACE_SECONDS = 0.05
+"""What clients sent before the listeners closed may take this long to get here."""
 PROXY = "proxy"
 """The catalog's consumer: what is acknowledged under this name is in force in this process."""
 
@@ -59,10 +64,11 @@ class Assembly:
         loop = asyncio.get_running_loop()
         self._config_set = config_set = written.config_set
         self.catalog = Catalog()
+        self._given: Mapping[Named, PortEndpoints] = {}
         self.catalog.define(config_set.services)
-        self.catalog.put_endpoints("manifest", manifest.endpoints(config_set))
+        self.catalog.put_endpoints("manifest", run_to_end(self._endpoints(config_set)))
         self.proxy = Proxy(loop, time.monotonic)
-        self.proxy.trusted_proxies = tuple(map(parse_network, config_set.node.trusted_proxies))
+        self._trust(config_set)
         self.listeners = Listeners(self.proxy)
         self.publisher = Publisher(self.proxy, config_set, self.catalog.snapshot)
         self._pulse = Pulse(loop, self.proxy.deadlines)
@@ -72,13 +78,33 @@ class Assembly:
         self._checks = Checks(self.prober)
         self._draining = Draining(self.catalog, self.proxy)
         self.platform = self._make_platform(state)
+        self._reloads = Reloads()
         self.running = Running(
-            config_set, written.faults, self.catalog, self.proxy, self.publisher, self.listeners, self.platform
-        )
+            config_set, written.faults, self.catalog, self.proxy, self.publisher, self.listeners, self.platform,
+            self._reloads,
+        )  # fmt: skip
+        self._tell(written)
         self.dns = NodeDNS(config_set, self.catalog)
         self._stopping = False
-        self._reloads = Reloads()
-        self._reloads.read(successful=not written.failed)
+
+    def _tell(self, written: Written) -> None:
+        """Have readers know what was read, and how that went."""
+        self.running.config_set, self.running.faults = written.config_set, written.faults
+        self.running.kept = frozenset(written.kept)
+        self._reloads.read(successful=not written.failed, at=time.time())
+
+    def _trust(self, config_set: ConfigSet) -> None:
+        self.proxy.trusted_proxies = tuple(map(parse_network, config_set.node.trusted_proxies))
+
+    def _endpoints(self, config_set: ConfigSet) -> Generator[None, None, Mapping[Named, PortEndpoints]]:
+        """The endpoints that are written, those that are as before being the same objects."""
+        given: dict[Named, PortEndpoints] = {}
+        for name, made in manifest.by_service(config_set):
+            before = self._given.get(name)
+            given[name] = before if before == made else made
+            yield
+        self._given = given
+        return given
 
     def _make_platform(self, state: StateFolder) -> ProcessPlatform:
         try:
@@ -120,11 +146,38 @@ class Assembly:
         self.platform.subscribe(self._replicas_changed)
         await self.platform.apply(self._config_set)
 
+    async def reload(self, written: Written) -> None:
+        """Put in force what is written now, beside the traffic: first what is served, then what runs behind it.
+
+        Needs `run_beside` to be running.
+        """
+        config_set = written.config_set
+        if same(self._config_set, config_set):
+            self._tell(written)
+            return
+        given = await run_in_slices(self._endpoints(config_set))
+        self._config_set = config_set
+        self.catalog.define(config_set.services)
+        self.catalog.put_endpoints("manifest", given)
+        self.publisher.config_changed(config_set)
+        self._trust(config_set)
+        self._tell(written)
+        await self.publisher.settled()
+        await self.listeners.settled()
+        await self.platform.apply(config_set)
+
+    async def drain(self, delay: float) -> None:
+        """Say that the end is near, and go on serving for `delay` seconds: who balances over nodes may notice."""
+        self.running.draining = True
+        self.proxy.draining = True
+        await asyncio.sleep(delay)
+
     async def stop(self) -> None:
         """Accept nothing more, finish what is in flight, stop the replicas; all within bounds."""
-        self._draining.latest = asyncio.get_running_loop().time() + DRAIN_SECONDS
-        self._stopping = True
+        self._draining.latest = asyncio.get_running_loop().time() + self._config_set.node.drain_timeout
+        self._stopping = self.running.draining = self.proxy.draining = True
         await self.listeners.close()
+        await asyncio.sleep(GRACE_SECONDS)
         self.proxy.drain()
         await poll(lambda: not self.proxy.clients or self._draining.overdue)
         await self.platform.close()

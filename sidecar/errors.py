@@ -6,6 +6,8 @@ FAILURE = 1
 """Exit code: the command could not do what it was asked for."""
 INTERRUPTED = 130
 """Exit code: a second Ctrl-C cut the stopping short (128 + SIGINT)."""
+TERMINATED = 143
+"""Exit code: a second SIGTERM did (128 + SIGTERM)."""
 
 
 class UserError(Exception):

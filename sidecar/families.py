@@ -14,12 +14,16 @@ class Reloads:
 
     def __init__(self) -> None:
         self._counts = {"success": 0, "failure": 0}
-        self._last = True
+        self.successful = True
+        """The last time."""
+        self.at = 0.0
+        """When it was read the last time, in Unix seconds."""
 
-    def read(self, successful: bool) -> None:
+    def read(self, successful: bool, at: float) -> None:
         """The configuration was read; not `successful`: at least one object was refused."""
         self._counts["success" if successful else "failure"] += 1
-        self._last = successful
+        self.successful = successful
+        self.at = at
 
     def families(self) -> Iterator[Family]:
         name = "weft_config_reloads_total"
@@ -31,8 +35,10 @@ class Reloads:
         )
         name = "weft_config_last_reload_successful"
         yield Family(
-            name, "gauge", "Whether every object was accepted the last time.", [Sample(name, {}, int(self._last))]
+            name, "gauge", "Whether every object was accepted the last time.", [Sample(name, {}, int(self.successful))]
         )
+        name = "weft_config_last_reload_timestamp_seconds"
+        yield Family(name, "gauge", "When the configuration was read the last time.", [Sample(name, {}, self.at)])
 
 
 def build_info() -> Family:

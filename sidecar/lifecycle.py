@@ -1,7 +1,8 @@
 """The life of a long-running process: its event loop, and how it is asked to end.
 
-SIGTERM or the first Ctrl-C asks for a graceful stop; a second Ctrl-C ends the process at once.  That is safe:
-the lock of the state folder goes with the process, and the keeper ends the replicas.
+SIGTERM or Ctrl-C asks for a graceful stop, and a second one ends the process at once.  That is safe: the lock of
+the state folder goes with the process, and the keeper ends the replicas.  SIGHUP asks for the configuration to be
+read again; it also comes when the terminal is closed, and that is the end.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from sidecar.errors import INTERRUPTED
+from sidecar.errors import INTERRUPTED, TERMINATED
 
 Result = TypeVar("Result")
 
@@ -25,10 +27,14 @@ class Lifecycle:
     def __init__(self) -> None:
         self.began = time.monotonic()
         self.stop = asyncio.Event()
+        self.reload = asyncio.Event()
+        """It was asked for the configuration to be read again; whoever does that clears it."""
+        self._on_terminal = _on_terminal()
 
     def watch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
 
     async def unless_stopped(self, work: Coroutine[Any, Any, Result]) -> Result | None:
         """What `work` returns; None when the process is asked to end before that: then `work` is cancelled."""
@@ -42,18 +48,33 @@ class Lifecycle:
             await asyncio.gather(working, stopping, return_exceptions=True)
 
     def _terminate(self) -> None:
-        if not self.stop.is_set():
-            self._stop("stopping\n")
+        self._stop("stopping\n", TERMINATED)
 
     def _interrupt(self) -> None:
-        if self.stop.is_set():
-            os._exit(INTERRUPTED)
-        self._stop("\nstopping; Ctrl-C again to stop at once\n")
+        self._stop("\nstopping; Ctrl-C again to stop at once\n", INTERRUPTED)
 
-    def _stop(self, said: str) -> None:
+    def _hang_up(self) -> None:
+        if self._on_terminal and not _on_terminal():
+            self._terminate()
+        else:
+            self.reload.set()
+
+    def _stop(self, said: str, at_once: int) -> None:
+        if self.stop.is_set():
+            os._exit(at_once)
         self.stop.set()
-        sys.stderr.write(said)
-        sys.stderr.flush()
+        with suppress(OSError):  # the terminal may be gone
+            sys.stderr.write(said)
+            sys.stderr.flush()
+
+
+def _on_terminal() -> bool:
+    """Whether there is a terminal that this process belongs to."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def run(main: Callable[[Lifecycle], Coroutine[Any, Any, int]]) -> int:

@@ -29,6 +29,8 @@ class Publisher:
         self._snapshot = snapshot
         self._changed = asyncio.Event()
         self._urgent = asyncio.Event()
+        self._published = asyncio.Event()
+        """Set at the next table, and replaced by another one then."""
         self.compiled: Compiled | None = None
         """What is in force; None before the first table."""
         self._last = -COALESCE_SECONDS
@@ -41,6 +43,16 @@ class Publisher:
             self._urgent.set()
         self._snapshot = snapshot
         self._changed.set()
+
+    def config_changed(self, config_set: ConfigSet) -> None:
+        """Take note of `config_set`; it comes in force soon, together with the latest snapshot."""
+        self._config_set = config_set
+        self._changed.set()
+
+    async def settled(self) -> None:
+        """Wait until the `config_set` of the last word is in force; `run` must be running."""
+        while self.compiled is None or self.compiled.config_set is not self._config_set:
+            await self._published.wait()
 
     async def run(self) -> None:
         """Publish a table after every change, until cancelled."""
@@ -60,6 +72,8 @@ class Publisher:
         self._last = self._proxy.clock()
         for tell in self.in_force:
             tell(compiled)
+        published, self._published = self._published, asyncio.Event()
+        published.set()
         return compiled
 
     async def _gather(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from config.addresses import parse_host_port
 from config.configset import ConfigSet
 from config.errors import Fault
 from config.meta import Named, ObjectKey
@@ -18,7 +19,9 @@ from discovery.platforms.base import Platform, WorkloadStatus
 from mesh.listener import Listeners
 from mesh.proxy import Proxy
 from mesh.status import ACCEPTED, ObjectStatus
+from mesh.table import ListenerKey
 from sidecar.doors import Door, doors, note, unbound
+from sidecar.families import Reloads
 from sidecar.publisher import Publisher
 from sidecar.readiness import Missing, missing
 
@@ -26,6 +29,8 @@ NOT_YET = {
     "HorizontalPodAutoscaler": ObjectStatus("pending", ("there is no autoscaler yet",)),
 }
 """Kinds that are read and checked, and that nothing acts on so far."""
+
+LAST_GOOD = "what is written has errors: its last good version is in force"
 
 
 @dataclass(slots=True)
@@ -37,6 +42,11 @@ class Running:
     publisher: Publisher
     listeners: Listeners
     platform: Platform
+    reloads: Reloads
+    kept: frozenset[ObjectKey] = frozenset()
+    """Objects that are in force in their last good version."""
+    draining: bool = False
+    """The process is about to end."""
     _was_ready: bool = False
 
     @property
@@ -67,11 +77,19 @@ class Running:
         At first that is also a table which lags behind the catalog by milliseconds: who sees the first "ready"
         and sends a request at once must be served.
         """
-        found = list(missing(unbound(self.proxy.table, self.listeners), self.workloads()))
+        if self.draining:
+            return [Missing("weft", "it is stopping")]
+        found = list(missing(self._unbound(), self.workloads()))
         if not (found or self._was_ready or self._up_to_date()):
             found.append(Missing("routing table", "the latest endpoints are not in force yet"))
         self._was_ready = self._was_ready or not found
         return found
+
+    def _unbound(self) -> Iterator[Door]:
+        """Those that are bound nowhere; once ready, one that is just being opened is nothing to speak of."""
+        for door in unbound(self.proxy.table, self.listeners):
+            if not self._was_ready or ListenerKey(*parse_host_port(door.wanted)) in self.listeners.states:
+                yield door
 
     def _up_to_date(self) -> bool:
         compiled = self.publisher.compiled
@@ -82,7 +100,7 @@ class Running:
         compiled = self.publisher.compiled
         status = compiled.statuses.get(key) if compiled else None
         status = status or NOT_YET.get(key.kind, ACCEPTED)
-        remarks = tuple(self._remarks(status))
+        remarks = (*((LAST_GOOD,) if key in self.kept else ()), *self._remarks(status))
         return msgspec.structs.replace(status, reasons=(*status.reasons, *remarks)) if remarks else status
 
     def _remarks(self, status: ObjectStatus) -> Iterator[str]:

@@ -12,25 +12,31 @@ from contextlib import closing
 from functools import partial
 from socket import socket
 
+from config.changes import Changes
 from sidecar.admin import AdminServer
 from sidecar.announcer import Announcer, commands_to_try
 from sidecar.assembly import Assembly
 from sidecar.lifecycle import Lifecycle
 from sidecar.options import Address, Options, default_state
 from sidecar.progress import Progress
+from sidecar.reload import Reloader
 from sidecar.state import StateFolder
 from sidecar.taken import bind_admin, refuse_taken
-from sidecar.written import Written
+from sidecar.written import Manifests, Written, report
 
 
-async def serve(written: Written, state: StateFolder, options: Options, lifecycle: Lifecycle) -> None:
+async def serve(
+    written: Written, manifests: Manifests, state: StateFolder, options: Options, lifecycle: Lifecycle
+) -> None:
     """Run until `lifecycle` ends.  Raises UserError for an address that is taken."""
     with closing(bind_admin(options.admin, written.config_set)) as admin:
         address = Address(*admin.getsockname()[:2])
         node = Assembly(written, state)
         own_state = options.state != default_state(os.environ, os.getuid())
         to_try = partial(commands_to_try, admin=address, own_state=own_state)
-        progress = Progress(node.running, Announcer(sys.stdout), to_try, lifecycle.began)
+        announcer = Announcer(sys.stdout)
+        progress = Progress(node.running, announcer, to_try, lifecycle.began)
+        reloader = Reloader(manifests, written, node.reload, lifecycle.reload, partial(_tell, announcer))
         try:
             await node.start_data_plane()
             refuse_taken(node.running.doors(), written.config_set)
@@ -38,12 +44,12 @@ async def serve(written: Written, state: StateFolder, options: Options, lifecycl
             await node.stop()
             raise
         state.announce_admin(str(address))
-        await _run(node, admin, progress, lifecycle.stop)
+        await _run(node, admin, progress, reloader, lifecycle.stop)
         progress.stopped()
 
 
-async def _run(node: Assembly, admin: socket, progress: Progress, stop: asyncio.Event) -> None:
-    """Start replicas and the admin server, tell how it goes, wait for `stop`, and stop in order.
+async def _run(node: Assembly, admin: socket, progress: Progress, reloader: Reloader, stop: asyncio.Event) -> None:
+    """Start replicas and the admin server, follow the manifests, wait for `stop`, and stop in order.
 
     If something that runs beside fails, which is a fault of ours, it is stopped in the same order.
     """
@@ -54,9 +60,18 @@ async def _run(node: Assembly, admin: socket, progress: Progress, stop: asyncio.
         try:
             await node.start_platform()
             await server.start(admin)
+            following = beside.create_task(reloader.run())
             await stop.wait()
+            following.cancel()
+            await node.drain(node.running.config_set.node.drain_delay or 0.0)
         finally:
             telling.cancel()
             await node.stop()
             working.cancel()
             await server.close()
+
+
+def _tell(announcer: Announcer, written: Written, changes: Changes) -> None:
+    """Tell what came of a reload: what was wrong as at the start, and what changed."""
+    report(written, sys.stderr)
+    announcer.reloaded(str(changes), written.errors)

@@ -19,23 +19,25 @@ from types import ModuleType
 from sidecar.lifecycle import Lifecycle
 from sidecar.options import Options
 from sidecar.state import StateFolder
-from sidecar.written import Written, read_written, report, require_usable
+from sidecar.written import Manifests, Written, report, require_usable
 
 
 async def up(paths: Sequence[Path], options: Options, lifecycle: Lifecycle) -> int:
     """Run until `lifecycle` ends; the exit code.  Raises UserError for what the user can put right."""
     with closing(StateFolder.open(options.state)) as state:
-        if (read := await lifecycle.unless_stopped(_read(paths, state))) is None:
+        manifests = Manifests(paths, state)
+        if (read := await lifecycle.unless_stopped(_read(manifests))) is None:
             return 0
         written, serving = read
         report(written, sys.stderr)
         require_usable(written, paths)
-        await serving.serve(written, state, options, lifecycle)
+        await serving.serve(written, manifests, state, options, lifecycle)
     return 0
 
 
-async def _read(paths: Sequence[Path], state: StateFolder) -> tuple[Written, ModuleType]:
-    return await asyncio.gather(read_written(paths, state), _import_serving())
+async def _read(manifests: Manifests) -> tuple[Written, ModuleType]:
+    await manifests.changed()  # from now on
+    return await asyncio.gather(manifests.read(), _import_serving())
 
 
 async def _import_serving() -> ModuleType:

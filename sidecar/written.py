@@ -1,4 +1,7 @@
-"""What was written, read and completed for a run: manifests to a ConfigSet with all addresses given out."""
+"""What was written, read and completed for a run: manifests to a ConfigSet with all addresses given out.
+
+The work is done by `sidecar.reader`, in a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from typing import NamedTuple, TextIO
 from config.aside import load_aside
 from config.configset import ConfigSet
 from config.errors import Fault
-from discovery.allocation import allocate
-from discovery.assignments import load_assignments, save_assignments
+from config.meta import ObjectKey
+from config.watcher import Watcher
+from mesh.steps import run_in_slices
 from sidecar.errors import UserError
 from sidecar.findings import Findings, lines
 from sidecar.state import StateFolder
@@ -23,11 +27,20 @@ MOST_FAULTS = 50
 class Written(NamedTuple):
     config_set: ConfigSet
     faults: tuple[Fault, ...]
+    kept: tuple[ObjectKey, ...] = ()
+    """Objects that are there in their last good version."""
+    read: bool = True
+    """Whether it is known what is written; False: nothing is, and `faults` say why."""
+
+    @property
+    def errors(self) -> int:
+        """How many faults are errors."""
+        return sum(fault.severity == "error" for fault in self.faults)
 
     @property
     def failed(self) -> bool:
         """Whether an object was refused."""
-        return any(fault.severity == "error" for fault in self.faults)
+        return self.errors > 0
 
     @property
     def usable(self) -> bool:
@@ -35,18 +48,30 @@ class Written(NamedTuple):
         return bool(self.config_set.services or self.config_set.deployments)
 
 
-async def read_written(paths: Sequence[Path], state: StateFolder) -> Written:
-    """Read the manifests in a helper process and give out the addresses that they leave open."""
-    loaded = await load_aside(paths)
-    remembered, forgotten = load_assignments(state.path / "assignments.json")
-    allocated = allocate(loaded.config_set, remembered)
-    # A Service that is written wrongly today still has its address when it is mended.
-    assignments = allocated.assignments.keeping(remembered) if loaded.failed else allocated.assignments
-    try:
-        save_assignments(state.path / "assignments.json", assignments)
-    except OSError as error:
-        raise UserError(f"the state folder {state.path} cannot be written ({error.strerror})") from None
-    return Written(allocated.config_set, (*loaded.faults, *forgotten, *allocated.faults))
+class Manifests:
+    """The manifests of `paths` (files and folders), and what a run keeps beside them in its `state` folder."""
+
+    def __init__(self, paths: Sequence[Path], state: StateFolder) -> None:
+        self.paths = paths
+        self._state = str(state.path.resolve())
+        self._watcher = Watcher(paths)
+
+    @property
+    def files(self) -> int:
+        """How many there were when it was last asked whether they changed."""
+        return len(self._watcher)
+
+    async def changed(self) -> bool:
+        """Whether what is written differs from when this was last asked."""
+        return await run_in_slices(self._watcher.look())
+
+    async def read(self, previous: ConfigSet | None = None) -> Written:
+        """Read them in a helper process, which also gives out the addresses that they leave open.
+
+        What is the same as in `previous` is the same object.
+        """
+        loaded = await load_aside(self.paths, previous, reader="sidecar.reader", arguments=(self._state,))
+        return Written(loaded.config_set, loaded.faults, loaded.kept, loaded.read)
 
 
 def report(written: Written, err: TextIO) -> None:
@@ -56,6 +81,7 @@ def report(written: Written, err: TextIO) -> None:
         more = len(written.faults) - MOST_FAULTS
         text = lines(findings, Painter(err))
         text += [f"... and {more} more: weft validate shows all"] if more > 0 else []
+        text += [f"{key}: its last good version is in force" for key in written.kept[:MOST_FAULTS]]
         err.write("\n".join([*text, ""]))
         err.flush()
 

@@ -12,7 +12,7 @@ from sidecar.lifecycle import Lifecycle
 from sidecar.options import Address, Options
 from sidecar.serving import serve
 from sidecar.state import StateFolder, read_admin
-from sidecar.written import Written
+from sidecar.written import Manifests, Written
 from tests.scenarios.weft import Network
 from tests.sidecar.conftest import config_set
 from tests.sidecar.making import taken_port
@@ -26,7 +26,7 @@ async def test_it_serves_until_its_life_ends(tmp_path: Path, capsys: pytest.Capt
     state, lifecycle = StateFolder.open(tmp_path), Lifecycle()
     written = Written(config_set(f"{Network.random().prefix}.9", 1), ())
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-        tasks.create_task(serve(written, state, options(tmp_path, 0), lifecycle))
+        tasks.create_task(serve(written, Manifests([tmp_path / "none.yaml"], state), state, options(tmp_path, 0), lifecycle))
         while "ready in" not in (told := capsys.readouterr().out):
             await asyncio.sleep(0.01)
         assert "curl http://" in told
@@ -43,6 +43,6 @@ async def test_a_taken_address_ends_it_before_anything_runs(tmp_path: Path) -> N
     state = StateFolder.open(tmp_path)
     written = Written(config_set(f"{Network.random().prefix}.9", 1), ())
     with taken_port() as port, pytest.raises(UserError, match="the admin address"):
-        await serve(written, state, options(tmp_path, port), Lifecycle())
+        await serve(written, Manifests([tmp_path / "none.yaml"], state), state, options(tmp_path, port), Lifecycle())
     assert read_admin(tmp_path) == ""
     state.close()

@@ -1,0 +1,89 @@
+"""Reloading: what is written is kept in force while it is edited.
+
+A change is noticed by looking, or by being asked (SIGHUP); a burst of writes may end before it is read, reading
+takes what is newest, and what comes meanwhile is read next: so changes are joined, and none is lost.  What turns
+out to be the same goes nowhere.  A file that cannot be used is not tried again until it changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from config.changes import Changes, changes
+from sidecar.written import Manifests, Written
+
+POLL_SECONDS: Final = 0.25
+POLL_SECONDS_PER_FILE: Final = 0.0005
+"""A look at a file takes a fiftieth of that: so much of the time goes into looking, however many files there are."""
+SETTLE_SECONDS: Final = 0.1
+"""Without a change for so long, a burst of writes is over ..."""
+MOST_SETTLING: Final = 1.0
+"""... and so long it is waited for at most."""
+RETRY_SECONDS: Final = 5.0
+"""After a reader could not even be started."""
+
+PutInForce = Callable[[Written], Awaitable[None]]
+Tell = Callable[[Written, Changes], None]
+
+log = logging.getLogger("weft.reload")
+
+
+class Reloader:
+    """Reads the manifests again when they change, and has what changed put in force."""
+
+    def __init__(
+        self, manifests: Manifests, written: Written, put_in_force: PutInForce, asked: asyncio.Event, tell: Tell
+    ) -> None:
+        """`written` is in force; `asked` is set by who wants a reload; `tell` hears of all that is news."""
+        self._manifests = manifests
+        self._written = written
+        self._put_in_force = put_in_force
+        self._asked = asked
+        self._tell = tell
+
+    async def run(self) -> None:
+        """Reload whenever there is a reason to, until cancelled."""
+        while True:
+            pause = max(POLL_SECONDS, POLL_SECONDS_PER_FILE * self._manifests.files)
+            if await self._wait(pause) or await self._manifests.changed():
+                await self._settle()
+                await self.reload()
+
+    async def reload(self) -> None:
+        """Read what is written now, and put it in force if it is not."""
+        self._asked.clear()
+        try:
+            written = await self._manifests.read(self._written.config_set)
+        except OSError as error:
+            log.warning("the manifests cannot be read now: %s", error.strerror or error)
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._asked.set)
+            return
+        before = self._written
+        if not written.read:  # which says nothing about the manifests: all stays as it is
+            written = before._replace(faults=written.faults, read=False)
+        different = changes(before.config_set, written.config_set)
+        self._written = written
+        await self._put_in_force(written)
+        if different != Changes() or written.faults != before.faults:
+            log.info("configuration reloaded: %s", different, extra={"errors": written.errors})
+            self._tell(written, different)
+
+    async def _wait(self, seconds: float) -> bool:
+        """Let `seconds` pass; True, and at once, when a reload is asked for."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._asked.wait()
+        except TimeoutError:
+            return False
+
+    async def _settle(self) -> None:
+        """Let a burst of writes come to its end: a file may be written in pieces."""
+        until = time.monotonic() + MOST_SETTLING
+        while time.monotonic() < until:
+            await asyncio.sleep(SETTLE_SECONDS)
+            if not await self._manifests.changed():
+                return
