@@ -129,9 +129,10 @@ class Rig:
     def _ports(self) -> dict[str, int]:
         return {f"b{number}": port for number, port in enumerate(self.backends, 1)}
 
-    def start_nginx(self) -> Proxy:
+    def start_nginx(self, template: str = "nginx.conf", **values: object) -> Proxy:
         port = free_port()
-        process = self.start(PROXY_CORE, ["nginx", "-c", str(self.configure("nginx.conf", http=port, **self._ports()))])
+        configuration = self.configure(template, http=port, **values, **self._ports())
+        process = self.start(PROXY_CORE, ["nginx", "-c", str(configuration)])
         wait_for(lambda: accepts("127.0.0.1", port), "nginx")
         worker = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
         return Proxy("nginx", int(worker.stdout.split()[0]), f"http://127.0.0.1:{port}")
