@@ -1,4 +1,4 @@
-"""The access log: one JSON line per exchange, off by default.
+"""The access log: one line per exchange, JSON or the Common Log Format, off by default.
 
 The data plane hands over a record and goes on; lines are made and written by the log's own task, in batches
 and with the blocking write in a thread.  What comes faster than it can be written is dropped, counted, and the
@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -18,6 +19,7 @@ CAPACITY = 20_000
 """Records that wait to be written."""
 BATCH = 500
 """Records per write; about a millisecond of formatting."""
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class AccessRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
@@ -54,12 +56,52 @@ def format_record(record: AccessRecord) -> bytes:
     return msgspec.json.encode(record) + b"\n"
 
 
+def format_common(record: AccessRecord) -> bytes:
+    """The line in the Common Log Format, then what that has no place for: reason, endpoint, seconds and request id.
+
+    What is not known is ``-``.  A request's target is printable ASCII without spaces, or it was refused.
+    """
+    request = f"{record.method} {record.target} HTTP/1.{record.minor}" if record.method else "-"
+    parts = [
+        f"{record.client} - - [{_moment(int(record.time))}]",
+        _quoted(request),
+        str(record.status or "-"),
+        str(record.bytes_out),
+        record.reason or "-",
+        record.endpoint or "-",
+        f"{record.seconds:.6f}",
+        _quoted(record.request_id or "-"),
+    ]
+    return " ".join(parts).encode("ascii", "backslashreplace") + b"\n"
+
+
+@lru_cache(maxsize=4)
+def _moment(second: int) -> str:
+    """``10/Oct/2000:13:55:36 +0000``, whatever the locale; many lines share a second."""
+    at = time.gmtime(second)
+    return f"{at.tm_mday:02}/{_MONTHS[at.tm_mon - 1]}/{at.tm_year}:{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} +0000"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"' if escaped.isprintable() else f'"{escaped.encode("unicode_escape").decode("ascii")}"'
+
+
+FORMATS: Mapping[str, Callable[[AccessRecord], bytes]] = {"json": format_record, "common": format_common}
+
+
 class AccessLog:
     """Callable by the data plane; `run` belongs in a TaskGroup of whoever owns the log."""
 
-    def __init__(self, write: Callable[[bytes], object], capacity: int = CAPACITY) -> None:
-        """`write` may block; it is called in a thread, one call at a time."""
+    def __init__(
+        self,
+        write: Callable[[bytes], object],
+        capacity: int = CAPACITY,
+        line: Callable[[AccessRecord], bytes] = format_record,
+    ) -> None:
+        """`write` may block; it is called in a thread, one call at a time.  `line` makes a line of a record."""
         self._write = write
+        self._line = line
         self._capacity = capacity
         self._records: deque[AccessRecord] = deque()
         self._lost = 0
@@ -102,7 +144,7 @@ class AccessLog:
     def _batch(self) -> tuple[bytes, int]:
         """Lines, and how many records they are."""
         count = min(BATCH, len(self._records))
-        lines = [format_record(self._records.popleft()) for _ in range(count)]
+        lines = [self._line(self._records.popleft()) for _ in range(count)]
         lost, self._lost = self._lost, 0
         if lost:
             lines.append(msgspec.json.encode({"time": time.time(), "lost": lost}) + b"\n")

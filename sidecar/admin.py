@@ -2,7 +2,8 @@
 
 It speaks on its own address and never on one that carries traffic.  Web pages of other origins must not read
 it through a name that resolves to this machine (DNS rebinding), so a Host that is neither an address of this
-machine nor ``localhost`` is answered 421 (RFC 9110 section 15.5.20).  Everything it gives is read-only.
+machine nor ``localhost`` is answered 421 (RFC 9110 section 15.5.20).  Everything it gives is read-only: an answer,
+the answer to a question (with a query), or a stream of lines that goes on until the reader leaves.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, suppress
+from urllib.parse import parse_qs
 
 import msgspec
 from aiohttp import web
@@ -19,17 +21,34 @@ from aiohttp import web
 from sidecar.documents import Document, slices
 
 JSON = {"Content-Type": "application/json"}
+LINES = {"Content-Type": "application/x-ndjson"}
 METRICS = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 MAX_CONNECTIONS = 128
 """Beyond this a request gets 503, and its connection is closed; beyond twice as many none is taken."""
 HEAD_LIMIT = 8190
+MAX_FIELDS = 200
+"""Of a query."""
 IDLE_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
 """How long a request that is being answered may take when the server closes: a reader may have stopped reading."""
 
 Answer = Callable[[], tuple[int, Document]]
 """Makes the status and the document of one path."""
+
+Query = Mapping[str, Sequence[str]]
+Question = Callable[[Query], tuple[int, Document]]
+"""As an Answer, to what was asked; raises `Refused`."""
+Stream = Callable[[Query], AsyncGenerator[bytes, None]]
+"""Lines, as they come; raises `Refused` at once."""
+
+
+class Refused(Exception):
+    """A question that gets no answer; the text says what is wrong."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class _Server(web.Server):
@@ -42,11 +61,19 @@ class _Server(web.Server):
 
 
 class AdminServer:
-    """Serves `answers` by path, and ``/metrics`` from the slices that `metrics` yields."""
+    """Serves `answers`, `questions` and `streams` by path, and ``/metrics`` from the slices that `metrics` yields."""
 
-    def __init__(self, answers: Mapping[str, Answer], metrics: Callable[[], Iterable[bytes]]) -> None:
+    def __init__(
+        self,
+        answers: Mapping[str, Answer],
+        metrics: Callable[[], Iterable[bytes]],
+        questions: Mapping[str, Question] | None = None,
+        streams: Mapping[str, Stream] | None = None,
+    ) -> None:
         self._answers = answers
         self._metrics = metrics
+        self._questions = questions or {}
+        self._streams = streams or {}
         self._server = _Server(
             self._handle,
             access_log=None,
@@ -71,10 +98,23 @@ class AdminServer:
             return refusal
         if request.path == "/metrics":
             return await _stream(request, 200, METRICS, self._metrics())
-        status, document = self._answers[request.path]()
+        try:
+            if request.path in self._streams:
+                return await _follow(request, self._streams[request.path](_query(request)))
+            status, document = self._answer(request)
+        except Refused as refused:
+            return _error(refused.status, str(refused))
         if any(isinstance(value, Iterator) for value in document.values()):
             return await _stream(request, status, JSON, slices(document))
         return web.Response(status=status, body=b"".join(slices(document)), headers=JSON)
+
+    def _answer(self, request: web.BaseRequest) -> tuple[int, Document]:
+        question = self._questions.get(request.path)
+        return question(_query(request)) if question else self._answers[request.path]()
+
+    @property
+    def _paths(self) -> list[str]:
+        return ["/metrics", *self._answers, *self._questions, *self._streams]
 
     def _refusal(self, request: web.BaseRequest) -> web.Response | None:
         """The answer to a request that is not to be served, or None."""
@@ -85,9 +125,8 @@ class AdminServer:
             return _error(
                 421, f"the admin server does not answer for Host {host[:255]!r}: use its address or localhost"
             )
-        if request.path != "/metrics" and request.path not in self._answers:
-            known = ", ".join(["/metrics", *self._answers])
-            return _error(404, f"no such path: {request.path[:255]}; there are {known}")
+        if request.path not in self._paths:
+            return _error(404, f"no such path: {request.path[:255]}; there are {', '.join(self._paths)}")
         if request.method not in ("GET", "HEAD"):
             return _error(405, f"{request.path} can only be read", {"Allow": "GET, HEAD"})
         return None
@@ -105,6 +144,25 @@ async def _stream(
             await asyncio.sleep(0)  # a slice each turn: traffic goes on while this is made
         await response.write_eof()
     return response
+
+
+async def _follow(request: web.BaseRequest, lines: AsyncGenerator[bytes, None]) -> web.StreamResponse:
+    response = web.StreamResponse(headers=LINES)
+    async with aclosing(lines):
+        await response.prepare(request)
+        with suppress(ConnectionResetError):  # the reader has left
+            if request.method != "HEAD":
+                async for line in lines:
+                    await response.write(line)
+            await response.write_eof()
+    return response
+
+
+def _query(request: web.BaseRequest) -> Query:
+    try:
+        return parse_qs(request.query_string, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise Refused(f"more than {MAX_FIELDS} fields in the query") from None
 
 
 def host_allowed(host: str, bound: str) -> bool:

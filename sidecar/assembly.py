@@ -21,6 +21,7 @@ from config.addresses import parse_network
 from config.changes import same
 from config.configset import ConfigSet
 from config.meta import Named
+from config.settings import NodeConfigSpec
 from discovery.catalog import Catalog
 from discovery.endpoint import Replica
 from discovery.membership import PortEndpoints
@@ -28,18 +29,21 @@ from discovery.metrics import families
 from discovery.platforms.process import ProcessPlatform
 from discovery.prober import Prober
 from discovery.sources import manifest
-from mesh.access_log import AccessLog
+from mesh.access_log import FORMATS, AccessLog
 from mesh.compiler import Compiled
 from mesh.exposition import FamilyLike
 from mesh.listener import Listeners
 from mesh.metrics import page, process_families
 from mesh.proxy import Proxy
+from mesh.recent import Recent
 from mesh.steps import run_in_slices, run_to_end
 from sidecar import views
+from sidecar.asking import Asking
 from sidecar.checks import Checks
 from sidecar.dns import NodeDNS
 from sidecar.errors import UserError
 from sidecar.families import Reloads, build_info
+from sidecar.fingerprints import new_fingerprints
 from sidecar.joining import Draining, poll, served_at
 from sidecar.publisher import Publisher
 from sidecar.pulse import Pulse
@@ -48,7 +52,7 @@ from sidecar.state import StateFolder
 from sidecar.written import Written
 
 if TYPE_CHECKING:
-    from sidecar.admin import Answer
+    from sidecar.admin import Answer, Question, Stream
 
 GRACE_SECONDS = 0.05
 """What clients sent before the listeners closed may take this long to get here."""
@@ -72,8 +76,11 @@ class Assembly:
         self.listeners = Listeners(self.proxy)
         self.publisher = Publisher(self.proxy, config_set, self.catalog.snapshot)
         self._pulse = Pulse(loop, self.proxy.deadlines)
-        self._access_log = AccessLog(write_lines) if config_set.node.access_log else None
-        self.proxy.access_log = self._access_log
+        self._access_log = _access_log(config_set.node)
+        self._hide = new_fingerprints(state.path)
+        self.recent = Recent(self.proxy, config_set.node.recent.size, config_set.node.recent.keep == "all")
+        if self._access_log is not None:
+            self.recent.watch(self._access_log)
         self.prober = Prober(Random(), loop.time)
         self._checks = Checks(self.prober)
         self._draining = Draining(self.catalog, self.proxy)
@@ -84,6 +91,7 @@ class Assembly:
             self._reloads,
         )  # fmt: skip
         self._tell(written)
+        self._asking = Asking(self.running, self.recent, time.monotonic)
         self.dns = NodeDNS(config_set, self.catalog)
         self._stopping = False
 
@@ -192,9 +200,17 @@ class Assembly:
             "/readyz": partial(views.readyz, self.running),
             "/api/v1/services": partial(views.services, self.running),
             "/api/v1/endpoints": partial(views.endpoints, self.running),
-            "/api/v1/config": partial(views.config, self.running),
+            "/api/v1/config": partial(views.config, self.running, self._hide),
             "/api/v1/dns": self.dns.document,
         }
+
+    def questions(self) -> dict[str, Question]:
+        """What the admin server is asked, by path."""
+        return {"/api/v1/explain": self._asking.explain}
+
+    def streams(self) -> dict[str, Stream]:
+        """What the admin server tells as it happens, by path."""
+        return {"/api/v1/tap": self._asking.tap}
 
     def metrics(self) -> Iterator[bytes]:
         """The page of /metrics, in slices."""
@@ -216,6 +232,10 @@ class Assembly:
 
     def _acknowledge(self, compiled: Compiled) -> None:
         self.catalog.acknowledge(PROXY, compiled.snapshot.generation)
+
+
+def _access_log(node: NodeConfigSpec) -> AccessLog | None:
+    return AccessLog(write_lines, line=FORMATS[node.access_log_format]) if node.access_log else None
 
 
 def write_lines(lines: bytes) -> None:

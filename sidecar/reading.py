@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from http.client import HTTPConnection, HTTPException
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
 from sidecar.errors import UserError
@@ -13,6 +14,7 @@ from sidecar.state import read_admin
 DEFAULT = Address("127.0.0.1", 9901)
 TIMEOUT_SECONDS = 5.0
 MAX_BYTES = 256 * 1024 * 1024
+MAX_ERROR = MAX_LINE = 1024 * 1024
 
 
 def admin_address(options: Options) -> Address:
@@ -39,18 +41,51 @@ class AdminClient:
             raise UserError(f"what answers at {self.address} is not weft ({path} is no JSON)") from None
 
     def text(self, path: str, accept: tuple[int, ...] = (200,)) -> str:
-        connection = HTTPConnection(self.address.host, self.address.port, timeout=TIMEOUT_SECONDS)
+        connection, response = self._get(path)
         try:
-            connection.request("GET", path)
-            response = connection.getresponse()
             body = response.read(MAX_BYTES)
         except (OSError, HTTPException) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise UserError(
-                f"no weft answers at {self.address} ({reason}): is `weft up` running? --admin HOST:PORT names another"
-            ) from None
+            raise self._nobody(error) from None
         finally:
             connection.close()
         if response.status not in accept:
             raise UserError(f"what answers at {self.address} is not weft ({path} gave {response.status})")
         return body.decode("utf-8", "replace")
+
+    def lines(self, path: str) -> Iterator[Any]:
+        """The lines of JSON of a stream, as they come, until the weft ends."""
+        connection, response = self._get(path)
+        try:
+            if response.status != 200:
+                raise UserError(_error(response.read(MAX_ERROR)) or f"{self.address} gave {response.status}")
+            while line := response.readline(MAX_LINE):
+                if line.strip():
+                    yield json.loads(line)
+        except (OSError, HTTPException, ValueError) as error:
+            raise UserError(f"the weft at {self.address} has stopped ({error})") from None
+        finally:
+            connection.close()
+
+    def _get(self, path: str) -> tuple[HTTPConnection, HTTPResponse]:
+        connection = HTTPConnection(self.address.host, self.address.port, timeout=TIMEOUT_SECONDS)
+        try:
+            connection.request("GET", path)
+            return connection, connection.getresponse()
+        except (OSError, HTTPException) as error:
+            connection.close()
+            raise self._nobody(error) from None
+
+    def _nobody(self, error: Exception) -> UserError:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return UserError(
+            f"no weft answers at {self.address} ({reason}): is `weft up` running? --admin HOST:PORT names another"
+        )
+
+
+def _error(body: bytes) -> str:
+    """What an answer of the admin server says is wrong; empty if it says nothing."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return ""
+    return str(said.get("error", "")) if isinstance(said, dict) else ""

@@ -53,7 +53,7 @@ async def _run(node: Assembly, admin: socket, progress: Progress, reloader: Relo
 
     If something that runs beside fails, which is a fault of ours, it is stopped in the same order.
     """
-    server = AdminServer(node.answers(), node.metrics)
+    server = AdminServer(node.answers(), node.metrics, node.questions(), node.streams())
     async with asyncio.TaskGroup() as beside:
         working = beside.create_task(node.run_beside())
         telling = beside.create_task(progress.tell())

@@ -17,7 +17,7 @@ from config.resources.core import Service, ServicePort
 from discovery.catalog import PortEndpoints
 from discovery.endpoint import Endpoint
 from sidecar.documents import Document
-from sidecar.redaction import shown
+from sidecar.redaction import Hide, hidden, shown
 from sidecar.running import Running
 
 
@@ -54,8 +54,9 @@ def endpoints(running: Running) -> tuple[int, Document]:
     }
 
 
-def config(running: Running) -> tuple[int, Document]:
-    return 200, {"objects": _objects(running), "faults": (_fault(fault) for fault in running.faults)}
+def config(running: Running, hide: Hide = hidden) -> tuple[int, Document]:
+    """`hide`: what is shown of a value that is secret."""
+    return 200, {"objects": _objects(running, hide), "faults": (_fault(fault) for fault in running.faults)}
 
 
 def _service(named: Named, service: Service, there: PortEndpoints, listens: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def _endpoint(named: Named, port: str, endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _objects(running: Running) -> Iterator[dict[str, Any]]:
+def _objects(running: Running, hide: Hide) -> Iterator[dict[str, Any]]:
     for key, source in running.config_set.sources.items():
         item = running.config_set.get(key)
         yield {
@@ -115,7 +116,7 @@ def _objects(running: Running) -> Iterator[dict[str, Any]]:
             "name": key.name,
             "source": str(source),
             "status": {"reasons": (), **msgspec.to_builtins(running.status(key))},
-            "object": shown(running.config_set.node if key.kind == "NodeConfig" else item),
+            "object": shown(item, hide),
         }
 
 

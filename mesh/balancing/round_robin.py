@@ -57,6 +57,12 @@ class RoundRobin(Generic[CandidateT]):
         self._turns = iter(self._sequence)
         return next(self._turns, None)
 
+    def peek(self) -> CandidateT | None:
+        """Whom `pick` gives next; it stays the next one."""
+        left = list(self._turns)
+        self._turns = iter(left)
+        return next(iter(left or self._sequence), None)
+
     def _pick_untried(self, tried: Collection[CandidateT]) -> CandidateT | None:
         left = list(self._turns)
         if all(candidate in tried for candidate in left):

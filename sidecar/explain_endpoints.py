@@ -1,0 +1,96 @@
+"""Why each endpoint of a Backend can or cannot be picked, in words; the order is that of `mesh.eligibility`.
+
+Whether one can is the data plane's own word (`EndpointState.eligible`); here is only the reason for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mesh.backend import Backend, EndpointState
+from mesh.eligibility import admitted
+from mesh.outlier import Cause
+
+CAUSES: dict[Cause, str] = {
+    "connects": "connects to it failed",
+    "answers": "it answered with 5xx, or broke off, too often in a row",
+    "rate": "its share of good answers is far below the others'",
+}
+
+
+def endpoint_verdicts(backend: Backend, now: float) -> list[dict[str, Any]]:
+    """All endpoints of a Backend as plain data, in its order; `now` in seconds of the proxy's clock."""
+    states = list(backend.endpoints.values())
+    reasons = Reasons(backend, states, now)
+    return [
+        {
+            "address": address_of(state),
+            "replica": state.endpoint.replica_id,
+            "node": state.endpoint.node,
+            "zone": state.endpoint.zone,
+            "eligible": state.eligible,
+            "why": reasons.of(state),
+            "weight": state.weight,
+            "inFlight": state.in_flight,
+            "requests": state.requests,
+        }
+        for state in states
+    ]
+
+
+def address_of(state: EndpointState) -> str:
+    return f"[{state.host}]:{state.port}" if ":" in state.host else f"{state.host}:{state.port}"
+
+
+class Reasons:
+    """What holds for all endpoints of one Backend, looked at once."""
+
+    def __init__(self, backend: Backend, states: Sequence[EndpointState], now: float) -> None:
+        self._plan = backend.plan
+        self._now = now
+        self._admitted = set(admitted(states, backend.plan.publish_not_ready, backend.plan.rules))
+        self._weighted = any(state.endpoint.weight > 0 for state in self._admitted)
+        self._tier = max((state.endpoint.tier for state in states if state.eligible), default=0)
+
+    def of(self, state: EndpointState) -> str:
+        """A sentence without a full stop."""
+        return self._remark(state) if state.eligible else self._refusal(state)
+
+    def _remark(self, state: EndpointState) -> str:
+        """What is worth knowing of one that may be picked."""
+        concluded = self._conclusion(state)
+        if concluded:
+            return f"may be picked: {concluded}, but too few are left, so that is disregarded"
+        if state.endpoint.terminating and not self._plan.publish_not_ready:
+            return "may be picked: it is terminating and still serves, and no ready endpoint is left"
+        if not state.endpoint.ready:
+            return "may be picked: not ready, but the Service says publishNotReadyAddresses"
+        return "may be picked"
+
+    def _refusal(self, state: EndpointState) -> str:
+        endpoint, rules = state.endpoint, self._plan.rules
+        if rules.local_only and endpoint.node != rules.node:
+            return f"not local: it is on node {endpoint.node or '(unknown)'}, and the Service asks for this one's only"
+        if state not in self._admitted:
+            return self._unready(state)
+        if self._weighted and endpoint.weight <= 0:
+            return "its weight is 0, and others have some"
+        if concluded := self._conclusion(state):
+            return concluded
+        if endpoint.tier > self._tier:
+            return f"kept in reserve: its tier is {endpoint.tier}, and enough of tier {self._tier} are left"
+        return f"farther away: the Service prefers the same {rules.prefer.lower()}, and there are some"
+
+    def _unready(self, state: EndpointState) -> str:
+        if state.endpoint.terminating:
+            return "draining: it is terminating, and finishes what it has"
+        return "not ready: its probe or its EndpointSlice says so"
+
+    def _conclusion(self, state: EndpointState) -> str:
+        """What this proxy concluded about it alone; else empty."""
+        if state.unhealthy:
+            return "unhealthy: the policy's healthCheck says so, or has said nothing yet"
+        if state.set_aside_until > self._now:
+            return f"ejected for another {state.set_aside_until - self._now:.1f} s: {CAUSES[state.cause]}"
+        return ""

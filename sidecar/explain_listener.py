@@ -1,0 +1,111 @@
+"""Which listener a request comes in by: the one at the address it is sent to, or that a name leads to."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from config.configset import ConfigSet
+from config.meta import Named
+from mesh.listener import ListenerState
+from mesh.table import Listener, ListenerKey, RoutingTable
+from sidecar.explain_question import Question
+
+LOCALHOST = "127.0.0.1"
+
+
+class Place(NamedTuple):
+    """What a listener is looked for among."""
+
+    table: RoutingTable
+    states: Mapping[ListenerKey, ListenerState]
+    """What became of the listeners; empty where nothing runs."""
+    config_set: ConfigSet
+
+
+class Found(NamedTuple):
+    listener: Listener | None
+    remark: str
+    """How the name led there, or why nothing is there and what to do; else empty."""
+
+
+def find_listener(question: Question, place: Place) -> Found:
+    address = _address(question.host)
+    if address:
+        return _at(ListenerKey(address, question.port), place)
+    service = _service(question.host, place.config_set)
+    if service is not None:
+        return _of_service(service, question.port, place)
+    return _entrance(question, place)
+
+
+def _address(host: str) -> str:
+    """The address that `host` is, or that everybody takes it for; else empty."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return LOCALHOST
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return ""
+
+
+def _at(wanted: ListenerKey, place: Place) -> Found:
+    for key, listener in place.table.listeners.items():
+        unspecified = ipaddress.ip_address(key.address).is_unspecified
+        if key == wanted or (unspecified and key.port == wanted.port):
+            return Found(listener, "")
+    for key, state in place.states.items():
+        if state.bound == wanted and key in place.table.listeners:
+            return Found(place.table.listeners[key], f"{wanted} is where {key} is really served")
+    return Found(None, f"nothing is served at {wanted}: {_others(wanted, place)}")
+
+
+def _others(wanted: ListenerKey, place: Place) -> str:
+    ports = sorted(key.port for key in place.table.listeners if key.address == wanted.address)
+    if ports:
+        return f"at {wanted.address} there are the ports {', '.join(map(str, ports[:10]))}"
+    return "weft status shows what is served where"
+
+
+def _service(host: str, config_set: ConfigSet) -> Named | None:
+    """The Service that a name of Kubernetes' DNS means: NAME.NAMESPACE[.svc[.DOMAIN]], or NAME in ``default``."""
+    name = host.removesuffix(".")
+    for suffix in (f".svc.{config_set.node.cluster_domain}", ".svc"):
+        if name.endswith(suffix):
+            name = name.removesuffix(suffix)
+            break
+    label, _, namespace = name.partition(".")
+    found = Named(namespace or "default", label)
+    return found if found in config_set.services else None
+
+
+def _of_service(named: Named, port: int, place: Place) -> Found:
+    spec = place.config_set.services[named].spec
+    for address in spec.cluster_ips or ((spec.cluster_ip,) if spec.cluster_ip else ()):
+        listener = place.table.listeners.get(ListenerKey(address, port))
+        if listener is not None:
+            return Found(listener, f"the name is that of Service {named}, whose clusterIP is {address}")
+    ports = ", ".join(str(each.port) for each in spec.ports)
+    return Found(None, f"Service {named} serves no port {port}: it has the ports {ports or '(none)'}")
+
+
+def _entrance(question: Question, place: Place) -> Found:
+    """Any other name is an Ingress's: whoever has given it an address has given it the entrance's."""
+    doors = [listener for listener in place.table.listeners.values() if listener.routes is not None]
+    if not doors:
+        return Found(None, f"{question.host} is no Service's name, and no Ingress is served")
+    addresses = place.config_set.node.ingress
+    wanted = addresses.https if question.scheme == "https" else addresses.http
+    door = next((listener for listener in doors if str(listener.key) == wanted), None)
+    if door is None:
+        return Found(None, f"nothing is served by {question.scheme} at the address of all Ingresses, {wanted}")
+    if question.ported and question.port not in _ports(door.key, place):
+        return Found(None, f"Ingresses are served at {door.key}, not at port {question.port}")
+    return Found(door, f"the name is taken to lead to the address of all Ingresses, {door.key}")
+
+
+def _ports(key: ListenerKey, place: Place) -> tuple[int, ...]:
+    """Where it is to be reached: as wanted, and as bound."""
+    state = place.states.get(key)
+    return (key.port, state.bound.port) if state and state.bound else (key.port,)

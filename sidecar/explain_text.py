@@ -1,0 +1,117 @@
+"""An explanation as text for people, made from the plain data that the admin API gives and ``--json`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mesh import reasons
+from sidecar.terminal import Painter
+
+MOST_RULES = 12
+"""Lost rules that are shown in a text."""
+
+
+def render(told: Mapping[str, Any], paint: Painter) -> str:
+    """The text, the verdict first."""
+    return "\n".join([paint("bold", told["verdict"]), *_parts(told, paint)])
+
+
+def _parts(told: Mapping[str, Any], paint: Painter) -> Iterator[str]:
+    if "exchange" in told:
+        yield from _exchange(told["exchange"])
+    if "request" in told:
+        yield from _request(told)
+    if told.get("listener"):
+        yield from _listener(told["listener"])
+    if "rules" in told:
+        yield from _rules(told["rules"], paint)
+    if "backend" in told:
+        yield from _backend(told, paint)
+
+
+def _row(name: str, text: str) -> str:
+    return f"  {name:<10} {text}"
+
+
+def _exchange(record: Mapping[str, Any]) -> Iterator[str]:
+    yield _row("what", f"{record.get('method', '-')} {record.get('host', '')}{record.get('target', '')}")
+    yield _row("from", f"{record['client']} to {record['listener']}")
+    if record.get("endpoint"):
+        yield _row("endpoint", f"{record['endpoint']}, try {record.get('tries', 1)}")
+    if record.get("reason"):
+        yield _row("reason", f"{record['reason']}: {told_reason(record['reason'])}")
+    yield _row("took", f"{record.get('seconds', 0.0) * 1000:.1f} ms")
+
+
+def told_reason(code: str) -> str:
+    """What a reason code may mean; several causes can share one."""
+    known = [reason for reason in vars(reasons).values() if isinstance(reason, reasons.Reason)]
+    return " or ".join(dict.fromkeys(reason.details for reason in known if reason.error == code)) or "unknown"
+
+
+def _request(told: Mapping[str, Any]) -> Iterator[str]:
+    request = told["request"]
+    yield _row("request", f"{request['method']} {request['target']}, Host {request['host']}")
+    if told["remark"] and told["listener"]:
+        yield _row("", told["remark"])
+
+
+def _listener(listener: Mapping[str, Any]) -> Iterator[str]:
+    yield _row("listener", f"{listener['wanted']}, {listener['entry']}, {listener['protocol']}")
+    if listener["note"]:
+        yield _row("", listener["note"])
+
+
+def _rules(rules: list[Mapping[str, Any]], paint: Painter) -> Iterator[str]:
+    won = [rule for rule in rules if rule["won"]]
+    lost = [rule for rule in rules if not rule["won"]]
+    for name, rule in zip(["rules"] + [""] * len(rules), won + lost[:MOST_RULES], strict=False):
+        mark = paint("green", "won ") if rule["won"] else paint("dim", "lost")
+        yield _row(name, f"{mark} {rule['rule']} of {rule['owner']}: {rule['why']}")
+    if not rules:
+        yield _row("rules", "there are none")
+    if len(lost) > MOST_RULES:
+        yield _row("", f"and {len(lost) - MOST_RULES} more that lost; --json shows them")
+
+
+def _backend(told: Mapping[str, Any], paint: Painter) -> Iterator[str]:
+    backend = told["backend"]
+    yield _row("backend", f"{backend['namespace']}/{backend['service']}:{backend['port']}")
+    for policy in told["policies"]:
+        name = f"{policy['namespace']}/{policy['name']}" + (f" port {policy['port']}" if policy["port"] else "")
+        yield _row("policy", f"{name} ({policy['source']}): {_said(policy['says'])}")
+    if not told["policies"]:
+        yield _row("policy", "none: defaults hold")
+    for name, endpoint in zip(["endpoints"] + [""] * len(told["endpoints"]), told["endpoints"], strict=False):
+        mark = paint("green", "yes") if endpoint["eligible"] else paint("red", "no ")
+        who = f" {endpoint['replica']}" if endpoint["replica"] else ""
+        yield _row(name, f"{mark} {endpoint['address']}{who}: {endpoint['why']}")
+    if not told["endpoints"]:
+        yield _row("endpoints", "there are none")
+    for text in told.get("absent", ()):
+        yield _row("", text)
+    if "pick" in told:
+        pick = told["pick"]
+        yield _row("pick", f"{pick['address']}: {pick['how']}" if pick["address"] else pick["how"])
+    yield _row("timeouts", _flat(told["timeouts"]))
+    yield from _retries(told["retries"])
+
+
+def _retries(retries: Mapping[str, Any]) -> Iterator[str]:
+    room = "room for another now" if retries["room"] else "no room for another now"
+    yield _row("retries", f"{retries['attempts']} more tries on {', '.join(retries['on']) or 'nothing'}")
+    share = f"{retries['budgetPercent']} % of {retries['inFlight']} in flight"
+    yield _row("budget", f"{share}, {retries['running']} running: {room}")
+
+
+def _said(says: Mapping[str, Any]) -> str:
+    return ", ".join(says) if says else "nothing beside the defaults"
+
+
+def _flat(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_seconds(value)}" for name, value in values.items())
+
+
+def _seconds(value: float) -> str:
+    return f"{value:g} s" if value else "none"

@@ -1,0 +1,124 @@
+"""Objects in force, as the admin API lists them: found by what people call their kind, and shown as a table.
+
+Kinds go by their names in any case, by their plurals, and by kubectl's short names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from config.configset import API_VERSIONS, KINDS
+from config.meta import ObjectKey
+from config.suggestions import did_you_mean
+from sidecar.status import port_text
+
+SHORT: Mapping[str, str] = {
+    "svc": "Service",
+    "ep": "Endpoints",
+    "eps": "EndpointSlice",
+    "cm": "ConfigMap",
+    "ns": "Namespace",
+    "deploy": "Deployment",
+    "ing": "Ingress",
+    "hpa": "HorizontalPodAutoscaler",
+    "policy": "TrafficPolicy",
+    "policies": "TrafficPolicy",
+    "node": "NodeConfig",
+}
+Item = Mapping[str, Any]
+Column = tuple[str, Callable[[Item], str]]
+
+
+class Unknown(ValueError):
+    """Nothing is called that; the message says what is."""
+
+
+def kind_of(word: str) -> str:
+    """The kind that `word` means; empty: all of them.  Raises `Unknown`."""
+    if word.lower() == "all":
+        return ""
+    names = {name: kind for kind in KINDS for name in (kind.lower(), *_plurals(kind.lower()))} | dict(SHORT)
+    if word.lower() in names:
+        return names[word.lower()]
+    raise Unknown(f'no kind is called "{word}"{did_you_mean(word, tuple(KINDS))}; there are {", ".join(KINDS)}, or all')
+
+
+def _plurals(name: str) -> tuple[str, ...]:
+    return (f"{name}s", f"{name}es", f"{name[:-1]}ies")
+
+
+def key_of(item: Item) -> ObjectKey:
+    return ObjectKey(item["kind"], item["namespace"], item["name"])
+
+
+def chosen(items: Iterable[Item], kind: str, namespace: str, name: str) -> list[Item]:
+    """Those of `items` that are meant; an empty word means any.  Raises `Unknown` for a name that is not there."""
+    of_kind = [item for item in items if not kind or item["kind"] == kind]
+    there = [item for item in of_kind if not namespace or item["namespace"] in (namespace, "")]
+    found = [item for item in there if not name or item["name"] == name]
+    if name and not found:
+        names = sorted({item["name"] for item in there})
+        where = f" in namespace {namespace}" if namespace else ""
+        raise Unknown(f'no {kind or "object"} "{name}" is in force{where}{did_you_mean(name, names)}')
+    return sorted(found, key=key_of)
+
+
+def manifest(item: Item) -> dict[str, Any]:
+    """As it could be written in a file, with what became of it as its status."""
+    head = {"apiVersion": API_VERSIONS[item["kind"]], "kind": item["kind"]}
+    return head | dict(item["object"]) | {"status": item["status"]}
+
+
+def rows(items: Sequence[Item], kind: str) -> list[tuple[str, ...]]:
+    """A heading and a row for each; of a single kind with what matters most about it."""
+    columns = (*_ALWAYS, *_SPECIAL.get(kind, ()), *_LAST) if kind else (_KIND, *_ALWAYS, *_LAST)
+    return [tuple(name for name, _ in columns), *(tuple(show(item) or "-" for _, show in columns) for item in items)]
+
+
+def _spec(item: Item) -> Mapping[str, Any]:
+    spec: Mapping[str, Any] = item["object"].get("spec", {})
+    return spec
+
+
+def _ports(item: Item) -> str:
+    defaults = {"name": "", "nodePort": None, "protocol": "TCP"}
+    return " ".join(port_text(defaults | port) for port in _spec(item).get("ports", ()))
+
+
+def _hosts(item: Item) -> str:
+    return " ".join(dict.fromkeys(rule.get("host", "*") for rule in _spec(item).get("rules", ())))
+
+
+def _target(item: Item) -> str:
+    target = _spec(item)["targetRef"]
+    section = f":{target['sectionName']}" if target.get("sectionName") else ""
+    return f"{target['kind']}/{target['name']}{section}"
+
+
+_KIND: Column = ("KIND", lambda item: str(item["kind"]))
+_ALWAYS: tuple[Column, ...] = (
+    ("NAMESPACE", lambda item: str(item["namespace"])),
+    ("NAME", lambda item: str(item["name"])),
+)
+_LAST: tuple[Column, ...] = (
+    ("STATE", lambda item: str(item["status"]["state"])),
+    ("SOURCE", lambda item: str(item["source"])),
+)
+_SPECIAL: Mapping[str, tuple[Column, ...]] = {
+    "Service": (
+        ("TYPE", lambda item: str(_spec(item).get("type", "ClusterIP"))),
+        ("CLUSTER-IP", lambda item: str(_spec(item).get("clusterIP", ""))),
+        ("PORTS", _ports),
+    ),
+    "Deployment": (("REPLICAS", lambda item: str(_spec(item).get("replicas", 1))),),
+    "Ingress": (("CLASS", lambda item: str(_spec(item).get("ingressClassName", ""))), ("HOSTS", _hosts)),
+    "TrafficPolicy": (
+        ("TARGET", _target),
+        ("SAYS", lambda item: " ".join(name for name in _spec(item) if name != "targetRef")),
+    ),
+    "Secret": (
+        ("TYPE", lambda item: str(item["object"].get("type", "Opaque"))),
+        ("KEYS", lambda item: " ".join([*item["object"].get("data", {}), *item["object"].get("stringData", {})])),
+    ),
+}
