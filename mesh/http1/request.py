@@ -112,7 +112,7 @@ _PLAIN = re.compile(
     + TCHAR
     + rb"{1,64}+ /[!\"$-~]{0,%d}+ HTTP/1\.1\r\n" % (MAX_TARGET - 1)
     + _LINES
-    + rb"[Hh]ost: ([0-9A-Za-z.\-]{1,255}+(?::[0-9]{0,4}+|:[1-5][0-9]{4})?)\r\n"
+    + rb"[Hh]ost: ([0-9A-Za-z.\-]{1,255}+(?::[0-9]{0,4}+|:[1-5][0-9]{4}|:6[0-4][0-9]{3})?)\r\n"
     + _LINES
     + rb"(?:%b%b)?\r\n" % (KEEP_ALIVE, _LINES)
 ).match
