@@ -16,16 +16,19 @@ from socket import SocketType
 from typing import Final, Protocol
 
 from mesh.connector import close_with_reset
-from mesh.gate import Gate
+from mesh.gate import Gate, welcome
 from mesh.handover import CountedHTTP, Handover
+from mesh.node_health import Inquiry
 from mesh.proxy import Proxy
+from mesh.reasons import SOURCE_REFUSED
 from mesh.sniffer import Sniffer
 from mesh.sockets import BACKLOG
 from mesh.switchboard import Switchboard
-from mesh.table import AppProtocol, Listener
+from mesh.table import Listener
 from mesh.tcp import Relay
 from mesh.tls_greeting import Greeting
 from mesh.tls_handshake import Handshakes
+from mesh.udp import DatagramAcceptor
 
 BURST: Final = 32
 """Connections that one listener accepts before others have their turn."""
@@ -50,7 +53,7 @@ class Acceptor(Protocol):
 
 
 class RelayAcceptor:
-    """Accepts what is relayed as TCP, and what is yet to be told."""
+    """Accepts what is relayed as TCP, what is yet to be told, and where not everybody is let in."""
 
     def __init__(self, proxy: Proxy, board: Switchboard, listening: socket.socket, gate: Gate) -> None:
         self._proxy = proxy
@@ -84,7 +87,7 @@ class RelayAcceptor:
         gate, room = self._gate, self._gate.room
         for _ in range(min(BURST, room)):
             try:
-                accepted, _ = self._accept()
+                accepted, address = self._accept()
             except BlockingIOError:
                 return
             except OSError as error:
@@ -96,7 +99,7 @@ class RelayAcceptor:
             line = SocketType(self._family, socket.SOCK_STREAM, 0, accepted)
             line.setblocking(False)
             gate.entered()
-            self._receive(line, self._proxy.table.listeners.get(gate.key))
+            self._receive(line, self._proxy.table.listeners.get(gate.key), address)
         if room <= BURST and gate.room <= 0:
             self._stop()
 
@@ -107,10 +110,14 @@ class RelayAcceptor:
     def on_leftover(self, fd: int, data: bytes) -> None:
         raise AssertionError("a listening socket has no bytes")
 
-    def _receive(self, line: SocketType, listener: Listener | None) -> None:
-        if listener is None:
+    def _receive(self, line: SocketType, listener: Listener | None, address: tuple[str, int]) -> None:
+        if listener is None or (listener.sources and not welcome(listener, address[0])):
+            if listener is not None:
+                listener.route.backend.failed(SOURCE_REFUSED)
             close_with_reset(line)
             self._gate.left()
+        elif listener.entry == "HealthCheck":
+            Inquiry(self._proxy, self._board, listener, line, self._gate).start()
         elif listener.protocol == "tcp":
             Relay(self._proxy, self._board, listener.route.backend, line, self._gate).start()
         elif listener.protocol == "http":
@@ -170,8 +177,13 @@ class StreamAcceptor:
         self._gate.closed()
 
 
-def acceptor(protocol: AppProtocol, proxy: Proxy, board: Switchboard, listening: socket.socket, gate: Gate) -> Acceptor:
-    """The one for `protocol`."""
-    if protocol == "http":
-        return StreamAcceptor(proxy, board, listening, gate)
-    return RelayAcceptor(proxy, board, listening, gate)
+AcceptorType = type[StreamAcceptor] | type[RelayAcceptor] | type[DatagramAcceptor]
+
+
+def acceptor_type(listener: Listener) -> AcceptorType:
+    """Who accepts for `listener`."""
+    if listener.key.transport == "UDP":
+        return DatagramAcceptor
+    if listener.protocol == "http" and not listener.sources and listener.entry != "HealthCheck":
+        return StreamAcceptor
+    return RelayAcceptor

@@ -13,6 +13,7 @@ from typing import Final
 KEEPALIVE_IDLE: Final = 60
 """Seconds of silence after which the other end is asked whether it is still there."""
 _STREAM: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+_DATAGRAM: Final = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _OURS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 _RESET: Final = b"\x01\0\0\0\0\0\0\0"
 """``struct linger``: on, 0 seconds."""
@@ -30,6 +31,17 @@ def dial(host: str, port: int) -> SocketType:
         error = line.connect_ex((host, port))
         if error not in (0, errno.EINPROGRESS):
             raise OSError(error, os.strerror(error))
+    except BaseException:
+        line.close()
+        raise
+    return line
+
+
+def associate(host: str, port: int) -> SocketType:
+    """A socket whose datagrams go to one endpoint, and come from nobody else.  Raises OSError."""
+    line = SocketType(_family(host), _DATAGRAM, 0)
+    try:
+        line.connect((host, port))
     except BaseException:
         line.close()
         raise

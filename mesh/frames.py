@@ -11,7 +11,8 @@ from collections.abc import Generator, Iterator, Sequence
 
 from mesh.backend import Backend, EndpointState
 from mesh.live import Live
-from mesh.stats import OTHER, BackendFrame, EndpointFrame, StatsFrame
+from mesh.plan import BackendKey
+from mesh.stats import OTHER, BackendFrame, EndpointFrame, StatsFrame, add
 from mesh.steps import run_to_end
 
 MOST_ENDPOINT_SERIES = 5000
@@ -35,7 +36,7 @@ class FrameTaker:
 
     def steps(self) -> Generator[None, None, StatsFrame]:
         """A frame, yielding after every few hundred endpoints."""
-        frames = []
+        frames: dict[BackendKey, BackendFrame] = {}
         named = copied = 0
         for backend in tuple(self._live.backends.values()):
             backend.forget_departed()
@@ -47,10 +48,12 @@ class FrameTaker:
                 copied += 1 + len(states)
                 self._add(states, endpoints)
             _add_forgotten(backend, endpoints)
-            frames.append(_backend_frame(backend, endpoints))
+            made = _backend_frame(backend, endpoints)
+            if (other := frames.setdefault(backend.key._replace(side="internal"), made)) is not made:
+                add(other, made)
             named += len(endpoints) - (OTHER in endpoints)
         self._named = named
-        return StatsFrame(frames)
+        return StatsFrame(list(frames.values()))
 
     def _add(self, states: Sequence[EndpointState], endpoints: dict[str, EndpointFrame]) -> None:
         for state in states:
@@ -89,7 +92,7 @@ def _label(state: EndpointState) -> str:
 def _backend_frame(backend: Backend, endpoints: dict[str, EndpointFrame]) -> BackendFrame:
     stats = backend.stats
     return BackendFrame(
-        *backend.key,
+        *backend.key[:3],
         codes=dict(stats.codes),
         reasons=dict(stats.reasons),
         duration_buckets=list(stats.duration_buckets),
@@ -102,5 +105,10 @@ def _backend_frame(backend: Backend, endpoints: dict[str, EndpointFrame]) -> Bac
         bytes_out=stats.bytes_out,
         tcp_total=stats.tcp_total,
         tcp_open=stats.tcp_open,
+        udp_total=stats.udp_total,
+        udp_open=stats.udp_open,
+        udp_in=stats.udp_in,
+        udp_out=stats.udp_out,
+        udp_lost=stats.udp_lost,
         endpoints=endpoints,
     )

@@ -1,11 +1,12 @@
-"""The gate of a listener: how many connections are open, and whether there is room for one more."""
+"""The gate of a listener: who may come in, how many connections are open, and whether there is room for one more."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from mesh.descriptors import PER_CONNECTION, Descriptors
-from mesh.table import ListenerKey
+from mesh.table import Listener, ListenerKey
 
 
 class Gate:
@@ -36,3 +37,11 @@ class Gate:
         """A connection is closed."""
         self.open -= 1
         self._descriptors.free += PER_CONNECTION
+
+
+def welcome(listener: Listener, address: str) -> bool:
+    """Whether a client with this address may come in (loadBalancerSourceRanges)."""
+    if not listener.sources:
+        return True
+    client = ip_address(address)
+    return any(client in network for network in listener.sources)

@@ -16,19 +16,23 @@ from typing import Final
 
 from discovery.backoff import Backoff, BackoffPolicy
 from mesh import sockets
-from mesh.acceptor import Acceptor, acceptor
+from mesh.acceptor import Acceptor, acceptor_type
 from mesh.descriptors import Descriptors, raise_limit
 from mesh.gate import Gate
+from mesh.node_health import Inquiry
 from mesh.proxy import Proxy
 from mesh.sniffer import Sniffer
 from mesh.sockets import BindError, Bound
 from mesh.switchboard import Switchboard
-from mesh.table import AppProtocol, Entry, Listener, ListenerKey, RoutingTable
+from mesh.table import Entry, Listener, ListenerKey, RoutingTable
 from mesh.tcp import Relay
+from mesh.udp import Session
 
 RETRIES: Final = BackoffPolicy(first=0.5, ceiling=30.0, jitter=0.2)
 CHECK: Final = 0.1
 """Seconds after which a full listener is looked at again."""
+UNPRIVILEGED: Final = 1024
+"""Ports from here on need no right."""
 SLICE: Final = 0.002
 """Seconds of opening and closing before the loop has its turn."""
 
@@ -57,7 +61,6 @@ class _Served:
 
     bound: Bound
     gate: Gate
-    protocol: AppProtocol
     acceptor: Acceptor
 
 
@@ -116,7 +119,7 @@ class Listeners:
     def abort(self) -> None:
         """End the relayed connections that are still open, visibly; nothing is relayed after this."""
         for client in tuple(self._proxy.clients):
-            if isinstance(client, Relay | Sniffer):
+            if isinstance(client, Relay | Sniffer | Session | Inquiry):
                 client.abort()
         self._board.close()
 
@@ -145,7 +148,9 @@ class Listeners:
         self._followed = table
         began = time.perf_counter()
         gone = [key for key in self.states if key not in table.listeners]
-        for key, step in [(key, self._drop) for key in gone] + [(key, self._keep) for key in table.listeners]:
+        # What has to be bound near its port for want of a right must not take one that is wanted.
+        wanted = sorted(table.listeners, key=lambda key: key.port < UNPRIVILEGED)
+        for key, step in [(key, self._drop) for key in gone] + [(key, self._keep) for key in wanted]:
             await step(key)
             if time.perf_counter() - began > SLICE:
                 await asyncio.sleep(0)
@@ -154,7 +159,7 @@ class Listeners:
             self._settled.set()
 
     async def _keep(self, key: ListenerKey) -> None:
-        """Open it if it is new; follow its protocol and limit if not."""
+        """Open it if it is new; follow its limit, and what decides who accepts, if not."""
         listener = self._table.listeners.get(key)
         served = self._served.get(key)
         if listener is None or key in self._failed:
@@ -163,11 +168,10 @@ class Listeners:
             await self._open(key, listener)
             return
         served.gate.limit = listener.limit
-        if (served.protocol == "http") != (listener.protocol == "http"):
+        if type(served.acceptor) is not acceptor_type(listener):
             await served.acceptor.close()
-            served.acceptor = self._acceptor(listener.protocol, served.bound, served.gate)
+            served.acceptor = self._acceptor(listener, served.bound, served.gate)
             await served.acceptor.resume()
-        served.protocol = listener.protocol
 
     async def _drop(self, key: ListenerKey) -> None:
         if key not in self._table.listeners:
@@ -199,7 +203,7 @@ class Listeners:
             log.warning("%s is served at %s: %s", key, bound.key, bound.reason)
         gate = Gate(self._descriptors, key, listener.limit, self._wake.set)
         state.bound, state.reason, state.gate = bound.key, bound.reason, gate
-        served = _Served(bound, gate, listener.protocol, self._acceptor(listener.protocol, bound, gate))
+        served = _Served(bound, gate, self._acceptor(listener, bound, gate))
         self._served[key] = served
         self._descriptors.free -= 1
         await served.acceptor.resume()
@@ -214,8 +218,8 @@ class Listeners:
         failed.reason = state.reason = reason
         failed.again_at = now + failed.backoff.failed(now)
 
-    def _acceptor(self, protocol: AppProtocol, bound: Bound, gate: Gate) -> Acceptor:
-        return acceptor(protocol, self._proxy, self._board, bound.socket, gate)
+    def _acceptor(self, listener: Listener, bound: Bound, gate: Gate) -> Acceptor:
+        return acceptor_type(listener)(self._proxy, self._board, bound.socket, gate)
 
     async def _close(self, key: ListenerKey) -> None:
         self.states.pop(key, None)

@@ -125,6 +125,25 @@ def _tcp_open(backends: Labelled) -> Iterator[AnySample]:
             yield "weft_tcp_connections_open", backend.text, backend.frame.tcp_open
 
 
+def _udp(what: str) -> Samples:
+    value = attrgetter(f"udp_{what}")
+    name = {"total": "weft_udp_sessions_total", "open": "weft_udp_sessions_open", "lost": "weft_udp_lost_total"}[what]
+
+    def samples(backends: Labelled) -> Iterator[AnySample]:
+        for backend in backends:
+            if backend.frame.udp_total:
+                yield name, backend.text, value(backend.frame)
+
+    return samples
+
+
+def _datagrams(backends: Labelled) -> Iterator[AnySample]:
+    for backend in backends:
+        if backend.frame.udp_total:
+            yield "weft_udp_datagrams_total", f'{backend.text},direction="in"', backend.frame.udp_in
+            yield "weft_udp_datagrams_total", f'{backend.text},direction="out"', backend.frame.udp_out
+
+
 def _bytes(backends: Labelled) -> Iterator[AnySample]:
     for backend in backends:
         frame = backend.frame
@@ -155,6 +174,10 @@ _FAMILIES: tuple[tuple[str, str, str, Samples], ...] = (
     ("weft_http_requests_in_flight", "gauge", "HTTP requests that have begun and not ended.", _http_in_flight),
     ("weft_tcp_connections", "counter", "Connections relayed as TCP.", _tcp_total),
     ("weft_tcp_connections_open", "gauge", "Connections that are being relayed as TCP.", _tcp_open),
+    ("weft_udp_sessions", "counter", "UDP sessions: clients' addresses that a datagram came from.", _udp("total")),
+    ("weft_udp_sessions_open", "gauge", "UDP sessions that are not over yet.", _udp("open")),
+    ("weft_udp_datagrams", "counter", "Datagrams from clients (in) and to clients (out).", _datagrams),
+    ("weft_udp_lost", "counter", "Datagrams that the system did not take.", _udp("lost")),
     ("weft_bytes", "counter", "Bytes from clients (in) and to clients (out).", _bytes),
     (
         "weft_endpoint_ready",

@@ -14,6 +14,7 @@ from config.balancing import BalancerPolicy, EjectionPolicy, HealthCheckPolicy, 
 from config.policies import RetryPolicy, TimeoutPolicy
 from discovery.endpoint import Endpoint
 from mesh.eligibility import ANYWHERE, Rules
+from mesh.locality import Side
 
 DEFAULT_EJECTION = EjectionPolicy()
 """One object for thousands of plans."""
@@ -24,6 +25,8 @@ class BackendKey(NamedTuple):
     service: str
     port: str
     """The Service port's name, else its number as text."""
+    side: Side = "internal"
+    """Where clients come from, if other endpoints count for those from outside; their counters are added up."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.service}:{self.port}"

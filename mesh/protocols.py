@@ -25,6 +25,8 @@ _RELAYED_NAMES = frozenset(
 
 def app_protocol(port: ServicePort, declared: Literal["http", "tcp"] | None = None) -> AppProtocol:
     """What `port` speaks; `declared` is what a TrafficPolicy says."""
+    if port.protocol == "UDP":
+        return "udp"
     if declared:
         return declared
     if port.app_protocol:

@@ -13,16 +13,19 @@ from typing import TypeVar
 
 from msgspec import structs
 
+from config.balancing import BalancerPolicy, HashKey
 from config.resources.core import Service, ServicePort
 from config.settings import NodeConfigSpec
 from discovery.catalog import PortEndpoints
 from discovery.endpoint import Endpoint
 from mesh.attachment import Policies, PortPolicy, port_policy
 from mesh.backend import Backend
-from mesh.locality import rules
+from mesh.balancing.affinity import AffinityPolicy
+from mesh.locality import Side, rules
 from mesh.plan import DEFAULT_EJECTION, BackendKey, BackendPlan
+from mesh.service_doors import Door, doors, has_doors, health_doors
 from mesh.status import ObjectStatus, PortStatus, State
-from mesh.table import Entry, Listener, ListenerKey, Route
+from mesh.table import Listener, Route
 
 T = TypeVar("T")
 BackendOf = Callable[[BackendKey], Backend]
@@ -50,24 +53,32 @@ def make_part(
     ports: list[PortStatus] = []
     for port in _served_ports(service):
         policy = port_policy(port, policies)
-        plan = _plan(service, port, policy, endpoints, node)
-        backend = backend_of(plan.key)
-        doors = tuple(_listeners(service, port, policy, node, backend))
-        reasons += _waiting(service, port)
-        plans.append(plan)
-        backends.append(backend)
-        listeners += doors
-        ports.append(PortStatus(port.key, policy.protocol, tuple(door.key for door in doors)))
-    status = ObjectStatus(_state(reasons, bool(listeners)), tuple(reasons), tuple(ports))
+        found = tuple(doors(service, port, node))
+        routes: dict[Side, Route] = {}
+        for plan in _plans(service, port, policy, endpoints, node):
+            backend = backend_of(plan.key)
+            plans.append(plan)
+            backends.append(backend)
+            routes[plan.key.side] = Route(backend)
+        outside = routes.setdefault("external", routes["internal"])
+        listeners += (_listener(door, policy, routes[door.side], node) for door in found)
+        if not ports:
+            listeners += (_listener(door, policy, outside, node) for door in health_doors(service, node))
+        reasons += _waiting(service, port, found)
+        ports.append(PortStatus(port.key, policy.protocol, tuple(door.key for door in found)))
+    state = _state(reasons, bool(listeners) or not has_doors(service))
+    status = ObjectStatus(state, tuple(reasons), tuple(ports))
     return ServicePart(service, policies, endpoints, tuple(plans), tuple(backends), tuple(listeners), status)
 
 
 def with_endpoints(part: ServicePart, endpoints: PortEndpoints) -> ServicePart:
     """The same part with other endpoints: nothing but plans can differ."""
+    numbers = {port.key: port.port for port in _served_ports(part.service)}
     plans = tuple(
         plan if there == plan.endpoints else structs.replace(plan, endpoints=there)
-        for port, plan in zip(_served_ports(part.service), part.plans, strict=True)
-        for there in (endpoints.get(port.key) or external_endpoints(part.service, port.port),)
+        for plan in part.plans
+        for name in (plan.key.port,)
+        for there in (endpoints.get(name) or external_endpoints(part.service, numbers[name]),)
     )
     return replace(part, endpoints=endpoints, plans=plans)
 
@@ -88,45 +99,33 @@ def _same(new: T, old: T | None) -> T:
     return old if old is not None and new == old else new
 
 
-def _state(reasons: list[str], listening: bool) -> State:
+def _state(reasons: list[str], in_force: bool) -> State:
     if not reasons:
         return "accepted"
-    return "degraded" if listening else "pending"
+    return "degraded" if in_force else "pending"
 
 
 def _served_ports(service: Service) -> Iterator[ServicePort]:
     """Those with a Backend; where nothing listens for the Service itself, an Ingress may still lead to it."""
     for port in service.spec.ports:
-        if port.protocol == "TCP":
+        if port.protocol != "SCTP":
             yield port
-
-
-def _has_listeners(service: Service) -> bool:
-    return service.spec.type != "ExternalName" and not service.headless
 
 
 def _not_served(service: Service) -> Iterator[str]:
     """What the Service asks for that no listener here can give."""
-    spec = service.spec
-    if spec.type == "ExternalName":
-        yield "ExternalName Services are not served yet"
-        return
-    if service.headless:
-        yield "headless Services are not served yet"
-        return
-    if spec.external_ips:
-        yield "externalIPs are not served yet"
-    for port in spec.ports:
-        if port.protocol != "TCP":
-            yield f"port {port.key}: {port.protocol} is not served yet"
+    if has_doors(service):
+        for port in service.spec.ports:
+            if port.protocol == "SCTP":
+                yield f"port {port.key}: SCTP is not carried"
 
 
-def _waiting(service: Service, port: ServicePort) -> Iterator[str]:
+def _waiting(service: Service, port: ServicePort, found: tuple[Door, ...]) -> Iterator[str]:
     """What the Service is to be given before it can be served."""
     spec = service.spec
-    if not _has_listeners(service):
+    if not has_doors(service):
         return
-    if not _cluster_ips(service):
+    if all(door.entry != "ClusterIP" for door in found):
         yield f"port {port.key}: waits for a clusterIP"
     node_port_wanted = spec.type == "NodePort" or (
         spec.type == "LoadBalancer" and spec.allocate_load_balancer_node_ports
@@ -135,16 +134,22 @@ def _waiting(service: Service, port: ServicePort) -> Iterator[str]:
         yield f"port {port.key}: waits for a nodePort"
 
 
-def _cluster_ips(service: Service) -> tuple[str, ...]:
-    spec = service.spec
-    return spec.cluster_ips or ((spec.cluster_ip,) if spec.cluster_ip else ())
-
-
 def external_endpoints(service: Service, port: int) -> tuple[Endpoint, ...]:
     """The one endpoint of an ExternalName Service, whose address is a DNS name until discovery has resolved it."""
     if service.spec.type != "ExternalName":
         return ()
     return (Endpoint(service.spec.external_name.removesuffix("."), port),)
+
+
+def _plans(
+    service: Service, port: ServicePort, policy: PortPolicy, endpoints: PortEndpoints, node: NodeConfigSpec
+) -> Iterator[BackendPlan]:
+    """One for all clients; another for those from outside, if other endpoints count for them."""
+    inside = _plan(service, port, policy, endpoints, node)
+    yield inside
+    outside = rules(service.spec, policy.said, node, "external")
+    if outside != inside.rules and (service.spec.type in ("NodePort", "LoadBalancer") or service.spec.external_ips):
+        yield structs.replace(inside, key=inside.key._replace(side="external"), rules=outside)
 
 
 def _plan(
@@ -158,7 +163,7 @@ def _plan(
         retries=policy.retries,
         upgrades=policy.upgrades,
         via=policy.via,
-        balancer=policy.balancer,
+        balancer=_balancer(service, policy),
         publish_not_ready=service.spec.publish_not_ready_addresses,
         rules=rules(service.spec, said, node, "internal"),
         slow_start=said.slow_start,
@@ -168,19 +173,21 @@ def _plan(
     )
 
 
-def _listeners(
-    service: Service, port: ServicePort, policy: PortPolicy, node: NodeConfigSpec, backend: Backend
-) -> Iterator[Listener]:
-    route = Route(backend)
-    for key, entry in _doors(service, port, node):
-        yield Listener(key, entry, policy.protocol, route, policy.needs_http, node.connections.per_listener)
+def _balancer(service: Service, policy: PortPolicy) -> BalancerPolicy:
+    spec = service.spec
+    if spec.session_affinity != "ClientIP":
+        return policy.balancer
+    fields = structs.asdict(policy.balancer) | {"hash": HashKey(source_address=True)}
+    return AffinityPolicy(**fields, seconds=spec.session_affinity_config.client_ip.timeout_seconds)
 
 
-def _doors(service: Service, port: ServicePort, node: NodeConfigSpec) -> Iterator[tuple[ListenerKey, Entry]]:
-    if not _has_listeners(service):
-        return
-    for address in _cluster_ips(service):
-        yield ListenerKey(address, port.port), "ClusterIP"
-    if service.spec.type != "ClusterIP" and port.node_port:
-        for address in node.node_addresses:
-            yield ListenerKey(address, port.node_port), "NodePort"
+def _listener(door: Door, policy: PortPolicy, route: Route, node: NodeConfigSpec) -> Listener:
+    return Listener(
+        key=door.key,
+        entry=door.entry,
+        protocol=policy.protocol,
+        route=route,
+        http_required=policy.needs_http,
+        limit=node.connections.per_listener,
+        sources=door.sources,
+    )

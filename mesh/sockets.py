@@ -1,4 +1,4 @@
-"""The one owner of listening sockets: everything that accepts connections gets its socket here.
+"""The one owner of listening sockets: everything that takes connections or datagrams gets its socket here.
 
 A port that this process has no right to is bound at port + 8000 of the same address, else at the next free
 one.  Whatever else goes wrong is a `BindError` that says what to change.
@@ -12,9 +12,11 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from config.settings import UNPRIVILEGED_STEP
-from mesh.table import Entry, ListenerKey
+from mesh.table import Entry, ListenerKey, Transport
 
 BACKLOG: Final = 4096
+QUEUE: Final = 4 * 2**20
+"""Bytes of datagrams that may wait for their turn, as far as the system allows (net.core.rmem_max)."""
 REMEDY: Final = (
     "allow it with `sysctl net.ipv4.ip_unprivileged_port_start={port}`, or `setcap cap_net_bind_service=+ep` on the "
     "python3 binary, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit"
@@ -25,6 +27,8 @@ _FIELDS: Final[dict[What, str]] = {
     "ClusterIP": "the Service's spec.clusterIP, or NodeConfig spec.serviceRange",
     "NodePort": "the Service's nodePort, or NodeConfig spec.nodeAddresses",
     "LoadBalancer": "the Service's port, or NodeConfig spec.nodeAddresses",
+    "ExternalIP": "the Service's spec.externalIPs",
+    "HealthCheck": "the Service's healthCheckNodePort, or NodeConfig spec.nodeAddresses",
     "Ingress": "NodeConfig spec.ingress",
     "DNS": "NodeConfig spec.dns",
 }
@@ -44,19 +48,16 @@ class Bound:
 
     def __init__(self, listening: socket.socket, wanted: ListenerKey, reason: str = "") -> None:
         self.socket = listening
-        self.key = ListenerKey(wanted.address, listening.getsockname()[1])
+        self.key = wanted._replace(port=listening.getsockname()[1])
         self.reason = reason
 
 
 def listen(address: str, port: int) -> socket.socket:
     """Open a listening socket, which is not inherited; options that are set here go over to what it accepts."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    listening = _socket(address, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listening.bind((address, port))
         listening.listen(BACKLOG)
     except BaseException:
@@ -65,8 +66,32 @@ def listen(address: str, port: int) -> socket.socket:
     return listening
 
 
-def bind(wanted: ListenerKey, entry: What = "ClusterIP", opener: Opener = listen) -> Bound:
-    """Open a listening socket at `wanted`, or near it.  Raises `BindError`."""
+def receive(address: str, port: int) -> socket.socket:
+    """Open a socket for datagrams, which is not inherited and which nobody shares."""
+    receiving = _socket(address, socket.SOCK_DGRAM)
+    try:
+        receiving.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUE)
+        receiving.bind((address, port))
+    except BaseException:
+        receiving.close()
+        raise
+    return receiving
+
+
+def _socket(address: str, kind: socket.SocketKind) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    made = socket.socket(family, kind | socket.SOCK_NONBLOCK)
+    if family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return made
+
+
+_OPENERS: Final[dict[Transport, Opener]] = {"TCP": listen, "UDP": receive}
+
+
+def bind(wanted: ListenerKey, entry: What = "ClusterIP", opener: Opener | None = None) -> Bound:
+    """Open a socket at `wanted`, or near it.  Raises `BindError`."""
+    opener = opener or _OPENERS[wanted.transport]
     try:
         return Bound(opener(wanted.address, wanted.port), wanted)
     except PermissionError:

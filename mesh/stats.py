@@ -23,6 +23,7 @@ class BackendStats:
         "bytes_in", "bytes_out", "codes", "detected", "duration_buckets", "duration_sum",
         "forgotten_ejections", "forgotten_requests", "handshakes", "in_flight", "reasons", "retries", "tcp_open",
         "tcp_total",
+        "udp_in", "udp_lost", "udp_open", "udp_out", "udp_total",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -45,6 +46,13 @@ class BackendStats:
         """TLS version, and whether a session was resumed (``TLSv1.3 full``), to handshakes with clients."""
         self.tcp_total = 0
         self.tcp_open = 0
+        self.udp_total = 0
+        """Sessions; what follows counts datagrams, but for those that are open now."""
+        self.udp_open = 0
+        self.udp_in = 0
+        self.udp_out = 0
+        self.udp_lost = 0
+        """That the system did not take."""
         self.forgotten_requests = 0
         """Of endpoints without series of their own that are no longer remembered; ``other`` counts on."""
         self.forgotten_ejections = 0
@@ -88,6 +96,11 @@ class BackendFrame(msgspec.Struct):
     bytes_out: int = 0
     tcp_total: int = 0
     tcp_open: int = 0
+    udp_total: int = 0
+    udp_open: int = 0
+    udp_in: int = 0
+    udp_out: int = 0
+    udp_lost: int = 0
     endpoints: dict[str, EndpointFrame] = {}
     """By address and port, or ``other``."""
 
@@ -98,18 +111,25 @@ class StatsFrame(msgspec.Struct):
     backends: list[BackendFrame] = []
 
 
+_SUMS = (
+    "duration_sum", "in_flight", "bytes_in", "bytes_out", "tcp_total", "tcp_open",
+    "udp_total", "udp_open", "udp_in", "udp_out", "udp_lost",
+)  # fmt: skip
+
+
 def merge(frames: Iterable[StatsFrame]) -> StatsFrame:
     """The sum of `frames`, one per data plane.  Whether an endpoint is ready is not summed: all planes say the same."""
     total: dict[tuple[str, str, str], BackendFrame] = {}
     for frame in frames:
         for backend in frame.backends:
             key = (backend.namespace, backend.service, backend.port)
-            _add(total.setdefault(key, BackendFrame(*key)), backend)
+            add(total.setdefault(key, BackendFrame(*key)), backend)
     return StatsFrame(list(total.values()))
 
 
-def _add(total: BackendFrame, more: BackendFrame) -> None:
-    for name in ("duration_sum", "in_flight", "bytes_in", "bytes_out", "tcp_total", "tcp_open"):
+def add(total: BackendFrame, more: BackendFrame) -> None:
+    """Make `total` the sum of both."""
+    for name in _SUMS:
         setattr(total, name, getattr(total, name) + getattr(more, name))
     total.duration_buckets = [a + b for a, b in zip(total.duration_buckets, more.duration_buckets, strict=True)]
     total.codes = _summed(total.codes, more.codes)

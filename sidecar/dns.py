@@ -149,7 +149,7 @@ def _source(asked: Asked) -> dict[str, object]:
 def resolvers(settings: ResolverSettings, own: ListenerKey) -> tuple[Resolver, ...]:
     """Who is asked for other names: as it is written, else as the system does."""
     written = tuple(Resolver(*parse_host_port(text)) for text in settings.servers)
-    return resolv_conf.without(written or resolv_conf.read(), Resolver(*own))
+    return resolv_conf.without(written or resolv_conf.read(), Resolver(own.address, own.port))
 
 
 def bind(wanted: ListenerKey) -> tuple[ListenerKey, str, socket.socket, socket.socket]:

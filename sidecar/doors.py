@@ -32,7 +32,7 @@ class Door(NamedTuple):
     @property
     def http(self) -> bool:
         """Whether a browser can be pointed at it, as far as is known."""
-        return self.protocol != "tcp"
+        return self.protocol not in ("tcp", "udp") and self.entry != "HealthCheck"
 
     @property
     def url(self) -> str:
@@ -64,7 +64,7 @@ def unbound(table: RoutingTable, listeners: Listeners) -> Iterator[Door]:
 def _door(listener: Listener, state: ListenerState | None) -> Door:
     backend = listener.route.backend
     return Door(
-        *backend.key,
+        *backend.key[:3],
         entry=listener.entry,
         protocol=listener.protocol,
         wanted=str(listener.key),

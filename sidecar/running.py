@@ -64,7 +64,7 @@ class Running:
             backend = (*named, port.port)
             for key in port.listens:
                 listener, state = listeners.get(key), states.get(key)
-                if state and state.bound and listener and listener.route.backend.key == backend:
+                if state and state.bound and listener and listener.route.backend.key[:3] == backend:
                     found.setdefault(port.port, []).append(str(state.bound))
         return found
 

@@ -92,6 +92,17 @@ def _cluster_ip_lines(door: Door, config_set: ConfigSet) -> Iterator[str]:
     yield f"port: {other or 'another'} in the Service{_place_of_service(door, config_set)}"
 
 
+def _load_balancer_lines(door: Door, config_set: ConfigSet) -> Iterator[str]:
+    host, port = parse_address(door.wanted)
+    other = free_port(host, range(port + 1, 65536))
+    yield f"port: {other or 'another'} in the Service{_place_of_service(door, config_set)}"
+    yield f'spec.nodeAddresses: ["127.0.0.2"] in the NodeConfig{_place_of_node_config(config_set)}'
+
+
+def _external_ip_lines(door: Door, config_set: ConfigSet) -> Iterator[str]:
+    yield f"other externalIPs in the Service{_place_of_service(door, config_set)}"
+
+
 def _node_port_lines(door: Door, config_set: ConfigSet) -> Iterator[str]:
     host, port = parse_address(door.wanted)
     other = free_port(host, range(port + 1, NODE_PORTS.stop))
@@ -123,6 +134,8 @@ def _lower(text: str) -> str:
 _LINES: dict[Entry, Callable[[Door, ConfigSet], Iterator[str]]] = {
     "ClusterIP": _cluster_ip_lines,
     "NodePort": _node_port_lines,
-    "LoadBalancer": _node_port_lines,
+    "LoadBalancer": _load_balancer_lines,
+    "ExternalIP": _external_ip_lines,
+    "HealthCheck": _node_port_lines,
     "Ingress": _ingress_lines,
 }

@@ -19,7 +19,7 @@ from config.validation.metadata import check_labels
 from config.validation.report import ObjectReport, duplicates, keyed, problem_of
 
 _EXTERNAL = ("NodePort", "LoadBalancer")
-_CARRIED = frozenset({"TCP"})
+_CARRIED = frozenset({"TCP", "UDP"})
 _DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 
 
@@ -116,7 +116,7 @@ def _check_port(port: ServicePort, path: str, service: Service, report: ObjectRe
     if port.app_protocol:
         report.check(f"{path}.appProtocol", label_key(port.app_protocol))
     if port.protocol not in _CARRIED:
-        report.warning(f"{path}.protocol", f"{port.protocol} is not carried yet: this port gets no listener")
+        report.warning(f"{path}.protocol", f"{port.protocol} is not carried: this port gets no listener")
     if port.node_port:
         _check_node_port(port.node_port, f"{path}.nodePort", service, report)
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from config.balancing import BalancerPolicy, BalancerType
+from mesh.balancing.affinity import AffinityPolicy, keeping
 from mesh.balancing.base import Balancer, Surroundings
 from mesh.balancing.least_request import LeastRequest
 from mesh.balancing.maglev import Maglev
@@ -29,4 +30,5 @@ BALANCERS: Mapping[BalancerType, Callable[[BalancerPolicy, Surroundings], Balanc
 
 def new_balancer(policy: BalancerPolicy, surroundings: Surroundings) -> Balancer[Any]:
     """A balancer of the type that `policy` names, with nothing to pick from yet."""
-    return BALANCERS[policy.type](policy, surroundings)
+    made = BALANCERS[policy.type](policy, surroundings)
+    return keeping(made, policy, surroundings.clock) if isinstance(policy, AffinityPolicy) else made

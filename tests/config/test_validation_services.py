@@ -33,7 +33,11 @@ PORTS = [
     case(
         "TCP and UDP may share a port",
         service("{ports: [{port: 53, name: a}, {port: 53, name: b, protocol: UDP}]}"),
-        warning("spec.ports[1].protocol", "UDP is not carried"),
+    ),
+    case(
+        "SCTP",
+        service("{ports: [{port: 53, name: a}, {port: 53, name: b, protocol: SCTP}]}"),
+        warning("spec.ports[1].protocol", "SCTP is not carried"),
     ),
     case(
         "a name with underscores",

@@ -31,12 +31,12 @@ async def test_listeners_come_and_go() -> None:
         assert world.listeners.states.keys() == {first, second}
         assert [world.listeners.states[key].bound for key in (first, second)] == [first, second]
         for key in (first, second):
-            _, writer = await asyncio.open_connection(*key)
+            _, writer = await asyncio.open_connection(*key[:2])
             writer.close()
         await world.publish({second: listener(world, second)})
         with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection(*first)
-        _, writer = await asyncio.open_connection(*second)
+            await asyncio.open_connection(*first[:2])
+        _, writer = await asyncio.open_connection(*second[:2])
         writer.close()
 
 
@@ -106,7 +106,7 @@ async def test_a_taken_port_is_tried_again_and_stops_nothing(caplog: pytest.LogC
             await until(lambda: world.listeners._failed[taken].backoff.failures > 1)
         await until(lambda: state.bound == taken)
         assert state.reason == ""
-        _, writer = await asyncio.open_connection(*taken)
+        _, writer = await asyncio.open_connection(*taken[:2])
         writer.close()
     lines = [record.getMessage() for record in caplog.records]
     assert len([line for line in lines if "taken by another" in line]) == 1, "the same words are said once"
@@ -123,7 +123,7 @@ async def test_a_port_that_could_not_be_bound_may_leave_the_table() -> None:
             assert not world.listeners._failed
         await asyncio.sleep(0.8)
         with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection(*taken)
+            await asyncio.open_connection(*taken[:2])
 
 
 async def test_a_fallback_is_told(caplog: pytest.LogCaptureFixture) -> None:

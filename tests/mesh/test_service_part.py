@@ -9,6 +9,7 @@ from config.settings import ConnectionLimits, NodeConfigSpec
 from discovery.catalog import PortEndpoints
 from discovery.endpoint import Endpoint
 from mesh.live import Live
+from mesh.plan import BackendKey
 from mesh.service_part import ServicePart, make_part, reusing, with_endpoints
 from tests.mesh.making import Clock, endpoints, policy, service
 
@@ -34,13 +35,20 @@ HTTP = ServicePort(80, name="http")
         pytest.param(service("s", HTTP), ["ClusterIP 127.96.0.1:80 http"], "accepted", "", id="ClusterIP"),
         pytest.param(
             service("s", HTTP, ServicePort(53, name="dns", protocol="UDP")),
-            ["ClusterIP 127.96.0.1:80 http"],
-            "degraded",
-            "port dns: UDP is not served yet",
+            ["ClusterIP 127.96.0.1:80 http", "ClusterIP 127.96.0.1:53 udp"],
+            "accepted",
+            "",
             id="UDP beside TCP",
         ),
         pytest.param(
-            service("s", ServicePort(53, protocol="UDP")), [], "pending", "port 53: UDP is not served yet", id="UDP"
+            service("s", HTTP, ServicePort(53, name="signals", protocol="SCTP")),
+            ["ClusterIP 127.96.0.1:80 http"],
+            "degraded",
+            "port signals: SCTP is not carried",
+            id="SCTP beside TCP",
+        ),
+        pytest.param(
+            service("s", ServicePort(53, protocol="SCTP")), [], "pending", "port 53: SCTP is not carried", id="SCTP"
         ),
         pytest.param(
             service("s", HTTP, cluster_ip=""), [], "pending", "port http: waits for a clusterIP", id="no clusterIP"
@@ -68,14 +76,20 @@ HTTP = ServicePort(80, name="http")
         ),
         pytest.param(
             service("s", ServicePort(80, name="tcp", node_port=30080), type="LoadBalancer"),
-            ["ClusterIP 127.96.0.1:80 tcp", "NodePort 127.0.0.1:30080 tcp", "NodePort 192.0.2.7:30080 tcp"],
+            [
+                "ClusterIP 127.96.0.1:80 tcp",
+                "NodePort 127.0.0.1:30080 tcp",
+                "NodePort 192.0.2.7:30080 tcp",
+                "LoadBalancer 127.0.0.1:80 tcp",
+                "LoadBalancer 192.0.2.7:80 tcp",
+            ],
             "accepted",
             "",
             id="LoadBalancer",
         ),
         pytest.param(
             service("s", HTTP, type="LoadBalancer", allocate_load_balancer_node_ports=False),
-            ["ClusterIP 127.96.0.1:80 http"],
+            ["ClusterIP 127.96.0.1:80 http", "LoadBalancer 127.0.0.1:80 http", "LoadBalancer 192.0.2.7:80 http"],
             "accepted",
             "",
             id="LoadBalancer that wants no nodePort",
@@ -83,18 +97,16 @@ HTTP = ServicePort(80, name="http")
         pytest.param(
             service("s", HTTP, type="ExternalName", external_name="example.com"),
             [],
-            "pending",
-            "ExternalName Services are not served yet",
+            "accepted",
+            "",
             id="ExternalName",
         ),
-        pytest.param(
-            service("s", HTTP, cluster_ip="None"), [], "pending", "headless Services are not served yet", id="headless"
-        ),
+        pytest.param(service("s", HTTP, cluster_ip="None"), [], "accepted", "", id="headless"),
         pytest.param(
             service("s", HTTP, external_ips=("192.0.2.1",)),
-            ["ClusterIP 127.96.0.1:80 http"],
-            "degraded",
-            "externalIPs are not served yet",
+            ["ClusterIP 127.96.0.1:80 http", "ExternalIP 192.0.2.1:80 http"],
+            "accepted",
+            "",
             id="externalIPs",
         ),
     ],
@@ -119,7 +131,7 @@ def test_limits_and_policies_reach_listener_and_plan() -> None:
     assert made.listeners[0].route.backend is made.backends[0]
     plan = made.plans[0]
     assert (plan.key, plan.endpoints, plan.via, plan.publish_not_ready) == (
-        ("default", "s", "80"), endpoints(2), False, True,
+        BackendKey("default", "s", "80"), endpoints(2), False, True,
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def option(line: socket.socket, level: int, name: int) -> int:
 def test_a_free_address_is_bound_with_its_options(address: str) -> None:
     bound = bind(ListenerKey(address, 0))
     with bound.socket as listening:
-        assert listening.getsockname()[:2] == tuple(bound.key)
+        assert listening.getsockname()[:2] == bound.key[:2]
         assert bound.key.address == address
         assert not bound.reason
         assert not listening.get_inheritable()

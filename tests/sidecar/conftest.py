@@ -30,7 +30,7 @@ WEB = Named("default", "web")
 
 def config_set(address: str, endpoint_port: int) -> ConfigSet:
     meta = ObjectMeta(name="web", namespace="default", labels={SERVICE_NAME_LABEL: "web"})
-    ports = (ServicePort(port=8999, name="http"), ServicePort(port=8998, name="udp", protocol="UDP"))
+    ports = (ServicePort(port=8999, name="http"), ServicePort(port=8998, name="sctp", protocol="SCTP"))
     behind = EndpointSlice(
         metadata=meta,
         address_type="IPv4",

@@ -62,7 +62,9 @@ LINES = {
         "spec.nodeAddresses: [",
         "NodeConfig (node.yaml:3:1)",
     ],
-    "LoadBalancer": ["nodePort: ", " in the Service (web.yaml:28:1)", "spec.nodeAddresses: ["],
+    "LoadBalancer": ["port: ", " in the Service (web.yaml:28:1)", "spec.nodeAddresses: ["],
+    "ExternalIP": ["other externalIPs in the Service (web.yaml:28:1)"],
+    "HealthCheck": ["nodePort: ", " in the Service (web.yaml:28:1)"],
     "Ingress": ['spec.ingress: {http: "127.0.0.1:', "in the NodeConfig (node.yaml:3:1)"],
 }
 

@@ -30,7 +30,7 @@ async def test_config_view_tells_statuses_and_no_secrets(node: Assembly) -> None
     assert "hunter2" not in text
     objects = {each["kind"]: each for each in json.loads(text)["objects"]}
     assert objects["Service"]["status"]["state"] == "degraded"
-    assert "UDP is not served yet" in objects["Service"]["status"]["reasons"][0]
+    assert "SCTP is not carried" in objects["Service"]["status"]["reasons"][0]
     assert objects["Secret"]["object"]["stringData"] == {"password": "(hidden)"}
 
 
@@ -43,7 +43,7 @@ async def test_endpoints_view(node: Assembly) -> None:
 async def test_replicas_behind_several_ports_count_once(node: Assembly) -> None:
     there = (Endpoint("127.0.0.2", 1), Endpoint("127.0.0.3", 1))
     waiting = (Endpoint("127.0.0.2", 2), Endpoint("127.0.0.3", 2, ready=False))
-    node.catalog.put_endpoints("manifest", {Named("default", "web"): {"http": there, "udp": waiting}})
+    node.catalog.put_endpoints("manifest", {Named("default", "web"): {"http": there, "sctp": waiting}})
     (service,) = said(views.services(node.running))["services"]
     assert service["endpoints"] == {"ready": 1, "total": 2}
 

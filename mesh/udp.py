@@ -1,0 +1,341 @@
+"""UDP: datagrams of a client go to one endpoint, and what it answers goes back, for as long as either speaks.
+
+There is no connection (RFC 768), so the first datagram of an address begins a *session*: a socket of its own,
+connected to an endpoint that may be picked, which is how answers find their client and how the system tells that
+nobody listens there (ICMP).  A session ends after `IDLE` seconds of silence.  It never outlives its endpoint: when
+that goes, the next datagram begins a new one elsewhere, while an answer that is under way still has a moment.
+A refused session moves at once, with the datagram that was refused if it was the first.
+
+Kubernetes leaves this to connection tracking, whose entries stay when endpoints go; here they cannot.  The
+standard library has no recvmmsg(2): what is saved per datagram is saved by reading many in a turn, into one
+buffer that is never copied.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from select import EPOLLIN
+from socket import SocketType
+from typing import Any, Final
+
+from mesh.backend import NO_ANSWER_DUE, Backend, EndpointState
+from mesh.connector import associate, ours
+from mesh.gate import Gate, welcome
+from mesh.proxy import Proxy
+from mesh.reasons import (
+    CONNECTION_REFUSED,
+    NO_ENDPOINTS,
+    OUT_OF_RESOURCES,
+    SOURCE_REFUSED,
+    TOO_MANY_SESSIONS,
+    UNREACHABLE,
+    Reason,
+)
+from mesh.retry import decide
+from mesh.switchboard import Switchboard
+
+IDLE: Final = 30.0
+"""Seconds without a datagram after which a session ends."""
+LINGER: Final = 2.0
+"""Seconds in which an endpoint that goes may still answer what it was asked."""
+BURST: Final = 64
+"""Datagrams that one socket may take before others have their turn."""
+LARGEST: Final = 65535
+_GONE: Final = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN})
+"""What ICMP says of an endpoint."""
+
+Client = tuple[Any, ...]
+"""As the system gives it: address, port, and for IPv6 two more."""
+
+_buffer = bytearray(LARGEST)
+_view = memoryview(_buffer)
+
+
+class DatagramAcceptor:
+    """Takes the datagrams of one listening socket, which it does not own, and keeps the sessions of its clients."""
+
+    def __init__(self, proxy: Proxy, board: Switchboard, listening: socket.socket, gate: Gate) -> None:
+        self.proxy = proxy
+        self.board = board
+        self.gate = gate
+        self._listening = listening
+        self._fd = listening.fileno()
+        self._own: socket.socket | None = None
+        """Instead of the listening socket, once that is to be closed and answers are under way."""
+        self.reply: Callable[[memoryview, Client], int] = listening.sendto
+        self.sessions: dict[Client, Session] = {}
+        """Those that a datagram of their client goes to."""
+        self.unanswered: dict[Client, Session] = {}
+        """Those of them that no endpoint has answered in yet, the oldest first."""
+        self.lingering: set[Session] = set()
+        self.accepting = False
+
+    async def resume(self) -> None:
+        if not self.accepting:
+            self.accepting = True
+            self.board.watch(self._fd, self, EPOLLIN)
+
+    def pause(self) -> None:
+        if self.accepting:
+            self.accepting = False
+            self.board.forget(self._fd)
+
+    async def close(self) -> None:
+        """Take no more; what was asked may still be answered."""
+        self.pause()
+        for session in tuple(self.sessions.values()):
+            session.retire()
+        if self.lingering and self._own is None:
+            self._own = self._listening.dup()
+            self.reply = self._own.sendto
+
+    def on_event(self, fd: int, events: int) -> None:
+        """Datagrams have come: hand each on to the endpoint of its client."""
+        sessions, receive = self.sessions, self._listening.recvfrom_into
+        deadline = self.proxy.deadlines.now + IDLE
+        for _ in range(BURST):
+            try:
+                size, client = receive(_buffer)
+            except BlockingIOError:
+                return
+            session = sessions.get(client)
+            if session is not None:
+                session.ask(_view[:size], deadline)
+            else:
+                self._begin(client, bytes(_view[:size]))
+
+    def on_leftover(self, fd: int, data: bytes) -> None:
+        raise AssertionError("datagrams are not handed on unasked")
+
+    def _begin(self, client: Client, data: bytes) -> None:
+        """The first datagram of a client."""
+        listener = self.proxy.table.listeners.get(self.gate.key)
+        if listener is None:
+            return
+        backend = listener.route.backend
+        if not welcome(listener, client[0]):
+            backend.failed(SOURCE_REFUSED)
+        elif self.gate.room <= 0 and not self._made_room():
+            backend.failed(TOO_MANY_SESSIONS)
+        else:
+            Session(self, backend, client).begin(data)
+
+    def _made_room(self) -> bool:
+        """Give up the session that has waited longest for its first answer: addresses are easily forged."""
+        for session in self.unanswered.values():
+            session.abort()
+            return True
+        return False
+
+    def left(self) -> None:
+        """A session is over."""
+        self.gate.left()
+        if self._own is not None and not self.lingering:
+            self._own.close()
+
+
+class Session:
+    """One client's datagrams to one endpoint, and the answers."""
+
+    __slots__ = (
+        "_backend", "_board", "_client", "_door", "_fd", "_first", "_heard", "_line", "_receive", "_retired", "_send",
+        "_state", "_stats", "_tried", "_waiting", "deadline",
+    )  # fmt: skip
+
+    _line: SocketType
+    _state: EndpointState | None
+    _send: Callable[[memoryview | bytes], int]
+    _receive: Callable[[bytearray], int]
+
+    def __init__(self, door: DatagramAcceptor, backend: Backend, client: Client) -> None:
+        self._door = door
+        self._board = door.board
+        self._backend = backend
+        self._stats = backend.stats
+        self._client = client
+        self._fd = -1
+        self._state = None
+        self._first = b""
+        """What began the session, until it is answered or more follows."""
+        self._tried: tuple[EndpointState, ...] = ()
+        self._waiting = False
+        """The client spoke last."""
+        self._heard = False
+        """The endpoint has answered."""
+        self._retired = False
+        self.deadline = 0.0
+        door.gate.entered()
+        door.sessions[client] = door.unanswered[client] = self
+        door.proxy.clients.add(self)
+        self._stats.udp_total += 1
+        self._stats.udp_open += 1
+
+    def begin(self, data: bytes) -> None:
+        """Find an endpoint for the first datagram."""
+        now = self._door.proxy.deadlines.now
+        self.deadline = now + IDLE
+        if self._connect(NO_ENDPOINTS):
+            self.ask(data, self.deadline)
+            self._first = data
+        if self.deadline:
+            self._door.proxy.deadlines.watch(self)
+
+    def _connect(self, otherwise: Reason) -> bool:
+        """Take an endpoint that was not tried; if there is none, end, and say so."""
+        backend = self._backend
+        while (state := self._pick()) is not None and state not in self._tried:
+            try:
+                self._line = line = associate(state.host, state.port)
+            except OSError as error:
+                if ours(error) or isinstance(error, BlockingIOError):  # the latter: no port is left
+                    otherwise = OUT_OF_RESOURCES
+                    break
+                self._blame(state)
+                continue
+            self._state, self._fd = state, line.fileno()
+            self._send, self._receive = line.send, line.recv_into
+            state.in_flight += 1
+            state.requests += 1
+            state.connections.add(self)
+            self._board.watch(self._fd, self, EPOLLIN)
+            return True
+        backend.failed(otherwise)
+        self.abort()
+        return False
+
+    def _pick(self) -> EndpointState | None:
+        backend = self._backend
+        if backend.key_of is None:
+            return backend.pick(self._tried)
+        return backend.pick_for(backend.key_of(b"", self._client[0]), self._tried)
+
+    # -- hand on
+
+    def ask(self, data: memoryview | bytes, deadline: float) -> None:
+        """Send a datagram of the client to the endpoint."""
+        try:
+            self._send(data)
+        except OSError as error:
+            self._not_sent(error, bytes(data))
+            return
+        self.deadline = deadline
+        self._waiting = True
+        self._first = b""
+        stats = self._stats
+        stats.udp_in += 1
+        stats.bytes_in += len(data)
+
+    def on_event(self, fd: int, events: int) -> None:
+        """The endpoint has answered, or the system has something to say about it."""
+        door, client, receive, stats = self._door, self._client, self._receive, self._stats
+        if not self._retired:
+            self.deadline = door.proxy.deadlines.now + IDLE
+        for _ in range(BURST):
+            try:
+                size = receive(_buffer)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._not_sent(error, b"")
+                return
+            if not self._heard:
+                self._answered()
+            self._waiting = False
+            try:
+                door.reply(_view[:size], client)
+            except OSError:
+                stats.udp_lost += 1
+                continue
+            stats.udp_out += 1
+            stats.bytes_out += size
+
+    def on_leftover(self, fd: int, data: bytes) -> None:
+        raise AssertionError("datagrams are not handed on unasked")
+
+    def _answered(self) -> None:
+        """For the first time by this endpoint."""
+        assert self._state is not None
+        self._heard = True
+        self._first = b""
+        self._tried = ()
+        self._backend.connect_succeeded(self._state)
+        if not self._retired:
+            self._door.unanswered.pop(self._client, None)
+
+    # -- what may go wrong
+
+    def _not_sent(self, error: OSError, data: bytes) -> None:
+        """The system refused to send `data`, or (if it is empty) reports what became of an earlier datagram."""
+        state = self._state
+        assert state is not None
+        if error.errno not in _GONE:
+            self._stats.udp_lost += 1
+            return
+        self._blame(state)
+        self._leave_endpoint()
+        self._heard = False
+        again, self._first = data or self._first, b""
+        reason = CONNECTION_REFUSED if error.errno == errno.ECONNREFUSED else UNREACHABLE
+        outcome = decide(self._backend.plan.retries, "refused", replayable=True, retries=len(self._tried) - 1)
+        if outcome is not None:
+            retries = self._stats.retries
+            retries[outcome] = retries.get(outcome, 0) + 1
+        if outcome != "tried" or self._retired:
+            self._backend.failed(reason)
+            self.abort()
+        elif self._connect(reason) and again:
+            self.ask(again, self.deadline)
+
+    def _blame(self, state: EndpointState) -> None:
+        self._tried += (state,)
+        self._backend.connect_failed(state)
+
+    # -- end
+
+    def endpoint_withdrawn(self) -> None:
+        self.retire()
+
+    def drain(self) -> None:
+        self.retire()
+
+    def retire(self) -> None:
+        """Take no more from the client; what it has asked may still be answered."""
+        if not self._waiting:
+            self.abort()
+        elif not self._retired:
+            self._retired = True
+            self._leave_client()
+            self._door.lingering.add(self)
+            self.deadline = self._door.proxy.deadlines.now + LINGER
+
+    def on_deadline(self, now: float) -> None:
+        self.abort()
+
+    def abort(self) -> None:
+        """End now."""
+        door = self._door
+        self.deadline = 0.0
+        self._leave_endpoint()
+        self._leave_client()
+        door.lingering.discard(self)
+        door.proxy.clients.discard(self)
+        self._stats.udp_open -= 1
+        door.left()
+
+    def _leave_client(self) -> None:
+        """The next datagram of the client is not for this session."""
+        for sessions in (self._door.sessions, self._door.unanswered):
+            if sessions.get(self._client) is self:
+                del sessions[self._client]
+
+    def _leave_endpoint(self) -> None:
+        state, self._state = self._state, None
+        if state is None:
+            return
+        self._board.hang_up(self._fd, self._line)
+        state.in_flight -= 1
+        state.connections.discard(self)
+        if self._backend.left is not None:
+            self._backend.left(state, 0.0, NO_ANSWER_DUE)
