@@ -46,6 +46,9 @@ class Draw(Generic[CandidateT]):
         first, second = self._one(), self._one()
         if count == 2 and second is not first:  # nearly always
             return first, second
+        return self._more(count, first, second)
+
+    def _more(self, count: int, first: CandidateT, second: CandidateT) -> Sequence[CandidateT]:
         drawn = {first: None, second: None}
         for _ in range(_PATIENCE * count):
             if len(drawn) >= count:

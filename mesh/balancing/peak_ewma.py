@@ -39,11 +39,14 @@ class PeakEWMA(Generic[CandidateT]):
         self._known = {candidate: known for candidate, known in self._known.items() if candidate in staying}
 
     def pick(self, tried: Collection[CandidateT] = ()) -> CandidateT | None:
-        drawn = self._draw.several(self._choices, tried)
-        if len(drawn) <= 1:
-            return drawn[0] if drawn else None
         now = self._clock()
-        return min(drawn, key=lambda candidate: self._cost(candidate, now))
+        best: CandidateT | None = None
+        least = 0.0
+        for candidate in self._draw.several(self._choices, tried):
+            cost = self._cost(candidate, now)
+            if best is None or cost < least:
+                best, least = candidate, cost
+        return best
 
     def observe(self, candidate: CandidateT, seconds: float) -> None:
         now = self._clock()
