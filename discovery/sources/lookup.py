@@ -123,8 +123,8 @@ class Lookup:
             for _ in range(LONGEST_CHAIN):
                 assert isinstance(response, dns.message.QueryMessage)
                 chain = response.resolve_chaining()
-                held = chain.minimum_ttl if chain.answer or response.authority else SILENT_TTL
-                ttl = min(ttl, held)
+                says_when = chain.answer is not None or chain.cnames or response.authority
+                ttl = min(ttl, chain.minimum_ttl if says_when else SILENT_TTL)
                 if chain.answer is not None or chain.canonical_name == name:
                     return chain.answer, ttl
                 if response.flags & dns.flags.RA or response.rcode() == dns.rcode.NXDOMAIN:

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from types import SimpleNamespace
+from typing import cast
+
+import dns.asyncquery
+import dns.message
+import dns.rcode
+import pytest
+from msgspec.structs import replace
+
+from config.configset import ConfigSet
+from config.meta import Named
+from config.resources.core import ServicePort
+from config.settings import NodeConfigSpec, ResolverSettings
+from discovery.backoff import BackoffPolicy
+from discovery.catalog import Catalog
+from mesh.compiler import Compiled
+from mesh.sockets import BindError
+from mesh.table import ListenerKey
+from sidecar import dns as dns_module
+from sidecar.dns import NodeDNS, bind, resolvers
+from tests.discovery.objects import named, service
+from tests.discovery.registry.making import values
+from tests.discovery.registry.servers import response, sockets, upstream
+from tests.sidecar.making import taken_port
+
+PATIENCE = 10.0
+SHOP = service("shop", ServicePort(port=80, name="http"), cluster_ip="127.96.0.9")
+
+
+def config(port: int = 0, **resolver: object) -> ConfigSet:
+    settings = ResolverSettings(**resolver)  # type: ignore[arg-type]
+    node = NodeConfigSpec(dns=f"127.0.0.1:{port}", resolver=settings)
+    return ConfigSet(services=named(SHOP), node=node)
+
+
+class World:
+    def __init__(self, config_set: ConfigSet) -> None:
+        self.config_set = config_set
+        self.catalog = Catalog()
+        self.dns = NodeDNS(config_set, self.catalog, Random(1))
+        self.running = asyncio.create_task(self.dns.run())
+
+    def put_in_force(self, config_set: ConfigSet) -> None:
+        self.catalog.define(config_set.services)
+        compiled = SimpleNamespace(config_set=config_set, snapshot=self.catalog.snapshot)
+        self.dns.put_in_force(cast(Compiled, compiled))
+
+    async def ask(self, name: str) -> dns.message.Message:
+        await until(lambda: self.dns.served is not None)
+        served = self.dns.served
+        assert served is not None
+        return await dns.asyncquery.udp(dns.message.make_query(name, "A"), served.address, PATIENCE, served.port)
+
+    async def close(self) -> None:
+        self.running.cancel()
+        await asyncio.gather(self.running, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_names_follow_the_table_in_force() -> None:
+    world = World(config())
+    assert (await world.ask("shop.default.svc.cluster.local")).rcode() == dns.rcode.SERVFAIL
+    world.put_in_force(world.config_set)
+    await asyncio.sleep(0.01)
+    assert values(await world.ask("shop.default.svc.cluster.local")) == ["A 127.96.0.9"]
+    moved = replace(SHOP, spec=replace(SHOP.spec, cluster_ip="127.96.0.10", cluster_ips=()))
+    world.put_in_force(replace(world.config_set, services=named(moved)))
+    await asyncio.sleep(0.01)
+    assert values(await world.ask("shop.default.svc.cluster.local")) == ["A 127.96.0.10"]
+    [family] = world.dns.families()
+    assert sorted((sample[1]["rcode"], sample[2]) for sample in family.samples) == [("NOERROR", 2), ("SERVFAIL", 1)]  # type: ignore[index]
+    await world.close()
+
+
+async def test_other_names_are_refused_or_forwarded() -> None:
+    world = World(config())
+    world.put_in_force(world.config_set)
+    await asyncio.sleep(0.01)
+    assert (await world.ask("www.example.com")).rcode() == dns.rcode.REFUSED
+    await world.close()
+    async with upstream(lambda asked, tcp: [response(asked, "www.example.com. 60 A 10.0.0.1")]) as server:
+        world = World(config(forward=True, servers=(str(server.address),)))
+        world.put_in_force(world.config_set)
+        await until(lambda: bool(server.asked))  # it looks for loops first
+        assert values(await world.ask("www.example.com")) == ["A 10.0.0.1"]
+        await world.close()
+
+
+async def test_an_address_that_is_taken_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dns_module, "RETRIES", BackoffPolicy(first=0.01, ceiling=0.01))
+    with taken_port() as port:
+        world = World(config(port))
+        world.put_in_force(world.config_set)
+        await until(lambda: "taken" in world.dns.note)
+        assert world.dns.document()[1]["served"] == ""  # type: ignore[index]
+    assert values(await world.ask("shop.default.svc.cluster.local")) == ["A 127.96.0.9"]
+    assert world.dns.note == ""
+    assert caplog.text.count("DNS is not served") == 1
+    assert "spec.dns" in caplog.text
+    await world.close()
+
+
+async def test_endpoints_come_from_dns() -> None:
+    async with upstream(lambda asked, tcp: [response(asked, "web. 60 A 10.0.0.1")]) as server:
+        annotations = {"weft.dev/dns": "web.", "weft.dev/dns-servers": str(server.address)}
+        shop = replace(SHOP, metadata=replace(SHOP.metadata, annotations=annotations))
+        world = World(replace(config(), services=named(shop)))
+        world.put_in_force(world.config_set)
+        await until(lambda: bool(world.catalog.snapshot.services[Named("default", "shop")]["http"]))
+        document = world.dns.document()[1]
+        assert {source["type"]: source["targets"] for source in document["sources"]}["A"] == 1  # type: ignore[index]
+        world.put_in_force(config())
+        assert not world.catalog.snapshot.services[Named("default", "shop")]["http"]
+        await world.close()
+
+
+def test_both_sockets_have_one_port() -> None:
+    for address in ("127.0.0.1", "::1"):
+        key, reason, udp, tcp = bind(ListenerKey(address, 0))
+        with udp, tcp:
+            assert udp.getsockname()[1] == tcp.getsockname()[1] == key.port
+            assert reason == ""
+
+
+def test_a_port_that_is_taken_for_udp_alone_is_taken_and_tcp_is_given_back() -> None:
+    udp, tcp = sockets()
+    port = udp.getsockname()[1]
+    tcp.close()
+    with udp, pytest.raises(BindError, match="is taken by another program"):
+        bind(ListenerKey("127.0.0.1", port))
+    for each in bind(ListenerKey("127.0.0.1", port))[2:]:
+        each.close()
+
+
+def test_who_is_asked() -> None:
+    own = ListenerKey("127.0.0.1", 1053)
+    settings = ResolverSettings(servers=("10.0.0.1:5353", "127.0.0.1:1053"))
+    assert list(map(str, resolvers(settings, own))) == ["10.0.0.1:5353"]
+    assert isinstance(resolvers(ResolverSettings(), own), tuple)
