@@ -244,19 +244,25 @@ class Backend(Judgement):
         for where, endpoint in wanted.items():
             state = self.endpoints.get(where) or self._returned(where, endpoint)
             if state is None:
-                self.endpoints[where] = state = EndpointState(endpoint)
-                state.unhealthy = self.plan.health_check is not None and not vouched(endpoint)
+                self.endpoints[where] = self._new(EndpointState(endpoint))
             else:
                 self.endpoints[where] = state
                 state.become(endpoint)
 
+    def _new(self, state: EndpointState) -> EndpointState:
+        """`state`, of which nothing is known that counts today."""
+        outlier.forgive(state)
+        state.used_since = None
+        state.unhealthy = self.plan.health_check is not None and not vouched(state.endpoint)
+        return state
+
     def _returned(self, where: tuple[str, int], endpoint: Endpoint) -> EndpointState | None:
         """The state of an endpoint that left not long ago, to go on with."""
         state = self.departed.pop((*where, endpoint.replica_id), None) if self.departed else None
-        if state is not None:
-            state.departed_at = 0.0
-            outlier.forgive(state)
-        return state
+        if state is None:
+            return None
+        state.departed_at = 0.0
+        return self._new(state)
 
     def _depart(self, where: tuple[str, int]) -> None:
         state = self.endpoints.pop(where)

@@ -30,6 +30,9 @@ def check_balancing(spec: TrafficPolicySpec, report: ObjectReport) -> None:
         _check_balancer(spec, spec.balancer, report)
     if spec.slow_start and not spec.slow_start.window:
         report.warning("spec.slowStart.window", "0 is no slow start; leave slowStart out to say so")
+    if spec.slow_start and spec.balancer and spec.balancer.type in _HASHING:
+        words = f"moves keys from endpoint to endpoint while one grows, which {spec.balancer.type} is to prevent"
+        report.warning("spec.slowStart", words)
     if spec.health_check:
         _check_health_check(spec.health_check, report)
     if spec.ejection:

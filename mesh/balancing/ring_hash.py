@@ -24,7 +24,7 @@ _AT_ONCE = 8
 
 
 class RingHash(Generic[CandidateT]):
-    __slots__ = ("_bound", "_hashes", "_most", "_owners", "_points", "_turns")
+    __slots__ = ("_bound", "_hashes", "_most", "_owners", "_points", "_turns", "_weights")
 
     def __init__(self, points: int, bound: int, surroundings: Surroundings) -> None:
         self._most = points
@@ -32,6 +32,8 @@ class RingHash(Generic[CandidateT]):
         self._turns: RoundRobin[CandidateT] = RoundRobin()
         """For requests without a key."""
         self._points: dict[CandidateT, tuple[int, ...]] = {}
+        self._weights: dict[CandidateT, int] = {}
+        """What the ring was made of."""
         self._hashes: list[int] = []
         self._owners: list[CandidateT] = []
         """Beside `_hashes`, one for one."""
@@ -39,6 +41,10 @@ class RingHash(Generic[CandidateT]):
     def use(self, candidates: Sequence[CandidateT]) -> None:
         self._turns.use(candidates)
         self._bound.use(candidates)
+        weights = {candidate: candidate.weight for candidate in candidates}
+        if weights == self._weights:
+            return
+        self._weights = weights
         most = min(self._most, MOST_POINTS // max(len(candidates), 1)) or 1
         heaviest = max((candidate.weight for candidate in candidates), default=0) or 1
         before, self._points = self._points, {}

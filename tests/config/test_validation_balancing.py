@@ -56,6 +56,18 @@ CASES = [
         "a query that is none", "Maglev", ", hash: {query: 'a=b'}", error("spec.balancer.hash.query", "as it stands")
     ),
     case(
+        "slow start of keys",
+        WEB
+        + document(
+            "TrafficPolicy",
+            "spec: {targetRef: {kind: Service, name: web}, slowStart: {}, balancer: {type: Maglev, hash: {header: A}}}",
+            "web",
+            "weft.dev/v1",
+        ),
+        warning("spec.slowStart", "moves keys"),
+        *not_yet("Maglev"),
+    ),
+    case(
         "a header of a connection",
         WEB
         + document(

@@ -524,3 +524,18 @@ def test_peak_ewma_is_told_of_good_answers() -> None:
     assert picks(there, 50).count("0") < 5
     there.left(state_of(there, 0), 0.0, 500)
     assert picks(there, 50).count("0") < 5, "an error is no quick answer"
+
+
+def test_what_comes_back_grows_and_is_checked_anew() -> None:
+    clock = Clock()
+    there = backend(clock=clock)
+    policies = {"slow_start": SlowStartPolicy(window=10), "health_check": HealthCheckPolicy()}
+    there.apply(plan(*endpoints(2), **policies))
+    for number in range(2):
+        there.checked(endpoint(number).where, healthy=True)
+    clock.advance(20)
+    there.apply(plan(endpoint(0), **policies))
+    there.apply(plan(*endpoints(2), **policies))
+    assert state_of(there, 1).unhealthy
+    there.checked(endpoint(1).where, healthy=True)
+    assert [state.weight for state in there.endpoints.values()] == [100, 10]

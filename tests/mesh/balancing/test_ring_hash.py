@@ -96,3 +96,14 @@ def test_points_are_bounded() -> None:
 def test_more_points_begin_with_the_fewer() -> None:
     assert points(b"a", 20)[:7] == points(b"a", 7)
     assert len(set(points(b"a", 200))) == 200
+
+
+def test_the_same_candidates_keep_their_ring() -> None:
+    candidates = ones(3)
+    made = ring(candidates)
+    before = made._hashes
+    made.use(candidates[::-1])
+    assert made._hashes is before
+    candidates[0].weight = 2
+    made.use(candidates)
+    assert len(made._hashes) == 200
