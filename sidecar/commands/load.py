@@ -7,12 +7,15 @@ import asyncio
 import random
 import sys
 from pathlib import Path
+from shutil import get_terminal_size
 
 from sidecar.errors import UserError
-from sidecar.load.report import render
+from sidecar.load.report import Report, render
 from sidecar.options import read_number
 
 MOST_CONNECTIONS = 10_000
+TERMINAL = Path()
+"""In place of a file: draw with characters."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -36,6 +39,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("-X", "--method", default="GET", help="default: GET")
     parser.add_argument("-H", "--header", action="append", default=[], metavar="'NAME: VALUE'")
     parser.add_argument("-d", "--data", default="", metavar="TEXT", help="body of every request; @FILE reads a file")
+    parser.add_argument(
+        "--plot", nargs="?", type=Path, const=TERMINAL, metavar="FILE.png",
+        help="latency percentiles over time, as a picture in FILE.png, or without FILE as text",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="the report as JSON")
 
 
@@ -65,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from sidecar.load.schedule import evenly, poisson
     from sidecar.load.target import BadTarget, parse_target
 
+    _check_plot(args)
     try:
         target = parse_target(args.url, args.method, args.header, _body(args.data))
     except BadTarget as fault:
@@ -78,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
         async with told(generator, args.duration, sys.stderr):
             report = await generator.run(args.rate, args.duration)
         print(msgspec.json.encode(report).decode() if args.json else render(report))
+        _plot(report, args.plot)
         return 0 if report.answered and not report.errors else 1
 
     try:
@@ -85,6 +94,34 @@ def run(args: argparse.Namespace) -> int:
             return runner.run(load())
     except ConnectionError as error:
         raise UserError(f"load: {error}") from None
+
+
+def _check_plot(args: argparse.Namespace) -> None:
+    """Raises UserError for a plot that could not be made, before the load and not after it."""
+    from sidecar.load.picture import NoPicture, check
+
+    if args.plot == TERMINAL:
+        if args.json:
+            raise UserError("load: --plot without a file draws a text, which is no JSON: give --plot FILE.png")
+    elif args.plot is not None:
+        try:
+            check(args.plot)
+        except NoPicture as fault:
+            raise UserError(f"load: {fault}") from None
+
+
+def _plot(report: Report, where: Path | None) -> None:
+    if where == TERMINAL:
+        from sidecar.load.plot import draw
+
+        print(f"\n{draw(report.timeline, get_terminal_size().columns)}")
+    elif where is not None:
+        from sidecar.load.picture import save
+
+        try:
+            save(report, where)
+        except OSError as fault:
+            raise UserError(f"load: {where} cannot be written ({fault.strerror})") from None
 
 
 def _body(text: str) -> bytes:

@@ -16,6 +16,7 @@ from sidecar.load.histogram import Histogram
 from sidecar.load.progress import Look
 from sidecar.load.report import Report, summary
 from sidecar.load.target import Target
+from sidecar.load.timeline import Timeline
 from sidecar.load.timer import Ticker
 
 TICK = 0.00025
@@ -43,7 +44,10 @@ class Generator:
         self._ended = asyncio.Event()
         """Set whenever a request has ended, well or not."""
         self.sent = 0
-        self.latency, self.service, self.late = Histogram(), Histogram(), Histogram()
+        self.timeline = Timeline(0.0)
+        """Latencies from the moment requests were due."""
+        self.answers = 0
+        self.service, self.late = Histogram(), Histogram()
         self.statuses: dict[str, int] = {}
         self.errors: dict[str, int] = {}
 
@@ -61,6 +65,7 @@ class Generator:
             self._tasks = tasks
             self._began = monotonic()
             self._end = self._began + seconds
+            self.timeline = Timeline(seconds)
             self._next = self._began + next(self._schedule)
             with Ticker(loop, TICK, self._send_due):
                 await asyncio.sleep(seconds)
@@ -72,7 +77,7 @@ class Generator:
     def look(self) -> Look:
         """What has been counted up to now."""
         elapsed = monotonic() - self._began if self._began else -1.0
-        return Look(elapsed, self.sent, self.latency.total, sum(self.errors.values()))
+        return Look(elapsed, self.sent, self.answers, sum(self.errors.values()))
 
     def _send_due(self) -> None:
         now = monotonic()
@@ -86,8 +91,7 @@ class Generator:
             self._in_flight += 1
             self.late.add(now - due)
         while len(self._waiting) > MOST_WAITING:
-            self._waiting.pop()
-            self._count_error("overload")
+            self._count_error("overload", self._waiting.pop())
 
     async def _wait_for_answers(self) -> None:
         try:
@@ -96,8 +100,8 @@ class Generator:
                     self._ended.clear()
                     await self._ended.wait()
         except TimeoutError:
-            for _ in range(self._in_flight + len(self._waiting)):
-                self._count_error("timeout")
+            for due in (*self._waiting, *(connection.due for connection in self._open if connection.busy)):
+                self._count_error("timeout", due)
 
     def _report(self, rate: float, seconds: float) -> Report:
         return Report(
@@ -105,12 +109,13 @@ class Generator:
             rate_wanted=rate,
             seconds=seconds,
             sent=self.sent,
-            answered=self.latency.total,
+            answered=self.answers,
             statuses=self.statuses,
             errors=self.errors,
-            latency=summary(self.latency),
+            latency=summary(self.timeline.total()),
             service=summary(self.service),
             late=summary(self.late),
+            timeline=self.timeline.slices(),
         )
 
     # -- connections
@@ -130,7 +135,7 @@ class Generator:
                     lambda: Connection(self, self._target.head_only), self._target.host, self._target.port
                 )
         except OSError:  # TimeoutError too
-            self._count_error("connect")
+            self._count_error("connect", monotonic())
 
     def _reconnect(self, after: float) -> None:
         if self._tasks is not None:
@@ -148,7 +153,8 @@ class Generator:
         now = monotonic()
         self._in_flight -= 1
         self._ended.set()
-        self.latency.add(now - connection.due)
+        self.answers += 1
+        self.timeline.answered(connection.due - self._began, now - connection.due)
         self.service.add(now - connection.sent)
         text = str(status)
         self.statuses[text] = self.statuses.get(text, 0) + 1
@@ -164,7 +170,7 @@ class Generator:
             connection.busy = False
             self._in_flight -= 1
             self._ended.set()
-            self._count_error(error)
+            self._count_error(error, connection.due)
         self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
@@ -174,5 +180,6 @@ class Generator:
                 self._free.remove(connection)
             self._reconnect(0.0 if connection.sent else REOPEN_AFTER)
 
-    def _count_error(self, error: str) -> None:
+    def _count_error(self, error: str, due: float) -> None:
         self.errors[error] = self.errors.get(error, 0) + 1
+        self.timeline.failed(due - self._began)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sidecar.load.histogram import Histogram
+from sidecar.load.timeline import Slice
 
 PERCENTILES = (50.0, 75.0, 90.0, 99.0, 99.9, 99.99)
 
@@ -26,6 +27,8 @@ class Report(msgspec.Struct, frozen=True):
     """The same, from the moment it was sent: what a closed-loop tool would have told."""
     late: dict[str, float]
     """The same, of the generator itself: how long after it was due a request was sent."""
+    timeline: list[Slice] = []
+    """What became of the requests that were due in each part of the run."""
 
     @property
     def rate(self) -> float:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,16 @@ def test_a_report_as_text(url: str) -> None:
     assert "x 200" in done.stdout
 
 
+def test_a_plot_on_the_terminal_and_as_a_picture(url: str, tmp_path: Path) -> None:
+    words = [url, "--rate", "100", "--duration", "0.3", "--connections", "2"]
+    drawn = weft_load(*words, "--plot").stdout
+    assert "^ max" in drawn
+    picture = tmp_path / "load.png"
+    report = json.loads(weft_load(*words, "--plot", str(picture), "--json").stdout)
+    assert [each["answered"] for each in report["timeline"]] == [10, 10, 10]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_terminal_sees_how_it_goes(url: str) -> None:
     primary, secondary = os.openpty()
     words = [url, "--rate", "100", "--duration", "1.2", "--connections", "2", "--json"]
@@ -79,6 +90,8 @@ def test_a_terminal_sees_how_it_goes(url: str) -> None:
         (["http://h/"], 2, "--rate"),
         (["http://h/", "--rate", "-3"], 2, "not above 0"),
         (["http://h/", "--rate", "1", "--connections", "0"], 2, "1..10000"),
+        (["http://h/", "--rate", "1", "--plot", "load.pdf"], 1, "call it load.png"),
+        (["http://h/", "--rate", "1", "--plot", "--json"], 1, "give --plot FILE.png"),
     ],
 )
 def test_mistakes_are_told_in_words(words: list[str], code: int, says: str) -> None:
