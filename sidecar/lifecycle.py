@@ -13,7 +13,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from sidecar.errors import INTERRUPTED, TERMINATED
@@ -30,6 +29,7 @@ class Lifecycle:
         self.reload = asyncio.Event()
         """It was asked for the configuration to be read again; whoever does that clears it."""
         self._on_terminal = _on_terminal()
+        self._screens = [fd for fd in (1, 2) if os.isatty(fd)]
 
     def watch_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
@@ -54,18 +54,21 @@ class Lifecycle:
         self._stop("\nstopping; Ctrl-C again to stop at once\n", INTERRUPTED)
 
     def _hang_up(self) -> None:
-        if self._on_terminal and not _on_terminal():
-            self._terminate()
-        else:
+        if not self._on_terminal or _on_terminal():
             self.reload.set()
+            return
+        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        for screen in self._screens:  # nobody reads what is still to be told
+            os.dup2(null, screen)
+        os.close(null)
+        self._terminate()
 
     def _stop(self, said: str, at_once: int) -> None:
         if self.stop.is_set():
             os._exit(at_once)
         self.stop.set()
-        with suppress(OSError):  # the terminal may be gone
-            sys.stderr.write(said)
-            sys.stderr.flush()
+        sys.stderr.write(said)
+        sys.stderr.flush()
 
 
 def _on_terminal() -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from config.changes import Changes, changes
+from sidecar.unapplied import unapplied
 from sidecar.written import Manifests, Written
 
 POLL_SECONDS: Final = 0.25
@@ -40,6 +41,7 @@ class Reloader:
     ) -> None:
         """`written` is in force; `asked` is set by who wants a reload; `tell` hears of all that is news."""
         self._manifests = manifests
+        self._started_with = written.config_set.node
         self._written = written
         self._put_in_force = put_in_force
         self._asked = asked
@@ -65,6 +67,8 @@ class Reloader:
         before = self._written
         if not written.read:  # which says nothing about the manifests: all stays as it is
             written = before._replace(faults=written.faults, read=False)
+        notes = tuple(unapplied(self._started_with, written.config_set))
+        written = written._replace(faults=(*written.faults, *notes))
         different = changes(before.config_set, written.config_set)
         self._written = written
         await self._put_in_force(written)

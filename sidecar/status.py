@@ -12,6 +12,8 @@ JSONObject = Mapping[str, Any]
 
 HEADINGS = ("SERVICE", "TYPE", "ADDRESS", "PORT", "READY", "REQ/S", "P99", "SERVED AT")
 
+MOST_FAULTS = 10
+
 
 class Report(NamedTuple):
     """One look at a weft, from its admin API."""
@@ -20,6 +22,10 @@ class Report(NamedTuple):
     ready: JSONObject
     rates: Sequence[Rate]
     remarks: Sequence[JSONObject]
+    read: JSONObject
+    """When the manifests were read the last time, and how that went."""
+    faults: Sequence[JSONObject]
+    """What was found wrong in them then."""
 
     def as_json(self) -> JSONObject:
         return {
@@ -27,6 +33,8 @@ class Report(NamedTuple):
             "services": self.services,
             "traffic": [rate.as_json() for rate in self.rates],
             "remarks": self.remarks,
+            "read": self.read,
+            "faults": self.faults,
         }
 
     def render(self, paint: Painter) -> str:
@@ -40,6 +48,10 @@ class Report(NamedTuple):
         if self.remarks:
             lines += ["", paint("yellow", "remarks:")]
             lines += [remark_line(item) for item in self.remarks]
+        if errors := [fault for fault in self.faults if fault["severity"] == "error"]:
+            lines += ["", paint("red", f"errors in the manifests, as read at {self.read['at']}:")]
+            lines += [fault_line(fault) for fault in errors[:MOST_FAULTS]]
+            lines += [f"  ... and {len(errors) - MOST_FAULTS} more"] if len(errors) > MOST_FAULTS else []
         return "\n".join(lines)
 
 
@@ -53,6 +65,11 @@ def remark_line(item: JSONObject) -> str:
     status = item["status"]
     name = "/".join(part for part in (item["namespace"], item["name"]) if part)
     return f"  {item['kind']} {name}: {status['state']}: {'; '.join(status['reasons'])}"
+
+
+def fault_line(fault: JSONObject) -> str:
+    parts = (fault["source"], fault["object"], fault["path"], fault["message"])
+    return "  " + ": ".join(part for part in parts if part)
 
 
 def service_rows(service: JSONObject, rates: Mapping[PortKey, Rate]) -> Iterator[tuple[str, ...]]:

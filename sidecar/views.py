@@ -17,6 +17,7 @@ from config.resources.core import Service, ServicePort
 from discovery.catalog import PortEndpoints
 from discovery.endpoint import Endpoint
 from sidecar.documents import Document
+from sidecar.logs import timestamp
 from sidecar.redaction import Hide, hidden, shown
 from sidecar.running import Running
 
@@ -56,7 +57,11 @@ def endpoints(running: Running) -> tuple[int, Document]:
 
 def config(running: Running, hide: Hide = hidden) -> tuple[int, Document]:
     """`hide`: what is shown of a value that is secret."""
-    return 200, {"objects": _objects(running, hide), "faults": (_fault(fault) for fault in running.faults)}
+    return 200, {
+        "read": {"at": timestamp(running.reloads.at), "successful": running.reloads.successful},
+        "objects": _objects(running, hide),
+        "faults": (_fault(fault) for fault in running.faults),
+    }
 
 
 def _service(named: Named, service: Service, there: PortEndpoints, listens: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -49,8 +49,9 @@ def read_traffic(client: AdminClient) -> Traffic:
 def show(client: AdminClient, args: argparse.Namespace, before: Traffic, after: Traffic) -> None:
     services = client.json("/api/v1/services")["services"]
     ready = client.json("/readyz", accept=(200, 503))
-    objects = client.json("/api/v1/config")["objects"]
-    report = Report(services, ready, after.rates_since(before), remarks(objects))
+    config = client.json("/api/v1/config")
+    rates = after.rates_since(before)
+    report = Report(services, ready, rates, remarks(config["objects"]), config["read"], config["faults"])
     if args.json:
         print(json.dumps(report.as_json()), flush=True)
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -19,6 +21,9 @@ from sidecar import lifecycle
 
 async def main(life):
     print("up", type(asyncio.get_running_loop()).__module__, flush=True)
+    if "reload" in sys.argv:
+        await life.reload.wait()
+        print("reloading", flush=True)
     await life.stop.wait()
     if "stubborn" in sys.argv:
         print("stopping", flush=True)
@@ -75,12 +80,34 @@ def test_asked_to_end_it_ends_well(number: int, loop: str) -> None:
     assert ("Ctrl-C again to stop at once" in err) is (number == signal.SIGINT)
 
 
-def test_a_second_interrupt_ends_it_at_once() -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_second_signal_ends_it_at_once(number: int, code: int) -> None:
     process = start("stubborn")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert process.stdout is not None
     assert process.stdout.readline() == "stopping\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=10)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "Traceback" not in err
+
+
+def test_a_hangup_asks_for_a_reload() -> None:
+    process = start("reload")
+    process.send_signal(signal.SIGHUP)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "reloading\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert process.returncode == 0
+
+
+def test_a_closed_terminal_ends_it() -> None:
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(ROOT)
+        os.execve(sys.executable, [sys.executable, "-c", SCRIPT], {})
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        assert screen.read(100).startswith(b"up ")
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0

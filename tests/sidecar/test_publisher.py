@@ -71,6 +71,14 @@ async def test_a_change_comes_in_force(joined: Joined) -> None:
     assert joined.served() == [1]
 
 
+async def test_another_configuration_comes_in_force(joined: Joined) -> None:
+    async with asyncio.timeout(5):
+        await joined.publisher.settled()
+        joined.publisher.config_changed(ConfigSet())
+        await joined.publisher.settled()
+    assert joined.proxy.table.backends == {}
+
+
 async def test_a_burst_is_gathered(joined: Joined, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COALESCE_SECONDS", 0.1)
     before = len(joined.tables)

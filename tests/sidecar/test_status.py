@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
-from sidecar.status import Report, remarks
+from sidecar.status import MOST_FAULTS, Report, remarks
 from sidecar.terminal import Painter
 from sidecar.traffic import Rate
 
 READY = {"ready": True, "missing": []}
-SERVICES = [
+READ = {"at": "2026-01-01T00:00:00.000Z", "successful": True}
+SERVICES: list[dict[str, Any]] = [
     {
         "namespace": "default",
         "name": "web",
@@ -40,7 +42,7 @@ SERVICES = [
 def test_the_table() -> None:
     ready = {"ready": False, "missing": [{"what": "Deployment default/web", "why": "2/3 replicas ready"}]}
     rates = [Rate("default", "web", "http", 12.34, 0.0, 0.0042)]
-    lines = Report(SERVICES, ready, rates, []).render(Painter(io.StringIO())).split("\n")
+    lines = Report(SERVICES, ready, rates, [], READ, []).render(Painter(io.StringIO())).split("\n")
     assert lines[0].split() == ["SERVICE", "TYPE", "ADDRESS", "PORT", "READY", "REQ/S", "P99", "SERVED", "AT"]
     assert lines[1].split() == [
         "default/web", "NodePort", "127.96.0.9", "http:80:30080/TCP", "2/3", "12.3", "4.2ms",
@@ -51,15 +53,33 @@ def test_the_table() -> None:
 
 
 def test_nothing_to_show() -> None:
-    assert Report([], READY, [], []).render(Painter(io.StringIO())) == "no services"
+    assert Report([], READY, [], [], READ, []).render(Painter(io.StringIO())) == "no services"
 
 
 def test_remarks() -> None:
     status = {"state": "accepted", "reasons": []}
     fine = {"kind": "Service", "namespace": "default", "name": "web", "source": "a", "status": status}
     pending = {**fine, "kind": "Ingress", "status": {"state": "pending", "reasons": ["one", "two"]}, "object": {}}
-    report = Report([], READY, [], remarks([fine, pending]))
+    report = Report([], READY, [], remarks([fine, pending]), READ, [])
     text = report.render(Painter(io.StringIO()))
     assert text.splitlines()[2:] == ["remarks:", "  Ingress default/web: pending: one; two"]
     (item,) = report.as_json()["remarks"]
     assert item == {key: value for key, value in pending.items() if key != "object"}
+
+
+def test_errors_in_the_manifests() -> None:
+    fault: dict[str, Any] = {
+        "severity": "error",
+        "source": "a.yaml:1:1",
+        "object": "Service/x",
+        "path": "spec",
+        "message": "bad",
+    }
+    faults = [{**fault, "severity": "warning"}, *[fault] * (MOST_FAULTS + 2)]
+    report = Report([], READY, [], [], READ, faults)
+    lines = report.render(Painter(io.StringIO())).splitlines()
+    assert lines[2] == "errors in the manifests, as read at 2026-01-01T00:00:00.000Z:"
+    assert lines[3] == "  a.yaml:1:1: Service/x: spec: bad"
+    assert lines[-1] == "  ... and 2 more"
+    assert len(lines) == 3 + MOST_FAULTS + 1
+    assert report.as_json()["read"] == READ

@@ -1,0 +1,69 @@
+"""What is in force after reading: last good objects, addresses, and what the state folder remembers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config.loader import load
+from config.meta import Named, ObjectKey
+from sidecar.reader import read
+
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: %s, creationTimestamp: %s}
+spec: {type: NodePort, ports: [{port: 80, nodePort: %d}]}
+---
+"""
+OLD, NEW = "2020-01-01T00:00:00Z", "2024-01-01T00:00:00Z"
+WEB, API = Named("default", "web"), Named("default", "api")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    (tmp_path / "state").mkdir()
+    return tmp_path / "state"
+
+
+def test_a_mistake_keeps_what_was_good_over_restarts(tmp_path: Path, state: Path) -> None:
+    file = tmp_path / "web.yaml"
+    file.write_text(SERVICE % ("web", OLD, 30080))
+    before = read([file], state)
+    assert before.config_set.services[WEB].spec.cluster_ip
+    file.write_text("{")
+    for _ in range(2):
+        after = read([file], state)
+        assert after.config_set == before.config_set
+        assert after.kept == (ObjectKey("Service", *WEB),)
+        assert after.failed
+
+
+def test_a_service_that_takes_the_port_of_another_keeps_its_own(tmp_path: Path, state: Path) -> None:
+    file = tmp_path / "both.yaml"
+    file.write_text(SERVICE % ("web", OLD, 30080) + SERVICE % ("api", NEW, 30081))
+    read([file], state)
+    file.write_text(SERVICE % ("web", OLD, 30080) + SERVICE % ("api", NEW, 30080))
+    for _ in range(2):
+        after = read([file], state)
+        assert [fault.object for fault in after.faults if fault.severity == "error"] == [ObjectKey("Service", *API)]
+        assert after.config_set.services[API].spec.ports[0].node_port == 30081
+        assert after.kept == (ObjectKey("Service", *API),)
+
+
+def test_a_new_service_that_takes_the_port_of_another_is_left_out(tmp_path: Path, state: Path) -> None:
+    file = tmp_path / "both.yaml"
+    file.write_text(SERVICE % ("web", OLD, 30080) + SERVICE % ("api", NEW, 30080))
+    after = read([file], state)
+    assert set(after.config_set.services) == {WEB}
+    assert [key.name for key in after.config_set.sources] == ["web"]
+    assert after.kept == ()
+
+
+def test_without_mistakes_it_is_what_the_loader_says(tmp_path: Path, state: Path) -> None:
+    file = tmp_path / "web.yaml"
+    file.write_text(SERVICE % ("web", OLD, 30080))
+    after = read([file], state)
+    assert after.config_set.sources == load([file]).config_set.sources
+    assert after.faults == load([file]).faults
