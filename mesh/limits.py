@@ -14,6 +14,9 @@ from typing import Generic, Protocol, TypeVar
 from config.balancing import LimitPolicy
 from mesh.stats import BackendStats
 
+_TRIES = 4
+"""Turns that full endpoints may waste before they are left out, which is dearer."""
+
 
 class Loaded(Protocol):
     in_flight: int
@@ -67,19 +70,32 @@ class Limits(Generic[LoadedT]):
 
         Who asks is already counted in the Backend's own counts, and not yet in the endpoint's.
         """
-        if self._in_flight() > self._all:
+        if self._in_flight() > self._all or (self._full and len(self._full) >= self._places):
             return None
-        if self._full and len(self._full) >= self._places:
-            return None
-        state = pick({*tried, *self._full} if self._full else tried)
-        while state is not None and state.in_flight >= self._each:
-            if state in self._full:
-                # All that were not tried are full; one that was tried may still have room.
-                state = pick(self._full) if tried else None
-                return state if state is not None and state.in_flight < self._each else None
+        before: LoadedT | None = None
+        for _ in range(_TRIES):
+            state = pick(tried)
+            if state is None or state.in_flight < self._each:
+                return state
+            self._full[state] = None
+            if state is before:  # it would go on like this: picked by a key
+                break
+            before = state
+        return self._search(pick, tried)
+
+    def _search(
+        self, pick: Callable[[Collection[LoadedT]], LoadedT | None], tried: Collection[LoadedT]
+    ) -> LoadedT | None:
+        """Look for one that has room among all, which takes time in proportion to their number."""
+        state = pick({*tried, *self._full})
+        while state is not None and state not in self._full:
+            if state.in_flight < self._each:
+                return state
             self._full[state] = None
             state = pick({*tried, *self._full})
-        return state
+        # All that were not tried are full; one that was tried may still have room.
+        state = pick(self._full) if tried else None
+        return state if state is not None and state.in_flight < self._each else None
 
     def wait(self, waiter: Waiter) -> bool:
         """Let `waiter` wait; False: the queue is full, or there is no endpoint to wait for."""
