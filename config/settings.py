@@ -11,6 +11,13 @@ from config.meta import Duration, ObjectMeta, Spec
 NODE_PORTS = range(30000, 32768)
 """Kubernetes' default range; NodePorts are given out of it, and explicit ones must lie in it."""
 
+LOCAL_PORTS = range(20000, 30000)
+"""Of 127.0.0.1, where Service ports are served with ``reach: ports``: below the node ports, and below those that the
+system takes for outgoing connections."""
+
+LOCAL_ADDRESS = "127.0.0.1"
+"""Where local ports are."""
+
 UNPRIVILEGED_STEP = 8000
 """Added to a port under 1024 that weft may not bind: where it is served instead."""
 

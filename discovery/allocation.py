@@ -1,4 +1,4 @@
-"""ClusterIPs and node ports for Services that ask for one: the same every time, as far as can be.
+"""ClusterIPs, node ports and local ports for Services that ask for one: the same every time, as far as can be.
 
 What a manifest states comes first, then what was remembered, then a stable hash of the name with the next free
 number after it.  As in Kubernetes (KEP 3070 for addresses, KEP 3668 for node ports) the lower band of a range is
@@ -7,8 +7,7 @@ left to explicit choices until everything above it is taken, so that the two rar
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -19,12 +18,15 @@ from config.configset import ConfigSet
 from config.errors import Fault
 from config.meta import Named, ObjectKey, Source, seniority
 from config.resources.core import Service, ServiceSpec
-from config.settings import NODE_PORTS
+from config.settings import LOCAL_PORTS, NODE_PORTS
 from discovery.assignments import Assignments
+from discovery.local_ports import give_local_ports, port_name
+from discovery.number_pool import NumberPool
 
 LARGEST_POOL = 1 << 20
 """Addresses of a wide IPv6 range that are given out; explicit ones may lie beyond."""
 NODE_PORT_BAND = 86
+_HEALTH = -1
 
 
 class Allocated(NamedTuple):
@@ -36,7 +38,8 @@ class Allocated(NamedTuple):
 
 
 def allocate(config_set: ConfigSet, remembered: Assignments) -> Allocated:
-    """Fill in clusterIP and nodePort of all Services that need one and have none.
+    """Fill in clusterIP, nodePort and healthCheckNodePort of all Services that need one and have none; with
+    ``reach: ports`` a port of 127.0.0.1 too.
 
     A Service whose explicit number another one has, or for which nothing is left, is an error and is left out.
     `assignments` is what to remember: all that was given out here, for the Services that exist now.
@@ -49,38 +52,6 @@ def allocate(config_set: ConfigSet, remembered: Assignments) -> Allocated:
     return _Allocation(config_set, network).run(remembered)
 
 
-class _Pool:
-    """Numbers that one Service each can have."""
-
-    def __init__(self, numbers: range, band: int) -> None:
-        self._bands = (numbers[band:], numbers[:band])
-        self._holders: dict[int, Named] = {}
-        self._full = False
-
-    def hold(self, number: int, who: Named) -> Named | None:
-        """Give `number` to `who`, unless somebody else has it: that one is returned."""
-        holder = self._holders.setdefault(number, who)
-        return None if holder == who else holder
-
-    def hold_free(self, number: int, who: Named) -> bool:
-        """Whether nobody had `number`; now `who` has it."""
-        return number not in self._holders and self._holders.setdefault(number, who) is who
-
-    def pick(self, seed: str, who: Named) -> int | None:
-        """A free number, the first one at or after the hash of `seed`; None when all are taken."""
-        if self._full:
-            return None
-        start = zlib.crc32(seed.encode())
-        for band in self._bands:
-            for step in range(len(band)):
-                number = band[(start + step) % len(band)]
-                if number not in self._holders:
-                    self._holders[number] = who
-                    return number
-        self._full = True
-        return None
-
-
 class _Wish(NamedTuple):
     """What a Service wants to be given."""
 
@@ -89,7 +60,7 @@ class _Wish(NamedTuple):
     service: Service
     address: bool
     ports: tuple[tuple[int, str], ...]
-    """Positions of the ports that want a node port, and what these are remembered by."""
+    """Positions of the ports that want a node port, and what these are remembered by; `_HEALTH`: the health check."""
 
 
 class _Allocation:
@@ -101,8 +72,8 @@ class _Allocation:
         self._address_type = type(network.network_address)
         self._usable = assignable(network)
         pool = range(self._usable.start, min(self._usable.stop, self._usable.start + LARGEST_POOL))
-        self._addresses = _Pool(pool, address_band(network))
-        self._node_ports = _Pool(NODE_PORTS, NODE_PORT_BAND)
+        self._addresses = NumberPool(pool, address_band(network))
+        self._node_ports = NumberPool(NODE_PORTS, NODE_PORT_BAND)
         self._services = dict(config_set.services)
         self._cluster_ips: dict[str, str] = {}
         self._ports: dict[str, int] = {}
@@ -115,7 +86,18 @@ class _Allocation:
             self._hold_remembered(wish, remembered)
         for wish in wishes:
             self._fulfil(wish)
-        return Allocated(self._result(), Assignments(self._cluster_ips, self._ports), tuple(self._faults))
+        local = self._give_local_ports(remembered)
+        return Allocated(self._result(), Assignments(self._cluster_ips, self._ports, local), tuple(self._faults))
+
+    def _give_local_ports(self, remembered: Assignments) -> dict[str, int]:
+        if self._config_set.node.service_range.reach != "ports":
+            return {}
+        services, given, left_out = give_local_ports(self._services, remembered.local_ports)
+        for named in left_out:
+            words = f"every port of 127.0.0.1 from {LOCAL_PORTS[0]} to {LOCAL_PORTS[-1]} is taken: use fewer Services"
+            self._refuse(named, "spec.ports", words)
+        self._services = services
+        return given
 
     def _hold_explicit(self, named: Named, service: Service) -> _Wish | None:
         """Reserve what the manifest states; what the Service wants beyond that, if anything."""
@@ -135,7 +117,7 @@ class _Allocation:
             return None
         return _Wish(named, str(named), service, wants_address, ports)
 
-    def _hold(self, pool: _Pool, number: int, text: str, named: Named, path: str) -> None:
+    def _hold(self, pool: NumberPool, number: int, text: str, named: Named, path: str) -> None:
         if holder := pool.hold(number, named):
             other = ObjectKey("Service", *holder)
             where = self._config_set.sources.get(other)
@@ -160,13 +142,10 @@ class _Allocation:
                 return
             spec = replace(spec, cluster_ip=address, cluster_ips=(address,))
         if wish.ports:
-            ports = list(spec.ports)
-            for i, where in wish.ports:
-                number = self._ports.get(where) or self._new_node_port(where, wish)
-                if not number:
-                    return
-                ports[i] = replace(ports[i], node_port=number)
-            spec = replace(spec, ports=tuple(ports))
+            numbers = [self._ports.get(where) or self._new_node_port(where, wish) for _, where in wish.ports]
+            if 0 in numbers:
+                return
+            spec = _with_node_ports(spec, {i: number for (i, _), number in zip(wish.ports, numbers, strict=True)})
         self._services[wish.named] = replace(wish.service, spec=spec)
 
     def _new_address(self, wish: _Wish) -> str:
@@ -213,7 +192,15 @@ def _ports_without_number(named: Named, spec: ServiceSpec) -> Iterator[tuple[int
     if spec.type == "NodePort" or (spec.type == "LoadBalancer" and spec.allocate_load_balancer_node_ports):
         for i, port in enumerate(spec.ports):
             if not port.node_port:
-                yield i, f"{named}/{port.protocol}/{port.key}"
+                yield i, port_name(named, port)
+    if spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local" and not spec.health_check_node_port:
+        yield _HEALTH, f"{named}/healthCheckNodePort"
+
+
+def _with_node_ports(spec: ServiceSpec, numbers: Mapping[int, int]) -> ServiceSpec:
+    """`numbers` by the positions of the ports."""
+    ports = tuple(replace(port, node_port=numbers.get(i, port.node_port)) for i, port in enumerate(spec.ports))
+    return replace(spec, ports=ports, health_check_node_port=numbers.get(_HEALTH, spec.health_check_node_port))
 
 
 def address_band(network: Network) -> int:

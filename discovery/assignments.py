@@ -1,4 +1,4 @@
-"""What was given out before: ClusterIPs and node ports, kept in the state folder so that they survive a restart."""
+"""What was given out before: addresses and ports of Services, kept in the state folder to survive a restart."""
 
 from __future__ import annotations
 
@@ -14,14 +14,21 @@ LARGEST_FILE = 16 * 1024 * 1024
 
 
 class Assignments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Addresses by ``NAMESPACE/NAME``, node ports by ``NAMESPACE/NAME/PROTOCOL/PORT`` (the port's name or number)."""
+    """Addresses by ``NAMESPACE/NAME``, ports by ``NAMESPACE/NAME/PROTOCOL/PORT`` (the port's name or number)."""
 
     cluster_ips: dict[str, str] = {}
     node_ports: dict[str, int] = {}
+    """Those of health checks by ``NAMESPACE/NAME/healthCheckNodePort``."""
+    local_ports: dict[str, int] = {}
+    """Of 127.0.0.1, with ``reach: ports``."""
 
     def keeping(self, before: Assignments) -> Assignments:
         """These, and of `before` all that is not said here: for Services that could not be read this time."""
-        return Assignments(before.cluster_ips | self.cluster_ips, before.node_ports | self.node_ports)
+        return Assignments(
+            before.cluster_ips | self.cluster_ips,
+            before.node_ports | self.node_ports,
+            before.local_ports | self.local_ports,
+        )
 
 
 def load_assignments(path: Path) -> tuple[Assignments, tuple[Fault, ...]]:

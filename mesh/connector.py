@@ -54,6 +54,14 @@ def outcome(line: SocketType) -> OSError | None:
     return OSError(error, os.strerror(error)) if error else None
 
 
+def peer_address(line: SocketType) -> str:
+    """The address at the other end; empty if it is gone already."""
+    try:
+        return str(line.getpeername()[0])
+    except OSError:
+        return ""
+
+
 def ours(error: OSError) -> bool:
     """Whether it is this process that could not, so that the endpoint is not to blame."""
     return error.errno in _OURS

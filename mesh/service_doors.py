@@ -13,12 +13,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
 from config.resources.core import LocalPort, Service, ServicePort
-from config.settings import NodeConfigSpec
+from config.settings import LOCAL_ADDRESS, NodeConfigSpec
 from mesh.locality import Side
 from mesh.table import Entry, ListenerKey, Transport
-
-LOCAL = "127.0.0.1"
-"""Where Services are served with ``reach: ports``."""
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -45,7 +42,7 @@ def doors(service: Service, port: ServicePort, node: NodeConfigSpec) -> Iterator
     spec, transport = service.spec, transport_of(port)
     if node.service_range.reach == "ports":
         if isinstance(port, LocalPort):
-            yield Door(ListenerKey(LOCAL, port.local_port, transport), "ClusterIP")
+            yield Door(ListenerKey(LOCAL_ADDRESS, port.local_port, transport), "ClusterIP")
     else:
         for address in cluster_ips(service):
             yield Door(ListenerKey(address, port.port, transport), "ClusterIP")

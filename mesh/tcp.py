@@ -17,7 +17,7 @@ from typing import Final
 
 from config.policies import RetryCondition
 from mesh.backend import Backend, EndpointState
-from mesh.connector import dial, keep_alive, ours, outcome, reset_on_close
+from mesh.connector import dial, keep_alive, ours, outcome, peer_address, reset_on_close
 from mesh.gate import Gate
 from mesh.proxy import Proxy
 from mesh.reasons import CONNECTION_REFUSED, CONNECTION_TIMEOUT, NO_ENDPOINTS, OUT_OF_RESOURCES, UNREACHABLE, Reason
@@ -74,7 +74,7 @@ class Relay:
 
     def _connect(self, otherwise: Reason) -> None:
         """Begin to connect to an endpoint that was not tried; if there is none, refuse the client."""
-        state = self._backend.pick(self._tried)
+        state = self._pick()
         if state is None or state in self._tried:
             self._refuse(otherwise)
             return
@@ -90,6 +90,12 @@ class Relay:
         self._fds = (self._fds[CLIENT], fd)
         self.deadline = self._proxy.deadlines.now + (self._backend.plan.timeouts.connect or NEVER)
         self._board.watch(fd, self)
+
+    def _pick(self) -> EndpointState | None:
+        backend = self._backend
+        if backend.key_of is None:
+            return backend.pick(self._tried)
+        return backend.pick_for(backend.key_of(b"", peer_address(self._lines[CLIENT])), self._tried)
 
     def _connecting(self, state: EndpointState, events: int) -> None:
         """The socket stirred: it is connected, or has failed to."""

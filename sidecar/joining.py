@@ -38,7 +38,8 @@ class Draining:
 
 def served_at(listeners: Listeners, address: str, port: int) -> int:
     """The port at `address` where what is written as `port` is bound; `port` itself as long as it is not."""
-    state = listeners.states.get(ListenerKey(address, port))
+    keys = (ListenerKey(address, port), ListenerKey(address, port, "UDP"))
+    state = next((listeners.states[key] for key in keys if key in listeners.states), None)
     return state.bound.port if state and state.bound else port
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from sidecar.lifecycle import Lifecycle
+from sidecar.local_route import local_route
 from sidecar.options import Options
 from sidecar.state import StateFolder
 from sidecar.written import Manifests, Written, report, require_usable
@@ -31,7 +32,8 @@ async def up(paths: Sequence[Path], options: Options, lifecycle: Lifecycle) -> i
         written, serving = read
         report(written, sys.stderr)
         require_usable(written, paths)
-        await serving.serve(written, manifests, state, options, lifecycle)
+        with local_route(written.config_set.node.service_range, state.path):
+            await serving.serve(written, manifests, state, options, lifecycle)
     return 0
 
 

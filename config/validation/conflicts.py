@@ -12,7 +12,7 @@ from typing import TypeVar
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey, seniority
 from config.naming import shown
-from config.resources.core import Service
+from config.resources.core import Service, ServicePort
 from config.resources.networking import Ingress
 from config.validation.ingresses import CLASS_FIELDS
 from config.validation.metadata import HasMetadata
@@ -50,7 +50,7 @@ class _Claims:
 
 
 def _check_services(config_set: ConfigSet, report: Report) -> None:
-    addresses, node_ports = _Claims(), _Claims()
+    addresses, node_ports, balanced = _Claims(), _Claims(), _Claims()
     for key, service in by_age("Service", config_set.services):
         about = report.of(key)
         address = service.spec.cluster_ip
@@ -59,6 +59,21 @@ def _check_services(config_set: ConfigSet, report: Report) -> None:
         for path, number in _node_ports(service):
             if holder := node_ports.claim(number, path, about):
                 about.error(path, f"{number} is a node port of {holder} too: leave it out to be given another")
+        for path, port in _balanced_ports(service):
+            what = (service.spec.load_balancer_ip, port.protocol, port.port)
+            if holder := balanced.claim(what, path, about):
+                about.error(
+                    path,
+                    f"{port.port}/{port.protocol} on the node addresses belongs to the LoadBalancer {holder}: choose "
+                    "another port, or give one of them an address of its own (loadBalancerIP, one of nodeAddresses)",
+                    "spec.type",
+                )
+
+
+def _balanced_ports(service: Service) -> Iterator[tuple[str, ServicePort]]:
+    if service.spec.type == "LoadBalancer":
+        for i, port in enumerate(service.spec.ports):
+            yield f"spec.ports[{i}].port", port
 
 
 def _node_ports(service: Service) -> Iterator[tuple[str, int]]:

@@ -42,12 +42,6 @@ def _check_ranges(node: NodeConfigSpec, report: ObjectReport) -> None:
         parse_service_range(services, node.service_range.reach)
     except ValueError as problem:
         report.error("spec.serviceRange.cidr", str(problem), "spec.serviceRange.reach")
-    if node.service_range.reach != "loopback":
-        report.warning(
-            "spec.serviceRange.reach",
-            f"{node.service_range.reach} is not in force yet: ClusterIPs are bound as with loopback, so they must be "
-            "addresses of this machine",
-        )
     report.check("spec.podCIDR", problem_of(parse_network, pods))
     service_range, pod_range = network_or_none(services), network_or_none(pods)
     if pod_range and not (pod_range[0].is_loopback and pod_range[-1].is_loopback):

@@ -81,7 +81,22 @@ CASES = [
             "{type: NodePort, ports: [{port: 53, name: a, nodePort: 30053}, "
             "{port: 53, name: b, nodePort: 30053, protocol: UDP}]}"
         ),
-        warning("spec.ports[1].protocol", "UDP"),
+    ),
+    case(
+        "two LoadBalancers with one port",
+        service("{type: LoadBalancer, ports: [{port: 80}]}", "a")
+        + service("{type: LoadBalancer, ports: [{port: 81, name: one}, {port: 80, name: two}]}", "b"),
+        error("spec.ports[1].port", "80/TCP on the node addresses belongs to the LoadBalancer Service/default/a ("),
+    ),
+    case(
+        "two LoadBalancers with one port on addresses of their own",
+        service("{type: LoadBalancer, loadBalancerIP: 127.0.0.1, ports: [{port: 80}]}", "a")
+        + service("{type: LoadBalancer, loadBalancerIP: 127.0.0.2, ports: [{port: 80}]}", "b"),
+    ),
+    case(
+        "two LoadBalancers with one port by TCP and by UDP",
+        service("{type: LoadBalancer, ports: [{port: 53}]}", "a")
+        + service("{type: LoadBalancer, ports: [{port: 53, protocol: UDP}]}", "b"),
     ),
     case(
         "an address twice",
