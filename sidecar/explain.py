@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from config.encode import encode
 from config.meta import Named, ObjectKey
 from mesh.access_log import AccessRecord
 from mesh.attachment import port_policy
@@ -134,7 +135,7 @@ def _policies(backend: Backend, compiled: Compiled) -> list[dict[str, Any]]:
             "namespace": policy.metadata.namespace,
             "source": str(sources.get(ObjectKey("TrafficPolicy", policy.metadata.namespace, policy.metadata.name), "")),
             "port": policy.spec.target_ref.section_name,
-            "says": {name: value for name, value in msgspec.to_builtins(said).items() if name != "targetRef"},
+            "says": {name: value for name, value in encode(said).items() if name != "targetRef"},
         }
         for policy, said in zip(part.policies, held, strict=False)
     ]

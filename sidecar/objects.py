@@ -67,7 +67,7 @@ def chosen(items: Iterable[Item], kind: str, namespace: str, name: str) -> list[
 def manifest(item: Item) -> dict[str, Any]:
     """As it could be written in a file, with what became of it as its status."""
     head = {"apiVersion": API_VERSIONS[item["kind"]], "kind": item["kind"]}
-    return head | dict(item["object"]) | {"status": item["status"]}
+    return head | dict(item["object"]) | {"status": {name: said for name, said in item["status"].items() if said}}
 
 
 def rows(items: Sequence[Item], kind: str) -> list[tuple[str, ...]]:

@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any
 
-import msgspec
-
+from config.encode import encode
 from config.policies import TrafficPolicy
 from config.resources.core import Secret
 from config.resources.workloads import Deployment
@@ -42,7 +41,7 @@ def fingerprinted(key: bytes) -> Hide:
 
 def shown(item: Any, hide: Hide = hidden) -> dict[str, Any]:
     """`item`, a manifest object, as plain data."""
-    plain: dict[str, Any] = msgspec.to_builtins(item)
+    plain: dict[str, Any] = encode(item)
     if isinstance(item, Secret | Deployment):
         plain["metadata"].pop("annotations", None)
     for table, names in _secrets(item, plain):

@@ -62,7 +62,7 @@ def test_a_plot_on_the_terminal_and_as_a_picture(url: str, tmp_path: Path) -> No
     assert "^ max" in drawn
     picture = tmp_path / "load.png"
     report = json.loads(weft_load(*words, "--plot", str(picture), "--json").stdout)
-    assert [each["answered"] for each in report["timeline"]] == [10, 10, 10]
+    assert (len(report["timeline"]), sum(each["answered"] for each in report["timeline"])) == (3, 30)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
