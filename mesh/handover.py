@@ -111,6 +111,10 @@ class Handover:
                 backend.key.port, backend.key.namespace, backend.key.service,
                 *(("TLS", "https") if protocol == "tls" else ("HTTP/2", "kubernetes.io/h2c")),
             )  # fmt: skip
+        self.resume(line, backend, said)
+
+    def resume(self, line: SocketType, backend: Backend, said: bytes) -> None:
+        """Relay `line`, of which `said` was read, without a word."""
         line.setblocking(False)
         self.gate.entered()
         ResumedRelay(self._proxy, self._board, backend, line, self.gate, said=said).start()

@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 class Sniffer:
     __slots__ = ("_board", "_fd", "_gate", "_handover", "_line", "_listener", "_proxy", "deadline")
 
-    patience = PATIENCE
-
     def __init__(
         self,
         proxy: Proxy,
@@ -52,7 +50,7 @@ class Sniffer:
         self.deadline = 0.0
 
     def start(self) -> None:
-        self.deadline = self._proxy.deadlines.now + self.patience
+        self.deadline = self._proxy.deadlines.now + PATIENCE
         self._proxy.deadlines.watch(self)
         self._board.watch(self._fd, self, EPOLLIN | EPOLLRDHUP | EPOLLET)
         self._proxy.clients.add(self)

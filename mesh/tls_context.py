@@ -82,4 +82,6 @@ _REASONS: Final = {
 
 
 def _words(error: ssl.SSLError) -> str:
-    return _REASONS.get(error.reason or "", f"OpenSSL cannot read tls.key, or use the pair ({error.reason or 'no PEM'})")
+    return _REASONS.get(
+        error.reason or "", f"OpenSSL cannot read tls.key, or use the pair ({error.reason or 'no PEM'})"
+    )

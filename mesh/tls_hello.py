@@ -16,6 +16,8 @@ LARGEST: Final = 16 * 1024
 _HANDSHAKE, _MAJOR, _CLIENT_HELLO = 22, 3, 1
 _SERVER_NAME, _HOST_NAME = 0, 0
 _LONGEST_RECORD: Final = 16 * 1024
+_MOST_RECORDS: Final = 32
+"""More would be read again and again while one after the other comes."""
 _NAME: Final = re.compile(rb"[A-Za-z0-9_*](?:[A-Za-z0-9_.:-]{0,252}[A-Za-z0-9_.:-])?")
 
 
@@ -48,12 +50,13 @@ def alert(description: int) -> bytes:
 
 def _message(data: bytes) -> bytes | None:
     """The body of the handshake message, put together from its records; None while it is not whole."""
-    parts, size, wanted, at = [], 0, 4, 0
+    parts: list[bytes] = []
+    size, wanted, at = 0, 4, 0
     while len(data) >= at + 5:
         if data[at] != _HANDSHAKE or data[at + 1] != _MAJOR:
             raise NoHello("a client that does not speak TLS")
         length = data[at + 3] << 8 | data[at + 4]
-        if not 0 < length <= _LONGEST_RECORD:
+        if not 0 < length <= _LONGEST_RECORD or len(parts) > _MOST_RECORDS:
             raise NoHello("a TLS record of a length that may not be")
         part = data[at + 5 : at + 5 + length]
         parts.append(part)

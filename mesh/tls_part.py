@@ -21,7 +21,7 @@ from config.meta import Named, seniority
 from mesh.ingress_part import IngressPart
 from mesh.rules import Rule
 from mesh.table import Route
-from mesh.tls_keyring import Keyring, Kept, kept
+from mesh.tls_keyring import Kept, Keyring, kept
 from mesh.tls_names import Certificate, ServerNames, Target
 from mesh.x509 import covers
 

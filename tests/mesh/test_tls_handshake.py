@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from config.meta import Named
-from mesh import tls_greeting, tls_handshake
+from mesh import tls_handshake
 from mesh.descriptors import Descriptors
 from mesh.gate import Gate
 from mesh.handover import Handover
@@ -87,11 +87,13 @@ async def test_a_session_is_resumed() -> None:
 
 
 def _visit(port: int, client: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSession | None:
-    with socket.create_connection(("127.0.0.1", port), 5) as plain:
-        with client.wrap_socket(plain, server_hostname="shop.example", session=session) as line:
-            line.sendall(GET)
-            assert line.recv(4096).startswith(b"HTTP/1.1 200")
-            return line.session
+    with (
+        socket.create_connection(("127.0.0.1", port), 5) as plain,
+        client.wrap_socket(plain, server_hostname="shop.example", session=session) as line,
+    ):
+        line.sendall(GET)
+        assert line.recv(4096).startswith(b"HTTP/1.1 200")
+        return line.session
 
 
 OLD = authority().client(maximum_version=ssl.TLSVersion.TLSv1_2)
@@ -111,7 +113,6 @@ async def test_refused(case: str) -> None:
     async with serving() as world:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await shaken(world, name, client)
-            await (await shaken(world, name, client)).rest()
         await until(lambda: world.stats.reasons)
         assert set(world.stats.reasons) == {reason}
         await until(lambda: not world.open)
@@ -129,8 +130,8 @@ HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 
 GARBAGE = {
     "http": (GET, b"HTTP/1.1 400 Bad Request", "tls_not_spoken"),
-    "text": (b"hello there\n", b"<reset>", "tls_not_spoken"),
-    "zeros": (bytes(100), b"<reset>", "tls_not_spoken"),
+    "text": (b"hello there\n", b"", "tls_not_spoken"),
+    "zeros": (bytes(100), b"", "tls_not_spoken"),
     "a hello of nonsense": (HELLO + b"\x55" * 506, b"\x15\x03\x01\x00\x02\x02\x32", "tls_protocol_error"),
     "another message": (b"\x16\x03\x01\x00\x04\x02\x00\x00\x00", b"\x15\x03\x01\x00\x02\x02\x32", "tls_protocol_error"),
 }
@@ -142,7 +143,8 @@ async def test_garbage(case: str) -> None:
     async with serving() as world:
         wire = await world.connect()
         await wire.send(said)
-        assert (await wire.rest()).startswith(answered)
+        told = await wire.rest()
+        assert told.startswith(answered) if answered else not told
         assert world.stats.reasons == {reason: 1}
         await until(lambda: not world.open)
 
@@ -187,7 +189,7 @@ async def test_a_client_that_ends_early(said: int) -> None:
 
 @pytest.mark.parametrize("said", [0, 100, 10_000], ids=["silent", "in the midst of a hello", "after a hello"])
 async def test_a_slow_client_is_left(said: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tls_greeting.Greeting, "patience", 0.3)
+    monkeypatch.setattr(tls_handshake, "PATIENCE", 0.3)
     async with serving() as world:
         wire = await world.connect()
         await wire.send(hello()[:said])
