@@ -6,9 +6,9 @@ policies with the same target the older one holds (then the first by name), and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 from config.balancing import BalancerPolicy
 from config.meta import Named, ObjectKey
@@ -51,12 +51,17 @@ class PortPolicy:
 
 def by_service(policies: Mapping[Named, TrafficPolicy]) -> dict[Named, Policies]:
     """Service to the policies that name it, the older ones first."""
+    return by_target("Service", policies)
+
+
+def by_target(kind: Literal["Service", "Ingress"], policies: Mapping[Named, TrafficPolicy]) -> dict[Named, Policies]:
+    """Service or Ingress to the policies that name it, the older ones first."""
     found: dict[Named, list[TrafficPolicy]] = {}
     for policy in policies.values():
         target = policy.spec.target_ref
-        if target.kind == "Service":
+        if target.kind == kind:
             found.setdefault(Named(policy.metadata.namespace, target.name), []).append(policy)
-    return {service: tuple(sorted(group, key=seniority)) for service, group in found.items()}
+    return {name: tuple(sorted(group, key=seniority)) for name, group in found.items()}
 
 
 def seniority(thing: TrafficPolicy | Service) -> tuple[bool, str, str, str]:
@@ -81,21 +86,26 @@ def _names(section: str, port: ServicePort) -> bool:
 
 def _merged(port: ServicePort, specs: list[TrafficPolicySpec]) -> PortPolicy:
     said = merged(specs)
-    timeouts, upgrades = said.timeouts or TimeoutPolicy(), said.upgrades
-    heads = (timeouts.client_head, timeouts.response_head)
+    timeouts, default = said.timeouts or TimeoutPolicy(), TimeoutPolicy()
+    of_http = ("client_head", "response_head", "request")
     return PortPolicy(
         protocol=app_protocol(port, said.protocol),
         needs_http=(
             any(says(said, group) for group in HTTP_GROUPS)
-            or heads != (TimeoutPolicy().client_head, TimeoutPolicy().response_head)
+            or any(getattr(timeouts, field) != getattr(default, field) for field in of_http)
         ),
         balancer=said.balancer or BalancerPolicy(),
         timeouts=timeouts,
         retries=said.retries or RetryPolicy(),
-        upgrades=frozenset({b"websocket"} if upgrades is None else {token.lower().encode() for token in upgrades}),
+        upgrades=upgrade_tokens(said),
         via=True if said.via is None else said.via,
         said=said,
     )
+
+
+def upgrade_tokens(said: TrafficPolicySpec) -> frozenset[bytes]:
+    """The protocols that may be switched to, lower case."""
+    return frozenset({b"websocket"} if said.upgrades is None else {each.lower().encode() for each in said.upgrades})
 
 
 _UNGOVERNED: Mapping[AppProtocol, PortPolicy] = {
@@ -108,7 +118,7 @@ _UNGOVERNED: Mapping[AppProtocol, PortPolicy] = {
 
 
 def policy_statuses(
-    policies: Mapping[Named, TrafficPolicy], services: Mapping[Named, Service]
+    policies: Mapping[Named, TrafficPolicy], services: Mapping[Named, Service], ingresses: Collection[Named] = ()
 ) -> Iterable[tuple[ObjectKey, ObjectStatus]]:
     """What became of each policy."""
     holders: dict[tuple[str, str, str, str], TrafficPolicy] = {}
@@ -116,7 +126,7 @@ def policy_statuses(
         key = ObjectKey("TrafficPolicy", policy.metadata.namespace, policy.metadata.name)
         holder = holders.setdefault(_claim(policy, services), policy)
         if holder is policy:
-            yield key, _target_status(policy, services)
+            yield key, _target_status(policy, services, ingresses)
         else:
             reason = f"TrafficPolicy {holder.metadata.name} has the same target and holds"
             yield key, ObjectStatus("pending", (reason,))
@@ -131,10 +141,13 @@ def _claim(policy: TrafficPolicy, services: Mapping[Named, Service]) -> tuple[st
     return (target.kind, policy.metadata.namespace, target.name, section)
 
 
-def _target_status(policy: TrafficPolicy, services: Mapping[Named, Service]) -> ObjectStatus:
+def _target_status(
+    policy: TrafficPolicy, services: Mapping[Named, Service], ingresses: Collection[Named]
+) -> ObjectStatus:
     target = policy.spec.target_ref
-    if target.kind != "Service":
-        return ObjectStatus("pending", (f"policies of kind {target.kind} are not in force yet",))
+    if target.kind == "Ingress":
+        there = Named(policy.metadata.namespace, target.name) in ingresses
+        return ACCEPTED if there else ObjectStatus("pending", (f"there is no Ingress {target.name}",))
     service = services.get(Named(policy.metadata.namespace, target.name))
     if service is None:
         return ObjectStatus("pending", (f"there is no Service {target.name}",))

@@ -21,6 +21,7 @@ from mesh.entrance import Entrance, entrance_steps, ingress_statuses
 from mesh.ingress_part import Resolver
 from mesh.live import Live
 from mesh.plan import BackendKey, BackendPlan
+from mesh.policing import Policing
 from mesh.service_part import ServicePart, make_part, reusing, with_endpoints
 from mesh.status import ObjectStatus
 from mesh.steps import run_to_end
@@ -61,25 +62,30 @@ def compile_steps(
     if previous is not None and config_set is previous.config_set:
         return (yield from _recompile_endpoints(snapshot, previous))
     parts = yield from _parts(config_set, snapshot, previous, live)
-    listeners, lost = yield from _listeners(parts)
-    statuses: dict[ObjectKey, ObjectStatus] = {}
     plans: dict[BackendKey, BackendPlan] = {}
     backends: dict[BackendKey, Backend] = {}
-    for name, part in parts.items():
-        key = ObjectKey("Service", name.namespace, name.name)
-        statuses[key] = _bereft(part, lost[name]) if name in lost else part.status
+    for part in parts.values():
         for plan, backend in zip(part.plans, part.backends, strict=True):
             plans[plan.key], backends[plan.key] = plan, backend
         yield
     resolver = Resolver(config_set.services, backends, live)
-    entrance = yield from entrance_steps(config_set, previous.entrance if previous else Entrance(), resolver)
-    for plan, backend in entrance.own():
+    policing = Policing(config_set, live, resolver.target)
+    parts = yield from policing.part_steps(parts)
+    listeners, lost = yield from _listeners(parts)
+    statuses: dict[ObjectKey, ObjectStatus] = {}
+    for name, part in parts.items():
+        key = ObjectKey("Service", name.namespace, name.name)
+        statuses[key] = _bereft(part, lost[name]) if name in lost else part.status
+        yield
+    before = previous.entrance if previous else Entrance()
+    entrance = yield from entrance_steps(config_set, before, resolver, policing)
+    for plan, backend in (*policing.own.values(), *entrance.own()):
         plans[plan.key], backends[plan.key] = plan, backend
     taken = _open(entrance.listener, "http", listeners, parts), _open(entrance.secure, "https", listeners, parts)
     for key, status in ingress_statuses(entrance, *taken):
         statuses[key] = status
         yield
-    for key, status in policy_statuses(config_set.policies, config_set.services):
+    for key, status in policy_statuses(config_set.policies, config_set.services, config_set.ingresses):
         statuses[key] = status
         yield
     generation = previous.table.generation + 1 if previous else 1

@@ -1,7 +1,8 @@
 """The entrance: all Ingresses together become one Matcher, its listeners, and a status for each of them.
 
 There is a listener when an Ingress is to be served, at the address that NodeConfig gives it, and one that speaks
-TLS when an Ingress asks for that; else nothing is bound.  What several Ingresses claim is the older one's (``creationTimestamp``, then namespace and name).
+TLS when an Ingress asks for that; else nothing is bound.  What several Ingresses claim is the older one's
+(``creationTimestamp``, then namespace and name).
 Only Ingresses that changed, or whose Backends did, are compiled again, and only then is the Matcher made anew.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_part
 from typing import Final
 
 from msgspec.structs import replace
@@ -22,8 +24,10 @@ from mesh.ingress_class import default_classes, verdict
 from mesh.ingress_part import IngressPart, Resolver, part_steps
 from mesh.matcher import Matcher, matcher_steps
 from mesh.plan import BackendKey, BackendPlan
+from mesh.policing import Policing
 from mesh.rules import Loss, Rule
 from mesh.status import CertificateStatus, ObjectStatus, PortStatus, State
+from mesh.steps import gather
 from mesh.table import Listener, ListenerKey, Route
 from mesh.tls_part import NO_TLS, Termination, termination_steps
 
@@ -54,7 +58,9 @@ class Entrance:
                 yield unmet.plan, unmet
 
 
-def entrance_steps(config_set: ConfigSet, previous: Entrance, resolver: Resolver) -> Generator[None, None, Entrance]:
+def entrance_steps(
+    config_set: ConfigSet, previous: Entrance, resolver: Resolver, policing: Policing
+) -> Generator[None, None, Entrance]:
     """All Ingresses, compiled; what is as in `previous` is taken over.  Yields at least once an Ingress."""
     parts: dict[Named, IngressPart] = {}
     defaults = default_classes(config_set.ingress_classes)
@@ -64,7 +70,11 @@ def entrance_steps(config_set: ConfigSet, previous: Entrance, resolver: Resolver
         ruling = verdict(ingress, config_set.ingress_classes, defaults)
         before = previous.parts.get(name)
         same = before is not None and before.holds(ingress, ruling, resolver.services)
-        parts[name] = before if before and same else (yield from part_steps(ingress, ruling, resolver))
+        if before and same and before.basis == policing.basis(name, before.services):
+            parts[name] = before
+        else:
+            made = yield from part_steps(ingress, ruling, resolver)
+            parts[name] = yield from _policed(name, made, resolver, policing)
         yield
     if not any(part.verdict.served for part in parts.values()):
         return Entrance(parts)
@@ -75,6 +85,24 @@ def entrance_steps(config_set: ConfigSet, previous: Entrance, resolver: Resolver
     plain = _listener(config_set, matcher, previous.listener, resolver)
     return Entrance(
         parts, matcher, plain, termination, _secure(plain, config_set, termination, previous.secure, resolver)
+    )
+
+
+def _policed(
+    name: Named, part: IngressPart, resolver: Resolver, policing: Policing
+) -> Generator[None, None, IngressPart]:
+    """The part, its routes with what policies say."""
+    basis = policing.basis(name, part.services)
+    if not basis.policies:
+        return replace_part(part, basis=basis)
+    rules = yield from gather(policing.rule(name, rule) for rule in part.rules)
+    fallback = policing.rule(name, part.fallback) if part.fallback else None
+    named = set(policing.named(basis.policies))
+    own = tuple(found for key, found in policing.own.items() if Named(key.namespace, key.service) in named)
+    services = {**part.services, **{each: resolver.services.get(each) for each in named}}
+    basis = policing.basis(name, services)
+    return replace_part(
+        part, rules=tuple(rules), fallback=fallback, own=(*part.own, *own), services=services, basis=basis
     )
 
 
@@ -117,7 +145,9 @@ def _secure(
     return before if before == made else made
 
 
-def ingress_statuses(entrance: Entrance, taken_by: str, secure_taken_by: str = "") -> Iterator[tuple[ObjectKey, ObjectStatus]]:
+def ingress_statuses(
+    entrance: Entrance, taken_by: str, secure_taken_by: str = ""
+) -> Iterator[tuple[ObjectKey, ObjectStatus]]:
     """What became of each Ingress; `taken_by`: who has a listener's address, if it is somebody else."""
     losses: dict[str, list[Loss[Route]]] = defaultdict(list)
     for loss in entrance.matcher.losses if entrance.matcher else ():

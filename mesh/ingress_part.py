@@ -21,6 +21,7 @@ from mesh.backend import Backend
 from mesh.ingress_class import Verdict
 from mesh.live import Live
 from mesh.plan import BackendKey, BackendPlan
+from mesh.policing import Basis
 from mesh.rules import Rule, rule
 from mesh.service_part import external_endpoints
 from mesh.steps import gather
@@ -49,6 +50,8 @@ class IngressPart:
     fallback: Rule[Route] | None
     """Its defaultBackend, for what meets no rule of any Ingress."""
     problems: tuple[str, ...]
+    basis: Basis | None = None
+    """What else its routes were made of; None: nothing."""
 
     @property
     def has_hosts(self) -> bool:

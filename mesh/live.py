@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
+from weakref import WeakValueDictionary
 
+from config.filters import RateLimitPolicy
 from mesh.backend import REMEMBERED, Backend
 from mesh.deadlines import Deadlines
+from mesh.filters.rate_limit import RateLimit
 from mesh.plan import BackendKey
 
 
 class Live:
-    __slots__ = ("_chance", "_clock", "_deadlines", "_retired", "backends")
+    __slots__ = ("_clock", "_deadlines", "_rate_limits", "_retired", "backends", "chance")
 
     def __init__(
         self,
@@ -25,16 +28,24 @@ class Live:
         chance: Callable[[], float] = random.random,
     ) -> None:
         """`chance` gives numbers from 0 to below 1, for balancers that draw lots."""
-        self._chance = chance
+        self.chance = chance
         self._clock = clock
         self._deadlines = deadlines
         self.backends: Mapping[BackendKey, Backend] = {}
         """Those of the table in force."""
         self._retired: list[tuple[float, Backend]] = []
+        self._rate_limits: WeakValueDictionary[tuple[str, RateLimitPolicy], RateLimit] = WeakValueDictionary()
+
+    def rate_limit(self, owner: str, policy: RateLimitPolicy) -> RateLimit:
+        """The rate limit of whoever has this policy: the one that a table has already, or a new one."""
+        found = self._rate_limits.get((owner, policy))
+        if found is None:
+            found = self._rate_limits[owner, policy] = RateLimit(policy)
+        return found
 
     def backend(self, key: BackendKey) -> Backend:
         """The registered one, or a new one, which `replace` will register."""
-        return self.backends.get(key) or Backend(key, self._clock, self._deadlines, self._chance)
+        return self.backends.get(key) or Backend(key, self._clock, self._deadlines, self.chance)
 
     def replace(self, backends: Mapping[BackendKey, Backend]) -> list[Backend]:
         """Make `backends` the registered ones; returns those that are no longer, for the caller to retire."""

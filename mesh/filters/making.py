@@ -24,7 +24,7 @@ from mesh.filters.split import Split
 GROUPS = (
     "access", "cors", "rate_limit", "max_request_bytes", "redirect", "fault", "rewrite", "headers", "split", "mirror",
 )  # fmt: skip
-"""The groups of a policy that filters carry out; of two more a word: ``tls.httpsRedirect``, ``timeouts.request``."""
+"""The groups of a policy that filters carry out; beside them ``timeouts.request``."""
 
 
 class Surroundings(Protocol):
@@ -42,8 +42,8 @@ class Where(NamedTuple):
 
     matched: bytes = b""
     """The part of the path that its rule matches, without a slash at its end."""
-    https_port: int = 443
-    """Where clients are sent that have to use TLS."""
+    https_port: int = 0
+    """Where clients are sent that came without TLS; 0: they are served as others are."""
 
 
 def filters_of(said: TrafficPolicySpec, where: Where, around: Surroundings, chance: Chance) -> Filters | None:
@@ -52,15 +52,14 @@ def filters_of(said: TrafficPolicySpec, where: Where, around: Surroundings, chan
     Raises ValueError for what validation would have refused.
     """
     request = said.timeouts.request if said.timeouts else 0.0
-    secure = said.tls is not None and said.tls.https_redirect
-    if not request and not secure and not any(getattr(said, group) for group in GROUPS):
+    if not request and not where.https_port and not any(getattr(said, group) for group in GROUPS):
         return None
     access = Access(said.access) if said.access else None
     cors = CORS(said.cors) if said.cors else None
     most = said.max_request_bytes or 0
     checks: tuple[Check | None, ...] = (
         access,
-        SecureRedirect(where.https_port) if secure else None,
+        SecureRedirect(where.https_port) if where.https_port else None,
         cors,
         around.rate_limit(said.rate_limit) if said.rate_limit else None,
         Size(most) if most else None,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from config.meta import Named, ObjectKey
-from config.policies import BalancerPolicy, RetryPolicy, TimeoutPolicy, TrafficPolicy
+from config.balancing import BalancerPolicy
+from config.meta import Named, ObjectKey, ObjectMeta
+from config.policies import (
+    RetryPolicy,
+    TargetRef,
+    TimeoutPolicy,
+    TrafficPolicy,
+    TrafficPolicySpec,
+)
 from config.resources.core import ServicePort
 from mesh.attachment import by_service, policy_statuses, port_policy
-from tests.mesh.making import config, policy, service
+from tests.mesh.making import config, ingress, policy, service
 
 PORT = ServicePort(80, name="web")
 SHOP = Named("default", "shop")
@@ -65,7 +74,7 @@ def test_upgrades_are_lower_case_and_may_be_none() -> None:
         ({"via": False}, True),
     ],
 )
-def test_what_needs_http(fields: dict[str, object], needed: bool) -> None:
+def test_what_needs_http(fields: dict[str, Any], needed: bool) -> None:
     assert port_policy(PORT, of(policy("p", "shop", **fields))).needs_http is needed
 
 
@@ -84,6 +93,16 @@ def test_statuses(attached: TrafficPolicy, state: str, reason: str) -> None:
     status = dict(policy_statuses(world.policies, world.services))[ObjectKey("TrafficPolicy", "default", "p")]
     assert status.state == state
     assert reason in "".join(status.reasons)
+
+
+def test_policies_of_ingresses_have_a_status_too() -> None:
+    def of_ingress(name: str) -> TrafficPolicy:
+        return TrafficPolicy(ObjectMeta(name, "default"), TrafficPolicySpec(TargetRef("Ingress", name)))
+
+    world = config(ingress("there", default="shop:80"), of_ingress("there"), of_ingress("gone"))
+    found = dict(policy_statuses(world.policies, world.services, world.ingresses))
+    assert found[ObjectKey("TrafficPolicy", "default", "there")].state == "accepted"
+    assert found[ObjectKey("TrafficPolicy", "default", "gone")].reasons == ("there is no Ingress gone",)
 
 
 def test_the_one_that_does_not_hold_names_the_one_that_does() -> None:

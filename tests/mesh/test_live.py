@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from weakref import ref
+
+from config.filters import RateLimitPolicy, TokenBucketPolicy
 from mesh.backend import REMEMBERED
 from mesh.live import Live
 from mesh.plan import BackendKey
@@ -43,3 +46,14 @@ def test_in_flight_counts_departed_endpoints_and_retired_backends_too() -> None:
     clock.advance(REMEMBERED + 1)
     live.replace(dict(live.backends))
     assert live.in_flight("r1") == 2
+
+
+def test_a_rate_limit_lives_as_long_as_somebody_has_it() -> None:
+    live, policy = Live(Clock()), RateLimitPolicy(TokenBucketPolicy(1))
+    limit = live.rate_limit("shop", policy)
+    assert live.rate_limit("shop", RateLimitPolicy(TokenBucketPolicy(1))) is limit
+    assert live.rate_limit("other", policy) is not limit
+    assert live.rate_limit("shop", RateLimitPolicy(TokenBucketPolicy(2))) is not limit
+    there = ref(limit)
+    del limit
+    assert there() is None

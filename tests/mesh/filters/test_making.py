@@ -52,7 +52,7 @@ def filters(where: Where = Where(), around: World | None = None, **said: Any) ->
 
 def test_policies_about_endpoints_make_no_filters() -> None:
     assert filters() is None
-    assert filters(timeouts=TimeoutPolicy(connect=3.0), via=False, tls=TLSPolicy()) is None
+    assert filters(timeouts=TimeoutPolicy(connect=3.0), via=False, tls=TLSPolicy(https_redirect=True)) is None
 
 
 REFUSING: dict[str, tuple[Any, int]] = {
@@ -60,7 +60,6 @@ REFUSING: dict[str, tuple[Any, int]] = {
     "redirect": (RedirectPolicy(path="/x", status=301), 301),
     "fault": (FaultPolicy(abort=FaultAbort(500)), 500),
     "max_request_bytes": (10, 413),
-    "tls": (TLSPolicy(https_redirect=True), 308),
 }
 
 
@@ -103,7 +102,7 @@ def test_redirects_replace_what_the_rule_matched() -> None:
 
 
 def test_clients_are_sent_to_the_port_that_has_tls() -> None:
-    made = filters(Where(https_port=8443), tls=TLSPolicy(https_redirect=True))
+    made = filters(Where(https_port=8443))
     assert made is not None
     reply = made.request(query())
     assert isinstance(reply, Reply)
