@@ -16,7 +16,7 @@ from typing import Protocol
 
 from discovery.endpoint import Endpoint
 from mesh import eligibility, outlier
-from mesh.balancing.base import Balancer, Keyed, Observing, Surroundings
+from mesh.balancing.base import Balancer, Keyed, Observing, Surroundings, keyed, observing
 from mesh.balancing.key import KeyOf, key_of
 from mesh.balancing.registry import new_balancer
 from mesh.deadlines import Deadlines
@@ -114,8 +114,8 @@ class Backend(Judgement):
         """Make the balancer that `plan` asks for; looking at what it can do is too slow for every pick."""
         balancer = new_balancer(plan.balancer, Surroundings(self._chance, self._clock, self._in_flight))
         self._balancer: Balancer[EndpointState] = balancer
-        self._keyed: Keyed[EndpointState] | None = balancer if isinstance(balancer, Keyed) else None
-        self._observing: Observing[EndpointState] | None = balancer if isinstance(balancer, Observing) else None
+        self._keyed: Keyed[EndpointState] | None = keyed(balancer)
+        self._observing: Observing[EndpointState] | None = observing(balancer)
 
     def _settle(self, before: BackendPlan) -> None:
         """Bind what the plan asks for, so that what it does not ask for costs nothing."""

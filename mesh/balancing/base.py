@@ -8,7 +8,8 @@ pick by a key, and those that want to know how long an answer took.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from functools import cache
+from typing import NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 
 class Candidate(Protocol):
@@ -59,3 +60,19 @@ class Surroundings(NamedTuple):
     """Seconds, never going back."""
     in_flight: Callable[[], int]
     """Of all candidates together."""
+
+
+def keyed(balancer: Balancer[CandidateT]) -> Keyed[CandidateT] | None:
+    """`balancer` if it picks by a key."""
+    return cast("Keyed[CandidateT]", balancer) if _fits(type(balancer), Keyed) else None
+
+
+def observing(balancer: Balancer[CandidateT]) -> Observing[CandidateT] | None:
+    """`balancer` if it wants to know of answers."""
+    return cast("Observing[CandidateT]", balancer) if _fits(type(balancer), Observing) else None
+
+
+@cache
+def _fits(kind: type, protocol: type) -> bool:
+    """Asked for each of thousands of Backends, and a Protocol takes its time to answer."""
+    return issubclass(kind, protocol)
