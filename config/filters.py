@@ -118,6 +118,13 @@ class CORSPolicy(Spec):
     """How long a browser may keep the answer to a preflight."""
 
 
+class TracePolicy(Spec):
+    """A ``traceparent`` (W3C Trace Context) for requests that come without one; one that comes is passed on."""
+
+    sampled_percent: Share = 100.0
+    """How many of them say that the trace is to be recorded."""
+
+
 class AccessPolicy(Spec):
     """Networks or addresses of clients; `deny` wins, and with an `allow` list all others are refused (403)."""
 

@@ -35,6 +35,7 @@ from config.filters import (
     RewritePolicy,
     SplitTarget,
     TLSPolicy,
+    TracePolicy,
 )
 from config.meta import Duration, ObjectMeta, Spec
 
@@ -48,7 +49,7 @@ NOT_IN_FORCE = frozenset(
     {
         "ejection.server_errors", "ejection.success_rate", "limits", "rate_limit", "headers",
         "redirect", "rewrite", "split", "mirror", "fault", "cors", "max_request_bytes", "access", "proxy_protocol",
-        "tls", "timeouts.request", "retries.backoff", "retries.budget_least",
+        "tls", "trace", "timeouts.request", "retries.backoff", "retries.budget_least",
     }
 )  # fmt: skip
 """Field groups, and fields of them, that are read and not carried out yet; each validates with a warning."""
@@ -127,6 +128,7 @@ class TrafficPolicySpec(Spec):
     tls: TLSPolicy | None = None
     upgrades: tuple[str, ...] | None = None
     """Upgrade tokens that may open a tunnel; default: websocket."""
+    trace: TracePolicy | None = None
     via: bool | None = None
     """Whether requests to endpoints carry a Via field; default: true."""
 
@@ -141,7 +143,7 @@ GROUPS = tuple(name for name in TrafficPolicySpec.__struct_fields__ if name != "
 
 HTTP_GROUPS = (
     "retries", "upgrades", "via", "rate_limit", "headers", "redirect", "rewrite", "mirror", "fault", "cors",
-    "max_request_bytes",
+    "max_request_bytes", "trace",
 )  # fmt: skip
 """What only HTTP can have; connects of TCP are retried too."""
 

@@ -20,9 +20,11 @@ from mesh.filters.redirect import Redirect, SecureRedirect
 from mesh.filters.rewrite import Rewrite
 from mesh.filters.size import Size
 from mesh.filters.split import Split
+from mesh.filters.trace import Trace
 
 GROUPS = (
     "access", "cors", "rate_limit", "max_request_bytes", "redirect", "fault", "rewrite", "headers", "split", "mirror",
+    "trace",
 )  # fmt: skip
 """The groups of a policy that filters carry out; beside them ``timeouts.request``."""
 
@@ -70,7 +72,7 @@ def filters_of(said: TrafficPolicySpec, where: Where, around: Surroundings, chan
         access=access,
         checks=tuple(check for check in checks if check is not None),
         fault=Fault(said.fault) if said.fault else None,
-        edits=tuple(_request_edits(said, where)),
+        edits=tuple(_request_edits(said, where, chance)),
         split=_split(said, around),
         mirror=_mirror(said, around),
         responses=_response_edits(said, cors),
@@ -79,12 +81,14 @@ def filters_of(said: TrafficPolicySpec, where: Where, around: Surroundings, chan
     )
 
 
-def _request_edits(said: TrafficPolicySpec, where: Where) -> list[RequestEdit]:
+def _request_edits(said: TrafficPolicySpec, where: Where, chance: Chance) -> list[RequestEdit]:
     edits: list[RequestEdit] = []
     if said.rewrite:
         edits.append(Rewrite(said.rewrite, where.matched))
     if said.headers:
         edits.append(Edits(said.headers.request))
+    if said.trace:
+        edits.append(Trace(said.trace, chance))
     return edits
 
 
