@@ -11,7 +11,7 @@ import asyncio
 import errno
 import logging
 import socket
-from select import EPOLLIN
+from select import EPOLLIN, POLLIN, poll
 from socket import SocketType
 from typing import Final, Protocol
 
@@ -26,7 +26,8 @@ from mesh.sockets import BACKLOG
 from mesh.switchboard import Switchboard
 from mesh.table import Listener
 from mesh.tcp import Relay
-from mesh.tls_handshake import Handshake, Handshakes
+from mesh.tls_greeting import Greeting
+from mesh.tls_handshake import Handshakes
 from mesh.udp import DatagramAcceptor
 
 BURST: Final = 32
@@ -47,6 +48,9 @@ class Acceptor(Protocol):
     def pause(self) -> None:
         """Accept no more until `resume`; clients wait in the backlog."""
 
+    def empty(self) -> None:
+        """Take in what waits in the kernel's queue, so that closing the socket turns nobody away."""
+
     async def close(self) -> None:
         """Accept no more; what was accepted lives on."""
 
@@ -63,6 +67,7 @@ class RelayAcceptor:
         self._family = listening.family.value
         self._gate = gate
         self._handover = Handover(proxy, board, gate)
+        self._handshakes: Handshakes | None = None
         self.accepting = False
 
     async def resume(self) -> None:
@@ -75,9 +80,19 @@ class RelayAcceptor:
             self.accepting = False
             self._board.forget(self._fd)
 
+    def empty(self) -> None:
+        waiting = poll()
+        waiting.register(self._fd, POLLIN)
+        for _ in range(BACKLOG // BURST):
+            if self._gate.room <= 0 or not waiting.poll(0):
+                return
+            self.on_event(self._fd, EPOLLIN)
+
     async def close(self) -> None:
         self.pause()
         await self._handover.close()
+        if self._handshakes is not None:
+            await self._handshakes.close()
 
     def on_event(self, fd: int, events: int) -> None:
         gate, room = self._gate, self._gate.room
@@ -118,8 +133,15 @@ class RelayAcceptor:
             Relay(self._proxy, self._board, listener.route.backend, line, self._gate).start()
         elif listener.protocol == "http":
             self._handover.serve(line)
+        elif listener.protocol == "https":
+            self._greet(listener, line)
         else:
             Sniffer(self._proxy, self._board, listener, line, self._handover).start()
+
+    def _greet(self, listener: Listener, line: SocketType) -> None:
+        if self._handshakes is None:
+            self._handshakes = Handshakes(self._proxy, self._handover)
+        Greeting(self._proxy, self._board, listener, line, self._handover, self._handshakes).start()
 
 
 class StreamAcceptor:
@@ -152,36 +174,28 @@ class StreamAcceptor:
         if server is not None:
             server.close()
 
+    def empty(self) -> None:
+        for _ in range(min(BACKLOG, self._gate.room)):
+            try:
+                line, _ = self._listening.accept()
+            except OSError:
+                return
+            line.setblocking(False)
+            self._handover.serve(line, self._accepted)
+
     async def close(self) -> None:
         self.pause()
+        await self._handover.close()
 
-    def _accepted(self) -> CountedHTTP | Handshake:
+    def _accepted(self) -> CountedHTTP:
         self._gate.entered()
         if self._gate.room <= 0:
             self._proxy.loop.call_soon(self._stop)  # not while the loop is accepting
-        return self._protocol()
-
-    def _protocol(self) -> CountedHTTP | Handshake:
         return self._handover.protocol()
 
     def _stop(self) -> None:
         self.pause()
         self._gate.closed()
-
-
-class SecureAcceptor(StreamAcceptor):
-    """Accepts TLS."""
-
-    def __init__(self, proxy: Proxy, board: Switchboard, listening: socket.socket, gate: Gate) -> None:
-        super().__init__(proxy, board, listening, gate)
-        self._handshakes = Handshakes(proxy, self._handover)
-
-    def _protocol(self) -> Handshake:
-        return self._handshakes.protocol()
-
-    async def close(self) -> None:
-        await super().close()
-        await self._handshakes.close()
 
 
 AcceptorType = type[StreamAcceptor] | type[RelayAcceptor] | type[DatagramAcceptor]
@@ -191,8 +205,6 @@ def acceptor_type(listener: Listener) -> AcceptorType:
     """Who accepts for `listener`."""
     if listener.key.transport == "UDP":
         return DatagramAcceptor
-    if listener.protocol == "https":
-        return SecureAcceptor
     if listener.protocol == "http" and not listener.sources and listener.entry != "HealthCheck":
         return StreamAcceptor
     return RelayAcceptor

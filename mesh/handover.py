@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from socket import SocketType
 
 from mesh.backend import Backend, EndpointState
@@ -93,10 +94,13 @@ class Handover:
         """For a connection that has entered the gate."""
         return CountedHTTP(self._proxy, self)
 
-    def serve(self, line: SocketType) -> None:
-        """Speak HTTP on `line`, which has entered the gate and is not watched by anyone."""
+    def serve(self, line: SocketType, protocol: Callable[[], asyncio.Protocol] | None = None) -> None:
+        """Speak HTTP on `line`, which is not watched by anyone; `protocol` makes one that has entered the gate.
+
+        Without `protocol` it is `line` that has entered.
+        """
         plain = socket.socket(line.family, line.type, line.proto, fileno=line.detach())
-        task = self._proxy.loop.create_task(self._adopt(plain))
+        task = self._proxy.loop.create_task(self._adopt(plain, (protocol or self.protocol)()))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -123,8 +127,7 @@ class Handover:
         """Wait for those that are under way; each takes a turn of the loop or two."""
         await asyncio.gather(*self._tasks)
 
-    async def _adopt(self, plain: socket.socket) -> None:
-        protocol = self.protocol()
+    async def _adopt(self, plain: socket.socket, protocol: asyncio.Protocol) -> None:
         try:
             await self._proxy.loop.connect_accepted_socket(lambda: protocol, plain)
         except OSError:  # the client is gone

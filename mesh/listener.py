@@ -18,6 +18,7 @@ from discovery.backoff import Backoff, BackoffPolicy
 from mesh import sockets
 from mesh.acceptor import Acceptor, acceptor_type
 from mesh.descriptors import Descriptors, raise_limit
+from mesh.downstream import HTTPDownstream
 from mesh.gate import Gate
 from mesh.node_health import Inquiry
 from mesh.proxy import Proxy
@@ -107,20 +108,23 @@ class Listeners:
         await self._settled.wait()
 
     async def close(self) -> None:
-        """Accept no more; connections that are open live on."""
+        """Accept what has come, and no more; connections that are open live on."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        for key in tuple(self._served):
+        for key, served in tuple(self._served.items()):
+            served.acceptor.empty()
             await self._close(key)
         self.states.clear()
 
     def abort(self) -> None:
-        """End the relayed connections that are still open, visibly; nothing is relayed after this."""
+        """End the connections that are still open, visibly; nothing is relayed after this."""
         for client in tuple(self._proxy.clients):
             if isinstance(client, Relay | Sniffer | Session | Inquiry):
                 client.abort()
+            elif isinstance(client, HTTPDownstream):
+                client.cut(visibly=False)
         self._board.close()
 
     # -- keeping in step

@@ -82,6 +82,9 @@ class DatagramAcceptor:
             self.accepting = False
             self.board.forget(self._fd)
 
+    def empty(self) -> None:
+        self.on_event(self._fd, EPOLLIN)
+
     async def close(self) -> None:
         """Take no more; what was asked may still be answered."""
         self.pause()

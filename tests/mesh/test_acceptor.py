@@ -144,3 +144,25 @@ def test_running_out_of_descriptors_is_survived_calmly(protocol: AppProtocol) ->
     )  # fmt: skip
     assert process.stdout.split() == ["served", "True", "calm"], process.stderr
     assert "accepts no more for a moment" in process.stderr
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_who_waits_when_the_listener_closes_is_served(protocol: AppProtocol) -> None:
+    async with world_of(protocol) as world:  # type: ignore[attr-defined]
+        world.listeners._served[world.key].acceptor.pause()
+        waiting = [await world.connect() for _ in range(40)]
+        pending = [asyncio.ensure_future(served(wire, protocol)) for wire in waiting]
+        await world.listeners.close()
+        assert all(await asyncio.wait_for(asyncio.gather(*pending), PATIENCE))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_only_as_many_of_them_as_there_is_room_for(protocol: AppProtocol) -> None:
+    async with world_of(protocol, limit=3) as world:  # type: ignore[attr-defined]
+        world.listeners._served[world.key].acceptor.pause()
+        waiting = [await world.connect() for _ in range(5)]
+        gate = world.listeners._served[world.key].gate
+        await world.listeners.close()
+        assert gate.open == 3
+        for wire in waiting:
+            await wire.close()
