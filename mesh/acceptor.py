@@ -26,8 +26,7 @@ from mesh.sockets import BACKLOG
 from mesh.switchboard import Switchboard
 from mesh.table import Listener
 from mesh.tcp import Relay
-from mesh.tls_greeting import Greeting
-from mesh.tls_handshake import Handshakes
+from mesh.tls_handshake import Handshake, Handshakes
 from mesh.udp import DatagramAcceptor
 
 BURST: Final = 32
@@ -67,7 +66,6 @@ class RelayAcceptor:
         self._family = listening.family.value
         self._gate = gate
         self._handover = Handover(proxy, board, gate)
-        self._handshakes: Handshakes | None = None
         self.accepting = False
 
     async def resume(self) -> None:
@@ -91,8 +89,6 @@ class RelayAcceptor:
     async def close(self) -> None:
         self.pause()
         await self._handover.close()
-        if self._handshakes is not None:
-            await self._handshakes.close()
 
     def on_event(self, fd: int, events: int) -> None:
         gate, room = self._gate, self._gate.room
@@ -133,15 +129,8 @@ class RelayAcceptor:
             Relay(self._proxy, self._board, listener.route.backend, line, self._gate).start()
         elif listener.protocol == "http":
             self._handover.serve(line)
-        elif listener.protocol == "https":
-            self._greet(listener, line)
         else:
             Sniffer(self._proxy, self._board, listener, line, self._handover).start()
-
-    def _greet(self, listener: Listener, line: SocketType) -> None:
-        if self._handshakes is None:
-            self._handshakes = Handshakes(self._proxy, self._handover)
-        Greeting(self._proxy, self._board, listener, line, self._handover, self._handshakes).start()
 
 
 class StreamAcceptor:
@@ -187,15 +176,33 @@ class StreamAcceptor:
         self.pause()
         await self._handover.close()
 
-    def _accepted(self) -> CountedHTTP:
+    def _accepted(self) -> CountedHTTP | Handshake:
         self._gate.entered()
         if self._gate.room <= 0:
             self._proxy.loop.call_soon(self._stop)  # not while the loop is accepting
+        return self._protocol()
+
+    def _protocol(self) -> CountedHTTP | Handshake:
         return self._handover.protocol()
 
     def _stop(self) -> None:
         self.pause()
         self._gate.closed()
+
+
+class SecureAcceptor(StreamAcceptor):
+    """Accepts TLS."""
+
+    def __init__(self, proxy: Proxy, board: Switchboard, listening: socket.socket, gate: Gate) -> None:
+        super().__init__(proxy, board, listening, gate)
+        self._handshakes = Handshakes(proxy, self._handover)
+
+    def _protocol(self) -> Handshake:
+        return self._handshakes.protocol()
+
+    async def close(self) -> None:
+        await super().close()
+        await self._handshakes.close()
 
 
 AcceptorType = type[StreamAcceptor] | type[RelayAcceptor] | type[DatagramAcceptor]
@@ -205,6 +212,8 @@ def acceptor_type(listener: Listener) -> AcceptorType:
     """Who accepts for `listener`."""
     if listener.key.transport == "UDP":
         return DatagramAcceptor
+    if listener.protocol == "https":
+        return SecureAcceptor
     if listener.protocol == "http" and not listener.sources and listener.entry != "HealthCheck":
         return StreamAcceptor
     return RelayAcceptor
