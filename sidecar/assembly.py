@@ -138,6 +138,7 @@ class Assembly:
         ]
         await self.publisher.publish()
         await self.listeners.settled()
+        await self.dns.start()
         gc.freeze()  # what lives as long as the table need not be looked at by every later collection
         gc.enable()
 
@@ -190,6 +191,7 @@ class Assembly:
         await poll(lambda: not self.proxy.clients or self._draining.overdue)
         await self.platform.close()
         self.listeners.abort()
+        await self.dns.close()
         self._pulse.stop()
         await self.prober.close()
 

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from logging import INFO, WARNING
 from random import Random, SystemRandom
 from typing import Final
 
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 class NodeDNS:
-    """Serves the cluster's names on ``spec.dns`` while `run` runs."""
+    """Serves the cluster's names on ``spec.dns`` from `start` to `close`.  Needs a running event loop."""
 
     def __init__(self, config_set: ConfigSet, catalog: Catalog, random: Random | None = None) -> None:
         node = config_set.node
@@ -52,11 +53,20 @@ class NodeDNS:
         self._zone = Zone(int(time.time()))
         self._responder = Responder(self._random, node.resolver.forward)
         self._sources = DNSSources(catalog, self._random, resolv_conf.read)
+        self._forwarder = Forwarder(
+            self._responder,
+            self._resolvers,
+            tuple(map(parse_network, node.resolver.allow_from)),
+            self._random,
+            time.monotonic,
+        )
+        self._server = Server(self._responder, self._forwarder)
+        self._closed = False
         self._latest: tuple[ConfigSet, Snapshot] | None = None
         self._changed = asyncio.Event()
         self.served: ListenerKey | None = None
         """Where it is bound; None while it is not."""
-        self.note = "it is not opened yet"
+        self.note = ""
         """Why it is bound elsewhere or not at all, and the remedy; else empty."""
 
     def put_in_force(self, compiled: Compiled) -> None:
@@ -67,26 +77,28 @@ class NodeDNS:
             self._config_set = compiled.config_set
             self._sources.apply(self._config_set)
 
-    async def run(self) -> None:
-        """Serve until cancelled."""
-        forwarder = Forwarder(
-            self._responder,
-            self._resolvers,
-            tuple(map(parse_network, self._settings.allow_from)),
-            self._random,
-            time.monotonic,
-        )
-        server = Server(self._responder, forwarder)
+    async def start(self) -> None:
+        """Make the first names and try to open: who sees that this weft is ready can ask it at once."""
         self._sources.apply(self._config_set)
+        await self._renew()
+        await self._try_to_open()
+
+    async def run(self) -> None:
+        """Follow what comes in force, and go on trying to open, until cancelled."""
         try:
             async with asyncio.TaskGroup() as beside:
                 beside.create_task(self._follow())
-                await self._open(server)
                 if self._settings.forward:
-                    beside.create_task(forwarder.run())
+                    beside.create_task(self._forwarder.run())
+                await self._keep_opening()
         finally:
             await self._sources.close()
-            await server.close()
+
+    async def close(self) -> None:
+        """Serve no more."""
+        self._closed = True
+        await self._sources.close()
+        await self._server.close()
 
     def document(self) -> tuple[int, Document]:
         """What the admin API says of it."""
@@ -110,26 +122,32 @@ class NodeDNS:
         """Make the names anew whenever a table came in force."""
         while True:
             await self._changed.wait()
-            self._changed.clear()
-            if self._latest is not None:
-                self._responder.put_in_force(await run_in_slices(self._zone.steps(*self._latest)))
+            await self._renew()
 
-    async def _open(self, server: Server) -> None:
-        """Bind, as often as it takes, and serve."""
+    async def _renew(self) -> None:
+        self._changed.clear()
+        if self._latest is not None:
+            self._responder.put_in_force(await run_in_slices(self._zone.steps(*self._latest)))
+
+    async def _keep_opening(self) -> None:
+        """Try to open, as often as it takes."""
         backoff = Backoff(RETRIES, self._random)
-        while True:
-            try:
-                key, reason, udp, tcp = bind(self._wanted)
-                break
-            except BindError as error:
-                if self.note != str(error):
-                    log.warning("DNS is not served: %s", error)
-                self.note = str(error)
+        while not (self.served or self._closed):
             await asyncio.sleep(backoff.failed(time.monotonic()))
-        await server.start(udp, tcp)
+            await self._try_to_open()
+
+    async def _try_to_open(self) -> None:
+        try:
+            key, reason, udp, tcp = bind(self._wanted)
+        except BindError as error:
+            if self.note != str(error):
+                log.warning("DNS is not served: %s", error)
+            self.note = str(error)
+            return
+        if self.note or reason:
+            log.log(WARNING if reason else INFO, "DNS is served at %s%s", key, f": {reason}" if reason else "")
         self.served, self.note = key, reason
-        if reason or backoff.failures:
-            log.warning("DNS is served at %s%s", key, f": {reason}" if reason else " now")
+        await self._server.start(udp, tcp)
 
     def _resolvers(self) -> tuple[Resolver, ...]:
         return resolvers(self._settings, self.served or self._wanted)

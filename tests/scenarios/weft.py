@@ -51,6 +51,10 @@ class Network(NamedTuple):
         return f"{self.prefix}.253"
 
     @property
+    def dns(self) -> str:
+        return f"{self.prefix}.252:1053"
+
+    @property
     def pods(self) -> str:
         first, second, third = self.prefix.split(".")
         return f"{first}.{int(second) - 80}.{third}.0/24"
@@ -65,6 +69,7 @@ class Network(NamedTuple):
                 "serviceRange": {"cidr": f"{self.prefix}.0/25"},
                 "podCIDR": self.pods,
                 "nodeAddresses": [self.node],
+                "dns": self.dns,
                 "ingress": {"http": f"{self.node}:8080", "https": f"{self.node}:8443"},
                 "images": images,
                 **more,

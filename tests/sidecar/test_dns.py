@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from random import Random
 from types import SimpleNamespace
 from typing import cast
@@ -19,6 +21,7 @@ from config.settings import NodeConfigSpec, ResolverSettings
 from discovery.backoff import BackoffPolicy
 from discovery.catalog import Catalog
 from mesh.compiler import Compiled
+from mesh.exposition import Sample
 from mesh.sockets import BindError
 from mesh.table import ListenerKey
 from sidecar import dns as dns_module
@@ -43,7 +46,6 @@ class World:
         self.config_set = config_set
         self.catalog = Catalog()
         self.dns = NodeDNS(config_set, self.catalog, Random(1))
-        self.running = asyncio.create_task(self.dns.run())
 
     def put_in_force(self, config_set: ConfigSet) -> None:
         self.catalog.define(config_set.services)
@@ -56,9 +58,20 @@ class World:
         assert served is not None
         return await dns.asyncquery.udp(dns.message.make_query(name, "A"), served.address, PATIENCE, served.port)
 
-    async def close(self) -> None:
-        self.running.cancel()
-        await asyncio.gather(self.running, return_exceptions=True)
+
+@asynccontextmanager
+async def world(config_set: ConfigSet, in_force: bool = True) -> AsyncIterator[World]:
+    made = World(config_set)
+    if in_force:
+        made.put_in_force(config_set)
+    await made.dns.start()
+    running = asyncio.create_task(made.dns.run())
+    try:
+        yield made
+    finally:
+        await made.dns.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -67,63 +80,69 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+SHOP_NAME = "shop.default.svc.cluster.local"
+
+
 async def test_names_follow_the_table_in_force() -> None:
-    world = World(config())
-    assert (await world.ask("shop.default.svc.cluster.local")).rcode() == dns.rcode.SERVFAIL
-    world.put_in_force(world.config_set)
-    await asyncio.sleep(0.01)
-    assert values(await world.ask("shop.default.svc.cluster.local")) == ["A 127.96.0.9"]
-    moved = replace(SHOP, spec=replace(SHOP.spec, cluster_ip="127.96.0.10", cluster_ips=()))
-    world.put_in_force(replace(world.config_set, services=named(moved)))
-    await asyncio.sleep(0.01)
-    assert values(await world.ask("shop.default.svc.cluster.local")) == ["A 127.96.0.10"]
-    [family] = world.dns.families()
-    assert sorted((sample[1]["rcode"], sample[2]) for sample in family.samples) == [("NOERROR", 2), ("SERVFAIL", 1)]  # type: ignore[index]
-    await world.close()
+    async with world(config(), in_force=False) as made:
+        assert (await made.ask(SHOP_NAME)).rcode() == dns.rcode.SERVFAIL
+        made.put_in_force(made.config_set)
+        await asyncio.sleep(0.01)
+        assert values(await made.ask(SHOP_NAME)) == ["A 127.96.0.9"]
+        moved = replace(SHOP, spec=replace(SHOP.spec, cluster_ip="127.96.0.10", cluster_ips=()))
+        made.put_in_force(replace(made.config_set, services=named(moved)))
+        await asyncio.sleep(0.01)
+        assert values(await made.ask(SHOP_NAME)) == ["A 127.96.0.10"]
+        [family] = made.dns.families()
+        counted = sorted((cast(Sample, sample).labels["rcode"], sample[2]) for sample in family.samples)  # type: ignore[index]
+        assert counted == [("NOERROR", 2), ("SERVFAIL", 1)]
+
+
+async def test_names_are_there_when_it_has_started() -> None:
+    async with world(config()) as made:
+        assert values(await made.ask(SHOP_NAME)) == ["A 127.96.0.9"]
+        assert made.dns.document()[1]["note"] == ""  # type: ignore[index]
 
 
 async def test_other_names_are_refused_or_forwarded() -> None:
-    world = World(config())
-    world.put_in_force(world.config_set)
-    await asyncio.sleep(0.01)
-    assert (await world.ask("www.example.com")).rcode() == dns.rcode.REFUSED
-    await world.close()
-    async with upstream(lambda asked, tcp: [response(asked, "www.example.com. 60 A 10.0.0.1")]) as server:
-        world = World(config(forward=True, servers=(str(server.address),)))
-        world.put_in_force(world.config_set)
+    async with world(config()) as made:
+        assert (await made.ask("www.example.com")).rcode() == dns.rcode.REFUSED
+    async with (
+        upstream(lambda asked, tcp: [response(asked, "www.example.com. 60 A 10.0.0.1")]) as server,
+        world(config(forward=True, servers=(str(server.address),))) as made,
+    ):
         await until(lambda: bool(server.asked))  # it looks for loops first
-        assert values(await world.ask("www.example.com")) == ["A 10.0.0.1"]
-        await world.close()
+        assert values(await made.ask("www.example.com")) == ["A 10.0.0.1"]
 
 
 async def test_an_address_that_is_taken_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(dns_module, "RETRIES", BackoffPolicy(first=0.01, ceiling=0.01))
-    with taken_port() as port:
-        world = World(config(port))
-        world.put_in_force(world.config_set)
-        await until(lambda: "taken" in world.dns.note)
-        assert world.dns.document()[1]["served"] == ""  # type: ignore[index]
-    assert values(await world.ask("shop.default.svc.cluster.local")) == ["A 127.96.0.9"]
-    assert world.dns.note == ""
+    caplog.set_level(logging.INFO)
+    with ExitStack() as stack:
+        port = stack.enter_context(taken_port())
+        async with world(config(port)) as made:
+            assert "taken" in made.dns.note
+            assert made.dns.document()[1]["served"] == ""  # type: ignore[index]
+            stack.close()
+            assert values(await made.ask(SHOP_NAME)) == ["A 127.96.0.9"]
+            assert made.dns.note == ""
     assert caplog.text.count("DNS is not served") == 1
     assert "spec.dns" in caplog.text
-    await world.close()
+    assert caplog.text.count("DNS is served at") == 1
 
 
 async def test_endpoints_come_from_dns() -> None:
     async with upstream(lambda asked, tcp: [response(asked, "web. 60 A 10.0.0.1")]) as server:
         annotations = {"weft.dev/dns": "web.", "weft.dev/dns-servers": str(server.address)}
         shop = replace(SHOP, metadata=replace(SHOP.metadata, annotations=annotations))
-        world = World(replace(config(), services=named(shop)))
-        world.put_in_force(world.config_set)
-        await until(lambda: bool(world.catalog.snapshot.services[Named("default", "shop")]["http"]))
-        document = world.dns.document()[1]
-        assert {source["type"]: source["targets"] for source in document["sources"]}["A"] == 1  # type: ignore[index]
-        world.put_in_force(config())
-        assert not world.catalog.snapshot.services[Named("default", "shop")]["http"]
-        await world.close()
+        async with world(replace(config(), services=named(shop))) as made:
+            await until(lambda: bool(made.catalog.snapshot.services[Named("default", "shop")]["http"]))
+            sources = made.dns.document()[1]["sources"]  # type: ignore[index]
+            assert {source["type"]: source["targets"] for source in sources}["A"] == 1
+            made.put_in_force(config())
+            assert not made.catalog.snapshot.services[Named("default", "shop")]["http"]
 
 
 def test_both_sockets_have_one_port() -> None:
