@@ -68,21 +68,27 @@ def explain(question: Question, known: Known) -> Explanation:
 
 def explain_backend(backend: Backend, known: Known) -> Explanation:
     """What a request meets that has come as far as this Backend."""
-    plan = backend.plan
-    budget, in_flight = backend.retry_budget, backend.stats.in_flight
+    plan, in_flight = backend.plan, backend.stats.in_flight
+    allowed = max(plan.retries.budget_least, in_flight * plan.retries.budget_percent // 100)
     return {
         "backend": backend.key._asdict(),
         "policies": _policies(backend, known.compiled),
         "endpoints": endpoint_verdicts(backend, known.now),
-        "balancer": msgspec.to_builtins(plan.balancer) | {"type": plan.balancer.type},
+        "balancer": encode(plan.balancer) | {"type": plan.balancer.type},
         "timeouts": _all_fields(plan.timeouts),
         "retries": _all_fields(plan.retries)
-        | {
-            "running": budget.running,
-            "inFlight": in_flight,
-            "room": budget.has_room(in_flight, plan.retries.budget_percent),
-        },
+        | {"running": backend.retry_budget.running, "left": max(allowed - backend.retry_budget.running, 0)},
+        "limits": _limits(backend),
+        "inFlight": in_flight,
     }
+
+
+def _limits(backend: Backend) -> dict[str, Any] | None:
+    if backend.plan.limits is None:
+        return None
+    waiting = len(backend.limits) if backend.limits is not None else 0
+    said: dict[str, Any] = encode(backend.plan.limits)
+    return said | {"waiting": waiting}
 
 
 def explain_record(record: AccessRecord, backend: Backend | None, known: Known) -> Explanation:
@@ -149,6 +155,8 @@ def _all_fields(struct: msgspec.Struct) -> dict[str, Any]:
 
 def _verdict(told: Explanation) -> str:
     where = "{namespace}/{service}:{port}".format_map(told["backend"])
+    if any(endpoint["eligible"] for endpoint in told["endpoints"]) and not told["pick"]["address"]:
+        return f"goes to an endpoint of {where} that is drawn by lot"
     if told["pick"]["address"]:
         return f"goes to {told['pick']['address']} of {where}"
     if not told["endpoints"]:

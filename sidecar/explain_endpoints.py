@@ -51,6 +51,10 @@ class Reasons:
         self._now = now
         self._admitted = set(admitted(states, backend.plan.publish_not_ready, backend.plan.rules))
         self._weighted = any(state.endpoint.weight > 0 for state in self._admitted)
+        limits = backend.plan.limits.endpoint if backend.plan.limits else None
+        given = [limit for limit in (limits.connections, limits.requests) if limit] if limits else []
+        self._most = min(given, default=float("inf"))
+        """In flight at an endpoint at a time."""
         self._tier = max((state.endpoint.tier for state in states if state.eligible), default=0)
 
     def of(self, state: EndpointState) -> str:
@@ -66,6 +70,8 @@ class Reasons:
             return "may be picked: it is terminating and still serves, and no ready endpoint is left"
         if not state.endpoint.ready:
             return "may be picked: not ready, but the Service says publishNotReadyAddresses"
+        if state.in_flight >= self._most:
+            return f"may be picked, and is full: {state.in_flight} are in flight, and its limit is {self._most:g}"
         return "may be picked"
 
     def _refusal(self, state: EndpointState) -> str:

@@ -16,7 +16,8 @@ from discovery.catalog import Catalog
 from discovery.sources import manifest
 from mesh.compiler import compile as compile_table
 from mesh.live import Live
-from sidecar.explain import Known
+from sidecar.explain import Explanation, Known, explain
+from sidecar.explain_question import Question
 
 ZERO = 0.0
 
@@ -41,13 +42,27 @@ def known_from(paths: Sequence[Path], state: Path) -> Manifests:
     return Manifests(Known(compiled, {}, ZERO, running=False), (*loaded.faults, *allocated.faults))
 
 
-def workloads_behind(config_set: ConfigSet, named: Named) -> list[str]:
+def explain_offline(question: Question, known: Known) -> Explanation:
+    """As `explain`; where endpoints would be replicas, which manifests alone do not have, it says whose."""
+    told = explain(question, known)
+    if told.get("endpoints") or "backend" not in told:
+        return told
+    backend = told["backend"]
+    behind = _workloads_behind(known.compiled.config_set, Named(backend["namespace"], backend["service"]))
+    if not behind:
+        return told
+    where = "{namespace}/{service}:{port}".format_map(backend)
+    verdict = f"would go to a replica behind {where}, once it runs and is ready"
+    return told | {"absent": behind, "reached": True, "verdict": verdict}
+
+
+def _workloads_behind(config_set: ConfigSet, named: Named) -> list[str]:
     """Deployments whose replicas would be endpoints of a Service."""
     service = config_set.services.get(named)
     if service is None or not service.spec.selector:
         return []
     return [
-        f"Deployment {name} ({deployment.spec.replicas} replicas)"
+        f"Deployment {name} would have {deployment.spec.replicas} of them"
         for name, deployment in config_set.deployments.items()
         if name.namespace == named.namespace
         and matches(service.spec.selector, deployment.spec.template.metadata.labels)

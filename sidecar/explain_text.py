@@ -96,13 +96,14 @@ def _backend(told: Mapping[str, Any], paint: Painter) -> Iterator[str]:
         yield _row("pick", f"{pick['address']}: {pick['how']}" if pick["address"] else pick["how"])
     yield _row("timeouts", _flat(told["timeouts"]))
     yield from _retries(told["retries"])
+    if told["limits"]:
+        yield _row("limits", f"{told['inFlight']} in flight, {told['limits']['waiting']} waiting")
 
 
 def _retries(retries: Mapping[str, Any]) -> Iterator[str]:
-    room = "room for another now" if retries["room"] else "no room for another now"
     yield _row("retries", f"{retries['attempts']} more tries on {', '.join(retries['on']) or 'nothing'}")
-    share = f"{retries['budgetPercent']} % of {retries['inFlight']} in flight"
-    yield _row("budget", f"{share}, {retries['running']} running: {room}")
+    share = f"{retries['budgetPercent']} % of the requests in flight, at least {retries['budgetLeast']}"
+    yield _row("budget", f"{retries['left']} left for retries now, {retries['running']} running ({share})")
 
 
 def _said(says: Mapping[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 A balancer sees only candidates that may be picked; who they are is decided beside it (mesh.eligibility), so
 that no balancer knows of readiness, set-aside endpoints or fallbacks.  Some have a third method: those that
-pick by a key, and those that want to know how long an answer took.
+pick by a key, and those that want to know how long an answer took.  Who explains what would happen asks those that
+pick in turn whose turn is next.
 """
 
 from __future__ import annotations
@@ -51,6 +52,14 @@ class Observing(Balancer[CandidateT], Protocol[CandidateT]):
         """`candidate` has answered after `seconds`."""
 
 
+@runtime_checkable
+class Turning(Balancer[CandidateT], Protocol[CandidateT]):
+    """Picks in turn, so that it is known who is next; those that draw lots do not know it themselves."""
+
+    def peek(self) -> CandidateT | None:
+        """Whom `pick` gives next, and who stays the next one."""
+
+
 class Surroundings(NamedTuple):
     """What balancers may ask for beside their candidates."""
 
@@ -65,6 +74,11 @@ class Surroundings(NamedTuple):
 def keyed(balancer: Balancer[CandidateT]) -> Keyed[CandidateT] | None:
     """`balancer` if it picks by a key."""
     return cast("Keyed[CandidateT]", balancer) if _fits(type(balancer), Keyed) else None
+
+
+def turning(balancer: Balancer[CandidateT]) -> Turning[CandidateT] | None:
+    """`balancer` if it picks in turn."""
+    return cast("Turning[CandidateT]", balancer) if _fits(type(balancer), Turning) else None
 
 
 def observing(balancer: Balancer[CandidateT]) -> Observing[CandidateT] | None:

@@ -42,6 +42,9 @@ class Maglev(Generic[CandidateT]):
     def pick(self, tried: Collection[CandidateT] = ()) -> CandidateT | None:
         return self._turns.pick(tried)
 
+    def peek(self) -> CandidateT | None:
+        return self._turns.peek()
+
     def pick_for(self, key: bytes, tried: Collection[CandidateT] = ()) -> CandidateT | None:
         if not key or not self._table:
             return self._turns.pick(tried)

@@ -59,6 +59,9 @@ class RingHash(Generic[CandidateT]):
     def pick(self, tried: Collection[CandidateT] = ()) -> CandidateT | None:
         return self._turns.pick(tried)
 
+    def peek(self) -> CandidateT | None:
+        return self._turns.peek()
+
     def pick_for(self, key: bytes, tried: Collection[CandidateT] = ()) -> CandidateT | None:
         if not key or not self._owners:
             return self._turns.pick(tried)

@@ -65,8 +65,7 @@ def _online(args: argparse.Namespace, options: Options) -> Any:
 
 
 def _offline(args: argparse.Namespace, options: Options) -> Any:
-    from sidecar.explain import explain
-    from sidecar.explain_offline import known_from
+    from sidecar.explain_offline import explain_offline, known_from
     from sidecar.explain_question import BadQuestion, parse_question
     from sidecar.findings import Findings, lines
 
@@ -78,4 +77,4 @@ def _offline(args: argparse.Namespace, options: Options) -> Any:
         question = parse_question(args.url, args.method, args.header, args.client)
     except BadQuestion as fault:
         raise UserError(f"explain: {fault}") from None
-    return explain(question, manifests.known)
+    return explain_offline(question, manifests.known)

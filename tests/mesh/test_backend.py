@@ -539,3 +539,37 @@ def test_what_comes_back_grows_and_is_checked_anew() -> None:
     assert state_of(there, 1).unhealthy
     there.checked(endpoint(1).where, healthy=True)
     assert [state.weight for state in there.endpoints.values()] == [100, 10]
+
+
+FORESEEN: list[BalancerPolicy] = [
+    BalancerPolicy(),
+    BalancerPolicy(type="RingHash", hash=HashKey(header="X-User")),
+    BalancerPolicy(type="Maglev", hash=HashKey(header="X-User"), table_size=67),
+]
+
+
+@pytest.mark.parametrize("policy", FORESEEN, ids=lambda policy: policy.type)
+@given(
+    weights=st.lists(st.integers(0, 3), min_size=1, max_size=5),
+    asked=st.lists(st.tuples(st.sampled_from([b"", b"a", b"b"]), st.booleans()), max_size=20),
+)
+def test_what_is_foreseen_is_what_comes(
+    policy: BalancerPolicy, weights: list[int], asked: list[tuple[bytes, bool]]
+) -> None:
+    there = backend()
+    there.apply(plan(*(endpoint(number, weight=weight) for number, weight in enumerate(weights)), balancer=policy))
+    for key, retried in asked:
+        tried = (there.pick(),) if retried else ()
+        foreseen = there.foresee(key)
+        assert there.foresee(key) is foreseen, "nobody's turn is taken"
+        assert there.pick_for(key) is foreseen
+        if retried:
+            there.pick_for(key, [state for state in tried if state])
+
+
+@pytest.mark.parametrize("kind", ["Random", "LeastRequest", "PeakEWMA"])
+def test_lots_are_not_foreseen(kind: BalancerType) -> None:
+    there = backend()
+    there.apply(plan(*endpoints(3), balancer=BalancerPolicy(type=kind)))
+    assert there.foresee() is None
+    assert there.foresee(b"key") is None
