@@ -160,8 +160,8 @@ class Session:
         self._client = client
         self._fd = -1
         self._state = None
-        self._first = b""
-        """What began the session, until it is answered or more follows."""
+        self._first: bytes | None = None
+        """What was said first to this endpoint, until it answers or more follows."""
         self._tried: tuple[EndpointState, ...] = ()
         self._waiting = False
         """The client spoke last."""
@@ -179,11 +179,15 @@ class Session:
         """Find an endpoint for the first datagram."""
         now = self._door.proxy.deadlines.now
         self.deadline = now + IDLE
-        if self._connect(NO_ENDPOINTS):
-            self.ask(data, self.deadline)
-            self._first = data
+        self._try(data, NO_ENDPOINTS)
         if self.deadline:
             self._door.proxy.deadlines.watch(self)
+
+    def _try(self, data: bytes | None, otherwise: Reason) -> None:
+        """Find an endpoint, and be ready to give `data` to the next if it has none."""
+        if self._connect(otherwise) and data is not None:
+            self.ask(data, self.deadline)
+            self._first = data
 
     def _connect(self, otherwise: Reason) -> bool:
         """Take an endpoint that was not tried; if there is none, end, and say so."""
@@ -225,7 +229,7 @@ class Session:
             return
         self.deadline = deadline
         self._waiting = True
-        self._first = b""
+        self._first = None
         stats = self._stats
         stats.udp_in += 1
         stats.bytes_in += len(data)
@@ -241,7 +245,7 @@ class Session:
             except BlockingIOError:
                 return
             except OSError as error:
-                self._not_sent(error, b"")
+                self._not_sent(error, None)
                 return
             if not self._heard:
                 self._answered()
@@ -261,7 +265,7 @@ class Session:
         """For the first time by this endpoint."""
         assert self._state is not None
         self._heard = True
-        self._first = b""
+        self._first = None
         self._tried = ()
         self._backend.connect_succeeded(self._state)
         if not self._retired:
@@ -269,8 +273,8 @@ class Session:
 
     # -- what may go wrong
 
-    def _not_sent(self, error: OSError, data: bytes) -> None:
-        """The system refused to send `data`, or (if it is empty) reports what became of an earlier datagram."""
+    def _not_sent(self, error: OSError, data: bytes | None) -> None:
+        """The system refused to send `data`, or (if there is none) reports what became of an earlier datagram."""
         state = self._state
         assert state is not None
         if error.errno not in _GONE:
@@ -279,7 +283,7 @@ class Session:
         self._blame(state)
         self._leave_endpoint()
         self._heard = False
-        again, self._first = data or self._first, b""
+        again, self._first = self._first if data is None else data, None
         reason = CONNECTION_REFUSED if error.errno == errno.ECONNREFUSED else UNREACHABLE
         outcome = decide(self._backend.plan.retries, "refused", replayable=True, retries=len(self._tried) - 1)
         if outcome is not None:
@@ -288,8 +292,8 @@ class Session:
         if outcome != "tried" or self._retired:
             self._backend.failed(reason)
             self.abort()
-        elif self._connect(reason) and again:
-            self.ask(again, self.deadline)
+        else:
+            self._try(again, reason)
 
     def _blame(self, state: EndpointState) -> None:
         self._tried += (state,)
