@@ -15,12 +15,13 @@ from socket import SocketType
 
 from mesh.backend import Backend, EndpointState
 from mesh.detect import Verdict, detect
+from mesh.dialling import CLIENT, OPEN
 from mesh.downstream import CLOSED, HTTPDownstream
 from mesh.gate import Gate
 from mesh.http1.errors import Malformed
 from mesh.proxy import Proxy
 from mesh.switchboard import Switchboard
-from mesh.tcp import CLIENT, OPEN, Relay
+from mesh.tcp import Relay
 
 log = logging.getLogger(__name__)
 

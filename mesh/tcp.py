@@ -9,122 +9,39 @@ the end, large transfers and slow readers.  A direction whose reader is slow hol
 
 from __future__ import annotations
 
-import errno
 from os import read
-from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP
+from select import EPOLLERR, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from socket import MSG_MORE, SHUT_WR, SocketType
 from typing import Final
 
-from config.policies import RetryCondition
 from mesh.backend import Backend, EndpointState
-from mesh.connector import dial, keep_alive, ours, outcome, peer_address, reset_on_close
+from mesh.connector import keep_alive, reset_on_close
+from mesh.dialling import CLIENT, CLOSED, CONNECTING, ENDPOINT, NEVER, OPEN, Dialling
 from mesh.gate import Gate
 from mesh.proxy import Proxy
-from mesh.reasons import CONNECTION_REFUSED, CONNECTION_TIMEOUT, NO_ENDPOINTS, OUT_OF_RESOURCES, UNREACHABLE, Reason
-from mesh.retry import decide
 from mesh.switchboard import BROKEN, CHUNK, Switchboard
 
-NEVER: Final = float("inf")
 TURN: Final = 8
 """Reads of one direction before others have their turn."""
 LOOK: Final = 2.0
 """Seconds after which a connection is looked at: what moved is counted, and whether anything did."""
 
-CONNECTING, OPEN, CLOSED = range(3)
-CLIENT, ENDPOINT = range(2)
 
-
-class Relay:
+class Relay(Dialling):
     """One connection of a client and the one to its endpoint.
 
     What is kept for each side is a pair, of the client's and the endpoint's: their sockets, the bytes that a
     side sent and the other did not take, and whether it has ended its stream.
     """
 
-    __slots__ = (
-        "_backend", "_board", "_ended", "_fds", "_gate", "_lines", "_long_lived", "_pending", "_phase", "_proxy",
-        "_quiet_since", "_state", "_tried", "deadline",
-    )  # fmt: skip
+    __slots__ = ("_ended", "_long_lived", "_pending", "_quiet_since")
 
     def __init__(self, proxy: Proxy, board: Switchboard, backend: Backend, client: SocketType, gate: Gate) -> None:
-        self._proxy = proxy
-        self._board = board
-        self._backend = backend
-        self._gate = gate
-        self._state: EndpointState | None = None
-        self._tried: tuple[EndpointState, ...] = ()
-        self._phase = CONNECTING
-        self._lines = [client]
-        self._fds = (client.fileno(), -1)
+        super().__init__(proxy, board, backend, client, gate)
         self._pending = [b"", b""]
         self._ended = [False, False]
         self._quiet_since = 0.0
         self._long_lived = False
-        self.deadline = 0.0
-        backend.stats.tcp_total += 1
-        backend.stats.tcp_open += 1
-        proxy.clients.add(self)
-
-    # -- pick and connect
-
-    def start(self) -> None:
-        self._connect(NO_ENDPOINTS)
-        if self.deadline:
-            self._proxy.deadlines.expect(self)
-
-    def _connect(self, otherwise: Reason) -> None:
-        """Begin to connect to an endpoint that was not tried; if there is none, refuse the client."""
-        state = self._pick()
-        if state is None or state in self._tried:
-            self._refuse(otherwise)
-            return
-        try:
-            line = dial(state.host, state.port)
-        except OSError as error:
-            self._connect_failed(state, error)
-            return
-        state.in_flight += 1
-        self._state = state
-        fd = line.fileno()
-        self._lines[ENDPOINT:] = [line]
-        self._fds = (self._fds[CLIENT], fd)
-        self.deadline = self._proxy.deadlines.now + (self._backend.plan.timeouts.connect or NEVER)
-        self._board.watch(fd, self)
-
-    def _pick(self) -> EndpointState | None:
-        backend = self._backend
-        if backend.key_of is None:
-            return backend.pick(self._tried)
-        return backend.pick_for(backend.key_of(b"", peer_address(self._lines[CLIENT])), self._tried)
-
-    def _connecting(self, state: EndpointState, events: int) -> None:
-        """The socket stirred: it is connected, or has failed to."""
-        error = outcome(self._lines[ENDPOINT]) if events & (EPOLLERR | EPOLLHUP) else None
-        if error is not None:
-            self._hang_up_endpoint(state)
-            self._connect_failed(state, error)
-        elif events & EPOLLOUT:
-            self._connected(state, events)
-
-    def _connect_failed(self, state: EndpointState, error: OSError) -> None:
-        if ours(error):
-            self._refuse(OUT_OF_RESOURCES)
-        elif error.errno == errno.ECONNREFUSED:
-            self._try_another(state, "refused", CONNECTION_REFUSED)
-        else:
-            self._try_another(state, "connect-failure", UNREACHABLE)
-
-    def _try_another(self, state: EndpointState, cause: RetryCondition, reason: Reason) -> None:
-        backend = self._backend
-        backend.connect_failed(state)
-        outcome = decide(backend.plan.retries, cause, replayable=True, retries=len(self._tried))
-        self._tried += (state,)
-        if outcome is not None:
-            backend.stats.retries[outcome] = backend.stats.retries.get(outcome, 0) + 1
-        if outcome == "tried":
-            self._connect(reason)
-        else:
-            self._refuse(reason)
 
     def _connected(self, state: EndpointState, events: int) -> None:
         self._phase = OPEN
@@ -259,13 +176,6 @@ class Relay:
         elif self._phase == OPEN:
             self._reset()
 
-    def _refuse(self, reason: Reason) -> None:
-        """Reset a client that no endpoint is connected for."""
-        self._backend.failed(reason)
-        reset_on_close(self._lines[CLIENT])
-        self._lines[CLIENT].close()
-        self._leave()
-
     def _reset(self) -> None:
         """Make both ends see that the stream did not end as it should."""
         for line in self._lines:
@@ -277,33 +187,18 @@ class Relay:
         for line, fd in zip(self._lines, self._fds, strict=True):
             self._board.hang_up(fd, line)
         state = self._state
+        self._leave()
         if state is not None:
             state.in_flight -= 1
             state.connections.discard(self)
-        self._leave()
-
-    def _hang_up_endpoint(self, state: EndpointState) -> None:
-        """Give up connecting."""
-        self._board.hang_up(self._fds[ENDPOINT], self._lines.pop())
-        self._fds = (self._fds[CLIENT], -1)
-        self._state = None
-        state.in_flight -= 1
-
-    def _leave(self) -> None:
-        self._phase = CLOSED
-        self.deadline = 0.0
-        self._proxy.deadlines.forget(self)
-        self._backend.stats.tcp_open -= 1
-        self._proxy.clients.discard(self)
-        self._gate.left()
+            self._tell_left(state)
 
     def abort(self) -> None:
         """End now, visibly."""
         if self._phase == OPEN:
             self._reset()
-        elif self._phase == CONNECTING and self._state is not None:
-            self._hang_up_endpoint(self._state)
-            self._refuse(NO_ENDPOINTS)
+        elif self._phase == CONNECTING:
+            self._abandon()
 
     def drain(self) -> None:
         """A stream of unknown contents cannot be asked to end: it ends when its ends like, or at the last."""
@@ -316,11 +211,8 @@ class Relay:
     def on_deadline(self, now: float) -> None:
         if self._phase == OPEN:
             self._look(now)
-        elif self._state is not None:
-            state = self._state
-            self._hang_up_endpoint(state)
-            self.deadline = 0.0
-            self._try_another(state, "connect-failure", CONNECTION_TIMEOUT)
+        elif self._phase == CONNECTING:
+            self._connecting_too_long()
 
     def _look(self, now: float) -> None:
         """Count what moved; close if nothing did for long."""

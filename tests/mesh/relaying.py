@@ -49,6 +49,7 @@ class World:
         self.descriptors = limits.pop("descriptors", 4096)
         self.timeouts = TimeoutPolicy(**limits.pop("timeouts", {}))
         self.retries = RetryPolicy(**limits.pop("retries", {}))
+        self.plan = limits.pop("plan", {})
         self.limits = limits
         self.protocol: AppProtocol = protocol
         self.listeners = Listeners(self.proxy, limit=self.descriptors)
@@ -80,7 +81,7 @@ class World:
         await self.serve(self.protocol)
 
     def use(self, *endpoints: Endpoint) -> None:
-        self.backend.apply(BackendPlan(KEY, endpoints, timeouts=self.timeouts, retries=self.retries))
+        self.backend.apply(BackendPlan(KEY, endpoints, timeouts=self.timeouts, retries=self.retries, **self.plan))
 
     async def serve(self, protocol: AppProtocol, **changes: Any) -> None:
         self.limits |= changes

@@ -1,0 +1,207 @@
+"""The beginning of a relayed TCP connection: an endpoint is picked and connected to, or another, or none.
+
+Nothing was sent yet, so every failure may be tried elsewhere.  Where a policy sets limits, a client waits for
+room; it is not read from meanwhile.
+"""
+
+from __future__ import annotations
+
+import errno
+from select import EPOLLERR, EPOLLHUP, EPOLLOUT
+from socket import SocketType
+from typing import Final
+
+from config.policies import RetryCondition
+from mesh.backend import NO_ANSWER_DUE, Backend, EndpointState
+from mesh.connector import dial, ours, outcome, peer_address, reset_on_close
+from mesh.gate import Gate
+from mesh.proxy import Proxy
+from mesh.reasons import (
+    CONNECTION_REFUSED,
+    CONNECTION_TIMEOUT,
+    NO_ENDPOINTS,
+    NO_ROOM,
+    OUT_OF_RESOURCES,
+    UNREACHABLE,
+    Reason,
+)
+from mesh.retry import decide
+from mesh.switchboard import Switchboard
+
+NEVER: Final = float("inf")
+
+CONNECTING, OPEN, CLOSED = range(3)
+CLIENT, ENDPOINT = range(2)
+
+
+class Dialling:
+    """State that both halves share, of which this one is over with `_connected`.
+
+    `_lines` and `_fds` are the client's socket and the endpoint's.
+    """
+
+    __slots__ = ("_backend", "_board", "_fds", "_gate", "_lines", "_phase", "_proxy", "_state", "_tried", "deadline")
+
+    def __init__(self, proxy: Proxy, board: Switchboard, backend: Backend, client: SocketType, gate: Gate) -> None:
+        self._proxy = proxy
+        self._board = board
+        self._backend = backend
+        self._gate = gate
+        self._state: EndpointState | None = None
+        self._tried: tuple[EndpointState, ...] = ()
+        self._phase = CONNECTING
+        self._lines = [client]
+        self._fds = (client.fileno(), -1)
+        self.deadline = 0.0
+        backend.stats.tcp_total += 1
+        backend.stats.tcp_open += 1
+        proxy.clients.add(self)
+
+    # -- the other half
+
+    def on_event(self, fd: int, events: int) -> None:
+        raise AssertionError
+
+    def on_leftover(self, fd: int, data: bytes) -> None:
+        raise AssertionError
+
+    def on_deadline(self, now: float) -> None:
+        raise AssertionError
+
+    def drain(self) -> None:
+        raise AssertionError
+
+    def _connected(self, state: EndpointState, events: int) -> None:
+        """The endpoint is there; `events` is what else was heard of it."""
+        raise AssertionError
+
+    # -- pick
+
+    def start(self) -> None:
+        self._connect(NO_ENDPOINTS)
+        if self.deadline:
+            self._proxy.deadlines.expect(self)
+
+    def _connect(self, otherwise: Reason) -> None:
+        """Begin to connect to an endpoint that was not tried; if there is none, refuse the client."""
+        state = self._pick()
+        if state is None or state in self._tried:
+            if state is not None or not self._waits_for_room():
+                self._refuse(otherwise if self._backend.limits is None or not self._backend.eligible else NO_ROOM)
+            return
+        try:
+            line = dial(state.host, state.port)
+        except OSError as error:
+            self._connect_failed(state, error)
+            return
+        state.in_flight += 1
+        self._state = state
+        fd = line.fileno()
+        self._lines[ENDPOINT:] = [line]
+        self._fds = (self._fds[CLIENT], fd)
+        self.deadline = self._proxy.deadlines.now + (self._backend.plan.timeouts.connect or NEVER)
+        self._board.watch(fd, self)
+
+    def _pick(self) -> EndpointState | None:
+        backend = self._backend
+        if backend.key_of is None:
+            return backend.pick(self._tried)
+        return backend.pick_for(backend.key_of(b"", peer_address(self._lines[CLIENT])), self._tried)
+
+    # -- wait for room
+
+    def _waits_for_room(self) -> bool:
+        limits = self._backend.limits
+        if limits is None or not limits.wait(self):
+            return False
+        self.deadline = self._proxy.deadlines.now + limits.patience
+        return True
+
+    def room_now(self) -> None:
+        until = self.deadline
+        self._connect(NO_ENDPOINTS)
+        if self._phase == CONNECTING and self._state is None:
+            self.deadline = until
+
+    def _give_up_waiting(self) -> None:
+        if self._backend.limits is not None:
+            self._backend.limits.leave(self)
+        self._refuse(NO_ROOM)
+
+    # -- connect
+
+    def _connecting(self, state: EndpointState, events: int) -> None:
+        """The socket stirred: it is connected, or has failed to."""
+        error = outcome(self._lines[ENDPOINT]) if events & (EPOLLERR | EPOLLHUP) else None
+        if error is not None:
+            self._hang_up_endpoint(state)
+            self._connect_failed(state, error)
+        elif events & EPOLLOUT:
+            self._connected(state, events)
+
+    def _connect_failed(self, state: EndpointState, error: OSError) -> None:
+        if ours(error):
+            self._refuse(OUT_OF_RESOURCES)
+        elif error.errno == errno.ECONNREFUSED:
+            self._try_another(state, "refused", CONNECTION_REFUSED)
+        else:
+            self._try_another(state, "connect-failure", UNREACHABLE)
+
+    def _try_another(self, state: EndpointState, cause: RetryCondition, reason: Reason) -> None:
+        backend = self._backend
+        backend.connect_failed(state)
+        outcome = decide(backend.plan.retries, cause, replayable=True, retries=len(self._tried))
+        self._tried += (state,)
+        if outcome is not None:
+            backend.stats.retries[outcome] = backend.stats.retries.get(outcome, 0) + 1
+        if outcome == "tried":
+            self._connect(reason)
+        else:
+            self._refuse(reason)
+
+    def _connecting_too_long(self) -> None:
+        """The deadline has passed."""
+        state = self._state
+        if state is None:
+            self._give_up_waiting()
+            return
+        self._hang_up_endpoint(state)
+        self.deadline = 0.0
+        self._try_another(state, "connect-failure", CONNECTION_TIMEOUT)
+
+    def _abandon(self) -> None:
+        """End while connecting or waiting."""
+        if self._state is None:
+            self._give_up_waiting()
+        else:
+            self._hang_up_endpoint(self._state)
+            self._refuse(NO_ENDPOINTS)
+
+    # -- end
+
+    def _refuse(self, reason: Reason) -> None:
+        """Reset a client that no endpoint is connected for."""
+        self._backend.failed(reason)
+        reset_on_close(self._lines[CLIENT])
+        self._lines[CLIENT].close()
+        self._leave()
+
+    def _hang_up_endpoint(self, state: EndpointState) -> None:
+        """Give up connecting."""
+        self._board.hang_up(self._fds[ENDPOINT], self._lines.pop())
+        self._fds = (self._fds[CLIENT], -1)
+        self._state = None
+        state.in_flight -= 1
+        self._tell_left(state)
+
+    def _leave(self) -> None:
+        self._phase = CLOSED
+        self.deadline = 0.0
+        self._proxy.deadlines.forget(self)
+        self._backend.stats.tcp_open -= 1
+        self._proxy.clients.discard(self)
+        self._gate.left()
+
+    def _tell_left(self, state: EndpointState) -> None:
+        if self._backend.left is not None:
+            self._backend.left(state, 0.0, NO_ANSWER_DUE)
