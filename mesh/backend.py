@@ -97,6 +97,9 @@ class Backend(Judgement):
         if plan.balancer != before.balancer:
             self._balance(plan)
         self._settle(before)
+        if plan.tls is not before.tls:
+            for state in tuple(self.endpoints.values()):
+                state.withdraw()  # its connections are not what they should be any more
         if plan.endpoints is not before.endpoints:
             self._arrange(before.endpoints, plan.endpoints)
             self.forget_departed()

@@ -15,6 +15,7 @@ import msgspec
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey
 from discovery.catalog import PortEndpoints, Snapshot
+from mesh import reencryption
 from mesh.attachment import by_service, policy_statuses, seniority
 from mesh.backend import Backend
 from mesh.entrance import Entrance, entrance_steps, ingress_statuses
@@ -62,6 +63,7 @@ def compile_steps(
     if previous is not None and config_set is previous.config_set:
         return (yield from _recompile_endpoints(snapshot, previous))
     parts = yield from _parts(config_set, snapshot, previous, live)
+    parts = yield from reencryption.part_steps(parts, config_set.secrets)
     plans: dict[BackendKey, BackendPlan] = {}
     backends: dict[BackendKey, Backend] = {}
     for part in parts.values():
@@ -75,7 +77,7 @@ def compile_steps(
     statuses: dict[ObjectKey, ObjectStatus] = {}
     for name, part in parts.items():
         key = ObjectKey("Service", name.namespace, name.name)
-        statuses[key] = _bereft(part, lost[name]) if name in lost else part.status
+        statuses[key] = _bereft(part, lost[name]) if name in lost else reencryption.with_problems(part)
         yield
     before = previous.entrance if previous else Entrance()
     entrance = yield from entrance_steps(config_set, before, resolver, policing)

@@ -161,7 +161,7 @@ class Exchange(Relay):
         upstream = None if self._retries else take(state, self._deadlines.now)
         if upstream is None:
             self._upstream = upstream = HTTPUpstream(self._proxy, state, self)
-            upstream.open(self._backend.plan.timeouts.connect)
+            upstream.open(self._backend.plan.timeouts.connect, self._backend.plan.tls)
         else:
             self._upstream = upstream
             upstream.exchange = self

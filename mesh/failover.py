@@ -120,7 +120,7 @@ class Failover:
 
     # -- what may fail on the endpoint's side
 
-    def connect_failed(self, refused: bool, ours: bool) -> None:
+    def connect_failed(self, refused: bool, ours: bool, reason: Reason = UNREACHABLE) -> None:
         self._upstream = None
         if ours:  # so another endpoint would fare no better
             self._end_badly(OUT_OF_RESOURCES)
@@ -129,7 +129,7 @@ class Failover:
         if refused:
             self._try_again("refused", CONNECTION_REFUSED)
         else:
-            self._try_again("connect-failure", UNREACHABLE)
+            self._try_again("connect-failure", reason)
 
     def connect_timed_out(self) -> None:
         self._upstream = None

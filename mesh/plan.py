@@ -14,6 +14,7 @@ from config.balancing import BalancerPolicy, EjectionPolicy, HealthCheckPolicy, 
 from config.policies import RetryPolicy, TimeoutPolicy
 from discovery.endpoint import Endpoint
 from mesh.eligibility import ANYWHERE, Rules
+from mesh.tls_client import Reencryption
 from mesh.locality import Side
 
 DEFAULT_EJECTION = EjectionPolicy()
@@ -51,3 +52,5 @@ class BackendPlan(msgspec.Struct, frozen=True):
     health_check: HealthCheckPolicy | None = None
     """Of the endpoints that no agent vouches for."""
     limits: LimitPolicy | None = None
+    tls: Reencryption | None = None
+    """Of connections that carry HTTP to endpoints; None: they are plain."""

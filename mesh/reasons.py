@@ -36,6 +36,8 @@ NO_ROOM = Reason(503, "connection_limit_reached", "as much is in flight as may b
 OUT_OF_RESOURCES = Reason(503, "proxy_internal_error", "this proxy is out of descriptors, ports or memory", log=True)
 CONNECTION_REFUSED = Reason(502, "connection_refused", "the endpoint refused the connection", log=True)
 UNREACHABLE = Reason(502, "destination_ip_unroutable", "the endpoint cannot be reached", log=True)
+ENDPOINT_UNTRUSTED = Reason(502, "tls_certificate_error", "the endpoint's certificate is not trusted", log=True)
+ENDPOINT_TLS = Reason(502, "tls_protocol_error", "the TLS handshake with the endpoint failed", log=True)
 CONNECTION_TIMEOUT = Reason(504, "connection_timeout", "the endpoint did not accept the connection in time", log=True)
 CONNECTION_TERMINATED = Reason(502, "connection_terminated", "the endpoint closed before it answered", log=True)
 RESPONSE_TIMEOUT = Reason(504, "http_response_timeout", "the endpoint did not answer in time", log=True)

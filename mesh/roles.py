@@ -7,6 +7,7 @@ from typing import Protocol
 from mesh.http1.errors import Malformed
 from mesh.http1.response import PlainResponse, Response
 from mesh.peer import Peer
+from mesh.reasons import UNREACHABLE, Reason
 from mesh.table import ListenerKey
 
 
@@ -72,7 +73,7 @@ class Responding(Carried, Protocol):
     """The exchange, before a response has begun."""
 
     def connected(self) -> None: ...
-    def connect_failed(self, refused: bool, ours: bool) -> None:
+    def connect_failed(self, refused: bool, ours: bool, reason: Reason = UNREACHABLE) -> None:
         """`ours`: it was this process that could not, for want of descriptors or the like."""
 
     def connect_timed_out(self) -> None: ...

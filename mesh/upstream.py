@@ -17,6 +17,7 @@ from mesh.http1.response import read_careful_response, read_plain_response
 from mesh.proxy import Proxy
 from mesh.reasons import RESPONSE_HEAD_TOO_LARGE, RESPONSE_MALFORMED
 from mesh.roles import Carried, Responding
+from mesh.tls_client import Reencryption, connect, reason_of
 
 IDLE: Final = 4.0
 """Seconds that a connection waits in the pool, unless the endpoint announced that it closes earlier."""
@@ -54,20 +55,25 @@ class HTTPUpstream(asyncio.Protocol):
 
     # -- opening
 
-    def open(self, timeout: float) -> None:
+    def open(self, timeout: float, tls: Reencryption | None = None) -> None:
         """Begin to connect; the exchange is told how it went.  `timeout` is in seconds, 0: none."""
         self.deadline = self._proxy.deadlines.now + timeout if timeout else NEVER
         self._proxy.deadlines.watch(self)
-        self._connecting = self._proxy.loop.create_task(self._connect())
+        self._connecting = self._proxy.loop.create_task(self._connect(tls))
 
-    async def _connect(self) -> None:
+    async def _connect(self, tls: Reencryption | None) -> None:
+        loop, host, port = self._proxy.loop, self.state.host, self.state.port
         try:
-            await self._proxy.loop.create_connection(lambda: self, self.state.host, self.state.port)
+            if tls is None:
+                await loop.create_connection(lambda: self, host, port)
+            else:
+                await connect(loop, self, host, port, tls)
         except OSError as error:
             self._connecting = None
             exchange = self._leave()
             if exchange is not None:
-                exchange.connect_failed(refused=isinstance(error, ConnectionRefusedError), ours=ours(error))
+                refused = isinstance(error, ConnectionRefusedError)
+                exchange.connect_failed(refused, ours(error), reason_of(error))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as all stream loops call it
         self._connecting = None
