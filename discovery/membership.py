@@ -20,6 +20,9 @@ from discovery.endpoint import Endpoint, Replica
 PortEndpoints = Mapping[str, tuple[Endpoint, ...]]
 """Service port (its name, else its number as text) to all of its endpoints, ready or not."""
 
+PORTLESS = ServicePort(port=0)
+"""Stands for the ports of a headless Service that has none, and still has endpoints, which DNS names."""
+
 ReplicaKey = tuple[str, str]
 """Source and id: ids are unique within a source."""
 
@@ -32,7 +35,7 @@ class Membership:
     def __init__(self, service: Service, published: PortEndpoints | None) -> None:
         """`published`: what was published of this Service until now, None if it was not there."""
         self.service = service
-        self.ports = service.spec.ports
+        self.ports = ports_of(service)
         self._selected: dict[str, dict[ReplicaKey, Endpoint]] = {port.key: {} for port in self.ports}
         self._given: dict[str, PortEndpoints] = {}
         """By source, in the order in which the sources first spoke."""
@@ -80,6 +83,11 @@ class Membership:
             return tuple(self._selected[port].values())
         given = [endpoints[port] for endpoints in self._given.values() if port in endpoints]
         return given[0] if len(given) == 1 else distinct(endpoint for some in given for endpoint in some)
+
+
+def ports_of(service: Service) -> tuple[ServicePort, ...]:
+    """The ports that the endpoints of `service` are known by."""
+    return service.spec.ports or ((PORTLESS,) if service.headless else ())
 
 
 def endpoint_of(replica: Replica, port: ServicePort) -> Endpoint | None:

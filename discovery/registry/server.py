@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
+from discovery.registry import wildcard
 from discovery.registry.responder import Responder
 from discovery.registry.wire import Query
 
@@ -54,7 +55,8 @@ class Server:
         """Serve on both, which belong to the server from now on."""
         self._udp = udp
         udp.setblocking(False)
-        self._loop.add_reader(udp.fileno(), self._readable, udp)
+        reader = self._readable_on_all if wildcard.prepare(udp) else self._readable
+        self._loop.add_reader(udp.fileno(), reader, udp)
         self._listener = await self._loop.create_server(self._connection, sock=tcp)
         self._check()
 
@@ -91,11 +93,28 @@ class Server:
             except OSError:  # the client is gone or slow: it asks again
                 continue
 
-    def _respond(self, udp: socket.socket, message: bytes, client: tuple[str, int]) -> None:
+    def _readable_on_all(self, udp: socket.socket) -> None:
+        """The same for a socket of all addresses."""
+        for _ in range(BATCH):
+            try:
+                message, client, ancillary = wildcard.receive(udp, LARGEST_QUERY)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue
+            self._respond(udp, message, client, ancillary)
+
+    def _respond(
+        self,
+        udp: socket.socket,
+        message: bytes,
+        client: tuple[str, int],
+        ancillary: wildcard.Ancillary | tuple[()] = (),
+    ) -> None:
         def send(answer: bytes) -> None:
             if udp is self._udp:
                 try:
-                    udp.sendto(answer, client)
+                    udp.sendmsg((answer,), ancillary, 0, client)
                 except OSError as error:
                     log.debug("an answer to %s could not be sent: %s", client[0], error)
 

@@ -18,6 +18,7 @@ from config.meta import Named
 from config.resources.core import Service, ServicePort
 from discovery.catalog import Catalog
 from discovery.endpoint import Endpoint
+from discovery.membership import ports_of
 from discovery.sources.refresh import Refresh, endpoints
 
 SOURCE: Final = "dns"
@@ -135,7 +136,7 @@ class DNSSources:
         """Give the catalog what is known; until anything is, it keeps what it has."""
         watches = self._watches[named]
         if any(watch.refresh.answered for watch in watches.values()):
-            ports = self._services[named].spec.ports
+            ports = ports_of(self._services[named])
             self._catalog.change_endpoints(SOURCE, {named: {port.key: self._endpoints(named, port) for port in ports}})
 
     def _endpoints(self, named: Named, port: ServicePort) -> tuple[Endpoint, ...]:
@@ -158,6 +159,6 @@ def questions(named: Named, service: Service, config_set: ConfigSet) -> Iterator
         return
     if source is None:
         return
-    for port in service.spec.ports:
+    for port in ports_of(service):
         for kind in ("A", "AAAA") if source.type == "A" else ("SRV",):
             yield Question(source.name_for(port), kind, source, key)

@@ -32,7 +32,7 @@ from config.resources.core import (
 )
 from config.resources.workloads import Deployment
 from discovery.endpoint import Endpoint
-from discovery.membership import PortEndpoints, distinct
+from discovery.membership import PORTLESS, PortEndpoints, distinct, ports_of
 
 
 def endpoints(config_set: ConfigSet) -> Mapping[Named, PortEndpoints]:
@@ -57,13 +57,13 @@ def of_slices(service: Service, slices: Sequence[EndpointSlice]) -> PortEndpoint
     """The endpoints of `service` that its slices list."""
     family = _family(service, slices)
     counting = [each for each in slices if each.address_type == family]
-    return {port.key: distinct(_on_port(port, counting)) for port in service.spec.ports}
+    return {port.key: distinct(_on_port(port, counting)) for port in ports_of(service)}
 
 
 def of_endpoints(service: Service, written: Endpoints) -> PortEndpoints:
     """The endpoints of `service` that its Endpoints object lists."""
     found: dict[str, tuple[Endpoint, ...]] = {}
-    for port in service.spec.ports:
+    for port in ports_of(service):
         found[port.key] = distinct(
             _of_address(address, number, ready)
             for subset in written.subsets
@@ -107,6 +107,8 @@ def _family(service: Service, slices: Sequence[EndpointSlice]) -> str:
 
 def _number(port: ServicePort, offered: Iterable[EndpointPort]) -> int | None:
     """The port number that is offered for `port`: the one of the same name and protocol."""
+    if port is PORTLESS:
+        return PORTLESS.port
     for each in offered:
         if each.name == port.name and each.protocol == port.protocol:
             return each.port

@@ -13,8 +13,8 @@ from discovery.registry import wire
 from discovery.registry.names import NOT_READY
 from discovery.registry.wire import from_text, to_labels
 from discovery.registry.zone import View, Zone
-from tests.discovery.objects import named, service
-from tests.discovery.registry.making import ALL, EMPTY, SHOP, existing, view, written
+from tests.discovery.objects import named, replica, service
+from tests.discovery.registry.making import ALL, DB, EMPTY, SHOP, existing, view, written
 
 EXISTS = [
     "cluster.local", "svc.cluster.local", "pod.cluster.local", "dns-version.cluster.local", "dns.cluster.local",
@@ -124,6 +124,25 @@ def pointers(made: View, name: wire.Labels) -> tuple[bytes, ...]:
     assert found is not None
     assert found.node is not None
     return found.node[wire.PTR]
+
+
+def test_a_headless_service_without_ports_has_its_endpoints() -> None:
+    text = DB.replace("ports: [{name: pg, port: 5432}]}", "}").replace("ports: [{name: pg, port: 15432}]", "ports: []")
+    made = view(text)
+    found = made.find(from_text("db.data.svc.cluster.local"))
+    assert found is not None
+    assert found.node == {wire.A: (b"\x7f\x61\0\5", b"\x7f\x61\0\6")}
+    assert made.find(from_text("db-0.db.data.svc.cluster.local")) is not None
+    config_set = ConfigSet(services=named(service("app", cluster_ip="None", selector={"app": "shop"})))
+    [(key, portless)] = config_set.services.items()
+    config_set = replace(config_set, services={key: replace(portless, spec=replace(portless.spec, ports=()))})
+    catalog = Catalog()
+    catalog.define(config_set.services)
+    catalog.put_replicas("test", [replica(1)])
+    found = Zone(0).update(config_set, catalog.snapshot).find(from_text("app.default.svc.cluster.local"))
+    assert found is not None
+    assert found.node is not None
+    assert len(found.node[wire.A]) == 1
 
 
 def test_names_that_dns_cannot_say_are_left_out() -> None:
