@@ -24,7 +24,7 @@ class Recorded(Protocol):
 
 
 class Recent:
-    """Callable by the data plane: keeps the record, and hands it to all who watch."""
+    """Callable by the data plane while somebody watches: keeps the record, and hands it to all who do."""
 
     __slots__ = ("_every", "_proxy", "_ring", "_watchers")
 
@@ -53,7 +53,7 @@ class Recent:
 
     def leave(self, watcher: Watcher) -> None:
         """It watches no longer."""
-        self._watchers = tuple(other for other in self._watchers if other is not watcher)
+        self._watchers = tuple(other for other in self._watchers if other != watcher)
         self._settle()
 
     def records(self) -> tuple[AccessRecord, ...]:
@@ -65,6 +65,7 @@ class Recent:
         return next((record for record in reversed(self._ring) if record.request_id == request_id), None)
 
     def _settle(self) -> None:
-        """Ask the data plane for what is wanted, and for nothing else."""
-        self._proxy.failure_log = self
-        self._proxy.access_log = self if self._watchers or self._every else None
+        """Ask the data plane for what is wanted, and for nothing else; who only keeps is told by the shortest way."""
+        told = self if self._watchers else self._ring.append
+        self._proxy.failure_log = told
+        self._proxy.access_log = told if self._watchers or self._every else None

@@ -9,7 +9,7 @@ import threading
 import msgspec
 import pytest
 
-from mesh.access_log import BATCH, AccessLog, AccessRecord, format_record
+from mesh.access_log import BATCH, FORMATS, AccessLog, AccessRecord, format_common, format_record
 
 RECORD = AccessRecord(1700000000.5, "192.0.2.1", "127.96.0.1:80", "default", "shop", "http", "GET", "/a?b", 200)
 
@@ -41,10 +41,40 @@ def test_lines(record: AccessRecord, expected: dict[str, object]) -> None:
     assert line.count(b"\n") == 1
 
 
-def test_a_client_cannot_forge_a_line() -> None:
-    line = format_record(msgspec.structs.replace(RECORD, target='/\n{"time":0}\r\x00'))
+COMMON = {
+    "answered by the endpoint": (
+        msgspec.structs.replace(RECORD, endpoint="10.0.0.1:80", seconds=0.25, bytes_out=99, request_id="f00d"),
+        b'192.0.2.1 - - [14/Nov/2023:22:13:20 +0000] "GET /a?b HTTP/1.1" 200 99 - 10.0.0.1:80 0.250000 "f00d"\n',
+    ),
+    "answered by the proxy": (
+        msgspec.structs.replace(RECORD, status=503, reason="connection_refused", minor=0, time=0.0),
+        b'192.0.2.1 - - [01/Jan/1970:00:00:00 +0000] "GET /a?b HTTP/1.0" 503 0 connection_refused - 0.000000 "-"\n',
+    ),
+    "relayed": (
+        AccessRecord(951782400.0, "::1", "[::1]:80"),
+        b'::1 - - [29/Feb/2000:00:00:00 +0000] "-" - 0 - - 0.000000 "-"\n',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_common_lines(name: str) -> None:
+    record, expected = COMMON[name]
+    assert format_common(record) == expected
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_client_cannot_forge_a_line(name: str) -> None:
+    forged = '/\n{"time":0}\r\x00" 200 1\u2028'
+    line = FORMATS[name](msgspec.structs.replace(RECORD, target=forged, request_id=forged, method='G"'))
     assert line.count(b"\n") == 1
     assert b"\r" not in line
+
+
+def test_a_client_cannot_break_out_of_its_quotes() -> None:
+    line = format_common(msgspec.structs.replace(RECORD, target='/" 200 1 \\"', request_id='a"b'))
+    assert line.count(b'"') - line.count(b'\\"') == 4
+    assert b'"GET /\\" 200 1 \\\\\\" HTTP/1.1" 200 0 - - 0.000000 "a\\"b"\n' in line
 
 
 async def written(log: AccessLog, lines: list[bytes], expected: int) -> None:
