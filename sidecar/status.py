@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sidecar.terminal import Painter
@@ -26,6 +27,8 @@ class Report(NamedTuple):
     """When the manifests were read the last time, and how that went."""
     faults: Sequence[JSONObject]
     """What was found wrong in them then."""
+    dns: JSONObject = MappingProxyType({})
+    """Where the cluster's names are served, and which Services have endpoints of other DNS servers."""
 
     def as_json(self) -> JSONObject:
         return {
@@ -35,6 +38,7 @@ class Report(NamedTuple):
             "remarks": self.remarks,
             "read": self.read,
             "faults": self.faults,
+            "dns": self.dns,
         }
 
     def render(self, paint: Painter) -> str:
@@ -42,6 +46,8 @@ class Report(NamedTuple):
         by_port = {(rate.namespace, rate.service, rate.port): rate for rate in self.rates}
         rows = [row for service in self.services for row in service_rows(service, by_port)]
         lines = table((HEADINGS, *rows), paint) if rows else ["no services"]
+        if self.dns:
+            lines += ["", *dns_lines(self.dns, paint)]
         if not self.ready["ready"]:
             lines += ["", paint("yellow", "not ready:")]
             lines += [f"  {item['what']}: {item['why']}" for item in self.ready["missing"]]
@@ -53,6 +59,15 @@ class Report(NamedTuple):
             lines += [fault_line(fault) for fault in errors[:MOST_FAULTS]]
             lines += [f"  ... and {len(errors) - MOST_FAULTS} more"] if len(errors) > MOST_FAULTS else []
         return "\n".join(lines)
+
+
+def dns_lines(dns: JSONObject, paint: Painter) -> Iterator[str]:
+    """Where DNS is served or why it is not, and the Services whose endpoints DNS does not tell."""
+    yield f"DNS at {dns['served']}" if dns["served"] else paint("yellow", f"DNS is not served: {dns['note']}")
+    for source in dns["sources"]:
+        if source["failure"]:
+            name = f"{source['namespace']}/{source['service']}"
+            yield paint("yellow", f"  Service {name}: {source['type']}: {source['failure']}")
 
 
 def remarks(objects: Iterable[JSONObject]) -> list[JSONObject]:

@@ -51,7 +51,8 @@ def show(client: AdminClient, args: argparse.Namespace, before: Traffic, after: 
     ready = client.json("/readyz", accept=(200, 503))
     config = client.json("/api/v1/config")
     rates = after.rates_since(before)
-    report = Report(services, ready, rates, remarks(config["objects"]), config["read"], config["faults"])
+    dns = client.json("/api/v1/dns")
+    report = Report(services, ready, rates, remarks(config["objects"]), config["read"], config["faults"], dns)
     if args.json:
         print(json.dumps(report.as_json()), flush=True)
     else:

@@ -83,3 +83,14 @@ def test_errors_in_the_manifests() -> None:
     assert lines[-1] == "  ... and 2 more"
     assert len(lines) == 3 + MOST_FAULTS + 1
     assert report.as_json()["read"] == READ
+
+
+def test_where_dns_is_served_and_what_it_does_not_tell() -> None:
+    source = {"namespace": "default", "service": "web", "name": "web.example", "type": "A", "targets": 1, "failure": ""}
+    dns = {"wanted": "127.0.0.1:1053", "served": "127.0.0.1:1053", "note": "", "sources": [source]}
+    report = Report(SERVICES, READY, [], [], READ, [], dns)
+    assert report.as_json()["dns"] == dns
+    assert report.render(Painter(io.StringIO())).split("\n")[-1] == "DNS at 127.0.0.1:1053"
+    failing = {**dns, "served": "", "note": "it is taken", "sources": [{**source, "failure": "no answer"}]}
+    text = Report(SERVICES, READY, [], [], READ, [], failing).render(Painter(io.StringIO()))
+    assert text.split("\n")[-2:] == ["DNS is not served: it is taken", "  Service default/web: A: no answer"]
