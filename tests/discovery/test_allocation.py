@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey, ObjectMeta, Source
-from config.resources.core import Service, ServicePort, ServiceSpec
+from config.resources.core import LocalPort, Service, ServicePort, ServiceSpec
 from config.settings import NODE_PORTS, NodeConfigSpec, ServiceRange
 from discovery.allocation import Allocated, address_band, allocate
 from discovery.assignments import Assignments
@@ -263,3 +263,37 @@ def test_3000_services_are_quick() -> None:
     allocated = allocate(before, NONE)
     assert time.process_time() - started < 1.0
     assert len(allocated.assignments.cluster_ips) == 3000
+
+
+def test_a_health_check_gets_a_node_port_and_keeps_it() -> None:
+    written = service("web", type="LoadBalancer", external_traffic_policy="Local")
+    allocated = allocate(config(written), NONE)
+    spec = allocated.config_set.services[Named("default", "web")].spec
+    assert spec.health_check_node_port in NODE_PORTS
+    assert spec.health_check_node_port != spec.ports[0].node_port
+    assert allocated.assignments.node_ports["default/web/healthCheckNodePort"] == spec.health_check_node_port
+    again = allocate(config(service("aaa", type="NodePort"), written), allocated.assignments)
+    assert again.config_set.services[Named("default", "web")].spec == spec
+    cluster = service("web", type="LoadBalancer")
+    assert allocate(config(cluster), NONE).config_set.services[Named("default", "web")].spec.health_check_node_port == 0
+
+
+def test_ports_of_this_machine_are_given_out_and_remembered() -> None:
+    written = config(service("web"), service("only-a-name", cluster_ip="None"), reach="ports")
+    allocated = allocate(written, NONE)
+    (port,) = allocated.config_set.services[Named("default", "web")].spec.ports
+    assert isinstance(port, LocalPort)
+    assert allocated.assignments.local_ports == {"default/web/TCP/http": port.local_port}
+    assert allocate(written, Assignments(local_ports={"default/web/TCP/http": 20007})).assignments.local_ports == {
+        "default/web/TCP/http": 20007
+    }
+    assert allocate(config(service("web")), allocated.assignments).assignments.local_ports == {}
+
+
+def test_when_the_ports_of_this_machine_are_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("discovery.local_ports.LOCAL_PORTS", range(20000, 20001))
+    allocated = allocate(config(service("a"), service("b"), reach="ports"), NONE)
+    assert set(allocated.config_set.services) == {Named("default", "a")}
+    (fault,) = allocated.faults
+    assert (fault.severity, fault.path) == ("error", "spec.ports")
+    assert "127.0.0.1" in fault.message

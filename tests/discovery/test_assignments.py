@@ -9,7 +9,7 @@ import pytest
 
 from discovery.assignments import LARGEST_FILE, Assignments, load_assignments, save_assignments
 
-SOME = Assignments({"default/web": "127.96.1.2"}, {"default/web/TCP/http": 30123})
+SOME = Assignments({"default/web": "127.96.1.2"}, {"default/web/TCP/http": 30123}, {"default/web/TCP/http": 20123})
 
 
 def test_round_trip(tmp_path: Path) -> None:

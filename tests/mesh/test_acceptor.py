@@ -6,6 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,17 @@ async def test_only_as_many_of_them_as_there_is_room_for(protocol: AppProtocol) 
         assert gate.open == 3
         for wire in waiting:
             await wire.close()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_who_is_not_of_the_source_ranges_is_reset_and_counted(protocol: AppProtocol) -> None:
+    async with world_of(protocol, sources=(ip_network("127.0.0.8/32"),)) as world:  # type: ignore[attr-defined]
+        assert await world.ending() == "reset"
+        assert world.stats.reasons == {"http_request_denied": 1}
+        assert await served(await world.connect(local_addr=("127.0.0.8", 0)), protocol)
+        assert world.open == 1
+        await world.serve(protocol, sources=())
+        assert await served(await world.connect(), protocol)
+        await world.serve(protocol, sources=(ip_network("127.0.0.8/32"),))
+        assert await world.ending() == "reset"
+        assert world.open == 2, "who was let in before stays"

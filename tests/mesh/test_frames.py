@@ -118,3 +118,15 @@ def test_steps_are_short() -> None:
     assert len(list(taker.steps())) >= 4
     backend.apply(plan())
     assert len(backend.departed) <= max(MOST_DEPARTED, SLICE * 5)
+
+
+def test_both_sides_of_a_port_are_one_frame() -> None:
+    clock = Clock()
+    live = Live(clock)
+    sides = {key: Backend(key, clock) for key in (KEY, KEY._replace(side="external"))}
+    live.replace(sides)
+    for number, each in enumerate(sides.values(), 1):
+        each.apply(plan(endpoint(0), key=each.key))
+        each.eligible[0].requests = each.stats.tcp_total = number
+    (frame,) = FrameTaker(live).take().backends
+    assert (frame.tcp_total, frame.endpoints) == (3, {"10.0.0.0:8080": EndpointFrame(1, 3)})

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
+import pytest
+
 from mesh.descriptors import Descriptors
-from mesh.gate import Gate
-from mesh.table import ListenerKey
+from mesh.gate import Gate, welcome
+from mesh.table import Listener, ListenerKey, Route
+from tests.mesh.making import backend
 
 KEY = ListenerKey("127.0.0.1", 80)
 
@@ -31,3 +36,20 @@ def test_listeners_share_the_descriptors() -> None:
     assert second.room == 0
     first.left()
     assert second.room == 1
+
+
+@pytest.mark.parametrize(
+    ("ranges", "address", "expected"),
+    [
+        ((), "203.0.113.9", True),
+        (("10.0.0.0/8",), "10.1.2.3", True),
+        (("10.0.0.0/8",), "11.1.2.3", False),
+        (("10.0.0.0/8", "192.0.2.7/32"), "192.0.2.7", True),
+        (("10.0.0.0/8",), "::1", False),
+        (("fe80::/10",), "fe80::1%eth0", True),
+        (("0.0.0.0/0",), "::1", False),
+    ],
+)
+def test_who_is_welcome(ranges: tuple[str, ...], address: str, expected: bool) -> None:
+    listener = Listener(KEY, "LoadBalancer", "tcp", Route(backend()), sources=tuple(map(ip_network, ranges)))
+    assert welcome(listener, address) is expected

@@ -23,6 +23,10 @@ NAMES = {
     "weft_http_requests_in_flight": {"namespace", "service", "port"},
     "weft_tcp_connections_total": {"namespace", "service", "port"},
     "weft_tcp_connections_open": {"namespace", "service", "port"},
+    "weft_udp_sessions_total": {"namespace", "service", "port"},
+    "weft_udp_sessions_open": {"namespace", "service", "port"},
+    "weft_udp_datagrams_total": {"namespace", "service", "port", "direction"},
+    "weft_udp_lost_total": {"namespace", "service", "port"},
     "weft_bytes_total": {"namespace", "service", "port", "direction"},
     "weft_endpoint_ready": {"namespace", "service", "port", "endpoint"},
     "weft_endpoint_requests_total": {"namespace", "service", "port", "endpoint"},
@@ -47,6 +51,11 @@ BUSY = BackendFrame(
     bytes_out=2**60,
     tcp_total=7,
     tcp_open=3,
+    udp_total=11,
+    udp_open=5,
+    udp_in=100,
+    udp_out=90,
+    udp_lost=2,
     endpoints={"10.0.0.1:8080": EndpointFrame(1, 5, 2), OTHER: EndpointFrame(3, 1)},
 )
 IDLE = BackendFrame("default", "idle", "80", endpoints={"10.0.0.2:80": EndpointFrame(1)})
@@ -156,3 +165,13 @@ def test_a_large_page_comes_in_short_slices(services: int, each: int) -> None:
         longest.append(slowest)
     assert min(longest) < 0.005
     assert lines == min(services * each, MOST_ENDPOINT_SERIES) + (services * each > MOST_ENDPOINT_SERIES)
+
+
+def test_udp() -> None:
+    said = text(BUSY, IDLE)
+    assert value(said, "weft_udp_sessions_total") == 11
+    assert value(said, "weft_udp_sessions_open") == 5
+    assert value(said, "weft_udp_datagrams_total", direction="in") == 100
+    assert value(said, "weft_udp_datagrams_total", direction="out") == 90
+    assert value(said, "weft_udp_lost_total") == 2
+    assert "weft_udp_sessions_total{" not in text(IDLE), "a port without such traffic has no series"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from config.resources.core import Service, ServicePort
+from config.balancing import BalancerPolicy, HashKey
+from config.resources.core import ClientIPConfig, Service, ServicePort, SessionAffinityConfig
 from config.settings import ConnectionLimits, NodeConfigSpec
 from discovery.catalog import PortEndpoints
 from discovery.endpoint import Endpoint
+from mesh.balancing.affinity import AffinityPolicy
 from mesh.live import Live
 from mesh.plan import BackendKey
 from mesh.service_part import ServicePart, make_part, reusing, with_endpoints
@@ -163,3 +165,54 @@ def test_equal_parts_are_made_of_the_old_objects() -> None:
     assert again.plans[0] is before.plans[0]
     assert again.listeners[0] is before.listeners[0]
     assert again.status is before.status
+
+
+@pytest.mark.parametrize(
+    ("spec", "inside", "outside"),
+    [
+        ({}, False, None),
+        ({"external_traffic_policy": "Local"}, False, True),
+        ({"internal_traffic_policy": "Local"}, True, False),
+        ({"external_traffic_policy": "Local", "internal_traffic_policy": "Local"}, True, None),
+        ({"external_traffic_policy": "Local", "type": "ClusterIP"}, False, None),
+    ],
+)
+def test_traffic_policies_count_by_the_door(spec: dict[str, str], inside: bool, outside: bool | None) -> None:
+    """`outside`: None if those from outside have the same endpoints."""
+    made = part(service("s", ServicePort(80, node_port=30080), **{"type": "NodePort", **spec}), {"80": endpoints(2)})
+    assert [(plan.key.side, plan.rules.local_only) for plan in made.plans] == [
+        ("internal", inside), *([("external", outside)] if outside is not None else []),
+    ]  # fmt: skip
+    for listener in made.listeners:
+        expected = made.backends[-1 if listener.entry == "NodePort" else 0]
+        assert listener.route.backend is expected
+    after = with_endpoints(made, {"80": endpoints(3)})
+    assert all(plan.endpoints == endpoints(3) for plan in after.plans)
+
+
+def test_the_health_of_a_node_is_told_of_those_from_outside() -> None:
+    written = service(
+        "s", HTTP, type="LoadBalancer", external_traffic_policy="Local", health_check_node_port=31000,
+        allocate_load_balancer_node_ports=False,
+    )  # fmt: skip
+    made = part(written)
+    told = [listener for listener in made.listeners if listener.entry == "HealthCheck"]
+    assert [str(listener.key) for listener in told] == ["127.0.0.1:31000", "192.0.2.7:31000"]
+    assert {listener.route.backend.key.side for listener in told} == {"external"}
+    assert all(key.port == 80 for key in made.status.ports[0].listens), "the Service is not served there"
+
+
+def test_affinity_goes_around_the_balancer_of_the_policy() -> None:
+    config = SessionAffinityConfig(ClientIPConfig(60))
+    written = service("s", HTTP, session_affinity="ClientIP", session_affinity_config=config)
+    plan = part(written, balancer=BalancerPolicy("LeastRequest", choices=3)).plans[0]
+    assert plan.balancer == AffinityPolicy("LeastRequest", choices=3, hash=HashKey(source_address=True), seconds=60)
+    assert part(service("s", HTTP)).plans[0].balancer == BalancerPolicy()
+
+
+def test_source_ranges_are_for_the_load_balancer_alone() -> None:
+    written = service(
+        "s", ServicePort(80, node_port=30080), type="LoadBalancer", load_balancer_source_ranges=("10.0.0.0/8",)
+    )
+    found = {listener.entry: list(map(str, listener.sources)) for listener in part(written).listeners}
+    assert found == {"ClusterIP": [], "NodePort": [], "LoadBalancer": ["10.0.0.0/8"]}

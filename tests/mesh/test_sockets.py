@@ -143,3 +143,16 @@ def test_bound_tells_the_port_that_was_given() -> None:
     with listen("127.0.0.1", 0) as listening:
         bound = Bound(listening, ListenerKey("127.0.0.1", 0))
         assert bound.key.port == listening.getsockname()[1]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.96.1.2", "::1"])
+def test_datagrams_have_a_socket_of_their_own(address: str) -> None:
+    with listen(address, 0) as tcp:
+        bound = bind(ListenerKey(address, tcp.getsockname()[1], "UDP"))
+        with bound.socket as receiving:
+            assert receiving.type == socket.SOCK_DGRAM
+            assert bound.key == (address, tcp.getsockname()[1], "UDP")
+            assert not receiving.getblocking()
+            assert not receiving.get_inheritable()
+            with pytest.raises(BindError, match="is taken by another program"):
+                bind(bound.key)

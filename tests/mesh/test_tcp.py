@@ -10,9 +10,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
+from msgspec import structs
 
+from config.balancing import HashKey
 from discovery.endpoint import Endpoint
 from mesh import tcp
+from mesh.balancing.affinity import AffinityPolicy
 from mesh.conduit import BULK
 from tests.mesh.dialogue import PATIENCE, Wire
 from tests.mesh.relaying import World, closed_port, echo, gone, relaying, silent, until
@@ -375,3 +378,14 @@ async def test_many_short_connections(size: Callable[[int, int], int]) -> None:
         await until(lambda: not world.open)
         counts = [endpoint.connections for endpoint in world.endpoints]
         assert max(counts) - min(counts) <= 1
+
+
+async def test_a_client_stays_with_its_endpoint_where_affinity_is_asked_for() -> None:
+    async with relaying(echo, echo, echo) as world:
+        keep = AffinityPolicy(hash=HashKey(source_address=True), seconds=60)
+        world.backend.apply(structs.replace(world.backend.plan, balancer=keep))
+        for address in ("127.0.0.1", "127.0.0.9", "127.0.0.1", "127.0.0.9", "127.0.0.1"):
+            wire = await world.connect(local_addr=(address, 0))
+            await wire.send(b"hello")
+            await wire.exactly(5)
+        assert sorted(state.requests for state in world.backend.endpoints.values()) == [0, 2, 3]
