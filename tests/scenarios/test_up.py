@@ -104,10 +104,11 @@ def status(weft: Weft, *words: str) -> str:
 
 
 def test_status_finds_the_weft_of_the_state_folder(weft: Weft) -> None:
-    heading, line = status(weft).splitlines()
+    heading, line, _, dns = status(weft).splitlines()
     assert heading.split()[:3] == ["SERVICE", "TYPE", "ADDRESS"]
     assert line.split()[:2] == ["default/payment-svc", "ClusterIP"]
     assert "3/3" in line
+    assert dns == f"DNS at {weft.network.dns}"
     told = json.loads(status(weft, "--json"))
     assert told["ready"] == {"ready": True, "missing": []}
     assert told["services"][0]["endpoints"] == {"ready": 3, "total": 3}
