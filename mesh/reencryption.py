@@ -17,21 +17,22 @@ from config.meta import Named
 from config.resources.core import Secret
 from config.values import secret_value
 from mesh.attachment import port_policy
-from mesh.plan import BackendPlan
+from mesh.plan import BackendKey, BackendPlan
 from mesh.service_part import ServicePart
 from mesh.status import ObjectStatus
 from mesh.tls_client import Reencryption
-from mesh.tls_context import client_context
+from mesh.tls_context import client_context, untrusting_context
 
 
 def part_steps(
-    parts: Mapping[Named, ServicePart], secrets: Mapping[Named, Secret]
+    parts: Mapping[Named, ServicePart], secrets: Mapping[Named, Secret], previous: Mapping[Named, ServicePart]
 ) -> Generator[None, None, dict[Named, ServicePart]]:
     """The parts, their plans with TLS where policies ask for it.  Yields after each that has policies."""
     made = dict(parts)
     for name, part in parts.items():
         if part.policies:
-            plans = tuple(_with_tls(part, plan, secrets) for plan in part.plans)
+            before = {plan.key: plan for plan in previous[name].plans} if name in previous else {}
+            plans = tuple(_with_tls(part, plan, secrets, before.get(plan.key, plan)) for plan in part.plans)
             if any(new is not old for new, old in zip(plans, part.plans, strict=True)):
                 made[name] = replace(part, plans=plans)
             yield
@@ -48,17 +49,26 @@ def with_problems(part: ServicePart) -> ObjectStatus:
     return msgspec.structs.replace(part.status, state="degraded", reasons=(*part.status.reasons, *problems))
 
 
-def _with_tls(part: ServicePart, plan: BackendPlan, secrets: Mapping[Named, Secret]) -> BackendPlan:
+def _with_tls(
+    part: ServicePart, plan: BackendPlan, secrets: Mapping[Named, Secret], before: BackendPlan
+) -> BackendPlan:
     port = next(port for port in part.service.spec.ports if port.key == plan.key.port)
     said = port_policy(port, part.policies).said.tls
     policy = said.reencrypt if said is not None else None
-    if policy is None:
-        return plan if plan.tls is None else msgspec.structs.replace(plan, tls=None)
-    secret = secrets.get(Named(plan.key.namespace, policy.ca_secret)) if policy.ca_secret else None
-    if plan.tls is not None and plan.tls.policy == policy and plan.tls.secret is secret:
+    tls = _asked(plan.key, policy, secrets, before.tls) if policy is not None else None
+    if plan.tls is tls:
         return plan
-    name = policy.server_name or f"{plan.key.service}.{plan.key.namespace}.svc"
-    return msgspec.structs.replace(plan, tls=reencryption(policy, secret, name, plan.tls))
+    made = msgspec.structs.replace(plan, tls=tls)
+    return before if before == made else made
+
+
+def _asked(
+    key: BackendKey, policy: ReencryptPolicy, secrets: Mapping[Named, Secret], before: Reencryption | None
+) -> Reencryption:
+    secret = secrets.get(Named(key.namespace, policy.ca_secret)) if policy.ca_secret else None
+    if before is not None and before.policy == policy and before.secret is secret:
+        return before
+    return reencryption(policy, secret, policy.server_name or f"{key.service}.{key.namespace}.svc", before)
 
 
 def reencryption(
@@ -71,10 +81,10 @@ def reencryption(
     except ValueError as error:
         problem = f"Secret {policy.ca_secret}: {error}"
         if before is not None and before.policy == policy:
-            return Reencryption(policy, secret, before.context, server_name, f"{problem}; the one before stays in use")
-        return Reencryption(
-            policy, secret, client_context(b"", True), server_name, f"{problem}: no endpoint is trusted"
-        )
+            context, problem = before.context, f"{problem}; what was there before counts"
+        else:
+            context, problem = untrusting_context(), f"{problem}: no endpoint is trusted"
+        return Reencryption(policy, secret, context, server_name, problem)
     return Reencryption(policy, secret, context, server_name)
 
 

@@ -40,14 +40,20 @@ def server_context(chain: bytes, key: bytes) -> ssl.SSLContext:
     return context
 
 
+def untrusting_context() -> ssl.SSLContext:
+    """For connections to endpoints, none of whose certificates will do."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(ALPN)
+    return context
+
+
 def client_context(authorities: bytes | None, verify: bool) -> ssl.SSLContext:
     """For connections to endpoints, whose certificates `authorities` sign, or those of the system if None.
 
     Raises ValueError with a sentence if `authorities` is no PEM of certificates.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(ALPN)
+    context = untrusting_context()
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -57,7 +63,7 @@ def client_context(authorities: bytes | None, verify: bool) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cadata=authorities.decode("ascii"))
         except (ssl.SSLError, ValueError):
-            raise ValueError("holds no certificates that OpenSSL can read") from None
+            raise ValueError("ca.crt holds no certificates that OpenSSL can read") from None
     return context
 
 
