@@ -6,26 +6,28 @@ taking anybody's turn.  The same is done beside a running data plane and, with m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from config.encode import encode
 from config.meta import Named, ObjectKey
+from config.resources.core import ServicePort
 from mesh.access_log import AccessRecord
-from mesh.attachment import port_policy
 from mesh.backend import Backend
 from mesh.compiler import Compiled
 from mesh.listener import ListenerState
-from mesh.table import Listener, ListenerKey, Route
+from mesh.table import Listener, ListenerKey, Manner, Route
 from mesh.trials import Trial
 from mesh.unmatched import looked_for
 from sidecar.doors import note
 from sidecar.explain_endpoints import endpoint_verdicts
-from sidecar.explain_listener import Place, find_listener
+from sidecar.explain_filters import explain_filters
+from sidecar.explain_listener import Place, certificate, find_listener, refused_at
 from sidecar.explain_pick import explain_pick
 from sidecar.explain_question import Question
+from sidecar.redaction import shown
 
 Explanation = dict[str, Any]
 MOST_LOST_RULES = 100
@@ -47,36 +49,72 @@ def explain(question: Question, known: Known) -> Explanation:
     """The way of a request, as far as it comes; ``verdict`` says in one sentence where that is."""
     compiled = known.compiled
     found = find_listener(question, Place(compiled.table, known.states, compiled.config_set))
+    listener = found.listener
     told: Explanation = {
         "request": _request(question),
-        "listener": _listener(found.listener, known) if found.listener else None,
+        "listener": _listener(listener, known) if listener else None,
         "remark": found.remark,
+        "reached": False,
     }
-    if found.listener is None:
-        return told | {"reached": False, "verdict": f"no connection: {found.remark}"}
-    route: Route | None = found.listener.route
-    if found.listener.routes is not None:
-        host, target = question.host_name.encode(), question.target.encode()
-        route = found.listener.routes.match(host, target)
-        told["rules"] = _rules(list(found.listener.routes.explain(host, target)))
+    if listener is None:
+        return told | {"verdict": f"no connection: {found.remark}"}
+    refusal = refused_at(listener, question)
+    if refusal:
+        return told | {"verdict": f"no connection: {refusal}"}
+    if listener.tls is not None:
+        told["certificate"] = certificate(listener.tls, question)
+        relayed = listener.tls.match(question.host_name.lower())
+        if isinstance(relayed, Backend):
+            return _to_backend(told, relayed, None, question, known)
+    if listener.routes is None:
+        return _along(told, listener.route, question, known)
+    host, target = question.host_name.encode(), question.target.encode()
+    trials = list(listener.routes.explain(host, target))
+    told["rules"] = _rules(trials)
+    route = listener.routes.match(host, target)
     if route is None:
-        return told | {"reached": False, "verdict": f"404: {looked_for(host, target)}"}
-    told |= explain_backend(route.backend, known)
-    told["pick"] = explain_pick(route.backend, question)
-    return told | {"reached": bool(route.backend.eligible), "verdict": _verdict(told)}
+        return told | {"verdict": f"404: {looked_for(host, target)}"}
+    owner = next((trial.rule.owner for trial in trials if trial.won), "")
+    told["policies"] = list(_policies("Ingress", Named(*owner.removeprefix("Ingress ").split("/", 1)), "", compiled))
+    return _along(told, route, question, known)
 
 
-def explain_backend(backend: Backend, known: Known) -> Explanation:
-    """What a request meets that has come as far as this Backend."""
+def _along(told: Explanation, route: Route, question: Question, known: Known) -> Explanation:
+    """From a route on: through its filters to its Backend."""
+    backend = route.backend
+    if route.filters is not None:
+        filtered = explain_filters(route.filters, question, known.now)
+        told["filters"] = filtered.steps
+        if filtered.reply is not None:
+            reply = filtered.reply
+            return told | {"verdict": f"{reply.reason.status}: {reply.details or reply.reason.details or 'by policy'}"}
+        backend = filtered.backend or backend
+    return _to_backend(told, backend, route.manner, question, known)
+
+
+def _to_backend(
+    told: Explanation, backend: Backend, manner: Manner | None, question: Question, known: Known
+) -> Explanation:
+    of_rule = told.get("policies", [])
+    told |= explain_backend(backend, known, manner)
+    told["policies"] = [*of_rule, *told["policies"]]
+    told["pick"] = explain_pick(backend, question)
+    return told | {"reached": bool(backend.eligible), "verdict": _verdict(told)}
+
+
+def explain_backend(backend: Backend, known: Known, manner: Manner | None = None) -> Explanation:
+    """What a request meets that has come as far as this Backend; `manner` is that of its route."""
     plan, in_flight = backend.plan, backend.stats.in_flight
-    allowed = max(plan.retries.budget_least, in_flight * plan.retries.budget_percent // 100)
+    timeouts, retries = (manner.timeouts, manner.retries) if manner else (plan.timeouts, plan.retries)
+    service = Named(backend.key.namespace, backend.key.service)
+    allowed = max(retries.budget_least, in_flight * retries.budget_percent // 100)
     return {
         "backend": backend.key._asdict(),
-        "policies": _policies(backend, known.compiled),
+        "policies": list(_policies("Service", service, backend.key.port, known.compiled)),
         "endpoints": endpoint_verdicts(backend, known.now),
         "balancer": encode(plan.balancer) | {"type": plan.balancer.type},
-        "timeouts": _all_fields(plan.timeouts),
-        "retries": _all_fields(plan.retries)
+        "timeouts": _all_fields(timeouts),
+        "retries": _all_fields(retries)
         | {"running": backend.retry_budget.running, "left": max(allowed - backend.retry_budget.running, 0)},
         "limits": _limits(backend),
         "inFlight": in_flight,
@@ -126,25 +164,29 @@ def _rules(trials: list[Trial[Any]]) -> list[dict[str, Any]]:
     return [{"rule": str(trial.rule), "owner": trial.rule.owner, "won": trial.won, "why": trial.why} for trial in shown]
 
 
-def _policies(backend: Backend, compiled: Compiled) -> list[dict[str, Any]]:
-    """The TrafficPolicies of the Service, and what those that hold say."""
-    key = backend.key
-    part = compiled.parts.get(Named(key.namespace, key.service))
-    if part is None:
-        return []
-    sources = compiled.config_set.sources
-    ports = [port for port in part.service.spec.ports if port.key == key.port]
-    held = [port_policy(port, (policy,)).said for port in ports for policy in part.policies]
-    return [
-        {
-            "name": policy.metadata.name,
-            "namespace": policy.metadata.namespace,
-            "source": str(sources.get(ObjectKey("TrafficPolicy", policy.metadata.namespace, policy.metadata.name), "")),
-            "port": policy.spec.target_ref.section_name,
-            "says": {name: value for name, value in encode(said).items() if name != "targetRef"},
-        }
-        for policy, said in zip(part.policies, held, strict=False)
-    ]
+def _policies(kind: str, target: Named, port: str, compiled: Compiled) -> Iterator[dict[str, Any]]:
+    """The TrafficPolicies that name an object, or a port of it, and what they say."""
+    part = compiled.parts.get(target)
+    names = {name for each in (part.service.spec.ports if part else ()) if each.key == port for name in _names(each)}
+    for key, policy in compiled.config_set.policies.items():
+        wanted = policy.spec.target_ref
+        aimed = (wanted.kind, key.namespace, wanted.name) == (kind, *target)
+        if aimed and wanted.section_name in ("", *names):
+            source = compiled.config_set.sources.get(ObjectKey("TrafficPolicy", *key), "")
+            said = {name: value for name, value in shown(policy)["spec"].items() if name != "targetRef"}
+            yield {
+                "namespace": key.namespace,
+                "name": key.name,
+                "source": str(source),
+                "target": str(ObjectKey(kind, *target)),
+                "port": wanted.section_name,
+                "says": said,
+            }
+
+
+def _names(port: ServicePort) -> tuple[str, ...]:
+    """What a policy may call a port."""
+    return (port.name, str(port.port))
 
 
 def _all_fields(struct: msgspec.Struct) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from config.configset import ConfigSet
 from config.meta import Named
 from mesh.listener import ListenerState
 from mesh.table import Listener, ListenerKey, RoutingTable
+from mesh.tls_names import Certificate, ServerNames
 from sidecar.explain_question import Question
 
 LOCALHOST = "127.0.0.1"
@@ -38,6 +39,28 @@ def find_listener(question: Question, place: Place) -> Found:
     if service is not None:
         return _of_service(service, question.port, place)
     return _entrance(question, place)
+
+
+def refused_at(listener: Listener, question: Question) -> str:
+    """Why a client is not even listened to there; empty if it is."""
+    client = ipaddress.ip_address(question.client)
+    if listener.sources and not any(client in network for network in listener.sources):
+        return f"{client} is in none of the Service's loadBalancerSourceRanges"
+    if listener.tls is not None and question.scheme != "https":
+        return f"{listener.key} speaks TLS: ask by https://"
+    if listener.tls is None and question.scheme == "https" and listener.protocol == "http":
+        return f"{listener.key} speaks HTTP without TLS: ask by http://"
+    if listener.tls is not None and listener.tls.match(question.host_name.lower()) is None:
+        return f"there is no certificate for {question.host_name}"
+    return ""
+
+
+def certificate(names: ServerNames, question: Question) -> dict[str, Any] | None:
+    """What the client is shown; None: its bytes are relayed as they are, and the endpoint shows its own."""
+    shown = names.match(question.host_name.lower())
+    if not isinstance(shown, Certificate):
+        return None
+    return {"secret": str(shown.secret), "names": list(shown.names), "notAfter": shown.not_after}
 
 
 def _address(host: str) -> str:

@@ -24,8 +24,13 @@ def _parts(told: Mapping[str, Any], paint: Painter) -> Iterator[str]:
         yield from _request(told)
     if told.get("listener"):
         yield from _listener(told["listener"])
+    if told.get("certificate"):
+        shown = told["certificate"]
+        yield _row("tls", f"the certificate of Secret {shown['secret']} for {', '.join(shown['names'])}")
     if "rules" in told:
         yield from _rules(told["rules"], paint)
+    for name, step in zip(["filters"] + [""] * len(told.get("filters", ())), told.get("filters", ()), strict=False):
+        yield _row(name, f"{step['filter']}: {step['outcome']}")
     if "backend" in told:
         yield from _backend(told, paint)
 
@@ -80,7 +85,7 @@ def _backend(told: Mapping[str, Any], paint: Painter) -> Iterator[str]:
     yield _row("backend", f"{backend['namespace']}/{backend['service']}:{backend['port']}")
     for policy in told["policies"]:
         name = f"{policy['namespace']}/{policy['name']}" + (f" port {policy['port']}" if policy["port"] else "")
-        yield _row("policy", f"{name} ({policy['source']}): {_said(policy['says'])}")
+        yield _row("policy", f"{name} of {policy['target']} ({policy['source']}): {_said(policy['says'])}")
     if not told["policies"]:
         yield _row("policy", "none: defaults hold")
     for name, endpoint in zip(["endpoints"] + [""] * len(told["endpoints"]), told["endpoints"], strict=False):
@@ -91,7 +96,7 @@ def _backend(told: Mapping[str, Any], paint: Painter) -> Iterator[str]:
         yield _row("endpoints", "there are none")
     for text in told.get("absent", ()):
         yield _row("", text)
-    if "pick" in told:
+    if "pick" in told and told["endpoints"]:
         pick = told["pick"]
         yield _row("pick", f"{pick['address']}: {pick['how']}" if pick["address"] else pick["how"])
     yield _row("timeouts", _flat(told["timeouts"]))

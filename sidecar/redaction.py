@@ -39,6 +39,12 @@ def fingerprinted(key: bytes) -> Hide:
     return lambda value: f"(hidden {blake2b(value.encode(), key=key, digest_size=6).hexdigest()})"
 
 
+def hidden_line(line: str) -> str:
+    """A header line, its value hidden if its name says that it is a secret."""
+    name, colon, _ = line.partition(":")
+    return f"{name}: {HIDDEN}" if colon and _TELLING.search(name) else line
+
+
 def shown(item: Any, hide: Hide = hidden) -> dict[str, Any]:
     """`item`, a manifest object, as plain data."""
     plain: dict[str, Any] = encode(item)
