@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 
 from discovery.registry import wire
 from discovery.registry.wire import from_text, to_wire
 
 
+@lru_cache(256)
 def name(text: str) -> bytes:
+    """A name as wire bytes; one Service's records name the same few over and over."""
     return to_wire(from_text(text))
 
 

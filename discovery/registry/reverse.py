@@ -73,6 +73,13 @@ def read(labels: Labels) -> Reverse | None:
     return Reverse(labels, labels[-3::-1] if len(labels) > 2 else (), kind) if kind else None
 
 
+def packed(pointer: str) -> bytes:
+    """The address whose name `ipaddress.reverse_pointer` made; quicker than reading what anyone may have written."""
+    if pointer.endswith(".in-addr.arpa"):
+        return bytes(map(int, pointer.split(".", 4)[3::-1]))
+    return bytes.fromhex(pointer[62::-2])
+
+
 def _value(part: bytes, bits: int) -> int | None:
     """What a label stands for: a decimal number without leading zeros, or one hexadecimal digit."""
     if bits == 4:

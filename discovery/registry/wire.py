@@ -127,12 +127,16 @@ class Message(NamedTuple):
 
 def to_wire(labels: Labels) -> bytes:
     """The name as wire bytes.  Raises ValueError for one that is too long for DNS or has an empty label."""
-    if not all(0 < len(label) < 64 for label in labels):
-        raise ValueError(f"{labels!r} has a label that is empty or longer than 63 bytes")
-    name = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
-    if len(name) > LONGEST_NAME:
-        raise ValueError(f"{labels!r} is longer than 255 bytes")
+    try:
+        name = b"".join([_LENGTHS[len(label)] + label for label in labels]) + b"\0"
+    except IndexError:
+        raise ValueError(f"{labels!r} has a label that is longer than 63 bytes") from None
+    if b"" in labels or len(name) > LONGEST_NAME:
+        raise ValueError(f"{labels!r} is longer than 255 bytes, or has an empty label")
     return name
+
+
+_LENGTHS: Final = [bytes((length,)) for length in range(64)]
 
 
 def to_labels(name: bytes) -> Labels:

@@ -7,7 +7,7 @@ with or without records of its own (RFC 8020).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Set
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
@@ -25,6 +25,8 @@ from discovery.registry.reverse import Reverse
 from discovery.registry.wire import Labels, from_text, to_wire
 
 POSITIVE_TTL: Final = 5
+LONGEST_TEXT: Final = 253
+"""Characters of a name without its last dot (RFC 1035 section 3.1)."""
 NEGATIVE_TTL: Final = 1
 """Shorter, so that an endpoint that has just become ready is soon seen by who asked before."""
 
@@ -164,9 +166,7 @@ class Zone:
         services = dict(before.services) if before else {}
         gone = {key: services.pop(key) for key in map(_key, touched) if key in services}
         services.update(fresh)
-        owners = before.owners if before else {}
-        if {k: n.reverse.keys() for k, n in gone.items()} != {k: n.reverse.keys() for k, n in fresh.items()}:
-            owners = _owners(owners, gone, fresh)
+        owners = yield from _owners(before.owners if before else {}, gone, fresh)
         self._serial += 1
         self.view = self._view(config_set, services, owners)
         self._config_set, self._snapshot = config_set, snapshot
@@ -243,16 +243,16 @@ def _nodes(
     found: dict[Labels, dict[int, list[bytes]]] = {}
     pointers: dict[bytes, tuple[bytes, ...]] = {}
     for record in records(named, service, endpoints, domain, deployments):
+        if len(record.name) > LONGEST_TEXT:
+            continue
         try:
             kind, data = rdata.encode(record.type, record.value)
-            labels = from_text(record.name)
-            to_wire(labels)
         except ValueError:
             continue
-        name = reverse.read(labels)
-        if name is not None and name.address is not None:
-            pointers[name.address] = (data,)
+        if kind == wire.PTR:
+            pointers[reverse.packed(record.name)] = (data,)
             continue
+        labels = from_text(record.name)
         before = labels[: -len(base)]
         for depth in range(1, len(before) + 1):
             found.setdefault(before[depth:], {})
@@ -264,19 +264,25 @@ def _nodes(
 
 def _owners(
     before: dict[bytes, tuple[_Key, ...]], gone: dict[_Key, ServiceNames], fresh: dict[_Key, ServiceNames]
-) -> dict[bytes, tuple[_Key, ...]]:
-    owners = dict(before)
-    for key, names in gone.items():
-        for address in names.reverse:
+) -> Generator[None, None, dict[bytes, tuple[_Key, ...]]]:
+    """Who has which address now, in steps; the same as before if no address came or went."""
+    moved = [key for key in gone.keys() | fresh.keys() if _reversed(gone.get(key)) != _reversed(fresh.get(key))]
+    owners = dict(before) if moved else before
+    for key in moved:
+        for address in _reversed(gone.get(key)):
             left = tuple(each for each in owners[address] if each != key)
             if left:
                 owners[address] = left
             else:
                 del owners[address]
-    for key, names in fresh.items():
-        for address in names.reverse:
+        for address in _reversed(fresh.get(key)):
             owners[address] = (*owners.get(address, ()), key)
+        yield
     return owners
+
+
+def _reversed(names: ServiceNames | None) -> Set[bytes]:
+    return names.reverse.keys() if names else frozenset()
 
 
 def _addresses_of_server(config_set: ConfigSet) -> Node:

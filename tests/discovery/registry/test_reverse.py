@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.registry.reverse import read
+from discovery.registry.reverse import packed, read
 from discovery.registry.wire import from_text
 
 
@@ -15,6 +15,7 @@ def test_the_name_of_an_address_is_read_as_that_address(address: object) -> None
     name = read(from_text(ip_address(str(address)).reverse_pointer))
     assert name is not None
     assert name.address == ip_address(str(address)).packed
+    assert packed(ip_address(str(address)).reverse_pointer) == name.address
 
 
 @pytest.mark.parametrize(
