@@ -63,6 +63,11 @@ CASES = [
     case("http", node("{ingress: {http: 'a:b'}}"), error("spec.ingress.http", "0 to 65535")),
     case("https", node("{ingress: {https: 'web:443'}}"), error("spec.ingress.https", "not an IP address")),
     case("dns", node("{dns: '::1:53'}"), error("spec.dns", "brackets")),
+    case("forwarding", node("{resolver: {forward: true, allowFrom: [10.0.0.0/8], servers: ['10.0.0.1:53']}}")),
+    case(
+        "who may ask", node("{resolver: {allowFrom: [10.0.0.1]}}"), error("spec.resolver.allowFrom[0]", "ADDRESS/BITS")
+    ),
+    case("who is asked", node("{resolver: {servers: [10.0.0.1]}}"), error("spec.resolver.servers[0]", "HOST:PORT")),
     case("any free port, twice", node("{admin: '127.0.0.1:0', dns: '127.0.0.1:0'}")),
     case("a port twice", node("{ingress: {http: '127.0.0.1:9901'}}"), error("spec.ingress.http", "spec.admin")),
     case("an image without a command", node("{images: {a: []}}"), error("spec.images.a", "list of words")),

@@ -11,6 +11,19 @@ EXPORTED = (
     "apiVersion: v1\nkind: Service\nmetadata: {{name: web, creationTimestamp: '2024-05-01T10:00:00Z'}}\nspec: {}\n---\n"
 )
 
+ANNOTATED = (
+    "apiVersion: v1\nkind: Service\nmetadata: {{name: web, annotations: {{{}}}}}\nspec: {{ports: [{{port: 80}}]}}\n"
+)
+
+FROM_DNS = [
+    case("endpoints from DNS", ANNOTATED.format("weft.dev/dns: web.example.com")),
+    case(
+        "from a server that is none",
+        ANNOTATED.format("weft.dev/dns: web.example.com, weft.dev/dns-servers: dns"),
+        error("metadata.annotations[weft.dev/dns-servers]", "HOST:PORT"),
+    ),
+]
+
 PORTS = [
     case("one port", service(f"{{{PORT}}}")),
     case("no ports", service("{}"), error("spec.ports", "at least one port")),
@@ -293,6 +306,6 @@ TYPES = [
 ]
 
 
-@table(PORTS + NODE_PORTS + ADDRESSES + TYPES)
+@table(FROM_DNS + PORTS + NODE_PORTS + ADDRESSES + TYPES)
 def test_services(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)
