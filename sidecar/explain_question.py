@@ -55,13 +55,13 @@ class Question(msgspec.Struct, frozen=True):
 
 def parse_question(url: str, method: str = "GET", headers: Sequence[str] = (), client: str = "127.0.0.1") -> Question:
     """Read ``http://HOST[:PORT]/PATH`` and ``Name: value`` texts.  Raises `BadQuestion`."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in SCHEMES:
-        raise BadQuestion(f"{url}: the scheme must be one of {', '.join(SCHEMES)}")
     try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
         host, port = (parts.hostname or "").partition("%")[0], parts.port
     except ValueError as fault:
         raise BadQuestion(f"{url}: {fault}") from None
+    if parts.scheme not in SCHEMES:
+        raise BadQuestion(f"{url}: the scheme must be one of {', '.join(SCHEMES)}")
     if not host:
         raise BadQuestion(f"{url}: no host; write http://HOST:PORT/PATH")
     if port is None and parts.scheme == "tcp":

@@ -23,13 +23,13 @@ class Target:
 
 def parse_target(url: str, method: str = "GET", headers: Sequence[str] = (), body: bytes = b"") -> Target:
     """Read ``http://HOST[:PORT]/PATH``; `headers` are ``Name: value`` texts.  Raises `BadTarget`."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme != "http":
-        raise BadTarget(f"{url}: only http:// is supported, not {parts.scheme}://")
     try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
         host, port = parts.hostname, parts.port or 80
     except ValueError as fault:
         raise BadTarget(f"{url}: {fault}") from None
+    if parts.scheme != "http":
+        raise BadTarget(f"{url}: only http:// is supported, not {parts.scheme}://")
     if not host:
         raise BadTarget(f"{url}: no host; write http://HOST:PORT/PATH")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

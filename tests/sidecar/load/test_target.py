@@ -32,6 +32,7 @@ def test_headers_body_and_method() -> None:
 @pytest.mark.parametrize(
     ("url", "headers", "says"),
     [
+        ("http://[", [], "Invalid IPv6"),
         ("https://h/", [], "only http://"),
         ("http://h:99999/", [], "Port out of range"),
         ("http:///x", [], "no host"),

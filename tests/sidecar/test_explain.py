@@ -1,0 +1,198 @@
+"""The whole way of a request, the command that asks for it, and one that was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from config.balancing import BalancerPolicy
+from config.filters import AccessPolicy, HeaderEdits, HeaderPolicy
+from config.meta import ObjectMeta
+from config.policies import RetryPolicy, TargetRef, TimeoutPolicy, TrafficPolicy, TrafficPolicySpec
+from config.resources.core import ServicePort
+from mesh.access_log import AccessRecord
+from mesh.listener import ListenerState
+from mesh.table import ListenerKey
+from sidecar import cli
+from sidecar.explain import MOST_LOST_RULES, Known, explain_record
+from tests.mesh.making import config, endpoint, endpoints, ingress, policy, service
+from tests.policy.source import ROOT
+from tests.sidecar.explaining import explained, known
+
+SHOP = service("shop")
+EMPTY = service("empty", cluster_ip="127.96.0.2")
+FRONT = ingress("front", "Prefix shop.example/ -> shop:http", "Exact shop.example/none -> empty:http")
+KEY = ListenerKey("127.96.0.1", 80)
+
+
+def world(*more: Any, **states: Any) -> Known:
+    return known(config(SHOP, EMPTY, FRONT, *more), shop={"http": endpoints(2)}, **states)
+
+
+VERDICTS = {
+    "a Service": ("http://127.96.0.1/", "goes to 10.0.0.0:8080 of default/shop:http", True),
+    "by rule": ("http://shop.example/a", "goes to 10.0.0.0:8080 of default/shop:http", True),
+    "no endpoint": ("http://shop.example/none", "503: default/empty:http has no endpoint", False),
+    "no rule": ("http://other.example/a", "404: nothing is served here for host other.example and path /a", False),
+    "no listener": ("http://127.0.0.9:1/", "no connection: nothing is served at 127.0.0.9:1", False),
+    "no TLS": ("https://127.0.0.1:8080/", "no connection: 127.0.0.1:8080 speaks HTTP without TLS: ask by http", False),
+}
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_verdicts(name: str) -> None:
+    url, verdict, reached = VERDICTS[name]
+    told = explained(url, world())
+    assert told["verdict"].startswith(verdict)
+    assert told["reached"] is reached
+    assert json.loads(msgspec.json.encode(told))
+
+
+def test_rules_are_tried_and_at_most_one_won() -> None:
+    told = explained("http://shop.example/none", world())
+    assert [(rule["rule"], rule["won"]) for rule in told["rules"]] == [
+        ("Exact shop.example/none", True),
+        ("Prefix shop.example/", False),
+    ]
+    assert "Exact shop.example/none matches, and is longer" in told["rules"][1]["why"]
+
+
+def test_rules_that_lost_are_not_told_without_end() -> None:
+    many = ingress("many", *(f"Exact shop.example/{number} -> shop:http" for number in range(300)))
+    told = explained("http://shop.example/299", world(many))
+    assert len(told["rules"]) == MOST_LOST_RULES + 1
+    assert told["rules"][0]["won"]
+
+
+def test_endpoints_that_may_not_be_picked() -> None:
+    there = known(config(SHOP), shop={"http": (endpoint(0, ready=False), endpoint(1, ready=False))})
+    told = explained("http://shop/", there)
+    assert told["verdict"] == "503: none of the 2 endpoints of default/shop:http may be picked"
+    assert [each["eligible"] for each in told["endpoints"]] == [False, False]
+
+
+def test_lots_have_no_pick() -> None:
+    told = explained("http://shop/", world(policy("p", "shop", balancer=BalancerPolicy(type="Random"))))
+    assert told["verdict"] == "goes to an endpoint of default/shop:http that is drawn by lot"
+    assert told["balancer"]["type"] == "Random"
+
+
+def test_where_it_is_really_served_and_the_remedy() -> None:
+    reason = "port 80 needs a right that weft does not have: allow it with `sysctl`"
+    state = ListenerState(bound=ListenerKey("127.96.0.1", 8080), reason=reason)
+    told = explained("http://shop/", world(states={KEY: state}))
+    assert told["listener"]["served"] == "127.96.0.1:8080"
+    assert told["listener"]["note"] == f"served at 127.96.0.1:8080 ({reason})"
+
+
+def test_policies_of_service_port_and_ingress() -> None:
+    of_ingress = TrafficPolicy(
+        ObjectMeta("front-policy", "default"),
+        TrafficPolicySpec(TargetRef("Ingress", "front"), timeouts=TimeoutPolicy(response_head=7.0)),
+    )
+    more = (
+        policy("whole", "shop", retries=RetryPolicy(attempts=5)),
+        policy("by-name", "shop", "http", timeouts=TimeoutPolicy(connect=3.0)),
+        policy("by-number", "shop", "80", via=False),
+        policy("another", "shop", "other"),
+        policy("elsewhere", "empty"),
+        of_ingress,
+    )
+    direct = explained("http://shop/", world(*more))
+    assert {each["name"] for each in direct["policies"]} == {"whole", "by-name", "by-number"}
+    assert direct["policies"][0]["says"] == {"retries": {"attempts": 5}}
+    assert (direct["timeouts"]["connect"], direct["retries"]["attempts"]) == (3.0, 5)
+    by_rule = explained("http://shop.example/", world(*more))
+    assert by_rule["policies"][0]["name"] == "front-policy"
+    assert by_rule["timeouts"]["responseHead"] == 7.0
+
+
+def test_a_policy_that_refuses() -> None:
+    refusing = policy("closed", "shop", access=AccessPolicy(deny=("127.0.0.0/8",)))
+    told = explained("http://shop/", world(refusing))
+    assert told["verdict"].startswith("403: ")
+    assert not told["reached"]
+    assert told["filters"][0]["filter"] == "Access"
+    assert explained("http://shop/", world(refusing), client="10.0.0.1")["reached"]
+
+
+def test_no_secret_is_told() -> None:
+    edits = HeaderEdits(set={"Authorization": "hunter2"})
+    told = explained("http://shop/", world(policy("p", "shop", headers=HeaderPolicy(request=edits))))
+    assert "hunter2" not in msgspec.json.encode(told).decode()
+
+
+def test_the_budget_that_is_left() -> None:
+    there = world()
+    backend = there.compiled.table.listeners[KEY].route.backend
+    backend.stats.in_flight = 100
+    backend.retry_budget.running = 5
+    assert explained("http://shop/", there)["retries"]["left"] == 15
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict", "reached"),
+    [
+        ("", "was answered 502 by 10.0.0.0:8080", True),
+        ("connection_refused", "was answered 502 by the proxy (connection_refused)", False),
+    ],
+)
+def test_an_exchange_that_was(reason: str, verdict: str, reached: bool) -> None:
+    there = world()
+    record = AccessRecord(
+        1.0, "127.0.0.1", "127.96.0.1:80", "default", "shop", "http", "GET", "/", 502, reason, "10.0.0.0:8080"
+    )
+    backend = there.compiled.table.listeners[KEY].route.backend
+    told = explain_record(record, backend, there)
+    assert (told["verdict"], told["reached"], len(told["endpoints"])) == (verdict, reached, 2)
+    assert "endpoints" not in explain_record(record, None, there)
+
+
+PAYMENT = str(ROOT / "examples" / "payment")
+
+
+def test_the_command_explains_manifests(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["explain", "http://payment-svc/pay", "--from", PAYMENT, "--state", str(tmp_path)]
+    assert cli.main(words) == 0
+    text = capsys.readouterr().out
+    assert "would go to a replica behind default/payment-svc:80" in text
+    assert "Deployment default/payment-service would have 3 of them" in text
+    assert cli.main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["backend"]["service"] == "payment-svc"
+
+
+MISTAKES = {
+    "nothing asked": ([], 2, "one of the arguments URL --id is required"),
+    "both asked": (["http://a/", "--id", "1"], 2, "not allowed with argument"),
+    "an id and manifests": (["--id", "1", "--from", PAYMENT], 1, "--from about manifests: give one"),
+    "no URL": (["ftp://a/", "--from", PAYMENT], 1, "explain: ftp://a/: the scheme must be one of"),
+    "nobody there": (["http://a/", "--admin", "127.0.0.1:1"], 1, "no weft answers at 127.0.0.1:1"),
+    "not served": (["http://nope/", "--from", PAYMENT], 1, ""),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes(name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words, code, says = MISTAKES[name]
+    try:
+        got = cli.main(["explain", *words, "--state", str(tmp_path)])
+    except SystemExit as ended:
+        got = int(ended.code or 0)
+    assert got == code
+    assert says in capsys.readouterr().err
+
+
+def test_faults_of_the_manifests_are_told_beside(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: 3}\n")
+    words = ["--from", PAYMENT, "--from", str(tmp_path), "--state", str(tmp_path / "state")]
+    assert cli.main(["explain", "http://payment-svc/", *words]) == 0
+    assert "Service/default/x: spec.ports: error: expected a list" in capsys.readouterr().err
+
+
+def test_a_headless_name_says_what_is_missing() -> None:
+    written = config(service("db", ServicePort(5432), cluster_ip="None"))
+    assert "serves no port 80" in explained("http://db/", known(written))["verdict"]
