@@ -8,9 +8,12 @@ nor the vocabulary.
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from time import perf_counter
@@ -26,6 +29,8 @@ DEADLINE_SECONDS = 60.0
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 SLICE_SECONDS = 0.001
 """How long decoding may hold the loop before others run."""
+NICENESS = 10
+"""Of a helper that reads beside the traffic."""
 
 _HEADER = struct.Struct("!BI")
 _NAMES = tuple(KINDS)
@@ -34,7 +39,8 @@ _END, _FAULT, _CRASH, _KEPT = 255, 254, 253, 252
 
 # The helper must find this package whatever its own folder and environment are, and import nothing from them.
 _BOOTSTRAP = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); from importlib import import_module; "
+    "import os, sys; os.nice(int(sys.argv.pop(1))); sys.path.insert(0, sys.argv.pop(1)); "
+    "from importlib import import_module; "
     "import_module(sys.argv.pop(1)).main(sys.argv[1:])"
 )
 
@@ -57,36 +63,46 @@ async def load_aside(
     before the paths.  Objects that equal theirs in `previous` are those.  When the helper fails, the answer is not
     `read`, and has no objects and one error.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
-        "-c",
-        _BOOTSTRAP,
-        str(Path(__file__).parents[1]),
-        reader,
-        *arguments,
-        *map(str, paths),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        limit=64 * 1024,
-        start_new_session=True,  # Ctrl-C is for the parent, which ends the helper
-    )
-    assert process.stdout is not None
+    program = (sys.executable, "-I", "-c", _BOOTSTRAP, str(NICENESS if previous else 0), str(Path(__file__).parents[1]))
+    process, ours = _start((*program, reader, *arguments, *map(str, paths)))
     try:
-        async with asyncio.timeout(deadline):
-            return await _receive(process.stdout, previous or ConfigSet())
+        async with asyncio.timeout(deadline), _reading(ours) as stream:
+            return await _receive(stream, previous or ConfigSet())
     except _Gone as gone:
         problem = str(gone)
     except TimeoutError:
         problem = f"took longer than {deadline:g} s"
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        process.kill()
+        await asyncio.to_thread(process.wait)
     where = Source(str(paths[0]) if paths else "", 1, 1)
     fault = Fault("error", where, f"manifests could not be read: the reader {problem}")
     return Loaded(ConfigSet(), (fault,), read=False)
+
+
+def _start(program: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start the helper; raises OSError.  The loop's own way would hold the loop until the program is under way."""
+    with ExitStack() as stack:
+        ours, theirs = map(stack.enter_context, socket.socketpair())
+        process = subprocess.Popen(
+            program,
+            stdin=subprocess.DEVNULL,
+            stdout=theirs.fileno(),
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the parent, which ends the helper
+        )
+        return process, ours.dup()
+
+
+@asynccontextmanager
+async def _reading(ours: socket.socket) -> AsyncIterator[asyncio.StreamReader]:
+    stream, writer = await asyncio.open_connection(sock=ours, limit=64 * 1024)
+    try:
+        yield stream
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 async def _receive(stream: asyncio.StreamReader, previous: ConfigSet) -> Loaded:

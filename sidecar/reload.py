@@ -22,7 +22,7 @@ POLL_SECONDS_PER_FILE: Final = 0.0005
 """A look at a file takes a fiftieth of that: so much of the time goes into looking, however many files there are."""
 SETTLE_SECONDS: Final = 0.1
 """Without a change for so long, a burst of writes is over ..."""
-MOST_SETTLING: Final = 1.0
+MOST_SETTLING: Final = 0.5
 """... and so long it is waited for at most."""
 RETRY_SECONDS: Final = 5.0
 """After a reader could not even be started."""

@@ -1,0 +1,264 @@
+"""Manifests edited while they are served, by a real ``weft up``: what changes, what stays, and nothing that breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.certificates import authority, pair
+from tests.discovery.probes.servers import serving
+from tests.policy.source import ROOT
+from tests.scenarios.dialogue import read_reply
+from tests.scenarios.editing import Folder, descriptors, memory, ports, reads, serving_of, wait_reload
+from tests.scenarios.manifests import deployment, endpoint_slice, service
+from tests.scenarios.weft import Weft, alive, ask, wait_for
+from tests.scenarios.world import all_well, load, ready, until
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "manifests")
+
+
+@pytest.fixture
+def weft(folder: Folder) -> Iterator[Weft]:
+    folder.put("app", deployment("app", 2), service("app", app="app"))
+    with serving_of(folder) as started:
+        yield started
+        assert started.stop() == 0
+
+
+def status(weft: Weft) -> str:
+    command = [sys.executable, "-m", "sidecar", "status", "--state", str(weft.state), "--window", "0.05"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+
+
+async def test_services_come_and_go(folder: Folder, weft: Weft) -> None:
+    folder.put("more", service("more", {"http": 8080, "other": 8090}, app="app"))
+    address = (await until(lambda: ports(weft, "more"), weft.told))["http"]
+    assert (await asyncio.to_thread(ask, address)).status == 200
+    folder.put("more", service("more", {"other": 8090}, app="app"))
+    await until(lambda: "http" not in ports(weft, "more"), weft.told)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.to_thread(ask, address)
+    folder.drop("more")
+    await until(lambda: not ports(weft, "more"), weft.told)
+    assert "reloaded: 1 added\n" in weft.out.read_text()
+    assert "reloaded: 1 removed\n" in weft.out.read_text()
+
+
+async def test_replicas_are_replaced_without_a_failed_request(folder: Folder, weft: Weft) -> None:
+    before, processes = set(ready(weft, "app")), weft.replicas()
+    loading = asyncio.ensure_future(load(weft.address("app"), rate=150, seconds=4.0))
+    folder.put("app", deployment("app", 3, VERSION="2"), service("app", app="app"))
+    await until(lambda: len(now := set(ready(weft, "app"))) == 3 and not now & before, weft.told)
+    report = await loading
+    assert all_well(report), report
+    await until(lambda: not any(map(alive, processes)), weft.told)
+    folder.put("app", service("app", app="app"))
+    await until(lambda: not any(map(alive, weft.replicas())), weft.told)
+
+
+async def test_a_mistake_takes_nothing_out_of_force_also_over_a_restart(folder: Folder) -> None:
+    folder.put("app", deployment("app", 1), service("app", app="app"))
+    good = (folder.path / "app.json").read_text()
+    with serving_of(folder) as weft:
+        address = weft.address("app")
+        for mistake in ("{", good.replace('"ports"', '"prots"'), "[]"):
+            before = reads(weft)
+            folder.put_text("app", mistake)
+            wait_reload(weft, before)
+            assert ask(address).status == 200
+        told = status(weft)
+        assert "Service default/app: accepted: what is written has errors: its last good version is in force" in told
+        assert "errors in the manifests, as read at 20" in told
+        assert "\nweft_config_last_reload_successful 0\n" in weft.admin("/metrics").body.decode()
+        assert weft.stop() == 0
+    with serving_of(folder) as weft:
+        assert ask(weft.address("app")).status == 200
+        assert weft.address("app") == address
+        folder.put_text("app", good)
+        wait_for(lambda: "errors" not in status(weft), weft.told)
+        assert "\nweft_config_last_reload_successful 1\n" in weft.admin("/metrics").body.decode()
+        assert weft.stop() == 0
+
+
+def test_a_hangup_reads_the_manifests_again(folder: Folder, weft: Weft) -> None:
+    before, objects = reads(weft), weft.admin("/api/v1/config").json["objects"]
+    weft.process.send_signal(signal.SIGHUP)
+    wait_reload(weft, before)
+    assert weft.admin("/api/v1/config").json["objects"] == objects
+    assert "reloaded" not in weft.out.read_text(), "there is nothing to tell"
+
+
+def test_what_needs_a_restart_is_said(folder: Folder, weft: Weft) -> None:
+    folder.node(admin=f"{folder.network.prefix}.250:9901", trustedProxies=["127.0.0.0/8"])
+    wait_for(lambda: "spec.admin: warning: weft must be started again" in weft.err.read_text(), weft.told)
+    assert "spec.trustedProxies" not in weft.err.read_text()
+    answer = ask(weft.address("app"), X_Forwarded_For="192.0.2.1")
+    assert any("192.0.2.1" in line for line in answer.json["lines"]), "this one is in force"
+
+
+# -- ten changes a second
+
+
+class Endpoint:
+    """Serves requests and tunnels of the test, on one port."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b"upgrade: websocket" in head.lower():
+                writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+                while data := await reader.read(65_536):
+                    writer.write(data)
+                return
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+def ingress(paths: int) -> dict[str, Any]:
+    backend = {"service": {"name": "web", "port": {"name": "http"}}}
+    rules = [
+        {"path": path, "pathType": "Prefix", "backend": backend} for path in ["/", *map("/{}".format, range(paths))]
+    ]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "web"},
+        "spec": {"rules": [{"http": {"paths": rules}}], "tls": [{"hosts": ["web.test"], "secretName": "web-tls"}]},
+    }
+
+
+class Editor:
+    """Makes one change after the other, none of which may be felt by those who use what stays."""
+
+    def __init__(self, folder: Folder, endpoints: list[int]) -> None:
+        self._folder = folder
+        self._endpoints = endpoints
+        self._chance = random.Random(5)
+        self._pairs = [pair("web.test") for _ in range(2)]
+        self._changes = (self.endpoints, self.routes, self.ports, self.policy, self.certificate)
+        self.made = 0
+
+    def start(self) -> None:
+        self._folder.put("service", service("web", {"http": 8080}))
+        self.endpoints()
+        self.routes()
+        self.certificate()
+
+    def change(self) -> None:
+        self._changes[self.made % len(self._changes)]()
+        self.made += 1
+
+    def endpoints(self) -> None:
+        some = self._chance.sample(self._endpoints, self._chance.randint(1, len(self._endpoints)))
+        self._folder.put("endpoints", *(endpoint_slice("web", {"http": port}) for port in some))
+
+    def routes(self) -> None:
+        self._folder.put("routes", ingress(self._chance.randint(1, 20)))
+
+    def certificate(self) -> None:
+        self._folder.put("certificate", self._chance.choice(self._pairs).manifest("web-tls"))
+
+    def ports(self) -> None:
+        numbers = self._chance.sample(range(8100, 8120), 3)
+        self._folder.put("others", *(service(f"other-{n}", {"http": n}) for n in numbers))
+
+    def policy(self) -> None:
+        spec = {"targetRef": {"kind": "Service", "name": "web"}, "retries": {"attempts": self._chance.randint(1, 3)}}
+        policy = {"apiVersion": "weft.dev/v1", "kind": "TrafficPolicy", "metadata": {"name": "web"}, "spec": spec}
+        self._folder.put("policy", policy)
+
+
+async def edit(editor: Editor, seconds: float) -> None:
+    """Ten changes a second."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while loop.time() < began + seconds:
+        editor.change()
+        await asyncio.sleep(max(began + editor.made / 10 - loop.time(), 0))
+
+
+async def talk(address: str, over: asyncio.Event) -> int:
+    """Say something through a WebSocket all the time, and hear it again; how often, until it is `over`."""
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    fields = b"Host: web\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    writer.write(b"GET /chat HTTP/1.1\r\n" + fields + b"\r\n")
+    assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+    for number in count():
+        word = b"%08d" % number
+        writer.write(word)
+        async with asyncio.timeout(20):
+            assert await reader.readexactly(8) == word
+        if over.is_set():
+            writer.close()
+            return number
+        await asyncio.sleep(0.02)
+    raise AssertionError
+
+
+async def knock(address: str, tls: ssl.SSLContext | None, over: asyncio.Event) -> int:
+    """One request after the other, each on a connection of its own; how many were answered well."""
+    host, _, port = address.rpartition(":")
+    name = "web.test" if tls else None
+    for number in count():
+        async with asyncio.timeout(20):
+            reader, writer = await asyncio.open_connection(host, int(port), ssl=tls, server_hostname=name)
+            writer.write(b"GET /1/x HTTP/1.1\r\nHost: web.test\r\nConnection: close\r\n\r\n")
+            reply = await read_reply(reader)
+        assert reply.status == 200, reply
+        writer.close()
+        if over.is_set():
+            return number
+        await asyncio.sleep(0.02)
+    raise AssertionError
+
+
+@asynccontextmanager
+async def edited(folder: Folder) -> AsyncIterator[tuple[Weft, Editor]]:
+    async with AsyncExitStack() as stack:
+        endpoints = [await stack.enter_async_context(serving(Endpoint().serve)) for _ in range(3)]
+        editor = Editor(folder, endpoints)
+        editor.start()
+        with serving_of(folder) as weft:
+            yield weft, editor
+            assert await asyncio.to_thread(weft.stop) == 0
+
+
+async def test_ten_changes_a_second_break_nothing(folder: Folder, size: Callable[[int, int], int]) -> None:
+    seconds = size(6, 600)
+    async with edited(folder) as (weft, editor):
+        address = await asyncio.to_thread(weft.address, "web")
+        doors = {f"{folder.network.node}:8080": None, f"{folder.network.node}:8443": authority().client()}
+        await edit(editor, 2)
+        before = await asyncio.to_thread(lambda: (memory(weft), descriptors(weft), reads(weft)))
+        over = asyncio.Event()
+        async with asyncio.TaskGroup() as beside:
+            talking = [beside.create_task(talk(address, over)) for _ in range(3)]
+            knocking = [beside.create_task(knock(door, tls, over)) for door, tls in doors.items()]
+            loading = beside.create_task(load(address, rate=150, seconds=seconds + 1))
+            await edit(editor, seconds)
+            report = await loading
+            over.set()
+        assert all_well(report), report
+        assert all(task.result() > 3 * seconds for task in (*talking, *knocking))
+        after = await asyncio.to_thread(lambda: (memory(weft), descriptors(weft), reads(weft)))
+        assert after[2] - before[2] > seconds / 2, "it was reloaded all the time"
+        assert after[1] - before[1] < 40
+        assert after[0] - before[0] < 8 * MIB
+        page = (await asyncio.to_thread(weft.admin, "/metrics")).body.decode()
+        assert "\nweft_config_last_reload_successful 1\n" in page
