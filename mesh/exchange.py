@@ -2,23 +2,25 @@
 
 The phases in reading order: *begin* (count, make the head), *send* (pick an endpoint, take a connection),
 *respond* (hand on the head), *relay* (hand on bodies), *end* (count, give the connection back).  Here is the
-common way; `mesh.relay` copes with everything that may be said, and `mesh.failover` with what may go wrong.
+common way; `mesh.admission` sees to what policies ask for before a request is sent, `mesh.relay` copes with
+everything that may be said, and `mesh.failover` with what may go wrong.
 A client's connection reuses one Exchange for all of its requests.
 """
 
 from __future__ import annotations
 
-from mesh.backend import Backend, EndpointState
-from mesh.failover import NEVER
+from mesh.admission import Admission
+from mesh.backend import EndpointState
+from mesh.exchange_state import NEVER
+from mesh.filters.chain import Passed
 from mesh.http1.grammar import KEEP_ALIVE_LENGTH
 from mesh.http1.request import PlainRequest, Request
 from mesh.http1.response import PlainResponse
 from mesh.matcher import Matcher
-from mesh.outgoing import END, outgoing_head, own_lines, without_port
+from mesh.outgoing import END, last_line, outgoing_lines, own_lines, without_port
 from mesh.pool import take
 from mesh.proxy import Proxy
-from mesh.reasons import NO_ENDPOINTS, NOT_ROUTED
-from mesh.relay import Relay
+from mesh.reasons import NOT_ROUTED
 from mesh.roles import Client
 from mesh.table import Route, RoutingTable
 from mesh.unmatched import looked_for
@@ -26,11 +28,11 @@ from mesh.upload import Upload
 from mesh.upstream import HTTPUpstream
 
 
-class Exchange(Relay):
+class Exchange(Admission):
     """The common way, `begin` and `respond_plainly`, is written flat: on some machines each step of the
     interpreter costs as much as a short function of C."""
 
-    __slots__ = ("_host", "_ids", "_matcher", "_name", "_ours", "_table")
+    __slots__ = ("_host", "_ids", "_matcher", "_name", "_ours", "_policed", "_route", "_table")
 
     _ours: bytes
     """What is added to the head of a plain request to `_host`, but for the id."""
@@ -38,6 +40,10 @@ class Exchange(Relay):
     """`_host` without its port."""
     _matcher: Matcher[Route] | None
     """Of an Ingress listener."""
+    _route: Route
+    """That of the last request; before that, the listener's."""
+    _policed: bool
+    """A policy has requests of the route go the careful way."""
 
     def __init__(self, proxy: Proxy, client: Client) -> None:
         super().__init__(proxy, client)
@@ -52,10 +58,10 @@ class Exchange(Relay):
         if self._proxy.table is not self._table and not self._adopt_table():
             return False
         host, lines, _ = request
-        if host != self._host:
-            self._adopt_host(host)
-        if self._matcher is not None:
-            self._find_route(self._matcher, lines)
+        if host != self._host and self._adopt_host(host):
+            return self.begin_carefully(request, b"")
+        if self._matcher is not None and self._find_route(self._matcher, lines):
+            return self.begin_carefully(request, b"")
         self._request = request
         self._head = head = lines + self._ours + next(self._ids) + END
         self._started = self._clock()
@@ -89,7 +95,14 @@ class Exchange(Relay):
         if self._matcher is not None:
             self._adopt_host(request.host)
             self._find_route(self._matcher, request.lines)
-        self._head = outgoing_head(request, self._backend.plan, self._listener, self._client.peer, next(self._ids))
+        self._backend = self._route.backend
+        lines = outgoing_lines(request, self._manner, self._listener, self._client.peer)
+        filters, verdict = self._filters, None
+        if filters is not None:
+            verdict = self._ask_filters(filters, request, lines)
+            if isinstance(verdict, Passed):
+                lines = verdict.lines
+        self._head = lines + last_line(request, self._listener, self._client.peer, next(self._ids))
         self._started = self._clock()
         self._client.deadline = self._deadlines.now + self._patience
         self._backend.stats.in_flight += 1
@@ -98,7 +111,10 @@ class Exchange(Relay):
             self._upload = Upload(request.length)
             if rest and self._take_body(self._upload, rest) is None:
                 return True
-        self._send()
+        if filters is None or verdict is None:
+            self._send()
+        else:
+            self._obey(filters, verdict)
         return True
 
     def _adopt_table(self) -> bool:
@@ -110,30 +126,37 @@ class Exchange(Relay):
         self._table = table
         self._listener = listener
         self._matcher = listener.routes
-        self._adopt_backend(listener.route.backend)
+        self._adopt_route(listener.route)
         self._host = b""
         return True
 
-    def _adopt_backend(self, backend: Backend) -> None:
-        self._backend = backend
-        timeouts = backend.plan.timeouts
+    def _adopt_route(self, route: Route) -> None:
+        self._route = route
+        self._backend = backend = route.backend
+        self._filters = route.filters
+        self._manner = route.manner or backend.plan
+        self._policed = route.filters is not None or backend.key_of is not None
+        timeouts = self._manner.timeouts
         self._idle = timeouts.idle or NEVER
         self._patience = timeouts.response_head or NEVER
 
-    def _adopt_host(self, host: bytes) -> None:
-        self._host = host
+    def _adopt_host(self, host: bytes) -> bool:
+        """Prepare for requests to `host`; whether they go the careful way, where that is known already."""
         self._name = without_port(host)
-        self._ours = own_lines(self._client.peer, host, self._listener.key.port, self._backend.plan)
+        self._ours = own_lines(self._client.peer, host, self._listener.key.port, self._manner)
+        policed = self._policed and self._matcher is None
+        self._host = b"" if policed else host
+        return policed
 
-    def _find_route(self, matcher: Matcher[Route], lines: bytes) -> None:
-        """Go where the rules say; `lines` begin with the request line."""
+    def _find_route(self, matcher: Matcher[Route], lines: bytes) -> bool:
+        """Go where the rules say, carefully or not; `lines` begin with the request line."""
         route = matcher.match(self._name, lines.split(b" ", 2)[1]) or self._listener.route
-        backend = route.backend
-        if backend is not self._backend:
-            before = self._backend.plan
-            self._adopt_backend(backend)
-            if backend.plan.via != before.via:
+        if route is not self._route:
+            via = self._manner.via
+            self._adopt_route(route)
+            if self._manner.via != via:
                 self._adopt_host(self._host)
+        return self._policed
 
     def _find_none(self) -> None:
         """There is no endpoint; of what meets no rule, there cannot be any."""
@@ -141,12 +164,14 @@ class Exchange(Relay):
             target = self._request.lines.split(b" ", 2)[1]
             self._end_badly(NOT_ROUTED, looked_for(self._name, target))
         else:
-            self._end_badly(NO_ENDPOINTS)
+            self._find_no_room()
 
     # -- send: any request, any try
 
     def _send(self) -> None:
-        state = self._backend.pick(self._tried)
+        if self._retries:
+            self._try_began = self._clock()
+        state = self._pick()
         if state is None:
             self._find_none()
             return
@@ -193,7 +218,7 @@ class Exchange(Relay):
         upstream, state, proxy = self._upstream, self._state, self._proxy
         assert upstream is not None
         assert state is not None
-        if not self._simple or length != len(data) - end or status == 503 or proxy.draining:
+        if not self._simple or length != len(data) - end or status >= 500 or proxy.draining:
             self.respond(response, data)
             return
         # All of it in one read, nothing to change but one line at most: the way of most responses.
@@ -215,5 +240,9 @@ class Exchange(Relay):
         stats.in_flight -= 1
         stats.bytes_in += len(self._head)
         stats.bytes_out += len(data)
-        stats.finished(status, self._clock() - self._started)
+        seconds = self._clock() - self._started
+        stats.finished(status, seconds)
+        left = self._backend.left
+        if left is not None:
+            left(state, seconds, status)
         client.ready(now + self._idle)

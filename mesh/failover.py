@@ -7,23 +7,25 @@ tried again is answered in the endpoint's place; a response that breaks off is c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from config.policies import RetryCondition
-from mesh.backend import Backend, EndpointState
+from mesh.backend import NO_ANSWER_DUE, NOT_ANSWERED
+from mesh.exchange_state import NEVER, ExchangeState
 from mesh.http1.answer import answer
-from mesh.http1.body import LAST_CHUNK, Body, EncodedBody, EndlessBody, LengthBody
+from mesh.http1.body import LAST_CHUNK, EncodedBody, EndlessBody, LengthBody
 from mesh.http1.chunked import ChunkedBody
 from mesh.http1.errors import Malformed
-from mesh.http1.request import Request
 from mesh.outgoing import request_id_of
-from mesh.proxy import Proxy
 from mesh.reasons import (
     BODY_STALLED,
     CLIENT_GONE,
     CONNECTION_REFUSED,
     CONNECTION_TERMINATED,
     CONNECTION_TIMEOUT,
+    NO_ROOM,
     OUT_OF_RESOURCES,
     RESPONSE_INCOMPLETE,
     RESPONSE_STALLED,
@@ -31,92 +33,17 @@ from mesh.reasons import (
     UNREACHABLE,
     Reason,
 )
-from mesh.retry import IDEMPOTENT, Outcome, decide
-from mesh.roles import Client
-from mesh.table import Listener
-from mesh.upload import Upload
-from mesh.upstream import HTTPUpstream
+from mesh.retry import IDEMPOTENT, Outcome, decide, pause
 
-NEVER: Final = float("inf")
 RETRY_WAIT: Final = 10.0
 """Seconds that a retry waits for a place in the budget.  When one of two endpoints dies, half of all requests are
 to be tried again, a fifth at a time: several times as long as a slow answer takes."""
+ANSWERS: Final[Mapping[int, RetryCondition]] = MappingProxyType({500: "500", 502: "502", 503: "503", 504: "504"})
+"""Statuses that a policy may have retried."""
 
 
-class Failover:
-    """State that both halves share.  `_simple`: of it, only what every request sets anew was touched."""
-
-    __slots__ = (
-        "_answered", "_backend", "_bytes_in", "_bytes_out", "_client", "_connected", "_head", "_interim", "_key",
-        "_listener", "_persistent", "_proxy", "_reason", "_request", "_response_body", "_retries", "_retrying",
-        "_simple", "_started", "_state", "_status", "_tried", "_upload", "_upstream", "_waiting", "running",
-    )  # fmt: skip
-
-    _request: Request
-    _backend: Backend
-    _listener: Listener
-    _head: bytes
-    """As it is sent to endpoints."""
-    _started: float
-    """When the last request came, by the clock of the proxy; 0: none has."""
-
-    def __init__(self, proxy: Proxy, client: Client) -> None:
-        self._proxy = proxy
-        self._client = client
-        self._key = client.key
-        self._upstream: HTTPUpstream | None = None
-        self._state: EndpointState | None = None
-        self.running = False
-        self._started = 0.0
-        self._renew()
-
-    def _renew(self) -> None:
-        """Be as new for the next request."""
-        self._simple = True
-        self._connected = False
-        """This try has sent bytes, or may have."""
-        self._interim = 0
-        """Interim responses so far."""
-        self._answered = False
-        """The final response has begun."""
-        self._persistent = False
-        """The client's connection goes on after it."""
-        self._status = 0
-        self._reason = ""
-        self._bytes_in = 0
-        """Of the body, as they were read."""
-        self._bytes_out = 0
-        self._upload: Upload | None = None
-        self._response_body: Body | None = None
-        self._tried: tuple[EndpointState, ...] = ()
-        self._retries = 0
-        self._retrying = False
-        """This try has a place in the retry budget."""
-        self._waiting: Reason | None = None
-        """Why the last try failed, while the next one waits for a place in the budget."""
-
-    @property
-    def fresh(self) -> bool:
-        """No request has come yet."""
-        return not self._started
-
-    # -- the other half
-
-    def _send(self) -> None:
-        """Pick an endpoint and send the request."""
-        raise AssertionError
-
-    def _end(self, status: int) -> None:
-        """Let go of the endpoint and count."""
-        raise AssertionError
-
-    def _complete(self, beyond: bytes) -> None:
-        """The response is complete; `beyond` came after it."""
-        raise AssertionError
-
-    @property
-    def _request_is_read(self) -> bool:
-        return self._upload is None or self._upload.complete
+class Failover(ExchangeState):
+    __slots__ = ()
 
     # -- what may fail on the endpoint's side
 
@@ -167,16 +94,17 @@ class Failover:
     def response_refused(self, fault: Malformed) -> None:
         self._end_badly(fault.reason, fault.details)
 
-    def _retry_503(self) -> bool:
-        """Whether the policy retries a 503, which then is not shown to the client.
+    def _retry_answer(self, status: int) -> bool:
+        """Whether the policy retries an answer with this status, which then is not shown to the client.
 
-        It is an answer: a client is not made to wait for a better one when too many do already.
+        A client is not made to wait for a better one when too many do already.
         """
-        outcome = self._decide("503")
+        cause = ANSWERS.get(status)
+        outcome = self._decide(cause) if cause else None
         if outcome == "tried" and not self._budget_has_room:
             outcome = "budget"
-        if outcome == "tried":
-            self._try_again("503", CONNECTION_TERMINATED)
+        if cause and outcome == "tried":
+            self._try_again(cause, CONNECTION_TERMINATED, status)
         elif outcome is not None:
             self._count_retry(outcome)
         return outcome == "tried"
@@ -185,20 +113,22 @@ class Failover:
 
     @property
     def _budget_has_room(self) -> bool:
-        percent = self._backend.plan.retries.budget_percent
-        return self._backend.retry_budget.has_room(self._backend.stats.in_flight, percent)
+        policy, backend = self._manner.retries, self._backend
+        return backend.retry_budget.has_room(backend.stats.in_flight, policy.budget_percent, policy.budget_least)
 
     def _decide(self, cause: RetryCondition) -> Outcome | None:
         sent = self._connected or self._simple
         kept = self._upload is None or self._upload.kept is not None
         replayable = not self._interim and (not sent or (kept and self._request.method in IDEMPOTENT))
-        return decide(self._backend.plan.retries, cause, replayable, self._retries)
+        return decide(self._manner.retries, cause, replayable, self._retries)
 
-    def _try_again(self, cause: RetryCondition, reason: Reason) -> None:
-        """A try failed before a response began: go to another endpoint, now or when the budget has room."""
+    def _try_again(self, cause: RetryCondition, reason: Reason, status: int = NOT_ANSWERED) -> None:
+        """A try failed before a response was shown: go to another endpoint, now or when the budget has room.
+
+        `status` is that of the answer, if there was one.
+        """
         outcome = self._decide(cause)
-        self._simple = False
-        self._leave_endpoint()
+        self._leave_endpoint(status)
         self._end_retry()
         if outcome != "tried":
             if outcome is not None:
@@ -206,24 +136,30 @@ class Failover:
             self._end_badly(reason)
             return
         self._retries += 1
-        percent = self._backend.plan.retries.budget_percent
-        if self._backend.retry_budget.start(self, self._backend.stats.in_flight, percent):
+        policy, backend = self._manner.retries, self._backend
+        if backend.retry_budget.start(self, backend.stats.in_flight, policy.budget_percent, policy.budget_least):
             self.retry_now()
         else:
             self._waiting = reason
-            self._client.deadline = self._proxy.deadlines.now + RETRY_WAIT
+            self._wait(self._proxy.deadlines.now + RETRY_WAIT)
 
     def retry_now(self) -> None:
         """There is room in the budget, and it has been taken."""
         self._waiting = None
+        self._until = NEVER
         self._retrying = True
         self._count_retry("tried")
-        wait = self._backend.plan.timeouts.response_head
-        self._client.deadline = self._proxy.deadlines.now + (wait or NEVER)
-        self._send()
+        manner = self._manner
+        wait = pause(manner.retries.backoff, self._retries, self._proxy.live.chance())
+        self._client.deadline = self._proxy.deadlines.now + wait + (manner.timeouts.response_head or NEVER)
+        if wait:
+            self._send_after(wait)
+        else:
+            self._send()
 
-    def _leave_endpoint(self) -> None:
-        self._connected = False
+    def _leave_endpoint(self, status: int) -> None:
+        sent = self._connected or self._simple
+        self._simple = self._connected = False
         upstream, state = self._upstream, self._state
         if upstream is not None:
             self._upstream = None
@@ -232,6 +168,7 @@ class Failover:
             self._state = None
             state.in_flight -= 1
             self._tried += (state,)
+            self._tell(state, status if sent else NO_ANSWER_DUE)
 
     def _end_retry(self) -> None:
         """Give the place in the budget to the next: this try has a response, or has failed."""
@@ -257,8 +194,8 @@ class Failover:
         else:
             self._answer(reason, details or reason.details)
 
-    def _answer(self, reason: Reason, details: str) -> None:
-        """Answer in the endpoint's place."""
+    def _answer(self, reason: Reason, details: str, fields: bytes = b"") -> None:
+        """Answer in the endpoint's place; `fields` are more field lines."""
         request = self._request
         self._persistent = request.keep_alive and self._request_is_read and not self._proxy.draining
         self._status = reason.status
@@ -269,10 +206,20 @@ class Failover:
             head_only=request.method == b"HEAD",
             close=not self._persistent,
             keep_alive=not request.minor,
+            fields=fields,
         )
+        if self._query is not None:
+            head, end, text = data.partition(b"\r\n\r\n")
+            data = self._edited(head + end) + text
         self._bytes_out = len(data)
         self._client.write(data)
         self._complete(b"")
+
+    def _edited(self, head: bytes) -> bytes:
+        """The head of a response, with its empty line, as filters will have it."""
+        assert self._filters is not None
+        assert self._query is not None
+        return self._filters.response(self._query, head[:-2]) + b"\r\n"
 
     def _cut_off(self) -> None:
         """The response cannot be completed: end the connection so that the client sees that."""
@@ -294,8 +241,6 @@ class Failover:
         self._simple = False
         if self._upstream is not None:
             self._upstream.reusable = False
-        if self._waiting:
-            self._backend.retry_budget.leave(self)
         self._end_retry()
         self._reason = CLIENT_GONE.error
         self._end(self._status or CLIENT_GONE.status)
@@ -303,12 +248,23 @@ class Failover:
     def on_deadline(self) -> None:
         """Whoever had to move did not."""
         if self._waiting:
-            self._backend.retry_budget.leave(self)
             self._count_retry("budget")
             self._end_badly(self._waiting)
+        elif self._queued:
+            self._end_badly(NO_ROOM)
         elif self._answered:
             self._end_badly(RESPONSE_STALLED)
         elif self._request_is_read or self._client.held:
-            self._end_badly(RESPONSE_TIMEOUT)
+            self._run_out_of_patience()
         else:
             self._end_badly(BODY_STALLED)
+
+    def _run_out_of_patience(self) -> None:
+        """The endpoint did not answer in time."""
+        outcome = self._decide("timeout")
+        if outcome == "tried":
+            self._try_again("timeout", RESPONSE_TIMEOUT)
+            return
+        if outcome is not None:
+            self._count_retry(outcome)
+        self._end_badly(RESPONSE_TIMEOUT)

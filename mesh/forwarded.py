@@ -7,6 +7,7 @@ themselves: there this hop is appended.  Elsewhere a client could say anything: 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 
 from mesh.peer import Peer
 from mesh.request_id import acceptable
@@ -47,3 +48,16 @@ def believed_id(said: Mapping[bytes, list[bytes]]) -> bytes:
     """The request id that a believed client sent, if it is one and sane; else nothing."""
     ids = said.get(b"x-request-id", ())
     return ids[0] if len(ids) == 1 and acceptable(ids[0]) else b""
+
+
+def conveyed(said: Mapping[bytes, list[bytes]], peer: Peer) -> tuple[str, bool]:
+    """The client's address, and whether it used TLS, as filters see them: a trusted proxy tells of its own client."""
+    if not peer.trusted:
+        return peer.address, peer.secure
+    last = b",".join(said.get(b"x-forwarded-for", ())).rpartition(b",")[2].strip(b" \t").decode("latin-1")
+    try:
+        client = str(ip_address(last))
+    except ValueError:
+        client = peer.address
+    scheme = b",".join(said.get(b"x-forwarded-proto", ())).rpartition(b",")[2].strip(b" \t").lower()
+    return client, scheme == b"https" if scheme else peer.secure

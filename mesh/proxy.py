@@ -28,7 +28,7 @@ class Proxy:
     """The data plane's shared state; one per event loop."""
 
     __slots__ = (
-        "access_log", "clients", "clock", "deadlines", "draining", "failure_log", "frames", "live", "loop",
+        "access_log", "clients", "clock", "copies", "deadlines", "draining", "failure_log", "frames", "live", "loop",
         "request_ids", "table", "trusted_proxies",
     )  # fmt: skip
 
@@ -47,6 +47,8 @@ class Proxy:
         """Answers carry ``Connection: close`` from now on."""
         self.clients: set[Drainable] = set()
         """Open connections of clients: those of HTTP, those relayed, and those of which it is not known yet."""
+        self.copies: set[object] = set()
+        """Copies of requests that are under way; see `mesh.mirror`."""
         self.request_ids = request_ids(os.urandom)
         self.trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
         """Networks whose X-Forwarded-* fields are believed."""

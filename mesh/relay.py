@@ -10,15 +10,17 @@ import time
 from typing import Final
 
 from mesh.access_log import AccessRecord
-from mesh.backend import EndpointState
-from mesh.failover import NEVER, Failover
+from mesh.backend import NO_ANSWER_DUE, EndpointState
+from mesh.exchange_state import NEVER
+from mesh.failover import Failover
 from mesh.http1.errors import Malformed
 from mesh.http1.reframe import reframe
 from mesh.http1.response import CarefulResponse, Response
+from mesh.mirror import send_copy
 from mesh.outgoing import offered_protocols, request_id_of
 from mesh.pool import give_back
 from mesh.proxy import Proxy
-from mesh.reasons import RESPONSE_MALFORMED, UPGRADE_FAILED
+from mesh.reasons import CONTENT_TOO_LARGE, RESPONSE_MALFORMED, UPGRADE_FAILED
 from mesh.roles import Client
 from mesh.tunnel import Tunnel
 from mesh.upload import Upload
@@ -59,18 +61,32 @@ class Relay(Failover):
             self._client.hold()
 
     def _take_body(self, upload: Upload, data: bytes) -> tuple[bytes, ...] | None:
-        """What may be sent on of `data`; None: the body is malformed, which has ended the exchange."""
+        """What may be sent on of `data`; None: the body is malformed or too long, which has ended the exchange."""
         self._bytes_in += len(data)
         try:
             pieces = upload.take(data)
+            exceeded = self._measure is not None and self._measure.exceeded(data)
         except Malformed as fault:
             self._end_badly(fault.reason, fault.details)
             return None
+        if exceeded:
+            self._end_badly(CONTENT_TOO_LARGE)
+            return None
         wait = self._patience if upload.complete and not self._answered else self._idle
-        self._client.deadline = self._deadlines.now + wait
+        self._client.deadline = min(self._deadlines.now + wait, self._until)
         if upload.complete:
+            self._copy()
             self._client.request_read(upload.rest)
         return pieces
+
+    def _copy(self) -> None:
+        """Send the copy that a policy asks for, if all of the request is there."""
+        mirror, upload = self._mirror, self._upload
+        if mirror is None or (upload is not None and (upload.full or upload.kept is None)):
+            return
+        self._mirror = None
+        message = self._head if upload is None else b"".join([self._head, *(upload.kept or ())])
+        send_copy(self._proxy, mirror, message, self._request.method == b"HEAD")
 
     def hold_request(self) -> None:
         self._client.hold()
@@ -84,7 +100,7 @@ class Relay(Failover):
         """A response was read as far as its head; `data` begins with it."""
         if response.status < 200:
             self._respond_interim(response, data)
-        elif response.status != 503 or not self._retry_503():
+        elif response.status < 500 or not self._retry_answer(response.status):
             self._respond_carefully(response, data)
 
     def _respond_interim(self, response: Response, data: bytes) -> None:
@@ -120,6 +136,8 @@ class Relay(Failover):
         head, body, self._persistent = reframe(
             response, data[:end], request.method == b"HEAD", request.minor, persistent
         )
+        if self._query is not None:
+            head = self._edited(head)
         self._response_body = body
         self._bytes_out = len(head)
         self._client.deadline = self._deadlines.now + self._idle
@@ -196,7 +214,14 @@ class Relay(Failover):
         log = self._proxy.access_log or (self._proxy.failure_log if self._reason else None)
         if log is not None:
             log(self._record(state, status, seconds))
+        outcome = NO_ANSWER_DUE if self._tunnel is not None else self._outcome(status)
         self.running = False
+        if not self._simple:
+            self._stop_waiting()
+        if state is not None:
+            self._tell(state, outcome)
+        elif self._backend.limits is not None:
+            self._backend.limits.room_made()
         if not self._simple:
             self._tunnel = None
             self._renew()
@@ -231,14 +256,16 @@ class Relay(Failover):
         """The endpoint accepted an Upgrade: hand both connections to a tunnel."""
         upstream, client = self._upstream, self._client
         assert upstream is not None
-        offered = offered_protocols(self._request, self._backend.plan)
+        offered = offered_protocols(self._request, self._manner)
         if not response.upgrade or not set(response.upgrade) <= set(offered) or not self._request_is_read:
             self._end_badly(UPGRADE_FAILED)
             return
         self._end_retry()
+        if self._overdue is not None:
+            self._overdue.cancel()
         self._status = 101
         self._backend.stats.finished(101, self._clock() - self._started)
-        idle = self._backend.plan.timeouts.tunnel_idle or NEVER
+        idle = self._manner.timeouts.tunnel_idle or NEVER
         self._tunnel = tunnel = Tunnel(self._proxy, client, upstream, idle, self._tunnel_ended)
         upstream.tunnel(tunnel)
         early = client.become(tunnel)

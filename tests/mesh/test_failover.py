@@ -84,7 +84,7 @@ class Unable:
     """An event loop that fails to connect with a certain error."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
-        self.create_task = loop.create_task
+        self.create_task, self.call_later = loop.create_task, loop.call_later
         self._number = number
 
     async def create_connection(self, *_: object) -> None:
@@ -336,7 +336,7 @@ async def test_connect_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def _with_connections_that_hang(world: Mesh, never: object) -> None:
     class Loop:
-        create_task = world.loop.create_task
+        create_task, call_later = world.loop.create_task, world.loop.call_later
         create_connection = staticmethod(never)
 
     real, world.proxy.loop = world.proxy.loop, Loop()  # type: ignore[assignment]

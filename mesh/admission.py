@@ -1,0 +1,104 @@
+"""Admission: what policies have a request go through before an endpoint is asked.
+
+Its route's filters come first; they may refuse it, change it, send it elsewhere or have it wait.  Then there must be
+room for it within the limits of its Backend, or it queues for some.  A request of a route that asks for none of this
+never comes here.
+"""
+
+from __future__ import annotations
+
+from mesh.backend import EndpointState
+from mesh.exchange_state import NEVER
+from mesh.filters.chain import Filters, Passed
+from mesh.filters.query import Query, Reply, target_of
+from mesh.filters.size import Measure
+from mesh.forwarded import conveyed
+from mesh.http1.body import CHUNKED
+from mesh.http1.request import Request
+from mesh.outgoing import believed
+from mesh.reasons import NO_ENDPOINTS, NO_ROOM, REQUEST_OVERDUE
+from mesh.relay import Relay
+
+
+class Admission(Relay):
+    __slots__ = ()
+
+    # -- filters
+
+    def _ask_filters(self, filters: Filters, request: Request, lines: bytes) -> Passed | Reply:
+        """Their verdict on the request, whose head is sent as `lines`."""
+        peer = self._client.peer
+        said = request.forwarding if believed(request, self._listener, peer) else {}
+        client, secure = conveyed(said, peer)
+        self._query = query = Query(
+            request.method, target_of(lines), request.host, request.length, lines, client, self._deadlines.now, secure
+        )
+        verdict = filters.request(query)
+        if isinstance(verdict, Passed):
+            if verdict.backend is not None:
+                self._backend = verdict.backend
+            self._mirror = None if request.upgrade else verdict.mirror
+            if request.length == CHUNKED and filters.most_bytes:
+                self._measure = Measure(filters.most_bytes)
+        return verdict
+
+    def _obey(self, filters: Filters, verdict: Passed | Reply) -> None:
+        """Do with the request, which is counted now, as the filters say."""
+        if isinstance(verdict, Reply):
+            self._reply(verdict)
+            return
+        if filters.timeout:
+            self._overdue = self._proxy.loop.call_later(filters.timeout, self._overrun)
+        if self._request_is_read:
+            self._copy()
+        if verdict.delay:
+            self._client.deadline += verdict.delay
+            self._send_after(verdict.delay)
+        else:
+            self._send()
+
+    def _reply(self, reply: Reply) -> None:
+        reason = reply.reason
+        details = reply.details or reason.details
+        self._reason = reason.error
+        if reason.error:
+            self._backend.failed(reason, details)
+        self._answer(reason, details, reply.fields)
+
+    def _overrun(self) -> None:
+        """The whole exchange has taken too long."""
+        self._overdue = None
+        self._end_badly(REQUEST_OVERDUE)
+
+    # -- pick, within limits
+
+    def _pick(self) -> EndpointState | None:
+        """Whose turn it is among those not tried, for this request."""
+        backend = self._backend
+        key_of = backend.key_of
+        if key_of is None:
+            return backend.pick(self._tried)
+        return backend.pick_for(key_of(self._head, self._client.peer.address), self._tried)
+
+    def _find_no_room(self) -> None:
+        """No endpoint can be had now: wait for room if there may be some, else give up."""
+        backend, limits = self._backend, self._backend.limits
+        if limits is not None and limits.wait(self):
+            self._simple = False
+            self._queued = True
+            if self._until == NEVER:
+                self._wait(self._deadlines.now + limits.patience)
+        elif limits is not None and backend.eligible:
+            self._end_badly(NO_ROOM)
+        else:
+            self._end_badly(NO_ENDPOINTS)
+
+    def room_now(self) -> None:
+        """There may be room: pick again, or queue again."""
+        self._queued = False
+        self._client.deadline = self._deadlines.now + self._patience
+        self._send_now()
+        if self._queued:
+            self._client.deadline = self._until
+        else:
+            self._until = NEVER
