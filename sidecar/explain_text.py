@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mesh import reasons
-from sidecar.terminal import Painter
+from sidecar.terminal import Painter, printable
 
 MOST_RULES = 12
 """Lost rules that are shown in a text."""
@@ -40,7 +40,7 @@ def _row(name: str, text: str) -> str:
 
 
 def _exchange(record: Mapping[str, Any]) -> Iterator[str]:
-    yield _row("what", f"{record.get('method', '-')} {record.get('host', '')}{record.get('target', '')}")
+    yield _row("what", printable(f"{record.get('method', '-')} {record.get('host', '')}{record.get('target', '')}"))
     yield _row("from", f"{record['client']} to {record['listener']}")
     if record.get("endpoint"):
         yield _row("endpoint", f"{record['endpoint']}, try {record.get('tries', 1)}")

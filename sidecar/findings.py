@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from config.errors import Fault, Severity
-from sidecar.terminal import Painter
+from sidecar.terminal import Painter, printable
 
 SEVERITIES: dict[Severity, str] = {"error": "red", "warning": "yellow", "notice": "dim"}
 """With the colour of each."""
@@ -31,15 +31,10 @@ def lines(findings: Findings, paint: Painter) -> list[str]:
 
 def _line(fault: Fault, paint: Painter) -> str:
     parts = [fault.object, fault.path]
-    where = " ".join(f"{_printable(str(part))}:" for part in parts if part)
+    where = " ".join(f"{printable(str(part))}:" for part in parts if part)
     word = paint(SEVERITIES[fault.severity], f"{fault.severity}:")
-    place = paint("bold", f"{_printable(str(fault.source))}:")
-    return " ".join(part for part in (place, where, word, _printable(fault.message)) if part)
-
-
-def _printable(text: str) -> str:
-    """A manifest cannot steer the terminal: what is not printable is escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    place = paint("bold", f"{printable(str(fault.source))}:")
+    return " ".join(part for part in (place, where, word, printable(fault.message)) if part)
 
 
 def summary(findings: Findings, paint: Painter) -> str:

@@ -16,3 +16,8 @@ class Painter:
 
     def __call__(self, colour: str, text: str) -> str:
         return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if self.colours else text
+
+
+def printable(text: str) -> str:
+    """Nobody's text steers the terminal: what is not printable is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from sidecar.options import read_options
 from sidecar.reading import AdminClient, admin_address
 from sidecar.status import latency_text
-from sidecar.terminal import Painter
+from sidecar.terminal import Painter, printable
 
 
 def add_parser(subparsers: Any) -> None:
@@ -62,7 +62,7 @@ def line(record: Mapping[str, Any], paint: Painter) -> str:
     when = time.strftime("%H:%M:%S", time.localtime(record["time"]))
     status = record.get("status", 0)
     colour = "red" if status >= 500 else "yellow" if status >= 400 else "green"
-    what = f"{record.get('method', '-')} {record.get('host', '')}{record.get('target', '')}"
+    what = printable(f"{record.get('method', '-')} {record.get('host', '')}{record.get('target', '')}")
     where = f"{record.get('namespace', '')}/{record.get('service', '')}:{record.get('port', '')}"
     how = f" {record['reason']}" if record.get("reason") else ""
     tries = f" try {record['tries']}" if record.get("tries", 1) > 1 else ""

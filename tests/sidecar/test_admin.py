@@ -6,14 +6,14 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from itertools import repeat
 
 import pytest
 
 from sidecar import admin
-from sidecar.admin import AdminServer, host_allowed
+from sidecar.admin import AdminServer, Query, Refused, host_allowed
 
 HOSTS = [
     ("localhost", "127.0.0.1", True),
@@ -138,3 +138,49 @@ async def test_a_reader_that_stopped_reading_does_not_hold_up_the_end(monkeypatc
     writer.close()
     with suppress(ConnectionResetError):
         await writer.wait_closed()
+
+
+def asked(query: Query) -> tuple[int, dict[str, object]]:
+    if "bad" in query:
+        raise Refused("bad is not good", 404)
+    return 200, {"asked": dict(query)}
+
+
+async def counting(query: Query) -> AsyncGenerator[bytes, None]:
+    for number in range(int(query["to"][0])):
+        yield b"%d\n" % number
+
+
+def stream(query: Query) -> AsyncGenerator[bytes, None]:
+    if "to" not in query:
+        raise Refused("to what?")
+    return counting(query)
+
+
+@asynccontextmanager
+async def answering() -> AsyncIterator[tuple[str, int]]:
+    server = AdminServer({}, list, {"/ask": asked}, {"/count": stream})
+    sock = socket.create_server(("127.0.0.1", 0))
+    await server.start(sock)
+    yield sock.getsockname()
+    await server.close()
+
+
+QUESTIONS = {
+    "query": ("/ask?a=1&a=2&b=%20&c", "GET", 200, b'{"asked":{"a":["1","2"],"b":[" "],"c":[""]}}\n'),
+    "refused": ("/ask?bad=1", "GET", 404, b'{"error":"bad is not good"}\n'),
+    "too many fields": ("/ask?" + "a&" * 300, "GET", 400, b'{"error":"more than 200 fields in the query"}\n'),
+    "stream": ("/count?to=3", "GET", 200, b"0\n1\n2\n"),
+    "head of a stream": ("/count?to=3", "HEAD", 200, b""),
+    "refused stream": ("/count", "GET", 400, b'{"error":"to what?"}\n'),
+    "not to be written": ("/ask", "POST", 405, b'{"error":"/ask can only be read"}\n'),
+    "unknown path": ("/x", "GET", 404, b'{"error":"no such path: /x; there are /metrics, /ask, /count"}\n'),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+async def test_questions_and_streams(name: str) -> None:
+    path, method, status, expected = QUESTIONS[name]
+    async with answering() as address:
+        got, _, body = await ask(address, path, method)
+    assert (got, body) == (status, expected)

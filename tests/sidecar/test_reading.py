@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,26 @@ def answer_once(server: socket.socket, answer: bytes) -> None:
     with connection:
         connection.recv(4096)
         connection.sendall(answer)
+
+
+LINES = {
+    "lines": (b'HTTP/1.0 200 OK\r\n\r\n\n{"a":1}\n\n{"a":2}\n', [{"a": 1}, {"a": 2}], ""),
+    "refused": (b'HTTP/1.0 400 Bad Request\r\n\r\n{"error":"no such filter"}', [], "no such filter"),
+    "not weft": (b"HTTP/1.0 404 Not Found\r\n\r\n<html>", [], "gave 404"),
+    "broken off": (b'HTTP/1.0 200 OK\r\n\r\n{"a":1}\n{"a"', [{"a": 1}], "has stopped"),
+    "nothing": (b"", [], "no weft answers"),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_lines_of_a_stream(name: str) -> None:
+    answer, expected, says = LINES[name]
+    got: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer_once, args=(server, answer))
+        thread.start()
+        lines = AdminClient(Address(*server.getsockname())).lines("/x")
+        with pytest.raises(UserError, match=says) if says else nullcontext():
+            got.extend(lines)
+        thread.join()
+    assert got == expected
