@@ -36,6 +36,7 @@ BURST: Final = 16
 _NO_PLAN: Final = BackendPlan(BackendKey("", "", ""), ())
 
 READY, BODY, RESPONSE, TUNNEL, LINGERING, CLOSED = range(6)
+RELAYED: Final = frozenset({BODY, TUNNEL})
 
 
 class HTTPDownstream(asyncio.Protocol):
@@ -90,7 +91,10 @@ class HTTPDownstream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.phase or self._ahead:
-            self._receive_other(data)
+            if self.phase in RELAYED:
+                self._duplex.request_data(data)
+            else:
+                self._receive_other(data)
         else:
             self._receive(data)
 
@@ -122,9 +126,7 @@ class HTTPDownstream(asyncio.Protocol):
         return self._exchange.begin_carefully(request, rest) or self._reject(NOT_SERVED)
 
     def _receive_other(self, data: bytes) -> None:
-        if self.phase in (BODY, TUNNEL):
-            self._duplex.request_data(data)
-        elif self.phase == RESPONSE:
+        if self.phase == RESPONSE:
             self._ahead += data
             if len(self._ahead) > MAX_AHEAD:
                 self.hold()

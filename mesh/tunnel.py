@@ -13,13 +13,13 @@ from mesh.upstream import HTTPUpstream
 
 
 class Tunnel:
-    __slots__ = ("_client", "_ended", "_idle", "_one_way", "_over", "_proxy", "_upstream", "bytes_in", "bytes_out")
+    __slots__ = ("_client", "_deadlines", "_ended", "_idle", "_one_way", "_over", "_upstream", "bytes_in", "bytes_out")
 
     def __init__(
         self, proxy: Proxy, client: Client, upstream: HTTPUpstream, idle: float, ended: Callable[[], None]
     ) -> None:
         """`idle` is in seconds; `ended` is called once, when both sides are closed."""
-        self._proxy = proxy
+        self._deadlines = proxy.deadlines
         self._client = client
         self._upstream = upstream
         self._idle = idle
@@ -33,12 +33,12 @@ class Tunnel:
     def request_data(self, data: bytes) -> None:
         self.bytes_in += len(data)
         self._upstream.write(data)
-        self._client.deadline = self._proxy.deadlines.now + self._idle
+        self._client.deadline = self._deadlines.now + self._idle
 
     def response_data(self, data: bytes) -> None:
         self.bytes_out += len(data)
         self._client.write(data)
-        self._client.deadline = self._proxy.deadlines.now + self._idle
+        self._client.deadline = self._deadlines.now + self._idle
 
     def client_half_closed(self) -> bool:
         """The client sends no more; whether it is still to be sent to."""

@@ -91,7 +91,10 @@ class HTTPUpstream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         exchange = self.exchange
         if exchange is None or self.phase or self._partial:
-            self._receive_other(data)
+            if exchange is not None and self.phase:
+                exchange.response_data(data)
+            else:
+                self._receive_other(data)
             return
         response = read_plain_response(data)
         if response is None:
@@ -115,8 +118,6 @@ class HTTPUpstream(asyncio.Protocol):
         exchange = self.exchange
         if exchange is None:
             self.close()  # bytes that nobody asked for: what follows cannot be told apart from an answer
-        elif self.phase == RELAY:
-            exchange.response_data(data)
         else:
             known = len(self._partial)
             self._partial += data
