@@ -49,7 +49,7 @@ NOT_IN_FORCE = frozenset(
     {
         "ejection.server_errors", "ejection.success_rate", "limits", "rate_limit", "headers",
         "redirect", "rewrite", "split", "mirror", "fault", "cors", "max_request_bytes", "access", "proxy_protocol",
-        "tls", "trace", "timeouts.request", "retries.backoff", "retries.budget_least",
+        "trace", "timeouts.request", "retries.backoff", "retries.budget_least",
     }
 )  # fmt: skip
 """Field groups, and fields of them, that are read and not carried out yet; each validates with a warning."""

@@ -92,6 +92,7 @@ def _merged(port: ServicePort, specs: list[TrafficPolicySpec]) -> PortPolicy:
         protocol=app_protocol(port, said.protocol),
         needs_http=(
             any(says(said, group) for group in HTTP_GROUPS)
+            or (said.tls is not None and said.tls.reencrypt is not None)
             or any(getattr(timeouts, field) != getattr(default, field) for field in of_http)
         ),
         balancer=said.balancer or BalancerPolicy(),

@@ -29,6 +29,7 @@ from discovery.metrics import families
 from discovery.platforms.process import ProcessPlatform
 from discovery.prober import Prober
 from discovery.sources import manifest
+from mesh import tls_expiry
 from mesh.access_log import FORMATS, AccessLog
 from mesh.compiler import Compiled
 from mesh.exposition import FamilyLike
@@ -221,9 +222,14 @@ class Assembly:
             [build_info()],
             families(self.catalog, self.prober),
             self.dns.families(),
+            self._certificates(),
             process_families(),
         )
         return page(self.proxy.frames.steps(), others, self._pulse.lag)
+
+    def _certificates(self) -> Iterable[FamilyLike]:
+        compiled = self.publisher.compiled
+        return tls_expiry.families(compiled.entrance.termination.keyring) if compiled else ()
 
     def _replicas_changed(self, replicas: tuple[Replica, ...]) -> None:
         self.catalog.put_replicas("process", replicas)

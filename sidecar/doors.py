@@ -43,7 +43,8 @@ class Door(NamedTuple):
         return self._url(self.served)
 
     def _url(self, where: str) -> str:
-        return f"http://{where}/" if self.http else f"{'udp' if self.protocol == 'udp' else 'tcp'}://{where}"
+        scheme = "https" if self.protocol == "https" else "http"
+        return f"{scheme}://{where}/" if self.http else f"{'udp' if self.protocol == 'udp' else 'tcp'}://{where}"
 
 
 def doors(table: RoutingTable, listeners: Listeners) -> Iterator[Door]:

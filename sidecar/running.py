@@ -5,6 +5,7 @@ It is only ever read from here, on the event loop that also carries the traffic.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from mesh.listener import Listeners
 from mesh.proxy import Proxy
 from mesh.status import ACCEPTED, ObjectStatus
 from mesh.table import ListenerKey
+from mesh.tls_expiry import remarks
 from sidecar.doors import Door, doors, note, unbound
 from sidecar.families import Reloads
 from sidecar.publisher import Publisher
@@ -100,10 +102,11 @@ class Running:
         compiled = self.publisher.compiled
         status = compiled.statuses.get(key) if compiled else None
         status = status or NOT_YET.get(key.kind, ACCEPTED)
-        remarks = (*((LAST_GOOD,) if key in self.kept else ()), *self._remarks(status))
-        return msgspec.structs.replace(status, reasons=(*status.reasons, *remarks)) if remarks else status
+        more = (*((LAST_GOOD,) if key in self.kept else ()), *self._remarks(status))
+        return msgspec.structs.replace(status, reasons=(*status.reasons, *more)) if more else status
 
     def _remarks(self, status: ObjectStatus) -> Iterator[str]:
+        yield from remarks(status.certificates, time.time())
         for port in status.ports:
             for key in port.listens:
                 state = self.listeners.states.get(key)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from config.meta import IntOrString, Named, ObjectKey
 from config.naming import shown
 from config.policies import TrafficPolicy
-from config.validation.index import Index, check_exists, listed
+from config.validation.index import Index, check_exists, listed, words_for_missing
 from config.validation.report import ObjectReport
+
+_UNTRUSTED = ": no endpoint is trusted, and requests are answered with 502"
 
 
 def check_destinations(policy: TrafficPolicy, index: Index, report: ObjectReport) -> None:
@@ -32,7 +34,11 @@ def _check_service(path: str, name: str, port: IntOrString | None, index: Index,
 
 def _check_ca(name: str, index: Index, report: ObjectReport) -> None:
     path, key = "spec.tls.reencrypt.caSecret", ObjectKey("Secret", report.key.namespace, name)
-    if check_exists(key, index.config_set.secrets, index, path, report):
-        secret = index.config_set.secrets[Named(key.namespace, name)]
+    secrets = index.config_set.secrets
+    if index.is_missing(key, secrets):
+        # No error, which would put the policy out of force, and so send in the clear what was to be encrypted.
+        report.warning(path, f"{words_for_missing(key, secrets)}{_UNTRUSTED}")
+    elif Named(key.namespace, key.name) in secrets:
+        secret = secrets[Named(key.namespace, key.name)]
         if "ca.crt" not in secret.data and "ca.crt" not in secret.string_data:
-            report.error(path, f"{report.elsewhere(key)} has no key {shown('ca.crt')}, which signs endpoints")
+            report.warning(path, f"{report.elsewhere(key)} has no key {shown('ca.crt')}{_UNTRUSTED}")

@@ -102,3 +102,6 @@ def _check_effect(spec: TrafficPolicySpec, report: ObjectReport) -> None:
     if spec.target_ref.kind == "Service" and spec.tls and spec.tls.https_redirect:
         words = "has no effect on a Service, whose ports have no TLS: attach it to the Ingress"
         report.warning("spec.tls.httpsRedirect", words)
+    if spec.target_ref.kind == "Service" and spec.tls and spec.tls.passthrough:
+        words = "has no effect on a Service, which relays TLS as it is: attach it to the Ingress"
+        report.warning("spec.tls.passthrough", words)

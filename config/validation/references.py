@@ -126,7 +126,9 @@ def _check_ingress(ingress: Ingress, index: Index, report: ObjectReport) -> None
     for i, tls in enumerate(ingress.spec.tls):
         if tls.secret_name:
             path, key = f"spec.tls[{i}].secretName", ObjectKey("Secret", report.key.namespace, tls.secret_name)
-            if check_exists(key, secrets, index, path, report):
+            if index.is_missing(key, secrets):
+                report.warning(path, f"{words_for_missing(key, secrets)}{_UNTRUSTED}")
+            elif Named(key.namespace, key.name) in secrets:
                 _check_tls_secret(key, index, path, report)
     _check_class(ingress, index, report)
 
@@ -164,11 +166,15 @@ def _no_such_port(key: ObjectKey, wanted: str, service: Service, report: ObjectR
     return f"{report.elsewhere(key)} has no port {wanted}{hint}" + (f"; it has {has}" if has else "; it has none")
 
 
+_UNTRUSTED = ": the hosts get a certificate that no client trusts"
+"""What becomes of an Ingress whose Secret cannot be used; all else of it is served."""
+
+
 def _check_tls_secret(key: ObjectKey, index: Index, path: str, report: ObjectReport) -> None:
     secret = index.config_set.secrets[Named(key.namespace, key.name)]
     for needed in ("tls.crt", "tls.key"):
         if needed not in secret.data and needed not in secret.string_data and _knows_key(key, needed, report):
-            report.error(path, f"{report.elsewhere(key)} has no key {shown(needed)}, which TLS needs")
+            report.warning(path, f"{report.elsewhere(key)} has no key {shown(needed)}, which TLS needs{_UNTRUSTED}")
 
 
 def _knows_key(key: ObjectKey, name: str, report: ObjectReport) -> bool:

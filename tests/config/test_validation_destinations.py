@@ -33,7 +33,6 @@ def test_ports_by_number_and_by_name(port: str, tmp_path: Path) -> None:
         ("split: [{service: web}, {service: canari}]", "spec.split[1].service", '"canary"'),
         ("split: [{service: canary, port: 82}]", "spec.split[0].port", "it has admin, http"),
         ("mirror: {service: web, port: admin}", "spec.mirror.port", "has no port admin"),
-        ("tls: {reencrypt: {caSecret: canary}}", "spec.tls.reencrypt.caSecret", "does not exist"),
     ],
 )
 def test_what_is_not_there(groups: str, path: str, words: str, tmp_path: Path) -> None:

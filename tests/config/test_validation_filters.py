@@ -158,8 +158,8 @@ OTHERS = [
         warning("spec.tls.reencrypt.verify", "is believed"),
         warning("spec.tls.reencrypt.caSecret", "no effect"),
     ),
-    groups("no signer", "tls: {reencrypt: {caSecret: other}}", error("spec.tls.reencrypt.caSecret", "ca.crt")),
-    groups("no Secret", "tls: {reencrypt: {caSecret: cb}}", error("spec.tls.reencrypt.caSecret", "does not exist")),
+    groups("no signer", "tls: {reencrypt: {caSecret: other}}", warning("spec.tls.reencrypt.caSecret", "ca.crt")),
+    groups("no Secret", "tls: {reencrypt: {caSecret: cb}}", warning("spec.tls.reencrypt.caSecret", "does not exist")),
 ]
 
 

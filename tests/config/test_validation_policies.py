@@ -105,8 +105,9 @@ CASES = [
     ),
     case(
         "a redirect to https, on a Service",
-        policy(", tls: {httpsRedirect: true}"),
+        policy(", tls: {httpsRedirect: true, passthrough: true}"),
         warning("spec.tls.httpsRedirect", "attach it to the Ingress"),
+        warning("spec.tls.passthrough", "attach it to the Ingress"),
         *later("spec.tls", "tls"),
     ),
 ]

@@ -105,12 +105,12 @@ INGRESSES = [
         "an ExternalName without ports",
         service("{type: ExternalName, externalName: a.b}", "ext") + to("ext", "{number: 80}"),
     ),
-    case("no Secret", tls(""), error("spec.tls[0].secretName", "Secret/default/cert does not exist")),
+    case("no Secret", tls(""), warning("spec.tls[0].secretName", "Secret/default/cert does not exist")),
     case(
         "a Secret without keys",
         tls(document("Secret", "data: {}", "cert")),
-        error("spec.tls[0].secretName", '"tls.crt"'),
-        error("spec.tls[0].secretName", '"tls.key"'),
+        warning("spec.tls[0].secretName", '"tls.crt"'),
+        warning("spec.tls[0].secretName", '"tls.key"'),
     ),
     case("a Secret", tls(document("Secret", "stringData: {tls.crt: a, tls.key: b}", "cert"))),
     case(
