@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -55,3 +57,21 @@ def spread(figures: Sequence[float]) -> float:
     """Largest distance from the median, as a share of it."""
     middle = median(figures)
     return max(abs(f - middle) for f in figures) / middle if middle else 0.0
+
+
+@contextmanager
+def meanwhile(every: float, act: Callable[[], object]) -> Iterator[None]:
+    """Call `act` in a thread, the first time after `every` seconds, as long as the block lasts."""
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(every):
+            act()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

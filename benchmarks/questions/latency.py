@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from benchmarks.answer import Answer, Row, at_most
 from benchmarks.manifests import three
-from benchmarks.measure import in_turns, median
+from benchmarks.measure import in_turns, meanwhile, median
 from benchmarks.rig import LOAD_CORE, Proxy, Rig, free_port
 
 NAME = "latency"
@@ -71,24 +69,9 @@ def latencies(proxy: Proxy, seconds: float) -> dict[str, float]:
 
 
 def scraped(proxy: Proxy, seconds: float, url: str) -> dict[str, float]:
-    with scraping(url):
-        return latencies(proxy, seconds)
-
-
-@contextmanager
-def scraping(url: str) -> Iterator[None]:
-    """Scrape `url` once a second while entered."""
-    over = threading.Event()
-
     def scrape() -> None:
-        while not over.wait(1.0):
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                answer.read()
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            answer.read()
 
-    thread = threading.Thread(target=scrape)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    with meanwhile(1.0, scrape):
+        return latencies(proxy, seconds)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.answer import Answer, Row, at_most
 from benchmarks.manifests import addresses, many
-from benchmarks.measure import in_turns, median
+from benchmarks.measure import in_turns, meanwhile, median
 from benchmarks.questions.latency import RATE, latencies
 from benchmarks.rig import Proxy, Rig, free_port
 
@@ -34,12 +31,14 @@ def run(rounds: int, seconds: float) -> Answer:
         taken: dict[str, list[dict[str, float]]] = {"nginx": [], weft.name: []}
         nginx = rig.start_nginx()
 
+        change = Changing(rig.dir / "weft" / "manifests.yaml")
+
         def at_rest() -> float:
             taken["nginx"].append(latencies(nginx, seconds))
             return taken["nginx"][-1]["p99"]
 
         def reloading() -> float:
-            with changing(rig.dir / "weft" / "manifests.yaml"):
+            with meanwhile(EVERY, change):
                 taken[weft.name].append(latencies(weft, seconds))
             return taken[weft.name][-1]["p99"]
 
@@ -54,29 +53,20 @@ def run(rounds: int, seconds: float) -> Answer:
     return answer
 
 
-@contextmanager
-def changing(path: Path) -> Iterator[None]:
-    """Every `EVERY` seconds another Service of the file is there, or is not."""
-    text = path.read_text()
-    extra = (
+class Changing:
+    """Another Service of the file is there, or is not, at every call."""
+
+    EXTRA = (
         "---\napiVersion: v1\nkind: Service\nmetadata: {name: extra}\n"
         "spec:\n  clusterIP: 127.96.200.1\n  ports:\n  - {name: http, port: 9999}\n"
     )
-    over = threading.Event()
 
-    def change() -> None:
-        turn = 0
-        while not over.wait(EVERY if turn else 1.0):
-            turn += 1
-            replacement = path.with_suffix(".new")
-            replacement.write_text(text + extra if turn % 2 else text)
-            replacement.replace(path)
+    def __init__(self, path: Path) -> None:
+        self.path, self.text = path, path.read_text()
+        self.is_there = False
 
-    thread = threading.Thread(target=change)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-        path.write_text(text)
+    def __call__(self) -> None:
+        self.is_there = not self.is_there
+        replacement = self.path.with_suffix(".new")
+        replacement.write_text(self.text + self.EXTRA * self.is_there)
+        replacement.replace(self.path)
