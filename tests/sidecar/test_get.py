@@ -1,0 +1,67 @@
+"""``weft get`` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from sidecar import cli
+from tests.sidecar.commanding import answering
+from tests.sidecar.test_objects import item
+
+ITEMS = [
+    item("Service", "shop", spec={"ports": [{"port": 80}], "clusterIP": "127.96.0.1"}),
+    item("Service", "cart", "other", spec={"ports": []}),
+    item("Secret", "key", stringData={"password": "(hidden)"}),
+]
+ITEMS[1]["status"] = {"state": "pending", "reasons": ["waits for a clusterIP"], "ports": []}
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    with answering({"/api/v1/config": {"objects": ITEMS}}) as address:
+        yield address
+
+
+def test_a_table(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["get", "svc", "--admin", address]) == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["NAMESPACE", "NAME", "TYPE", "CLUSTER-IP", "PORTS", "STATE", "SOURCE"],
+        ["default", "shop", "ClusterIP", "127.96.0.1", "80/TCP", "accepted", "a.yaml:1:1"],
+        ["other", "cart", "ClusterIP", "-", "-", "pending", "a.yaml:1:1"],
+        [],
+        ["Service", "other/cart:", "pending:", "waits", "for", "a", "clusterIP"],
+    ]
+
+
+def test_one_of_a_namespace_as_json(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["get", "services", "cart", "-n", "other", "--json", "--admin", address]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["kind"], found["metadata"], found["apiVersion"]) == ("Service", {"name": "cart"}, "v1")
+
+
+def test_all_as_yaml(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["get", "all", "-o", "yaml", "--admin", address]) == 0
+    found = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert [each["kind"] for each in found] == ["Secret", "Service", "Service"]
+
+
+MISTAKES = {
+    "no such kind": (["pod"], 'get: no kind is called "pod"'),
+    "no such name": (["svc", "shp"], 'get: no Service "shp" is in force; did you mean "shop"?'),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes(address: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words, says = MISTAKES[name]
+    assert cli.main(["get", *words, "--admin", address]) == 1
+    assert says in capsys.readouterr().err
+
+
+def test_none_of_a_kind(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["get", "ingresses", "--admin", address]) == 0
+    assert capsys.readouterr() == ("", "no Ingress is in force\n")
