@@ -70,6 +70,8 @@ class Relay(Failover):
             self._end_badly(fault.reason, fault.details)
             return None
         if exceeded:
+            if upload.complete:
+                self._client.request_read(upload.rest)
             self._end_badly(CONTENT_TOO_LARGE)
             return None
         wait = self._patience if upload.complete and not self._answered else self._idle

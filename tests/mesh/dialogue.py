@@ -13,6 +13,7 @@ from config.policies import RetryPolicy, TimeoutPolicy
 from discovery.endpoint import Endpoint
 from mesh.backend import Backend
 from mesh.downstream import HTTPDownstream
+from mesh.filters.chain import Filters
 from mesh.plan import BackendKey, BackendPlan
 from mesh.proxy import Proxy
 from mesh.table import Entry, Listener, ListenerKey, Route, RoutingTable
@@ -159,7 +160,9 @@ class Seeing(Wire):
 class Mesh:
     """A proxy with one listener in front of fake endpoints."""
 
-    def __init__(self, scripts: list[Script], entry: Entry, refusing: int, plan: dict[str, Any]) -> None:
+    def __init__(
+        self, scripts: list[Script], entry: Entry, refusing: int, filters: Filters | None, plan: dict[str, Any]
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.proxy = Proxy(self.loop, self.loop.time)
         self.endpoints = [FakeEndpoint(script) for script in scripts]
@@ -167,6 +170,7 @@ class Mesh:
         self.key = ListenerKey("127.0.0.1", 8080)
         self._entry: Entry = entry
         self._refusing = refusing
+        self._filters = filters
         self._plan = plan
         self._wires: list[Wire] = []
         self.clients: list[HTTPDownstream] = []
@@ -182,7 +186,7 @@ class Mesh:
         dead = [_closed_port() for _ in range(self._refusing)]
         self.addresses = [Endpoint("127.0.0.1", port) for port in [*dead, *(e.port for e in self.endpoints)]]
         self.use(*self.addresses)
-        listener = Listener(self.key, self._entry, "http", Route(self.backend))
+        listener = Listener(self.key, self._entry, "http", Route(self.backend, self._filters))
         self.proxy.table = RoutingTable(1, {self.key: listener})
         self._server = await self.loop.create_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -256,6 +260,7 @@ async def mesh(
     trusted: str = "",
     timeouts: TimeoutPolicy | None = None,
     retries: RetryPolicy | None = None,
+    filters: Filters | None = None,
     **plan: Any,
 ) -> AsyncIterator[Mesh]:
     """`refusing`: so many endpoints, picked first, refuse connections."""
@@ -263,7 +268,7 @@ async def mesh(
         plan["timeouts"] = timeouts
     if retries is not None:
         plan["retries"] = retries
-    world = Mesh(list(scripts), entry, refusing, plan)
+    world = Mesh(list(scripts), entry, refusing, filters, plan)
     if trusted:
         world.proxy.trusted_proxies = (ip_network(trusted),)
     await world.start()
