@@ -143,7 +143,7 @@ WRONG = {
         {
             "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "a"},
             "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "a"}, "maxReplicas": 2, "metrics": [
-                {"type": "Pods", "pods": {"metric": {"name": "m"}, "target": {"type": "Value", "averageValue": "much"}}},
+                {"type": "Pods", "pods": {"metric": {"name": "m"}, "target": {"type": "Value", "averageValue": "x"}}},
             ]},
         },
         "does not look like",
