@@ -34,7 +34,8 @@ class Found(NamedTuple):
 def find_listener(question: Question, place: Place) -> Found:
     address = _address(question.host)
     if address:
-        return _at(ListenerKey(address, question.port), place)
+        found = _at(ListenerKey(address, question.port), place)
+        return found if found.listener or question.ported or address == question.host else _entrance(question, place)
     service = _service(question.host, place.config_set)
     if service is not None:
         return _of_service(service, question.port, place)

@@ -27,6 +27,7 @@ FOUND = {
     "where it is bound": ("http://127.96.0.1:8080/", CLUSTER_IP, "127.96.0.1:8080 is where 127.96.0.1:80 is really"),
     "localhost": ("http://localhost:30080/", ListenerKey("127.0.0.1", 30080), ""),
     "a name below localhost": ("http://shop.localhost:30080/", ListenerKey("127.0.0.1", 30080), ""),
+    "a name below localhost without a port": ("http://shop.localhost/", DOOR, "the address of all Ingresses"),
     "a Service's name": ("http://shop/", CLUSTER_IP, "the name is that of Service default/shop, whose clusterIP is"),
     "with its namespace": ("tcp://db.data:5432", ListenerKey("127.96.0.7", 5432), "Service data/db"),
     "with svc": ("http://shop.default.svc/", CLUSTER_IP, "Service default/shop"),
