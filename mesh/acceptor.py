@@ -16,7 +16,7 @@ from socket import SocketType
 from typing import Final, Protocol
 
 from mesh.connector import close_with_reset
-from mesh.gate import Gate, welcome
+from mesh.gate import Gate, way, welcome
 from mesh.handover import CountedHTTP, Handover
 from mesh.node_health import Inquiry
 from mesh.proxy import Proxy
@@ -126,11 +126,19 @@ class RelayAcceptor:
         elif listener.entry == "HealthCheck":
             Inquiry(self._proxy, self._board, listener, line, self._gate).start()
         elif listener.protocol == "tcp":
-            Relay(self._proxy, self._board, listener.route.backend, line, self._gate).start()
+            self._relay(listener, line)
         elif listener.protocol == "http":
             self._handover.serve(line)
         else:
             Sniffer(self._proxy, self._board, listener, line, self._handover).start()
+
+    def _relay(self, listener: Listener, line: SocketType) -> None:
+        backend = way(listener, line)
+        if backend is None:
+            close_with_reset(line)
+            self._gate.left()
+        else:
+            Relay(self._proxy, self._board, backend, line, self._gate).start()
 
 
 class StreamAcceptor:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import ip_address
+from socket import SocketType
 
+from mesh.backend import Backend
 from mesh.descriptors import PER_CONNECTION, Descriptors
+from mesh.reasons import DENIED
 from mesh.table import Listener, ListenerKey
 
 
@@ -45,3 +48,18 @@ def welcome(listener: Listener, address: str) -> bool:
         return True
     client = ip_address(address)
     return any(client in network for network in listener.sources)
+
+
+def way(listener: Listener, line: SocketType) -> Backend | None:
+    """Where a connection that is relayed goes, as filters of its route have it; None: its client is not let in."""
+    filters, backend = listener.route.filters, listener.route.backend
+    if filters is None:
+        return backend
+    try:
+        client: str = line.getpeername()[0]
+    except OSError:  # it is gone
+        return None
+    if filters.admits(client):
+        return filters.backend() or backend
+    backend.failed(DENIED)
+    return None

@@ -17,7 +17,7 @@ from mesh.backend import Backend, EndpointState
 from mesh.detect import Verdict, detect
 from mesh.dialling import CLIENT, OPEN
 from mesh.downstream import CLOSED, HTTPDownstream
-from mesh.gate import Gate
+from mesh.gate import Gate, way
 from mesh.http1.errors import Malformed
 from mesh.proxy import Proxy
 from mesh.switchboard import Switchboard
@@ -51,13 +51,16 @@ class CountedHTTP(HTTPDownstream):
         listener = self._proxy.table.listeners.get(self.key)
         if listener is None or not self._exchange.fresh:
             return False
-        protocol = detect(said)
-        if protocol not in ("http2", "tls"):
+        protocol, filters = detect(said), listener.route.filters
+        if protocol not in ("http2", "tls") or (filters is not None and listener.http_required):
+            return False  # of which the second may be what a client tries who would not be held up by filters
+        backend = way(listener, self._transport.get_extra_info("socket"))
+        if backend is None:
             return False
         line = self._transport.get_extra_info("socket").dup()  # the transport closes its own
         self.phase = CLOSED
         self._transport.abort()
-        self._handover.relay(line, listener.route.backend, said, protocol)
+        self._handover.relay(line, backend, said, protocol)
         return True
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from mesh.connector import close_with_reset
 from mesh.detect import ENOUGH, detect
+from mesh.gate import way
 from mesh.handover import Handover, count
 from mesh.http1.answer import answer
 from mesh.proxy import Proxy
@@ -104,10 +105,16 @@ class Sniffer:
     def _decide(self, protocol: str) -> None:
         self._count(protocol)
         self._leave()
-        if protocol == "http":
-            self._handover.serve(self._line)
+        listener = self._listener
+        if protocol == "http" or (listener.http_required and listener.route.filters is not None):
+            self._handover.serve(self._line)  # where all else is refused, for nobody is to get around the filters
+            return
+        backend = way(self._listener, self._line)
+        if backend is None:
+            close_with_reset(self._line)
+            self._gate.left()
         else:
-            Relay(self._proxy, self._board, self._listener.route.backend, self._line, self._gate).start()
+            Relay(self._proxy, self._board, backend, self._line, self._gate).start()
 
     def _time_out(self) -> None:
         self._leave()

@@ -50,6 +50,7 @@ class World:
         self.timeouts = TimeoutPolicy(**limits.pop("timeouts", {}))
         self.retries = RetryPolicy(**limits.pop("retries", {}))
         self.plan = limits.pop("plan", {})
+        self.filters = limits.pop("filters", None)
         self.limits = limits
         self.protocol: AppProtocol = protocol
         self.listeners = Listeners(self.proxy, limit=self.descriptors)
@@ -85,7 +86,7 @@ class World:
 
     async def serve(self, protocol: AppProtocol, **changes: Any) -> None:
         self.limits |= changes
-        listener = Listener(self.key, "ClusterIP", protocol, Route(self.backend), **self.limits)
+        listener = Listener(self.key, "ClusterIP", protocol, Route(self.backend, self.filters), **self.limits)
         await self.publish({self.key: listener})
 
     async def publish(self, listeners: dict[ListenerKey, Listener]) -> None:

@@ -6,14 +6,18 @@ import asyncio
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
+from config.filters import AccessPolicy
+from mesh.filters.access import Access
+from mesh.filters.chain import Filters
 from mesh.table import AppProtocol
 from tests.mesh.dialogue import GET, OK, PATIENCE, Wire, answering
-from tests.mesh.relaying import World, echo, relaying, until
+from tests.mesh.relaying import World, echo, gone, relaying, until
 
 pytestmark = pytest.mark.both_loops
 
@@ -181,3 +185,28 @@ async def test_who_is_not_of_the_source_ranges_is_reset_and_counted(protocol: Ap
         await world.serve(protocol, sources=(ip_network("127.0.0.8/32"),))
         assert await world.ending() == "reset"
         assert world.open == 2, "who was let in before stays"
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "detect"])
+async def test_connections_from_denied_addresses_are_reset(protocol: AppProtocol) -> None:
+    denied = Filters(lambda: 0.0, access=Access(AccessPolicy(deny=("127.0.0.0/8",))))
+    async with relaying(echo, protocol=protocol, filters=denied) as world:
+        ended = ""
+        with suppress(ConnectionResetError):
+            wire = await world.connect()
+            await wire.send(b"hello, this is no request\r\n")
+            ended = await gone(wire)
+        assert ended in ("", "reset")
+        await until(lambda: not world.open and world.stats.reasons)
+        assert not world.endpoints[0].connections
+
+
+@pytest.mark.parametrize("protocol", ["http", "detect"])
+@pytest.mark.parametrize("said", [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"])
+async def test_nobody_gets_around_filters_by_speaking_something_else(protocol: AppProtocol, said: bytes) -> None:
+    some = Filters(lambda: 0.0, most_bytes=1)
+    async with relaying(echo, protocol=protocol, filters=some, http_required=True) as world:
+        wire = await world.connect()
+        await wire.send(said)
+        assert (await wire.rest()).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 505 "))
+        assert not world.endpoints[0].connections

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import time
+from typing import Any
 
 import pytest
 
-from config.policies import RetryPolicy, TimeoutPolicy
+from config.balancing import EjectionPolicy
+from config.policies import RetryBackoffPolicy, RetryPolicy, TimeoutPolicy
 from tests.mesh.dialogue import GET, OK, Mesh, Script, Wire, answering, get, mesh
 
 
@@ -334,7 +337,7 @@ async def test_connect_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
         await _with_connections_that_hang(world, never)
 
 
-async def _with_connections_that_hang(world: Mesh, never: object) -> None:
+async def _with_connections_that_hang(world: Mesh, never: Any) -> None:
     class Loop:
         create_task, call_later = world.loop.create_task, world.loop.call_later
         create_connection = staticmethod(never)
@@ -346,3 +349,62 @@ async def _with_connections_that_hang(world: Mesh, never: object) -> None:
     assert world.stats.retries == {"tried": 2, "exhausted": 1}
     world.proxy.loop = real
     assert await world.ask(GET) == OK
+
+
+SLOW = TimeoutPolicy(response_head=0.1)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_answers_that_a_policy_retries(status: int) -> None:
+    bad = b"HTTP/1.1 %d X\r\nContent-Length: 3\r\n\r\nbad" % status
+    async with mesh(answering(bad), answering(OK), retries=RetryPolicy(on=(str(status),))) as world:  # type: ignore[arg-type]
+        assert [await world.ask(GET) for _ in range(4)] == [OK] * 4
+        assert world.stats.retries == {"tried": 4}
+    async with mesh(answering(bad), retries=RetryPolicy(on=("reset",))) as world:
+        assert (await world.ask(GET)).startswith(b"HTTP/1.1 %d X" % status)
+        assert not world.stats.retries
+
+
+async def test_answers_that_stay_bad_are_shown_in_the_end() -> None:
+    bad = b"HTTP/1.1 500 X\r\nContent-Length: 3\r\n\r\nbad"
+    async with mesh(answering(bad), retries=RetryPolicy(on=("500",), attempts=3)) as world:
+        began = time.monotonic()
+        assert await world.ask(GET) == bad
+        assert time.monotonic() - began >= (0.025 + 0.05) / 2, "the first retry goes at once, others wait"
+        assert world.stats.retries == {"tried": 3, "exhausted": 1}
+        assert len(world.endpoints[0].heads) == 4
+        assert await world.ask(get(method="POST", body=b"x")) == bad
+        assert world.stats.retries["not-replayable"] == 1
+
+
+async def test_timeouts_that_a_policy_retries() -> None:
+    async def silent(wire: Wire) -> None:
+        await wire.message()
+        await wire.rest()
+
+    async with mesh(silent, answering(OK), timeouts=SLOW, retries=RetryPolicy(on=("timeout",))) as world:
+        assert await world.ask(GET) == OK
+        assert world.stats.retries == {"tried": 1}
+    async with mesh(silent, timeouts=SLOW) as world:
+        assert (await world.ask(GET)).startswith(b"HTTP/1.1 504 ")
+        assert not world.stats.retries
+
+
+async def test_a_client_that_leaves_during_the_pause_gives_its_place_back() -> None:
+    policy = RetryPolicy(on=("refused",), backoff=RetryBackoffPolicy(60.0, 60.0, 0))
+    async with mesh(refusing=2, retries=policy) as world:
+        wire = await world.dial()
+        await wire.send(GET)
+        await world.wait(lambda: world.stats.retries == {"tried": 2})
+        assert world.backend.retry_budget.running == 1
+        wire.reset()
+        await world.settled()
+        assert world.stats.codes == {499: 1}
+
+
+async def test_answers_with_errors_eject_where_a_policy_says_so() -> None:
+    bad = b"HTTP/1.1 500 X\r\nContent-Length: 3\r\n\r\nbad"
+    async with mesh(answering(bad), answering(OK), ejection=EjectionPolicy(server_errors=2, first=60.0)) as world:
+        answers = [await world.ask(GET) for _ in range(8)]
+        assert answers.count(bad) == 2
+        assert answers[4:] == [OK] * 4

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from ipaddress import ip_network
 
 import pytest
 
+from config.filters import AccessPolicy
 from mesh.descriptors import Descriptors
-from mesh.gate import Gate, welcome
+from mesh.filters.access import Access
+from mesh.filters.chain import Filters
+from mesh.filters.split import Split
+from mesh.gate import Gate, way, welcome
 from mesh.table import Listener, ListenerKey, Route
 from tests.mesh.making import backend
 
@@ -53,3 +58,17 @@ def test_listeners_share_the_descriptors() -> None:
 def test_who_is_welcome(ranges: tuple[str, ...], address: str, expected: bool) -> None:
     listener = Listener(KEY, "LoadBalancer", "tcp", Route(backend()), sources=tuple(map(ip_network, ranges)))
     assert welcome(listener, address) is expected
+
+
+def test_filters_say_where_a_relayed_connection_goes() -> None:
+    there, elsewhere = backend(), backend()
+    denied = Filters(lambda: 0.0, access=Access(AccessPolicy(deny=("127.0.0.1",))))
+    split = Filters(lambda: 0.0, split=Split([(elsewhere, 1)]))
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        line, _ = server.accept()
+        with line:
+            for filters, expected in ((None, there), (denied, None), (split, elsewhere)):
+                assert way(Listener(KEY, "ClusterIP", "tcp", Route(there, filters)), line) is expected
+            assert there.stats.reasons == {"http_request_denied": 1}
+    with socket.socket() as unconnected:
+        assert way(Listener(KEY, "ClusterIP", "tcp", Route(there, split)), unconnected) is None
