@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from msgspec import structs
-
+from config.local_ports import with_local_ports
 from config.meta import Named
-from config.resources.core import LocalPort, Service, ServicePort
+from config.resources.core import Service, ServicePort
 from config.settings import LOCAL_PORTS
 from discovery.number_pool import NumberPool
 
 
 class LocalPorts(NamedTuple):
     services: dict[Named, Service]
-    """All of them; those that are to be dialled have `LocalPort`s."""
+    """All of them; those that are to be dialled say which ports they have (`config.local_ports`)."""
     given: dict[str, int]
     """What to remember."""
     left_out: tuple[Named, ...]
@@ -44,7 +43,8 @@ def give_local_ports(services: Mapping[Named, Service], remembered: Mapping[str,
             if number := pool.pick(where, named) or 0:
                 given[where] = number
         if wanted.keys() <= given.keys():
-            after[named] = _with_ports(named, service, given) if wanted else service
+            numbers = {port.key: given[where] for where, port in wanted.items()}
+            after[named] = with_local_ports(service, numbers) if wanted else service
         else:
             left_out.append(named)
     return LocalPorts(after, given, tuple(left_out))
@@ -58,13 +58,3 @@ def port_name(named: Named, port: ServicePort) -> str:
 def _dialled(service: Service) -> Iterator[ServicePort]:
     if service.spec.type != "ExternalName" and not service.headless:
         yield from (port for port in service.spec.ports if port.protocol != "SCTP")
-
-
-def _with_ports(named: Named, service: Service, given: Mapping[str, int]) -> Service:
-    ports = tuple(
-        LocalPort(**{**structs.asdict(port), "local_port": given[where]})
-        if (where := port_name(named, port)) in given
-        else port
-        for port in service.spec.ports
-    )
-    return structs.replace(service, spec=structs.replace(service.spec, ports=ports))

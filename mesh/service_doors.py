@@ -12,7 +12,8 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
-from config.resources.core import LocalPort, Service, ServicePort
+from config.local_ports import local_ports
+from config.resources.core import Service, ServicePort
 from config.settings import LOCAL_ADDRESS, NodeConfigSpec
 from mesh.locality import Side
 from mesh.table import Entry, ListenerKey, Transport
@@ -41,8 +42,8 @@ def doors(service: Service, port: ServicePort, node: NodeConfigSpec) -> Iterator
         return
     spec, transport = service.spec, transport_of(port)
     if node.service_range.reach == "ports":
-        if isinstance(port, LocalPort):
-            yield Door(ListenerKey(LOCAL_ADDRESS, port.local_port, transport), "ClusterIP")
+        if number := local_ports(service).get(port.key):
+            yield Door(ListenerKey(LOCAL_ADDRESS, number, transport), "ClusterIP")
     else:
         for address in cluster_ips(service):
             yield Door(ListenerKey(address, port.port, transport), "ClusterIP")

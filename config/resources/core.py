@@ -30,12 +30,6 @@ class ServicePort(Spec):
         return self.name or str(self.port)
 
 
-class LocalPort(ServicePort, frozen=True):
-    """A port that was given one of this machine's own, where nobody can dial ClusterIPs (``reach: ports``)."""
-
-    local_port: int = 0
-
-
 class ClientIPConfig(Spec):
     timeout_seconds: Annotated[int, Meta(ge=1, le=86400)] = 10800
 

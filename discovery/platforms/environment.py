@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from config.configset import ConfigSet
+from config.local_ports import local_ports
 from config.meta import Named
-from config.resources.core import LocalPort, Secret, Service
+from config.resources.core import Secret, Service
 from config.resources.workloads import Container, EnvFromSource, EnvVar, EnvVarSource, KeySelector
 from config.settings import LOCAL_ADDRESS
 from config.values import secret_keys, secret_value
@@ -119,9 +120,9 @@ def service_variables(service: Service, served_at: ServedAt = as_written) -> dic
     address, ports = service.spec.cluster_ip, service.spec.ports
     if not ports or address in ("", "None") or service.spec.type == "ExternalName":
         return {}
-    if any(isinstance(port, LocalPort) for port in ports):
+    if local := local_ports(service):
         address = LOCAL_ADDRESS
-    served = [port.local_port if isinstance(port, LocalPort) else served_at(address, port.port) for port in ports]
+    served = [local.get(port.key) or served_at(address, port.port) for port in ports]
     name = _upper(service.metadata.name)
     host = f"[{address}]" if ":" in address else address
     first = ports[0]

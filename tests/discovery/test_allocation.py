@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from config.configset import ConfigSet
+from config.local_ports import local_ports
 from config.meta import Named, ObjectKey, ObjectMeta, Source
-from config.resources.core import LocalPort, Service, ServicePort, ServiceSpec
+from config.resources.core import Service, ServicePort, ServiceSpec
 from config.settings import NODE_PORTS, NodeConfigSpec, ServiceRange
 from discovery.allocation import Allocated, address_band, allocate
 from discovery.assignments import Assignments
@@ -281,9 +282,8 @@ def test_a_health_check_gets_a_node_port_and_keeps_it() -> None:
 def test_ports_of_this_machine_are_given_out_and_remembered() -> None:
     written = config(service("web"), service("only-a-name", cluster_ip="None"), reach="ports")
     allocated = allocate(written, NONE)
-    (port,) = allocated.config_set.services[Named("default", "web")].spec.ports
-    assert isinstance(port, LocalPort)
-    assert allocated.assignments.local_ports == {"default/web/TCP/http": port.local_port}
+    given = local_ports(allocated.config_set.services[Named("default", "web")])
+    assert allocated.assignments.local_ports == {"default/web/TCP/http": given["http"]}
     assert allocate(written, Assignments(local_ports={"default/web/TCP/http": 20007})).assignments.local_ports == {
         "default/web/TCP/http": 20007
     }

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from config.resources.core import LocalPort, Service, ServicePort
+from config.local_ports import with_local_ports
+from config.resources.core import Service, ServicePort
 from config.settings import NodeConfigSpec, ServiceRange
 from mesh.service_doors import doors, health_doors
 from tests.mesh.making import service
@@ -61,7 +62,7 @@ CASES = {
     "headless": Case(service("s", WEB, cluster_ip="None", external_ips=("192.0.2.9",)), ""),
     "ExternalName": Case(service("s", WEB, type="ExternalName", external_name="example.com"), ""),
     "a port of 127.0.0.1": Case(
-        service("s", LocalPort(80, name="http", local_port=20123)), "ClusterIP 127.0.0.1:20123/TCP", PORTS
+        with_local_ports(service("s", WEB), {"http": 20123}), "ClusterIP 127.0.0.1:20123/TCP", PORTS
     ),
     "no port of 127.0.0.1 yet": Case(service("s", WEB), "", PORTS),
 }

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.configset import ConfigSet
+from config.local_ports import with_local_ports
 from config.meta import Named, ObjectMeta
 from config.resources.core import ConfigMap, Secret, Service, ServicePort, ServiceSpec
 from config.resources.workloads import (
@@ -273,3 +274,12 @@ def test_base64_with_line_ends_is_read() -> None:
     config = ConfigSet(secrets={Named("default", "settings"): wrapped})
     spec = Container(name="main", env=(EnvVar("X", value_from=secret("settings", "k")),))
     assert environment(spec, POD, config, {})["X"] == "hello"
+
+
+def test_services_that_are_reached_by_ports_of_this_machine() -> None:
+    written = Service(
+        ObjectMeta("web", "default"), ServiceSpec(cluster_ip="10.96.0.1", ports=(ServicePort(80, "http"),))
+    )
+    variables = service_variables(with_local_ports(written, {"http": 20123}))
+    assert (variables["WEB_SERVICE_HOST"], variables["WEB_SERVICE_PORT"]) == ("127.0.0.1", "20123")
+    assert variables["WEB_PORT_80_TCP"] == "tcp://127.0.0.1:20123"
