@@ -6,11 +6,15 @@ Whether one can is the data plane's own word (`EndpointState.eligible`); here is
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from mesh.backend import Backend, EndpointState
 from mesh.eligibility import admitted
 from mesh.outlier import Cause
+
+MOST = 100
+"""Endpoints that are told of those that may be picked, and of the others."""
 
 CAUSES: dict[Cause, str] = {
     "connects": "connects to it failed",
@@ -20,9 +24,13 @@ CAUSES: dict[Cause, str] = {
 
 
 def endpoint_verdicts(backend: Backend, now: float) -> list[dict[str, Any]]:
-    """All endpoints of a Backend as plain data, in its order; `now` in seconds of the proxy's clock."""
+    """Endpoints of a Backend as plain data, in its order; `now` in seconds of the proxy's clock.
+
+    Of very many only some are told, as many as can be made without holding up the traffic beside.
+    """
     states = list(backend.endpoints.values())
     reasons = Reasons(backend, states, now)
+    told = {*islice((s for s in states if s.eligible), MOST), *islice((s for s in states if not s.eligible), MOST)}
     return [
         {
             "address": address_of(state),
@@ -36,6 +44,7 @@ def endpoint_verdicts(backend: Backend, now: float) -> list[dict[str, Any]]:
             "requests": state.requests,
         }
         for state in states
+        if state in told
     ]
 
 

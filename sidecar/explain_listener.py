@@ -14,6 +14,7 @@ from mesh.tls_names import Certificate, ServerNames
 from sidecar.explain_question import Question
 
 LOCALHOST = "127.0.0.1"
+ANYWHERE = ("0.0.0.0", "::")
 
 
 class Place(NamedTuple):
@@ -75,9 +76,9 @@ def _address(host: str) -> str:
 
 
 def _at(wanted: ListenerKey, place: Place) -> Found:
-    for key, listener in place.table.listeners.items():
-        unspecified = ipaddress.ip_address(key.address).is_unspecified
-        if key == wanted or (unspecified and key.port == wanted.port):
+    for address in (wanted.address, *ANYWHERE):
+        listener = place.table.listeners.get(wanted._replace(address=address))
+        if listener is not None:
             return Found(listener, "")
     for key, state in place.states.items():
         if state.bound == wanted and key in place.table.listeners:

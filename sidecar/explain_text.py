@@ -28,7 +28,7 @@ def _parts(told: Mapping[str, Any], paint: Painter) -> Iterator[str]:
         shown = told["certificate"]
         yield _row("tls", f"the certificate of Secret {shown['secret']} for {', '.join(shown['names'])}")
     if "rules" in told:
-        yield from _rules(told["rules"], paint)
+        yield from _rules(told["rules"], told["ruleCount"], paint)
     for name, step in zip(["filters"] + [""] * len(told.get("filters", ())), told.get("filters", ()), strict=False):
         yield _row(name, f"{step['filter']}: {step['outcome']}")
     if "backend" in told:
@@ -68,7 +68,7 @@ def _listener(listener: Mapping[str, Any]) -> Iterator[str]:
         yield _row("", listener["note"])
 
 
-def _rules(rules: list[Mapping[str, Any]], paint: Painter) -> Iterator[str]:
+def _rules(rules: list[Mapping[str, Any]], count: int, paint: Painter) -> Iterator[str]:
     won = [rule for rule in rules if rule["won"]]
     lost = [rule for rule in rules if not rule["won"]]
     for name, rule in zip(["rules"] + [""] * len(rules), won + lost[:MOST_RULES], strict=False):
@@ -76,8 +76,8 @@ def _rules(rules: list[Mapping[str, Any]], paint: Painter) -> Iterator[str]:
         yield _row(name, f"{mark} {rule['rule']} of {rule['owner']}: {rule['why']}")
     if not rules:
         yield _row("rules", "there are none")
-    if len(lost) > MOST_RULES:
-        yield _row("", f"and {len(lost) - MOST_RULES} more that lost; --json shows them")
+    if count > len(won) + MOST_RULES:
+        yield _row("", f"and {count - len(won) - MOST_RULES} more that lost; --json shows more of them")
 
 
 def _backend(told: Mapping[str, Any], paint: Painter) -> Iterator[str]:
@@ -94,6 +94,8 @@ def _backend(told: Mapping[str, Any], paint: Painter) -> Iterator[str]:
         yield _row(name, f"{mark} {endpoint['address']}{who}: {endpoint['why']}")
     if not told["endpoints"]:
         yield _row("endpoints", "there are none")
+    if told["endpointCount"] > len(told["endpoints"]):
+        yield _row("", f"and {told['endpointCount'] - len(told['endpoints'])} more")
     for text in told.get("absent", ()):
         yield _row("", text)
     if "pick" in told and told["endpoints"]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sidecar import VERSION
-from sidecar.cli import main
+from sidecar.cli import COMMANDS, main
 from tests.policy.source import ROOT
 
 MISTAKES = {
@@ -51,7 +51,7 @@ def weft(*words: str) -> subprocess.CompletedProcess[str]:
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     listed = capsys.readouterr().out
-    assert {"up", "validate", "status", "load"} <= set(listed.split())
+    assert set(COMMANDS) <= set(listed.split())
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
@@ -73,6 +73,11 @@ LIGHT = {
     "validate": ("aiohttp", "asyncio", "mesh.proxy"),
     "up": ("yaml", "dns", "aiohttp"),
     "status": ("aiohttp", "yaml"),
+    "explain": ("aiohttp", "yaml", "mesh.proxy"),
+    "tap": ("aiohttp", "yaml", "mesh.proxy"),
+    "get": ("aiohttp", "yaml", "mesh.proxy"),
+    "diff": ("aiohttp", "yaml", "mesh.proxy"),
+    "schema": ("aiohttp", "yaml", "mesh.proxy"),
 }
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from config.balancing import BalancerPolicy
 from config.filters import AccessPolicy, HeaderEdits, HeaderPolicy
@@ -18,7 +21,7 @@ from mesh.access_log import AccessRecord
 from mesh.listener import ListenerState
 from mesh.table import ListenerKey
 from sidecar import cli
-from sidecar.explain import MOST_LOST_RULES, Known, explain_record
+from sidecar.explain import MOST_LOST_RULES, Known, explain_record, explain_rules
 from tests.mesh.making import config, endpoint, endpoints, ingress, policy, service
 from tests.policy.source import ROOT
 from tests.sidecar.explaining import explained, known
@@ -66,6 +69,30 @@ def test_rules_that_lost_are_not_told_without_end() -> None:
     told = explained("http://shop.example/299", world(many))
     assert len(told["rules"]) == MOST_LOST_RULES + 1
     assert told["rules"][0]["won"]
+    assert told["ruleCount"] == 302
+
+
+@given(st.sampled_from(["a.example", "b.a.example", "A.example.", "x", ""]), st.sampled_from(["/", "/0", "/1/2", "/9"]))
+def test_what_wins_is_what_the_matcher_finds(host: str, target: str) -> None:
+    places = ("a.example/", "*.a.example/1", "a.example/0", "/1", "other.example/", "b.a.example/1/2")
+    rules = [f"{kind} {place} -> shop:http" for kind in ("Prefix", "Exact") for place in places]
+    routes = world(ingress("many", *rules)).compiled.table.listeners[ListenerKey("127.0.0.1", 8080)].routes
+    assert routes is not None
+    won = [trial.rule.to for trial in explain_rules(routes, host.encode(), target.encode()) if trial.won]
+    assert won == [found for found in [routes.match(host.encode(), target.encode())] if found]
+
+
+def test_very_many_rules_and_endpoints_are_told_quickly() -> None:
+    rules = [f"Prefix h{number}.example/{path} -> shop:http" for number in range(500) for path in range(10)]
+    written = config(SHOP, *(ingress(f"i{start}", *rules[start : start + 500]) for start in range(0, 5000, 500)))
+    there = known(written, shop={"http": endpoints(5000)})
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        told = explained("http://h250.example/7", there)
+        took.append(time.perf_counter() - began)
+    assert (told["ruleCount"], told["endpointCount"], len(told["endpoints"])) == (5000, 5000, 100)
+    assert min(took) < 0.05, "some milliseconds on an idle machine"
 
 
 def test_endpoints_that_may_not_be_picked() -> None:

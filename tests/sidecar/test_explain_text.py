@@ -53,7 +53,7 @@ def test_rules_beyond_the_most_are_counted() -> None:
     there = known(config(service("shop"), many))
     text = render(explained("http://b.example/", there), PLAIN)
     assert text.count("lost Exact") == MOST_RULES
-    assert "and 5 more that lost; --json shows them" in text
+    assert "and 5 more that lost; --json shows more of them" in text
 
 
 def test_an_exchange_that_was() -> None:
