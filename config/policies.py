@@ -42,16 +42,7 @@ from config.meta import Duration, ObjectMeta, Spec
 RetryCondition = Literal["connect-failure", "refused", "reset", "timeout", "500", "502", "503", "504"]
 
 
-BALANCERS_IN_FORCE = frozenset({"RoundRobin", "LeastRequest", "Random"})
-"""The types that are carried out; the others validate with a warning and act as RoundRobin."""
-
-NOT_IN_FORCE = frozenset(
-    {
-        "ejection.server_errors", "ejection.success_rate", "limits", "rate_limit", "headers",
-        "redirect", "rewrite", "split", "mirror", "fault", "cors", "max_request_bytes", "access", "proxy_protocol",
-        "trace", "timeouts.request", "retries.backoff", "retries.budget_least",
-    }
-)  # fmt: skip
+NOT_IN_FORCE = frozenset({"proxy_protocol", "trace"})
 """Field groups, and fields of them, that are read and not carried out yet; each validates with a warning."""
 
 

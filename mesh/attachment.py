@@ -13,7 +13,6 @@ from typing import Literal, get_args
 from config.balancing import BalancerPolicy
 from config.meta import Named, ObjectKey
 from config.policies import (
-    BALANCERS_IN_FORCE,
     HTTP_GROUPS,
     NOT_IN_FORCE,
     UNSAID,
@@ -156,6 +155,4 @@ def _target_status(
     if section and not any(_names(section, port) for port in service.spec.ports):
         return ObjectStatus("pending", (f"Service {target.name} has no port {section}",))
     reasons = [f"{path} is not carried out yet" for path in sorted(NOT_IN_FORCE) if says(policy.spec, path)]
-    if policy.spec.balancer and policy.spec.balancer.type not in BALANCERS_IN_FORCE:
-        reasons.append(f"{policy.spec.balancer.type} is not carried out yet: RoundRobin is used")
     return ObjectStatus("degraded", tuple(reasons)) if reasons else ACCEPTED

@@ -6,7 +6,6 @@ import re
 
 from config.naming import DNS_SUBDOMAIN, PORT_NAME, TOKEN, shown
 from config.policies import (
-    BALANCERS_IN_FORCE,
     HTTP_GROUPS,
     NOT_IN_FORCE,
     RetryPolicy,
@@ -61,10 +60,6 @@ def _check_target(policy: TrafficPolicy, report: ObjectReport) -> None:
 
 def _check_force(spec: TrafficPolicySpec, report: ObjectReport) -> None:
     """What is read, and not carried out yet."""
-    if spec.balancer and spec.balancer.type not in BALANCERS_IN_FORCE:
-        report.warning(
-            "spec.balancer.type", f"{spec.balancer.type} is not carried out yet: RoundRobin is used in its place"
-        )
     for group in sorted(NOT_IN_FORCE):
         if says(spec, group):
             report.warning(f"spec.{_written(group)}", "is not carried out yet")

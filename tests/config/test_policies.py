@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 
-from config.balancing import BalancerPolicy, BalancerType, EjectionPolicy, PanicPolicy, SuccessRatePolicy
+from config.balancing import EjectionPolicy, PanicPolicy, SuccessRatePolicy
 from config.filters import SplitTarget
 from config.policies import (
-    BALANCERS_IN_FORCE,
     GROUPS,
     NOT_IN_FORCE,
     UNSAID,
@@ -22,14 +19,6 @@ from config.policies import (
 )
 
 WEB = TargetRef("Service", "web")
-
-
-def test_the_default_balancer_is_carried_out() -> None:
-    assert BalancerPolicy().type in BALANCERS_IN_FORCE
-
-
-def test_balancers_in_force_are_balancers() -> None:
-    assert set(get_args(BalancerType)) >= BALANCERS_IN_FORCE
 
 
 def test_what_is_not_in_force_exists() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from config.policies import BALANCERS_IN_FORCE, NOT_IN_FORCE
+from config.policies import NOT_IN_FORCE
 from config.validation.balancing import is_prime, status_range
 from tests.config.validating import Case, Expected, case, check, document, error, service, table, warning
 
@@ -23,12 +23,8 @@ def group(name: str, text: str, spelled: str, value: str, *expected: Expected) -
     return case(name, WEB + document("TrafficPolicy", body, "web", "weft.dev/v1"), *expected, *listed)
 
 
-def not_yet(kind: str) -> tuple[Expected, ...]:
-    return () if kind in BALANCERS_IN_FORCE else (warning("spec.balancer.type", "not carried out yet"),)
-
-
 def balancer(name: str, kind: str, rest: str, *expected: Expected) -> Case:
-    return group(name, "balancer", "balancer", f"{{type: {kind}{rest}}}", *expected, *not_yet(kind))
+    return group(name, "balancer", "balancer", f"{{type: {kind}{rest}}}", *expected)
 
 
 def checked(name: str, value: str, *expected: Expected) -> Case:
@@ -65,7 +61,6 @@ CASES = [
             "weft.dev/v1",
         ),
         warning("spec.slowStart", "moves keys"),
-        *not_yet("Maglev"),
     ),
     case(
         "a header of a connection",
@@ -77,7 +72,6 @@ CASES = [
             "weft.dev/v1",
         ),
         warning("spec.balancer.hash", "only a source address"),
-        *not_yet("Maglev"),
     ),
     balancer("a query", "RingHash", ", hash: {query: user_id}"),
     balancer("a bound", "RingHash", f"{KEY}, boundedLoad: 125, points: 160"),

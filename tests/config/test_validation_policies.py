@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from config.policies import BALANCERS_IN_FORCE, NOT_IN_FORCE
+from config.policies import NOT_IN_FORCE
 from tests.config.validating import Case, Expected, case, check, document, error, ingress, service, table, warning
 
 WEB = service("{ports: [{port: 80, name: http}]}")
@@ -16,8 +16,7 @@ def policy(rest: str = "", target: str = "{kind: Service, name: web}", name: str
 
 def later(path: str, group: str) -> tuple[Expected, ...]:
     """The warning that something is not carried out yet, as long as it is not."""
-    in_force = group in BALANCERS_IN_FORCE or (path != "spec.balancer.type" and group not in NOT_IN_FORCE)
-    return () if in_force else (warning(path, "not carried out yet"),)
+    return (warning(path, "not carried out yet"),) if group in NOT_IN_FORCE else ()
 
 
 LATER = [

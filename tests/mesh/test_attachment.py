@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from config.balancing import BalancerPolicy
+from config.filters import TracePolicy
 from config.meta import Named, ObjectKey, ObjectMeta
 from config.policies import (
     RetryPolicy,
@@ -85,7 +86,7 @@ def test_what_needs_http(fields: dict[str, Any], needed: bool) -> None:
         (policy("p", "shop", "web"), "accepted", ""),
         (policy("p", "shop", "nope"), "pending", "Service shop has no port nope"),
         (policy("p", "shoe"), "pending", "there is no Service shoe"),
-        (policy("p", "shop", balancer=BalancerPolicy("Maglev")), "degraded", "Maglev is not carried out yet"),
+        (policy("p", "shop", trace=TracePolicy()), "degraded", "trace is not carried out yet"),
     ],
 )
 def test_statuses(attached: TrafficPolicy, state: str, reason: str) -> None:
