@@ -11,18 +11,19 @@ that the host's shortest path leads to, or its defaultBackend.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from config.configset import ConfigSet
-from config.filters import TLSPolicy
-from config.meta import Named, seniority
+from config.meta import Named
+from mesh.attachment import by_target
 from mesh.ingress_part import IngressPart
 from mesh.rules import Rule
 from mesh.table import Route
 from mesh.tls_keyring import Kept, Keyring, kept
 from mesh.tls_names import Certificate, ServerNames, Target
+from mesh.tls_selfmade import default_certificate
 from mesh.x509 import covers
 
 
@@ -32,6 +33,8 @@ class Termination:
 
     names: ServerNames | None = None
     """None: no Ingress asks for TLS."""
+    default: Certificate | None = None
+    """The one that is made here."""
     keyring: Keyring = field(default_factory=dict)
     problems: Mapping[Named, tuple[str, ...]] = field(default_factory=dict)
     """By Ingress."""
@@ -43,12 +46,19 @@ NO_TLS: Final = Termination()
 
 
 def termination_steps(
-    config_set: ConfigSet, parts: Mapping[Named, IngressPart], previous: Termination
+    config_set: ConfigSet,
+    parts: Mapping[Named, IngressPart],
+    previous: Termination,
+    make_default: Callable[[], Certificate] = default_certificate,
 ) -> Generator[None, None, Termination]:
-    """Of `parts`, the older ones first.  Yields after every Secret."""
-    policies = tls_policies(config_set)
+    """Of `parts`, the older ones first.  Yields after every Secret.  `make_default` is called once, if at all."""
+    if not any(part.verdict.served and part.ingress.spec.tls for part in parts.values()):
+        return NO_TLS
+    default = previous.default or make_default()
+    yield
+    policies = by_target("Ingress", config_set.policies)
     keyring: dict[Named, Kept] = {}
-    made = _Making(None)
+    made = _Making(default)
     for name, part in parts.items():
         if not part.verdict.served or not part.ingress.spec.tls:
             continue
@@ -57,50 +67,39 @@ def termination_steps(
             if each.secret_name and secret not in keyring:
                 keyring[secret] = kept(secret, config_set.secrets, previous.keyring)
                 yield
-        made.add(name, part, policies.get(name, TLSPolicy()), keyring)
+        said = [policy.spec.tls for policy in policies.get(name, ())[:1]]
+        made.add(name, part, bool(said and said[0] and said[0].passthrough), keyring)
     return Termination(
         made.names(),
+        default,
         keyring,
         {name: tuple(told) for name, told in made.problems.items()},
         {name: tuple(dict.fromkeys(shown)) for name, shown in made.shown.items()},
     )
 
 
-def tls_policies(config_set: ConfigSet) -> dict[Named, TLSPolicy]:
-    """Ingress to what the oldest of its policies that has a word on TLS says."""
-    found: dict[Named, TLSPolicy] = {}
-    for policy in sorted(config_set.policies.values(), key=lambda policy: seniority(policy.metadata)):
-        target = policy.spec.target_ref
-        if target.kind == "Ingress" and policy.spec.tls is not None:
-            found.setdefault(Named(policy.metadata.namespace, target.name), policy.spec.tls)
-    return found
-
-
 class _Making:
     """Names as they are claimed, one Ingress after the other."""
 
-    def __init__(self, default: Certificate | None) -> None:
+    def __init__(self, default: Certificate) -> None:
         self._default = default
         self._claims: dict[str, tuple[str, Target]] = {}
         """Host, empty for all, to its first claimant and what it leads to."""
         self.problems: dict[Named, list[str]] = defaultdict(list)
         self.shown: dict[Named, list[Certificate]] = defaultdict(list)
-        self._asked = False
 
-    def add(self, name: Named, part: IngressPart, policy: TLSPolicy, keyring: Keyring) -> None:
-        self._asked = True
+    def add(self, name: Named, part: IngressPart, passthrough: bool, keyring: Keyring) -> None:
         for i, each in enumerate(part.ingress.spec.tls):
             where = f"spec.tls[{i}]"
-            if policy.passthrough:
+            if passthrough:
                 for host in each.hosts:
                     self._pass(name, part, host, where)
                 continue
             certificate = self._certificate(name, each.secret_name, where, keyring)
-            if certificate is not None:
-                for host in each.hosts or ("",):
-                    self._claim(name, part, host, certificate, where)
+            for host in each.hosts or ("",):
+                self._claim(name, part, host, certificate, where)
 
-    def _certificate(self, name: Named, secret: str, where: str, keyring: Keyring) -> Certificate | None:
+    def _certificate(self, name: Named, secret: str, where: str, keyring: Keyring) -> Certificate:
         """The one of an entry; the default one where it has none that can be used."""
         if not secret:
             return self._default
@@ -131,9 +130,7 @@ class _Making:
                 f"{where}: the certificate in Secret {secret} is not for {host} but for {_listed(target.names)}"
             )
 
-    def names(self) -> ServerNames | None:
-        if not self._asked:
-            return None
+    def names(self) -> ServerNames:
         targets = {host: target for host, (_, target) in self._claims.items()}
         return ServerNames(
             exact={host: target for host, target in targets.items() if host and not host.startswith("*")},

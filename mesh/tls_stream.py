@@ -147,6 +147,8 @@ class TLSStream(asyncio.Protocol, asyncio.Transport):
                     break
         except ssl.SSLWantReadError:
             pass  # a part of a record, whose rest is to come
+        except ssl.SSLZeroReturnError:  # said so in this way where this end has said its own goodbye
+            self._finished()
         except ssl.SSLError:
             self._flush()
             self._raw.abort()
