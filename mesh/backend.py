@@ -16,7 +16,7 @@ from typing import Protocol
 
 from discovery.endpoint import Endpoint
 from mesh import eligibility, outlier
-from mesh.balancing.base import Balancer, Keyed, Observing, Surroundings, keyed, observing, turning
+from mesh.balancing.base import Balancer, Keyed, Observing, Surroundings, foreseeable, keyed, observing
 from mesh.balancing.key import KeyOf, key_of
 from mesh.balancing.registry import new_balancer
 from mesh.deadlines import Deadlines
@@ -115,10 +115,8 @@ class Backend(Judgement):
 
     def foresee(self, key: bytes = b"") -> EndpointState | None:
         """Whom `pick_for` would give now, limits aside, without taking a turn; None: nobody, or lots would be drawn."""
-        if key and self._keyed is not None:
-            return self._keyed.pick_for(key)
-        in_turn = turning(self._balancer)
-        return in_turn.peek() if in_turn is not None else None
+        balancer = foreseeable(self._balancer)
+        return balancer.peek(key if self._keyed is not None else b"") if balancer is not None else None
 
     def _balance(self, plan: BackendPlan) -> None:
         """Make the balancer that `plan` asks for; looking at what it can do is too slow for every pick."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from config.balancing import BalancerPolicy, HashKey
 from mesh.backend import Backend, EndpointState
+from mesh.balancing.affinity import AffinityPolicy
 from sidecar.explain_endpoints import address_of
 from sidecar.explain_question import Question
 
@@ -18,7 +19,8 @@ def explain_pick(backend: Backend, question: Question) -> dict[str, Any]:
     if len(backend.eligible) == 1:
         return _told(backend.eligible[0], "the only one that may be picked")
     key = backend.key_of(question.head, question.client) if backend.key_of else b""
-    return _told(backend.foresee(key), _how(policy, key, len(backend.eligible)))
+    kept = "who this client has already, else " if isinstance(policy, AffinityPolicy) else ""
+    return _told(backend.foresee(key), kept + _how(policy, b"" if kept else key, len(backend.eligible)))
 
 
 def _how(policy: BalancerPolicy, key: bytes, count: int) -> str:
@@ -28,6 +30,8 @@ def _how(policy: BalancerPolicy, key: bytes, count: int) -> str:
         return f"{policy.type}: {drawn}, and the one is taken that {found}"
     if policy.type == "Random":
         return f"Random: one of {count} is drawn by lot"
+    if policy.type == "RoundRobin":
+        return "RoundRobin: its turn is next"
     if policy.hash is not None and key:
         return f"{policy.type}: its place for {_name(policy.hash)} {key.decode('latin-1')!r}"
     missing = f"without {_name(policy.hash)}, " if policy.hash is not None else ""

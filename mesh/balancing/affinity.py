@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final, Generic
 
 from config.balancing import BalancerPolicy
-from mesh.balancing.base import Balancer, CandidateT, Keyed, Observing
+from mesh.balancing.base import Balancer, CandidateT, Keyed, Observing, foreseeable
 
 MOST_CLIENTS: Final = 16_384
 """Of one Backend."""
@@ -53,6 +53,13 @@ class Affinity(Generic[CandidateT]):
             self._kept[key] = candidate, now + self._seconds
             self._forget(now)
         return candidate
+
+    def peek(self, key: bytes = b"") -> CandidateT | None:
+        candidate, until = self._kept.get(key, (None, 0.0))
+        if candidate is not None and until > self._clock() and candidate in self._there:
+            return candidate
+        inner = foreseeable(self._inner)
+        return inner.peek(key) if inner is not None else None
 
     def _forget(self, now: float) -> None:
         """Those whose time is over, and who is beyond the bound; all of them are in front."""

@@ -2,8 +2,8 @@
 
 A balancer sees only candidates that may be picked; who they are is decided beside it (mesh.eligibility), so
 that no balancer knows of readiness, set-aside endpoints or fallbacks.  Some have a third method: those that
-pick by a key, and those that want to know how long an answer took.  Who explains what would happen asks those that
-pick in turn whose turn is next.
+pick by a key, and those that want to know how long an answer took.  Who explains what would happen
+asks those that leave nothing to chance whom they would pick.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class Observing(Balancer[CandidateT], Protocol[CandidateT]):
 
 
 @runtime_checkable
-class Turning(Balancer[CandidateT], Protocol[CandidateT]):
-    """Picks in turn, so that it is known who is next; those that draw lots do not know it themselves."""
+class Foreseeable(Balancer[CandidateT], Protocol[CandidateT]):
+    """It is known whom it picks next; those that draw lots do not know it themselves."""
 
-    def peek(self) -> CandidateT | None:
-        """Whom `pick` gives next, and who stays the next one."""
+    def peek(self, key: bytes = b"") -> CandidateT | None:
+        """Whom `pick_for`, or without a key `pick`, would give now; nothing changes.  None: nobody, or lots decide."""
 
 
 class Surroundings(NamedTuple):
@@ -76,9 +76,9 @@ def keyed(balancer: Balancer[CandidateT]) -> Keyed[CandidateT] | None:
     return cast("Keyed[CandidateT]", balancer) if _fits(type(balancer), Keyed) else None
 
 
-def turning(balancer: Balancer[CandidateT]) -> Turning[CandidateT] | None:
-    """`balancer` if it picks in turn."""
-    return cast("Turning[CandidateT]", balancer) if _fits(type(balancer), Turning) else None
+def foreseeable(balancer: Balancer[CandidateT]) -> Foreseeable[CandidateT] | None:
+    """`balancer` if it is known whom it picks next."""
+    return cast("Foreseeable[CandidateT]", balancer) if _fits(type(balancer), Foreseeable) else None
 
 
 def observing(balancer: Balancer[CandidateT]) -> Observing[CandidateT] | None:

@@ -42,8 +42,8 @@ class Maglev(Generic[CandidateT]):
     def pick(self, tried: Collection[CandidateT] = ()) -> CandidateT | None:
         return self._turns.pick(tried)
 
-    def peek(self) -> CandidateT | None:
-        return self._turns.peek()
+    def peek(self, key: bytes = b"") -> CandidateT | None:
+        return self.pick_for(key) if key else self._turns.peek()
 
     def pick_for(self, key: bytes, tried: Collection[CandidateT] = ()) -> CandidateT | None:
         if not key or not self._table:

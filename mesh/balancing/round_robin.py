@@ -57,8 +57,7 @@ class RoundRobin(Generic[CandidateT]):
         self._turns = iter(self._sequence)
         return next(self._turns, None)
 
-    def peek(self) -> CandidateT | None:
-        """Whom `pick` gives next; it stays the next one."""
+    def peek(self, key: bytes = b"") -> CandidateT | None:
         left = list(self._turns)
         self._turns = iter(left)
         return next(iter(left or self._sequence), None)

@@ -23,6 +23,7 @@ from config.balancing import (
 from config.policies import TimeoutPolicy
 from discovery.endpoint import WorkloadRef
 from mesh.backend import MOST_DEPARTED, REMEMBERED, Backend, EndpointState
+from mesh.balancing.affinity import AffinityPolicy
 from mesh.deadlines import Deadlines, Watched
 from mesh.eligibility import Rules
 from mesh.endpoint_state import NO_ANSWER_DUE, NOT_ANSWERED
@@ -545,10 +546,11 @@ FORESEEN: list[BalancerPolicy] = [
     BalancerPolicy(),
     BalancerPolicy(type="RingHash", hash=HashKey(header="X-User")),
     BalancerPolicy(type="Maglev", hash=HashKey(header="X-User"), table_size=67),
+    AffinityPolicy(hash=HashKey(source_address=True)),
 ]
 
 
-@pytest.mark.parametrize("policy", FORESEEN, ids=lambda policy: policy.type)
+@pytest.mark.parametrize("policy", FORESEEN, ids=lambda policy: type(policy).__name__ + policy.type)
 @given(
     weights=st.lists(st.integers(0, 3), min_size=1, max_size=5),
     asked=st.lists(st.tuples(st.sampled_from([b"", b"a", b"b"]), st.booleans()), max_size=20),

@@ -6,6 +6,7 @@ import pytest
 
 from config.balancing import BalancerPolicy, BalancerType, HashKey
 from mesh.backend import Backend
+from mesh.balancing.affinity import AffinityPolicy
 from sidecar.explain_pick import explain_pick
 from sidecar.explain_question import parse_question
 from tests.mesh.making import KEY, Clock, endpoint, endpoints, plan
@@ -68,3 +69,17 @@ def test_the_only_one_and_none() -> None:
     one = explain_pick(made(BalancerPolicy(type="Random"), 1), ASKED)
     assert one == {"address": f"{endpoint(0).address}:8080", "how": "the only one that may be picked"}
     assert explain_pick(made(BalancerPolicy(), 0), ASKED) == {"address": "", "how": "no endpoint may be picked"}
+
+
+def test_a_client_that_is_kept() -> None:
+    backend = made(AffinityPolicy(hash=HashKey(source_address=True)))
+    for client in ("192.0.2.1", "192.0.2.2"):
+        backend.pick_for(client.encode())
+    asked = parse_question("http://shop/", client="192.0.2.1")
+    for _ in range(2):
+        told = explain_pick(backend, asked)
+        assert told == {
+            "address": f"{endpoint(0).address}:8080",
+            "how": "who this client has already, else RoundRobin: its turn is next",
+        }
+    assert explain_pick(backend, ASKED)["address"] == f"{endpoint(2).address}:8080"

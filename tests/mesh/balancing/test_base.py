@@ -8,14 +8,16 @@ import pytest
 
 from discovery.endpoint import Endpoint
 from mesh.backend import EndpointState
-from mesh.balancing.base import Balancer, Candidate, Keyed, Observing, Turning
+from mesh.balancing.base import Balancer, Candidate, Foreseeable, Keyed, Observing
 
 
 def methods(protocol: type) -> set[str]:
     return {name for name, _ in inspect.getmembers(protocol, inspect.isfunction) if not name.startswith("_")}
 
 
-@pytest.mark.parametrize(("protocol", "more"), [(Keyed, {"pick_for"}), (Observing, {"observe"}), (Turning, {"peek"})])
+@pytest.mark.parametrize(
+    ("protocol", "more"), [(Keyed, {"pick_for"}), (Observing, {"observe"}), (Foreseeable, {"peek"})]
+)
 def test_balancers_are_small(protocol: type, more: set[str]) -> None:
     assert methods(Balancer) == {"pick", "use"}
     assert methods(protocol) == {"pick", "use"} | more
