@@ -7,7 +7,9 @@ import re
 import pytest
 
 from config.filters import TracePolicy
+from mesh.filters.chain import Filters
 from mesh.filters.trace import Trace
+from tests.mesh.dialogue import OK, answering, get, mesh
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a\r\nX-traceparent: 1\r\n"
 TRACE, PARENT = b"0af7651916cd43dd8448eb211c80319c", b"b7ad6b7169203331"
@@ -59,3 +61,19 @@ def test_ids_are_random() -> None:
         re.findall(rb"-([0-9a-f]{32})-([0-9a-f]{16})-", Trace(TracePolicy(), lambda: 0.0)(HEAD))[0] for _ in range(9)
     }
     assert len(made) == 9
+
+
+async def test_endpoints_are_sent_the_trace() -> None:
+    async with mesh(answering(OK), filters=Filters(lambda: 0.5, edits=(trace(),))) as world:
+        await world.ask(get("/begun"))
+        await world.ask(get("/passed-on", KEPT["as it is written"].decode().strip()))
+        begun, passed_on = world.endpoints[0].heads
+        assert OWN in begun
+        assert KEPT["as it is written"] in passed_on
+        assert passed_on.lower().count(b"traceparent:") == 1
+
+
+async def test_without_a_policy_what_comes_is_passed_on() -> None:
+    async with mesh(answering(OK)) as world:
+        await world.ask(get("/", KEPT["with its state"].decode().strip()))
+        assert KEPT["with its state"] in world.endpoints[0].heads[0]
