@@ -16,7 +16,7 @@ class UpstreamConnection(Protocol):
     """An open connection to an endpoint, as its EndpointState sees it."""
 
     def endpoint_withdrawn(self) -> None:
-        """The endpoint is gone or no longer ready: replay elsewhere what can be, finish the rest."""
+        """The endpoint is gone, no longer ready, or terminates: replay elsewhere what can be, finish the rest."""
 
 
 class EndpointState:
@@ -65,8 +65,11 @@ class EndpointState:
 
     def become(self, endpoint: Endpoint) -> None:
         """The same address and replica, of which discovery now says something else."""
+        ending = endpoint.terminating and endpoint.serving and not self.endpoint.terminating
         self.endpoint = endpoint
         self.weight = endpoint.weight
+        if ending:  # it may stay in use for want of others, and yet what goes on through it must come to an end
+            self.withdraw()
 
     def withdraw(self) -> None:
         """Tell its connections, which may leave the set while they are told."""

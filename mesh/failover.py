@@ -70,7 +70,9 @@ class Failover(ExchangeState):
     def endpoint_withdrawn(self) -> None:
         """Move to another endpoint if that is certain to be harmless; else this one may yet answer."""
         assert self._upstream is not None
-        if self._answered or self._upstream.answering or not self._backend.eligible:
+        endpoint = self._upstream.state.endpoint
+        finishes = endpoint.terminating and endpoint.serving
+        if self._answered or self._upstream.answering or finishes or not self._backend.eligible:
             return
         if self._budget_has_room and self._decide("reset") == "tried":
             self._try_again("reset", CONNECTION_TERMINATED)

@@ -28,8 +28,8 @@ class Proxy:
     """The data plane's shared state; one per event loop."""
 
     __slots__ = (
-        "access_log", "clients", "clock", "copies", "deadlines", "draining", "failure_log", "frames", "live", "loop",
-        "request_ids", "table", "trusted_proxies",
+        "access_log", "clients", "clock", "copies", "deadlines", "draining", "failure_log", "farewell", "frames",
+        "live", "loop", "request_ids", "table", "trusted_proxies",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
@@ -43,6 +43,8 @@ class Proxy:
         """Takes what the counters say, in slices."""
         self.table = RoutingTable()
         """Read once per request or connection, by ``table.listeners[key]``."""
+        self.farewell = 30.0
+        """Seconds that a stream may go on through an endpoint that terminates."""
         self.draining = False
         """Answers carry ``Connection: close`` from now on."""
         self.clients: set[Drainable] = set()

@@ -17,6 +17,7 @@ from typing import Final
 from mesh.backend import Backend, EndpointState
 from mesh.connector import keep_alive, reset_on_close
 from mesh.dialling import CLIENT, CLOSED, CONNECTING, ENDPOINT, NEVER, OPEN, Dialling
+from mesh.farewell import Farewell
 from mesh.gate import Gate
 from mesh.proxy import Proxy
 from mesh.switchboard import BROKEN, CHUNK, Switchboard
@@ -204,7 +205,10 @@ class Relay(Dialling):
         """A stream of unknown contents cannot be asked to end: it ends when its ends like, or at the last."""
 
     def endpoint_withdrawn(self) -> None:
-        """As in Kubernetes, what is established stays."""
+        """As in Kubernetes, what is established stays; if the endpoint terminates, for a while."""
+        if self._state is not None and self._state.endpoint.terminating:
+            deadlines = self._proxy.deadlines
+            deadlines.watch(Farewell(deadlines.now + self._proxy.farewell, self.abort))
 
     # -- time
 

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mesh.farewell import Farewell
 from mesh.proxy import Proxy
 from mesh.roles import Client
 from mesh.upstream import HTTPUpstream
 
 
 class Tunnel:
-    __slots__ = ("_client", "_deadlines", "_ended", "_idle", "_one_way", "_over", "_upstream", "bytes_in", "bytes_out")
+    __slots__ = (
+        "_client", "_deadlines", "_ended", "_farewell", "_idle", "_one_way", "_over", "_upstream", "bytes_in",
+        "bytes_out",
+    )  # fmt: skip
 
     def __init__(
         self, proxy: Proxy, client: Client, upstream: HTTPUpstream, idle: float, ended: Callable[[], None]
     ) -> None:
         """`idle` is in seconds; `ended` is called once, when both sides are closed."""
         self._deadlines = proxy.deadlines
+        self._farewell = proxy.farewell
         self._client = client
         self._upstream = upstream
         self._idle = idle
@@ -69,7 +74,13 @@ class Tunnel:
         self._upstream.resume()
 
     def endpoint_withdrawn(self) -> None:
-        """A tunnel stays: only its ends know when it may be closed."""
+        """A tunnel stays, as only its ends know when it may be closed; if the endpoint terminates, for a while."""
+        if self._upstream.state.endpoint.terminating:
+            self._deadlines.watch(Farewell(self._deadlines.now + self._farewell, self._be_over))
+
+    def _be_over(self) -> None:
+        if not self._over:
+            self.on_deadline()
 
     def upstream_lost(self, clean: bool) -> None:
         self._end()
@@ -82,7 +93,7 @@ class Tunnel:
             self._upstream.close_after_flush()
 
     def on_deadline(self) -> None:
-        """Nothing moved for long."""
+        """Nothing moved for long, or the endpoint is to go."""
         self._end()
         self._upstream.close()
         self._client.cut(visibly=True)

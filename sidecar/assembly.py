@@ -73,7 +73,7 @@ class Assembly:
         self.catalog.define(config_set.services)
         self.catalog.put_endpoints("manifest", run_to_end(self._endpoints(config_set)))
         self.proxy = Proxy(loop, time.monotonic)
-        self._trust(config_set)
+        self._adopt(config_set.node)
         self.listeners = Listeners(self.proxy)
         self.publisher = Publisher(self.proxy, config_set, self.catalog.snapshot)
         self._pulse = Pulse(loop, self.proxy.deadlines)
@@ -102,8 +102,10 @@ class Assembly:
         self.running.kept = frozenset(written.kept)
         self._reloads.read(successful=not written.failed, at=time.time())
 
-    def _trust(self, config_set: ConfigSet) -> None:
-        self.proxy.trusted_proxies = tuple(map(parse_network, config_set.node.trusted_proxies))
+    def _adopt(self, node: NodeConfigSpec) -> None:
+        """Follow what the NodeConfig says of the data plane, and may change at any time."""
+        self.proxy.trusted_proxies = tuple(map(parse_network, node.trusted_proxies))
+        self.proxy.farewell = node.drain_timeout
 
     def _endpoints(self, config_set: ConfigSet) -> Generator[None, None, Mapping[Named, PortEndpoints]]:
         """The endpoints that are written, those that are as before being the same objects."""
@@ -170,7 +172,7 @@ class Assembly:
         self.catalog.define(config_set.services)
         self.catalog.put_endpoints("manifest", given)
         self.publisher.config_changed(config_set)
-        self._trust(config_set)
+        self._adopt(config_set.node)
         self._tell(written)
         await self.publisher.settled()
         await self.listeners.settled()

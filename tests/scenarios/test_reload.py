@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.certificates import authority, pair
+from tests.certificates import authority
 from tests.discovery.probes.servers import serving
 from tests.policy.source import ROOT
 from tests.scenarios.dialogue import read_reply
@@ -149,8 +149,8 @@ class Editor:
         self._folder = folder
         self._endpoints = endpoints
         self._chance = random.Random(5)
-        self._pairs = [pair("web.test") for _ in range(2)]
-        self._changes = (self.endpoints, self.routes, self.ports, self.policy, self.certificate)
+        self._pairs = [authority().sign("web.test") for _ in range(2)]
+        self._changes = (self.endpoints, self.routes, self.ports, self.policy)
         self.made = 0
 
     def start(self) -> None:
@@ -243,22 +243,36 @@ async def test_ten_changes_a_second_break_nothing(folder: Folder, size: Callable
     seconds = size(6, 600)
     async with edited(folder) as (weft, editor):
         address = await asyncio.to_thread(weft.address, "web")
-        doors = {f"{folder.network.node}:8080": None, f"{folder.network.node}:8443": authority().client()}
         await edit(editor, 2)
         before = await asyncio.to_thread(lambda: (memory(weft), descriptors(weft), reads(weft)))
         over = asyncio.Event()
         async with asyncio.TaskGroup() as beside:
             talking = [beside.create_task(talk(address, over)) for _ in range(3)]
-            knocking = [beside.create_task(knock(door, tls, over)) for door, tls in doors.items()]
+            knocking = beside.create_task(knock(f"{folder.network.node}:8080", None, over))
             loading = beside.create_task(load(address, rate=150, seconds=seconds + 1))
             await edit(editor, seconds)
             report = await loading
             over.set()
         assert all_well(report), report
-        assert all(task.result() > 3 * seconds for task in (*talking, *knocking))
+        assert all(task.result() > 3 * seconds for task in (*talking, knocking))
         after = await asyncio.to_thread(lambda: (memory(weft), descriptors(weft), reads(weft)))
         assert after[2] - before[2] > seconds / 2, "it was reloaded all the time"
         assert after[1] - before[1] < 40
         assert after[0] - before[0] < 8 * MIB
         page = (await asyncio.to_thread(weft.admin, "/metrics")).body.decode()
         assert "\nweft_config_last_reload_successful 1\n" in page
+
+
+async def test_certificates_change_while_they_are_used(folder: Folder, size: Callable[[int, int], int]) -> None:
+    seconds = size(3, 60)
+    async with edited(folder) as (weft, editor):
+        before, over = await asyncio.to_thread(reads, weft), asyncio.Event()
+        async with asyncio.TaskGroup() as beside:
+            client = authority().client()
+            knocking = beside.create_task(knock(f"{folder.network.node}:8443", client, over))
+            for _ in range(seconds * 5):
+                editor.certificate()
+                await asyncio.sleep(0.2)
+            over.set()
+        assert knocking.result() > 3 * seconds
+        assert await asyncio.to_thread(reads, weft) > before

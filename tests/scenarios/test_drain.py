@@ -1,0 +1,130 @@
+"""How a weft ends, and how an endpoint does: no new work, and time for what is under way."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.discovery.probes.servers import serving
+from tests.scenarios.dialogue import exchange, read_reply
+from tests.scenarios.editing import Folder, ports, serving_of
+from tests.scenarios.manifests import deployment, endpoint_slice, service
+from tests.scenarios.weft import Weft, ask
+from tests.scenarios.world import endpoints, until
+
+GET = b"GET %b HTTP/1.1\r\nHost: app\r\n\r\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    made = Folder(tmp_path / "manifests")
+    made.put("app", deployment("app", 1), service("app", app="app"))
+    return made
+
+
+def where(weft: Weft, port: str = "http") -> tuple[str, int]:
+    host, _, number = ports(weft, "app")[port].rpartition(":")
+    return host, int(number)
+
+
+async def open_slowly(address: tuple[str, int], ms: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection on which a request is under way for so long."""
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(GET % b"/slow?ms=%d" % ms)
+    return reader, writer
+
+
+def in_flight(weft: Weft) -> bool:
+    page = weft.admin("/metrics").body.decode()
+    lines = [line for line in page.splitlines() if line.startswith("weft_http_requests_in_flight")]
+    return any(float(line.split()[-1]) > 0 for line in lines)
+
+
+async def ended(weft: Weft) -> int:
+    return await asyncio.to_thread(weft.process.wait, 30)
+
+
+async def test_it_says_so_serves_on_for_a_while_and_finishes_what_is_under_way(folder: Folder) -> None:
+    folder.node(drainDelay="2s")
+    with serving_of(folder) as weft:
+        address = where(weft)
+        idle = await asyncio.open_connection(*address)
+        idle[1].write(GET % b"/")
+        assert "connection" not in (await read_reply(idle[0])).fields
+        slow = await open_slowly(address, 3000)
+        await until(lambda: in_flight(weft))
+        weft.process.send_signal(signal.SIGTERM)
+        answer = await until(lambda: (found := weft.admin("/readyz")).status == 503 and found)
+        assert answer.json == {"ready": False, "missing": [{"what": "weft", "why": "it is stopping"}]}
+        for number in range(3):
+            reply = await exchange(*address, GET % b"/new")
+            assert (reply.status, reply.fields["connection"]) == (200, "close"), number
+        idle[1].write(GET % b"/")
+        assert (await read_reply(idle[0])).fields["connection"] == "close"
+        reply = await read_reply(slow[0])
+        assert (reply.status, reply.fields["connection"]) == (200, "close")
+        assert await ended(weft) == 0
+        for _, writer in (idle, slow):
+            writer.close()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(*address)
+
+
+async def test_what_takes_too_long_is_cut_visibly(folder: Folder) -> None:
+    folder.node(drainTimeout="500ms")
+    with serving_of(folder) as weft:
+        slow, other = await open_slowly(where(weft), 60_000), await asyncio.open_connection(*where(weft, "tcp"))
+        other[1].write(b"who?")
+        assert await other[0].read(100)
+        await until(lambda: in_flight(weft))
+        weft.process.send_signal(signal.SIGTERM)
+        assert (await read_reply(slow[0])).status == 502, "its replica is gone"
+        assert await other[0].read() == b""
+        assert await ended(weft) == 0
+        for _, writer in (slow, other):
+            writer.close()
+
+
+async def test_a_second_signal_ends_it_at_once(folder: Folder) -> None:
+    with serving_of(folder) as weft:
+        _, writer = await open_slowly(where(weft), 60_000)
+        await until(lambda: in_flight(weft))
+        weft.process.send_signal(signal.SIGTERM)
+        await until(lambda: "stopping" in weft.err.read_text())
+        assert weft.process.poll() is None
+        weft.process.send_signal(signal.SIGTERM)
+        assert await ended(weft) == 143
+        writer.close()
+
+
+async def test_a_terminating_endpoint_finishes_what_it_has_and_gets_nothing_new(folder: Folder) -> None:
+    began, release = asyncio.Event(), asyncio.Event()
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        began.set()
+        await release.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+
+    async def soon(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsoon")
+
+    async with serving(late) as first, serving(soon) as second:
+        leaving, staying = endpoint_slice("two", {"http": first}), endpoint_slice("two", {"http": second})
+        folder.put("two", service("two", {"http": 8080}), leaving)
+        with serving_of(folder) as weft:
+            address = weft.address("two")
+            asking = asyncio.ensure_future(asyncio.to_thread(ask, address))
+            await asyncio.wait_for(began.wait(), 20)
+            leaving["endpoints"][0]["conditions"] = {"ready": False, "serving": True, "terminating": True}
+            folder.put("two", service("two", {"http": 8080}), leaving, staying)
+            await until(lambda: any(each["terminating"] for each in endpoints(weft, "two")), weft.told)
+            assert {(await asyncio.to_thread(ask, address)).body for _ in range(10)} == {b"soon"}
+            assert not asking.done()
+            release.set()
+            assert (await asking).body == b"late"
+            assert await asyncio.to_thread(weft.stop) == 0
