@@ -155,7 +155,7 @@ class Backend(Judgement):
         return self.limits.admit(self._balancer.pick, tried)
 
     def _in_flight(self) -> int:
-        return self.stats.in_flight + self.stats.tcp_open
+        return self.stats.in_flight + self.stats.tcp_open + self.stats.udp_open
 
     def refresh(self) -> None:
         """Compute eligibility again: after a new plan, an ejection, a check, or the end of one."""

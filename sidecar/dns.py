@@ -178,13 +178,8 @@ def bind(wanted: ListenerKey) -> tuple[ListenerKey, str, socket.socket, socket.s
         with ExitStack() as opened:
             tcp = sockets.listen(address, port)
             opened.callback(tcp.close)
-            other = socket.socket(tcp.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-            opened.callback(other.close)
-            if tcp.family == socket.AF_INET6:
-                other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            other.bind((address, tcp.getsockname()[1]))
+            udp.append(sockets.receive(address, tcp.getsockname()[1]))
             opened.pop_all()
-        udp.append(other)
         return tcp
 
     bound = sockets.bind(wanted, "DNS", open_both)

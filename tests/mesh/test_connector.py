@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from mesh.connector import close_with_reset, dial, ours, outcome
+from mesh.connector import associate, close_with_reset, dial, ours, outcome, peer_address
 from mesh.sockets import listen
 from tests.mesh.relaying import closed_port
 
@@ -74,3 +74,37 @@ def test_a_reset_is_seen_as_one() -> None:
             close_with_reset(line)
             with pytest.raises(ConnectionResetError):
                 accepted.recv(1)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_an_association_hears_of_its_endpoint_alone(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as endpoint, socket.socket(family, socket.SOCK_DGRAM) as stranger:
+        endpoint.bind((address, 0))
+        line = associate(address, endpoint.getsockname()[1])
+        try:
+            assert not os.get_blocking(line.fileno())
+            assert not os.get_inheritable(line.fileno())
+            stranger.sendto(b"psst", line.getsockname())
+            endpoint.sendto(b"hello", line.getsockname())
+            assert select.select([line], [], [], 5)[0]
+            assert line.recv(100) == b"hello"
+            with pytest.raises(BlockingIOError):
+                line.recv(100)
+        finally:
+            line.close()
+
+
+def test_no_association_with_a_name_leaves_no_descriptor() -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="is not an IP address"):
+        associate("localhost", 53)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_address_of_a_peer_that_may_be_gone() -> None:
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()) as client:
+        accepted, _ = listening.accept()
+        assert peer_address(accepted) == client.getsockname()[0]
+        accepted.close()
+        assert peer_address(accepted) == ""

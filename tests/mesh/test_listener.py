@@ -228,3 +228,32 @@ async def test_two_thousand_listeners_open_quickly_and_in_slices(no_collections:
 async def test_bind_is_the_default() -> None:
     async with relaying(echo) as world:
         assert world.listeners._binder is bind
+
+
+async def test_what_may_have_to_move_near_is_bound_last() -> None:
+    """LoadBalancer port 80 may end up at 8080, which an Ingress may want."""
+    asked: list[int] = []
+
+    def noting(key: ListenerKey, entry: Entry) -> Bound:
+        asked.append(key.port)
+        return Bound(listen(key.address, 0), key)
+
+    proxy = Proxy(asyncio.get_running_loop(), time.monotonic)
+    listeners = Listeners(proxy, binder=noting)
+    keys = [ListenerKey("127.0.0.1", port) for port in (80, 8080, 443, 30080)]
+    listeners.reconcile(RoutingTable(1, {key: Listener(key, "NodePort", "tcp", Route(any_backend())) for key in keys}))
+    await asyncio.wait_for(listeners.settled(), PATIENCE)
+    assert asked == [8080, 30080, 80, 443]
+    await listeners.close()
+    listeners.abort()
+
+
+async def test_one_port_by_tcp_and_by_udp() -> None:
+    async with relaying(echo) as world:
+        port = closed_port()
+        tcp, udp = ListenerKey("127.96.0.1", port), ListenerKey("127.96.0.1", port, "UDP")
+        served = {
+            key: Listener(key, "ClusterIP", "udp" if key == udp else "tcp", Route(world.backend)) for key in (tcp, udp)
+        }
+        await world.publish(served)
+        assert [world.listeners.states[key].bound for key in (tcp, udp)] == [tcp, udp]

@@ -19,6 +19,8 @@ async def test_doors_say_what_is_served_where(node: Assembly) -> None:
     assert door.wanted == door.served
     assert door.url == f"http://{door.served}/"
     assert door._replace(protocol="tcp").served_url == f"tcp://{door.served}"
+    assert door._replace(protocol="udp").served_url == f"udp://{door.served}"
+    assert not door._replace(entry="HealthCheck").http
 
 
 def test_the_door_of_ingresses_is_ready_when_a_rule_can_be_answered() -> None:

@@ -32,10 +32,11 @@ class Listeners:
         self.states = {
             ListenerKey("127.96.0.1", 80): ListenerState(ListenerKey("127.96.0.1", 8080), "no right"),
             ListenerKey("127.96.0.1", 81): ListenerState(None, "taken"),
+            ListenerKey("127.96.0.1", 53, "UDP"): ListenerState(ListenerKey("127.96.0.1", 8053, "UDP"), "no right"),
         }
 
 
-@pytest.mark.parametrize(("port", "served"), [(80, 8080), (81, 81), (82, 82)])
+@pytest.mark.parametrize(("port", "served"), [(80, 8080), (81, 81), (82, 82), (53, 8053)])
 def test_where_a_port_is_served(port: int, served: int) -> None:
     assert served_at(Listeners(), "127.96.0.1", port) == served  # type: ignore[arg-type]
 
