@@ -20,6 +20,7 @@ from mesh.backend import Backend
 from mesh.compiler import Compiled
 from mesh.listener import ListenerState
 from mesh.matcher import Matcher
+from mesh.node_health import local_endpoints
 from mesh.table import Listener, ListenerKey, Manner, Route
 from mesh.trials import Trial, trials
 from mesh.unmatched import looked_for
@@ -63,6 +64,13 @@ def explain(question: Question, known: Known) -> Explanation:
     refusal = refused_at(listener, question)
     if refusal:
         return told | {"verdict": f"no connection: {refusal}"}
+    if listener.entry == "HealthCheck":
+        return told | {"verdict": _health(listener)}
+    return _at_listener(told, listener, question, known)
+
+
+def _at_listener(told: Explanation, listener: Listener, question: Question, known: Known) -> Explanation:
+    """From a listener on that takes the connection: by its certificates, by its rules, or straight."""
     if listener.tls is not None:
         told["certificate"] = certificate(listener.tls, question)
         relayed = listener.tls.match(question.host_name.lower())
@@ -78,8 +86,15 @@ def explain(question: Question, known: Known) -> Explanation:
     if route is None:
         return told | {"verdict": f"404: {looked_for(host, target)}"}
     owner = next((trial.rule.owner for trial in tried if trial.won), "")
-    told["policies"] = list(_policies("Ingress", Named(*owner.removeprefix("Ingress ").split("/", 1)), "", compiled))
+    ingress = Named(*f"{owner.removeprefix('Ingress ')}/".split("/")[:2])
+    told["policies"] = list(_policies("Ingress", ingress, "", known.compiled))
     return _along(told, route, question, known)
+
+
+def _health(listener: Listener) -> str:
+    count = local_endpoints(listener.route.backend.plan)
+    status = 200 if count else 503
+    return f"{status}: a healthCheckNodePort, where weft itself says how many endpoints of this node are ready: {count}"
 
 
 def _along(told: Explanation, route: Route, question: Question, known: Known) -> Explanation:

@@ -35,11 +35,11 @@ class Found(NamedTuple):
 def find_listener(question: Question, place: Place) -> Found:
     address = _address(question.host)
     if address:
-        found = _at(ListenerKey(address, question.port), place)
+        found = _at(ListenerKey(address, question.port, question.transport), place)
         return found if found.listener or question.ported or address == question.host else _entrance(question, place)
     service = _service(question.host, place.config_set)
     if service is not None:
-        return _of_service(service, question.port, place)
+        return _of_service(service, question, place)
     return _entrance(question, place)
 
 
@@ -87,9 +87,9 @@ def _at(wanted: ListenerKey, place: Place) -> Found:
 
 
 def _others(wanted: ListenerKey, place: Place) -> str:
-    ports = sorted(key.port for key in place.table.listeners if key.address == wanted.address)
+    ports = sorted((key.port, key.transport) for key in place.table.listeners if key.address == wanted.address)
     if ports:
-        return f"at {wanted.address} there are the ports {', '.join(map(str, ports[:10]))}"
+        return f"at {wanted.address} there are the ports {', '.join(f'{port}/{how}' for port, how in ports[:10])}"
     return "weft status shows what is served where"
 
 
@@ -105,14 +105,14 @@ def _service(host: str, config_set: ConfigSet) -> Named | None:
     return found if found in config_set.services else None
 
 
-def _of_service(named: Named, port: int, place: Place) -> Found:
+def _of_service(named: Named, question: Question, place: Place) -> Found:
     spec = place.config_set.services[named].spec
     for address in spec.cluster_ips or ((spec.cluster_ip,) if spec.cluster_ip else ()):
-        listener = place.table.listeners.get(ListenerKey(address, port))
+        listener = place.table.listeners.get(ListenerKey(address, question.port, question.transport))
         if listener is not None:
             return Found(listener, f"the name is that of Service {named}, whose clusterIP is {address}")
-    ports = ", ".join(str(each.port) for each in spec.ports)
-    return Found(None, f"Service {named} serves no port {port}: it has the ports {ports or '(none)'}")
+    ports = ", ".join(f"{each.port}/{each.protocol}" for each in spec.ports) or "(none)"
+    return Found(None, f"Service {named} serves no port {question.port}/{question.transport}: it has the ports {ports}")
 
 
 def _entrance(question: Question, place: Place) -> Found:

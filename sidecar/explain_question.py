@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-SCHEMES: Mapping[str, int] = {"http": 80, "https": 443, "tcp": 0}
+from mesh.table import Transport
+
+SCHEMES: Mapping[str, int] = {"http": 80, "https": 443, "tcp": 0, "udp": 0}
 """With the port that each stands for."""
 
 
@@ -29,6 +31,10 @@ class Question(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     client: str = "127.0.0.1"
     """The address it comes from."""
+
+    @property
+    def transport(self) -> Transport:
+        return "UDP" if self.scheme == "udp" else "TCP"
 
     @property
     def authority(self) -> str:
@@ -64,8 +70,8 @@ def parse_question(url: str, method: str = "GET", headers: Sequence[str] = (), c
         raise BadQuestion(f"{url}: the scheme must be one of {', '.join(SCHEMES)}")
     if not host:
         raise BadQuestion(f"{url}: no host; write http://HOST:PORT/PATH")
-    if port is None and parts.scheme == "tcp":
-        raise BadQuestion(f"{url}: no port; write tcp://HOST:PORT")
+    if port is None and not SCHEMES[parts.scheme]:
+        raise BadQuestion(f"{url}: no port; write {parts.scheme}://HOST:PORT")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not (target.isascii() and target.isprintable()) or " " in target:
         raise BadQuestion(f"{url}: a path is written in ASCII without spaces; escape others as %XX")

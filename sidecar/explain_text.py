@@ -57,7 +57,9 @@ def told_reason(code: str) -> str:
 
 def _request(told: Mapping[str, Any]) -> Iterator[str]:
     request = told["request"]
-    yield _row("request", f"{request['method']} {request['target']}, Host {request['host']}")
+    http = request["scheme"] in ("http", "https")
+    what = f"{request['method']} {request['target']}, Host {request['host']}" if http else f"{request['scheme']} to "
+    yield _row("request", what if http else what + request["host"])
     if told["remark"] and told["listener"]:
         yield _row("", told["remark"])
 

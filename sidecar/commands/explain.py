@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "url", metavar="URL", nargs="?", help="http://HOST[:PORT]/PATH, also https:// and tcp://HOST:PORT"
+        "url", metavar="URL", nargs="?", help="http://HOST[:PORT]/PATH, also https://, and tcp:// or udp://HOST:PORT"
     )
     what.add_argument("--id", metavar="X-REQUEST-ID", help="a request of a moment ago, by the id that its answer had")
     parser.add_argument("-X", "--method", default="GET", help="default: GET")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import ssl
 import time
 from pathlib import Path
 from typing import Any
@@ -11,18 +13,23 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from config.balancing import BalancerPolicy
 from config.filters import AccessPolicy, HeaderEdits, HeaderPolicy
-from config.meta import ObjectMeta
+from config.meta import Named, ObjectMeta
 from config.policies import RetryPolicy, TargetRef, TimeoutPolicy, TrafficPolicy, TrafficPolicySpec
 from config.resources.core import ServicePort
+from config.settings import NodeConfigSpec
 from mesh.access_log import AccessRecord
+from mesh.backend import Backend
 from mesh.listener import ListenerState
+from mesh.plan import BackendKey
 from mesh.table import ListenerKey
+from mesh.tls_names import Certificate, ServerNames
 from sidecar import cli
 from sidecar.explain import MOST_LOST_RULES, Known, explain_record, explain_rules
-from tests.mesh.making import config, endpoint, endpoints, ingress, policy, service
+from tests.mesh.making import Clock, config, endpoint, endpoints, ingress, policy, service
 from tests.policy.source import ROOT
 from tests.sidecar.explaining import explained, known
 
@@ -218,6 +225,44 @@ def test_faults_of_the_manifests_are_told_beside(capsys: pytest.CaptureFixture[s
     words = ["--from", PAYMENT, "--from", str(tmp_path), "--state", str(tmp_path / "state")]
     assert cli.main(["explain", "http://payment-svc/", *words]) == 0
     assert "Service/default/x: spec.ports: error: expected a list" in capsys.readouterr().err
+
+
+def test_a_health_check_node_port() -> None:
+    local = service(
+        "local", cluster_ip="127.96.0.3", type="LoadBalancer", external_traffic_policy="Local",
+        health_check_node_port=32000,
+    )  # fmt: skip
+    written = config(local, node=NodeConfigSpec(node_name="here"))
+    for node, verdict in (("here", "200: a healthCheckNodePort"), ("there", "503: a healthCheckNodePort")):
+        there = known(written, local={"http": (endpoint(0, node=node),)})
+        assert explained("http://127.0.0.1:32000/", there)["verdict"].startswith(verdict)
+
+
+CERTIFICATE = Certificate(Named("default", "shop-tls"), ("shop.example",), 2e9, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+
+
+@pytest.mark.parametrize(
+    ("host", "verdict", "secret"),
+    [
+        ("shop.example", "goes to 10.0.0.0:8080 of default/shop:http", "default/shop-tls"),
+        ("raw.example", "503: default/raw:tls has no endpoint", None),
+        ("none.example", "no connection: there is no certificate for none.example", None),
+    ],
+)
+def test_tls(host: str, verdict: str, secret: str | None) -> None:
+    there = world()
+    raw = Backend(BackendKey("default", "raw", "tls"), Clock())
+    names = ServerNames({"shop.example": CERTIFICATE, "raw.example": raw})
+    door = there.compiled.table.listeners[ListenerKey("127.0.0.1", 8080)]
+    secure = replace(door, key=ListenerKey("127.0.0.1", 8443), protocol="https", tls=names)
+    table = there.compiled.table
+    listeners = {**table.listeners, secure.key: secure}
+    compiled = dataclasses.replace(there.compiled, table=dataclasses.replace(table, listeners=listeners))
+    told = explained(f"https://{host}/", there._replace(compiled=compiled))
+    assert told["verdict"] == verdict
+    assert (told.get("certificate") or {}).get("secret") == secret
+    plain = explained("http://127.0.0.1:8443/", there._replace(compiled=compiled))
+    assert plain["verdict"] == "no connection: 127.0.0.1:8443 speaks TLS: ask by https://"
 
 
 def test_a_headless_name_says_what_is_missing() -> None:

@@ -18,7 +18,8 @@ from tests.sidecar.explaining import known
 
 SHOP = service("shop", ServicePort(80, name="http", node_port=30080), type="NodePort")
 DB = service("db", ServicePort(5432), namespace="data", cluster_ip="127.96.0.7")
-WRITTEN = config(SHOP, DB, ingress("front", "Prefix shop.example/ -> shop:http"))
+NAMES = service("names", ServicePort(53, protocol="UDP"), cluster_ip="127.96.0.8")
+WRITTEN = config(SHOP, DB, NAMES, ingress("front", "Prefix shop.example/ -> shop:http"))
 CLUSTER_IP, DOOR = ListenerKey("127.96.0.1", 80), ListenerKey("127.0.0.1", 8080)
 STATES = {CLUSTER_IP: ListenerState(bound=ListenerKey("127.96.0.1", 8080), reason="no right to it")}
 
@@ -34,12 +35,15 @@ FOUND = {
     "in full": ("http://shop.default.svc.cluster.local./", CLUSTER_IP, "Service default/shop"),
     "an Ingress's name": ("http://shop.example/", DOOR, "the name is taken to lead to the address of all Ingresses"),
     "the port of the entrance": ("http://shop.example:8080/", DOOR, "the address of all Ingresses"),
+    "by udp": ("udp://names:53", ListenerKey("127.96.0.8", 53, "UDP"), "Service default/names"),
+    "by udp to an address": ("udp://127.96.0.8:53", ListenerKey("127.96.0.8", 53, "UDP"), ""),
+    "by tcp where there is udp": ("tcp://127.96.0.8:53", None, "there are the ports 53/UDP"),
     "nothing there": ("http://127.0.0.9:1/", None, "nothing is served at 127.0.0.9:1: weft status shows"),
-    "another port": ("http://127.96.0.1:81/", None, "at 127.96.0.1 there are the ports 80"),
+    "another port": ("http://127.96.0.1:81/", None, "at 127.96.0.1 there are the ports 80/TCP"),
     "no such port of a Service": (
         "http://shop:81/",
         None,
-        "Service default/shop serves no port 81",
+        "Service default/shop serves no port 81/TCP: it has the ports 80/TCP",
     ),
     "a port that is not the entrance's": ("http://shop.example:99/", None, "at 127.0.0.1:8080, not at port 99"),
     "https": (

@@ -32,10 +32,11 @@ def test_what_is_read(name: str) -> None:
 @pytest.mark.parametrize(
     ("url", "headers", "says"),
     [
-        ("ftp://a/", (), "scheme must be one of http, https, tcp"),
+        ("ftp://a/", (), "scheme must be one of http, https, tcp, udp"),
         ("http:///x", (), "no host"),
         ("http://a:99999/", (), "99999|range"),
         ("tcp://a", (), "no port; write tcp://HOST:PORT"),
+        ("udp://a", (), "no port; write udp://HOST:PORT"),
         ("http://a/b c", (), "escape others as %XX"),
         ("http://a/\u00e9", (), "escape others as %XX"),
         ("http://a/", ("no colon",), "written 'Name: value'"),
