@@ -43,7 +43,7 @@ class Exchange(Admission):
     _route: Route
     """That of the last request; before that, the listener's."""
     _policed: bool
-    """A policy has requests of the route go the careful way."""
+    """Policies of the route ask for more than a turn: filters, or a key to pick by."""
 
     def __init__(self, proxy: Proxy, client: Client) -> None:
         super().__init__(proxy, client)
@@ -59,9 +59,9 @@ class Exchange(Admission):
             return False
         host, lines, _ = request
         if host != self._host and self._adopt_host(host):
-            return self.begin_carefully(request, b"")
+            return self._begin_policed(request)
         if self._matcher is not None and self._find_route(self._matcher, lines):
-            return self.begin_carefully(request, b"")
+            return self._begin_policed(request)
         self._request = request
         self._head = head = lines + self._ours + next(self._ids) + END
         self._started = self._clock()
@@ -84,6 +84,33 @@ class Exchange(Admission):
             upstream.write(head)
         else:
             self._send_to(state)
+        return True
+
+    def _begin_policed(self, request: PlainRequest) -> bool:
+        """Start on a plain request of which more is to be known than whose turn it is."""
+        if self._filters is not None:
+            return self.begin_carefully(request, b"")
+        self._request = request
+        self._head = request.lines + self._ours + next(self._ids) + END
+        self._started = self._clock()
+        now = self._deadlines.now
+        self._client.deadline = now + self._patience
+        self._backend.stats.in_flight += 1
+        self.running = True
+        state = self._pick()
+        if state is None:
+            self._find_none()
+            return True
+        self._state = state
+        state.in_flight += 1
+        state.requests += 1
+        upstream = take(state, now)
+        if upstream is None:
+            self._send_to(state)
+        else:
+            self._upstream = upstream
+            upstream.exchange = self
+            upstream.write(self._head)
         return True
 
     def begin_carefully(self, request: Request, rest: bytes) -> bool:
@@ -141,7 +168,7 @@ class Exchange(Admission):
         self._patience = timeouts.response_head or NEVER
 
     def _adopt_host(self, host: bytes) -> bool:
-        """Prepare for requests to `host`; whether they go the careful way, where that is known already."""
+        """Prepare for requests to `host`; whether they are `policed`, where that is known already."""
         self._name = without_port(host)
         self._ours = own_lines(self._client.peer, host, self._listener.key.port, self._manner)
         policed = self._policed and self._matcher is None
@@ -149,7 +176,7 @@ class Exchange(Admission):
         return policed
 
     def _find_route(self, matcher: Matcher[Route], lines: bytes) -> bool:
-        """Go where the rules say, carefully or not; `lines` begin with the request line."""
+        """Go where the rules say; `lines` begin with the request line.  Whether that is `policed`."""
         route = matcher.match(self._name, lines.split(b" ", 2)[1]) or self._listener.route
         if route is not self._route:
             via = self._manner.via

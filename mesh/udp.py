@@ -26,6 +26,7 @@ from mesh.gate import Gate, welcome
 from mesh.proxy import Proxy
 from mesh.reasons import (
     CONNECTION_REFUSED,
+    DENIED,
     NO_ENDPOINTS,
     OUT_OF_RESOURCES,
     SOURCE_REFUSED,
@@ -120,6 +121,8 @@ class DatagramAcceptor:
         backend = listener.route.backend
         if not welcome(listener, client[0]):
             backend.failed(SOURCE_REFUSED)
+        elif listener.route.filters is not None and not listener.route.filters.admits(client[0]):
+            backend.failed(DENIED)
         elif self.gate.room <= 0 and not self._made_room():
             backend.failed(TOO_MANY_SESSIONS)
         else:

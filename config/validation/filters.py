@@ -77,6 +77,8 @@ def _check_name(path: str, name: str, report: ObjectReport) -> None:
     report.check(path, TOKEN.problem(name))
     if name.lower() == "host":
         report.error(path, "Host is changed by rewrite: {host: ...}")
+    elif name.lower() == "x-request-id" and path.startswith("spec.headers.request"):
+        report.error(path, f"{name} is always written by weft itself")
     elif name.lower() in _OURS:
         report.error(path, f"{name} frames the message, and is always written by weft itself")
 

@@ -68,6 +68,12 @@ HEADERS = [
     groups(
         "framing", "headers: {request: {remove: [Content-Length]}}", error("spec.headers.request.remove[0]", "frames")
     ),
+    groups(
+        "the id",
+        "headers: {request: {set: {x-request-id: a}}}",
+        error("spec.headers.request.set.x-request-id", "written by weft"),
+    ),
+    groups("the id, to clients", "headers: {response: {remove: [X-Request-Id]}}"),
     groups("twice", "headers: {request: {set: {X-A: a, x-a: b}}}", error("spec.headers.request.set.x-a", "X-A")),
     groups(
         "removed twice", "headers: {request: {remove: [a, A]}}", error("spec.headers.request.remove[1]", "remove[0]")

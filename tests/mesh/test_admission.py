@@ -291,6 +291,14 @@ async def test_requests_with_one_key_go_to_one_endpoint() -> None:
         assert all(endpoint.heads for endpoint in world.endpoints)
 
 
+async def test_a_key_needs_an_endpoint_too() -> None:
+    by = BalancerPolicy("RingHash", hash=HashKey(source_address=True))
+    async with mesh(balancer=by) as world:
+        assert (await world.ask(GET)).startswith(b"HTTP/1.1 503 ")
+    async with mesh(answering(OK), refusing=2, balancer=by) as world:
+        assert [await world.ask(GET) for _ in range(3)] == [OK] * 3
+
+
 class Held:
     """An endpoint that answers when it may."""
 

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 
 from config.balancing import HashKey
+from config.filters import AccessPolicy
 from config.policies import RetryPolicy
 from discovery.endpoint import Endpoint
 from mesh.backend import Backend, EndpointState
 from mesh.balancing.affinity import AffinityPolicy
 from mesh.deadlines import Deadlines
+from mesh.filters.access import Access
+from mesh.filters.chain import Filters
 from mesh.listener import Listeners
 from mesh.plan import BackendKey, BackendPlan
 from mesh.proxy import Proxy
@@ -421,3 +424,12 @@ async def test_a_client_that_comes_too_late(gone: Callable[[World], None]) -> No
         there.client().says(b"late", where)
         await there.endpoints[0].hears_nothing()
         assert there.stats.udp_open == 0
+
+
+async def test_addresses_on_a_deny_list_are_not_let_in() -> None:
+    denied = Filters(lambda: 0.0, access=Access(AccessPolicy(deny=("127.0.0.9",))))
+    async with world(1) as there:
+        await there.publish(Listener(there.key, "ClusterIP", "udp", Route(there.backend, denied)))
+        there.client("127.0.0.9").says(b"no", there.where)
+        await until(lambda: there.stats.reasons == {"http_request_denied": 1})
+        await there.talked(there.client("127.0.0.8"))
