@@ -20,6 +20,7 @@ from mesh.matcher import Matcher
 from mesh.outgoing import END, last_line, outgoing_lines, own_lines, without_port
 from mesh.pool import take
 from mesh.proxy import Proxy
+from mesh.proxy_protocol import header
 from mesh.reasons import NOT_ROUTED
 from mesh.roles import Client
 from mesh.table import Route, RoutingTable
@@ -88,7 +89,7 @@ class Exchange(Admission):
 
     def _begin_policed(self, request: PlainRequest) -> bool:
         """Start on a plain request of which more is to be known than whose turn it is."""
-        if self._filters is not None:
+        if self._filters is not None or self._backend.plan.send_proxy is not None:
             return self.begin_carefully(request, b"")
         self._request = request
         self._head = request.lines + self._ours + next(self._ids) + END
@@ -162,7 +163,7 @@ class Exchange(Admission):
         self._backend = backend = route.backend
         self._filters = route.filters
         self._manner = route.manner or backend.plan
-        self._policed = route.filters is not None or backend.key_of is not None
+        self._policed = route.filters is not None or backend.key_of is not None or backend.plan.send_proxy is not None
         timeouts = self._manner.timeouts
         self._idle = timeouts.idle or NEVER
         self._patience = timeouts.response_head or NEVER
@@ -210,7 +211,8 @@ class Exchange(Admission):
     def _send_to(self, state: EndpointState) -> None:
         self._simple = False
         # A retry takes no old connection: when an endpoint dies, all of those to it die.
-        upstream = None if self._retries else take(state, self._deadlines.now)
+        alone = self._retries or self._backend.plan.send_proxy is not None
+        upstream = None if alone else take(state, self._deadlines.now)
         if upstream is None:
             self._upstream = upstream = HTTPUpstream(self._proxy, state, self)
             upstream.open(self._backend.plan.timeouts.connect, self._backend.plan.tls)
@@ -224,6 +226,11 @@ class Exchange(Admission):
         assert self._state is not None
         assert self._upstream is not None
         self._backend.connect_succeeded(self._state)
+        version = self._backend.plan.send_proxy
+        if version is not None:
+            peer, key = self._client.peer, self._listener.key
+            self._upstream.write(header(version, (peer.address, peer.port), (key.address, key.port)))
+            self._upstream.reusable = False
         self._transmit(self._upstream)
         self._client.resume()
 

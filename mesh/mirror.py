@@ -27,7 +27,7 @@ MOST_INTERIM: Final = 32
 
 def send_copy(proxy: Proxy, backend: Backend, message: bytes, bodiless: bool) -> None:
     """Send `message`, a whole request; `bodiless`: its answer has no body, as to HEAD."""
-    if len(proxy.copies) >= MOST:
+    if len(proxy.copies) >= MOST or backend.plan.send_proxy is not None:  # a copy has no client to speak of
         return
     state = backend.pick()
     if state is not None:

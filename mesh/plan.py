@@ -14,8 +14,9 @@ from config.balancing import BalancerPolicy, EjectionPolicy, HealthCheckPolicy, 
 from config.policies import RetryPolicy, TimeoutPolicy
 from discovery.endpoint import Endpoint
 from mesh.eligibility import ANYWHERE, Rules
-from mesh.tls_client import Reencryption
 from mesh.locality import Side
+from mesh.proxy_protocol import Version
+from mesh.tls_client import Reencryption
 
 DEFAULT_EJECTION = EjectionPolicy()
 """One object for thousands of plans."""
@@ -52,5 +53,7 @@ class BackendPlan(msgspec.Struct, frozen=True):
     health_check: HealthCheckPolicy | None = None
     """Of the endpoints that no agent vouches for."""
     limits: LimitPolicy | None = None
+    send_proxy: Version | None = None
+    """The PROXY protocol that connections to endpoints begin with; such a connection is of one client only."""
     tls: Reencryption | None = None
     """Of connections that carry HTTP to endpoints; None: they are plain."""

@@ -170,6 +170,7 @@ def _plan(
         ejection=said.ejection or DEFAULT_EJECTION,
         health_check=said.health_check,
         limits=said.limits,
+        send_proxy=said.proxy_protocol.send if said.proxy_protocol else None,
     )
 
 

@@ -20,6 +20,7 @@ from mesh.dialling import CLIENT, CLOSED, CONNECTING, ENDPOINT, NEVER, OPEN, Dia
 from mesh.farewell import Farewell
 from mesh.gate import Gate
 from mesh.proxy import Proxy
+from mesh.proxy_protocol import Version, header
 from mesh.switchboard import BROKEN, CHUNK, Switchboard
 
 TURN: Final = 8
@@ -50,6 +51,13 @@ class Relay(Dialling):
         self._backend.connect_succeeded(state)
         state.requests += 1
         state.connections.add(self)
+        version = self._backend.plan.send_proxy
+        if version is not None:
+            try:
+                self._announce(version)
+            except OSError:  # one of them is gone; no byte may come where the header is due
+                self._reset()
+                return
         self._quiet_since = self._proxy.deadlines.now
         self.deadline = self._quiet_since + min(LOOK, self._backend.plan.timeouts.tunnel_idle or NEVER)
         client, endpoint = self._fds
@@ -58,6 +66,11 @@ class Relay(Dialling):
         self._board.join(endpoint, client)
         if events & (EPOLLIN | EPOLLRDHUP):
             self._pump(ENDPOINT, events)
+
+    def _announce(self, version: Version) -> None:
+        """Tell the endpoint who the client is.  Raises OSError."""
+        client, endpoint = self._lines
+        endpoint.send(header(version, client.getpeername()[:2], client.getsockname()[:2]))
 
     # -- hand on
 

@@ -40,6 +40,7 @@ def check_filters(spec: TrafficPolicySpec, report: ObjectReport) -> None:
     if spec.cors:
         _check_cors(spec.cors, report)
     _check_networks(spec, report)
+    _check_announcement(spec, report)
     if spec.tls and spec.tls.reencrypt:
         _check_reencrypt(spec, report)
 
@@ -164,6 +165,11 @@ def _check_networks(spec: TrafficPolicySpec, report: ObjectReport) -> None:
                 report.check(f"{path}[{i}]", problem_of(parse_network, text))
         for again, first in duplicates(networks).items():
             report.error(f"{path}[{again}]", f"named before, as [{first}]")
+
+
+def _check_announcement(spec: TrafficPolicySpec, report: ObjectReport) -> None:
+    if spec.proxy_protocol and spec.proxy_protocol.send and spec.tls and spec.tls.reencrypt:
+        report.error("spec.proxyProtocol.send", "excludes tls.reencrypt: the header would go within TLS")
 
 
 def _check_reencrypt(spec: TrafficPolicySpec, report: ObjectReport) -> None:

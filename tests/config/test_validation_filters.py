@@ -37,6 +37,12 @@ def _keys(text: str) -> list[str]:
     return keys
 
 
+def _accepting() -> tuple[Expected, ...]:
+    """The warning about PROXY headers of clients, as long as they are not accepted."""
+    path = "proxy_protocol.accept_from"
+    return (warning("spec.proxyProtocol.acceptFrom", "not carried out yet"),) if path in NOT_IN_FORCE else ()
+
+
 RATES = [
     groups("rates", "rateLimit: {route: {requests: 100}, client: {requests: 5, per: 1m, burst: 10}}"),
     groups("no rate", "rateLimit: {}", warning("spec.rateLimit", "limits nothing")),
@@ -150,11 +156,18 @@ OTHERS = [
     groups("lists", "access: {allow: [10.0.0.0/8, '::1'], deny: [10.1.0.0/16]}"),
     groups("no network", "access: {allow: [10.0.0.1/8]}", error("spec.access.allow[0]", "10.0.0.0/8")),
     groups("a network twice", "access: {deny: [10.0.0.0/8, 10.0.0.0/8]}", error("spec.access.deny[1]", "[0]")),
-    groups("PROXY", "proxyProtocol: {acceptFrom: [10.0.0.0/8], send: v2}"),
+    groups("PROXY", "proxyProtocol: {send: v2}"),
+    groups("PROXY, in", "proxyProtocol: {acceptFrom: [10.0.0.0/8], send: v2}", *_accepting()),
+    groups(
+        "PROXY within TLS",
+        "proxyProtocol: {send: v1}, tls: {reencrypt: {caSecret: ca}}",
+        error("spec.proxyProtocol.send", "excludes tls.reencrypt"),
+    ),
     groups(
         "PROXY from nobody",
         "proxyProtocol: {acceptFrom: [lan]}",
         error("spec.proxyProtocol.acceptFrom[0]", "not a network"),
+        *_accepting(),
     ),
     groups("re-encryption", "tls: {reencrypt: {caSecret: ca, serverName: shop.example}}"),
     groups("belief", "tls: {reencrypt: {verify: false}}", warning("spec.tls.reencrypt.verify", "is believed")),

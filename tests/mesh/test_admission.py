@@ -32,6 +32,7 @@ from mesh.filters.chain import Filters
 from mesh.filters.making import Where, filters_of
 from mesh.filters.rate_limit import RateLimit
 from mesh.plan import BackendKey, BackendPlan
+from mesh.proxy_protocol import Conveyed, Version, read_header
 from tests.mesh.dialogue import GET, OK, Mesh, Wire, answering, get, mesh
 
 
@@ -376,3 +377,26 @@ async def test_who_leaves_the_queue_leaves_no_trace() -> None:
             assert await wire.exactly(len(OK)) == OK
         assert held.most == 2
         assert world.stats.codes == {200: 3, 499: 1}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+async def test_endpoints_are_told_who_the_client_is_on_connections_of_its_own(version: Version) -> None:
+    said: list[Conveyed] = []
+
+    async def script(wire: Wire) -> None:
+        data = b""
+        while (found := read_header(data)) is None:
+            data += await wire.exactly(1)
+        said.append(found)
+        while True:
+            await wire.message()
+            await wire.send(OK)
+
+    async with mesh(script, send_proxy=version) as world:
+        wire = await world.dial()
+        for _ in range(2):
+            await wire.send(GET)
+            assert await wire.exactly(len(OK)) == OK
+        client = wire.writer.get_extra_info("sockname")
+        assert [each.source for each in said] == [client] * 2
+        assert said[0].destination == (world.key.address, world.key.port)

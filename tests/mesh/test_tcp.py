@@ -17,6 +17,7 @@ from discovery.endpoint import Endpoint
 from mesh import tcp
 from mesh.balancing.affinity import AffinityPolicy
 from mesh.conduit import BULK
+from mesh.proxy_protocol import Version, header
 from tests.mesh.dialogue import PATIENCE, Wire
 from tests.mesh.relaying import World, closed_port, echo, gone, relaying, silent, until
 
@@ -389,3 +390,13 @@ async def test_a_client_stays_with_its_endpoint_where_affinity_is_asked_for() ->
             await wire.send(b"hello")
             await wire.exactly(5)
         assert sorted(state.requests for state in world.backend.endpoints.values()) == [0, 2, 3]
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+async def test_the_endpoint_is_told_who_the_client_is(version: Version) -> None:
+    async with relaying(echo, plan={"send_proxy": version}) as world:
+        wire = await world.connect()
+        await wire.send(b"hello")
+        client, server = wire.writer.get_extra_info("sockname"), wire.writer.get_extra_info("peername")
+        expected = header(version, client, server)
+        assert await wire.exactly(len(expected) + 5) == expected + b"hello"
