@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 0.05
 """What clients sent before the listeners closed may take this long to get here."""
+BATCH = 100
+"""Services whose endpoints are told to the catalog at a time."""
 PROXY = "proxy"
 """The catalog's consumer: what is acknowledged under this name is in force in this process."""
 
@@ -71,7 +73,7 @@ class Assembly:
         self.catalog = Catalog()
         self._given: Mapping[Named, PortEndpoints] = {}
         self.catalog.define(config_set.services)
-        self.catalog.put_endpoints("manifest", run_to_end(self._endpoints(config_set)))
+        run_to_end(self._give(run_to_end(self._endpoints(config_set))))
         self.proxy = Proxy(loop, time.monotonic)
         self._adopt(config_set.node)
         self.listeners = Listeners(self.proxy)
@@ -114,8 +116,17 @@ class Assembly:
             before = self._given.get(name)
             given[name] = before if before == made else made
             yield
-        self._given = given
         return given
+
+    def _give(self, given: Mapping[Named, PortEndpoints]) -> Generator[None, None, None]:
+        """Tell the catalog what differs, some Services at a time."""
+        changed = {name: endpoints for name, endpoints in given.items() if self._given.get(name) is not endpoints}
+        changed |= {name: {} for name in self._given.keys() - given.keys()}
+        self._given = given
+        rest = iter(changed.items())
+        while batch := dict(islice(rest, BATCH)):
+            self.catalog.change_endpoints("manifest", batch)
+            yield
 
     def _make_platform(self, state: StateFolder) -> ProcessPlatform:
         try:
@@ -169,9 +180,10 @@ class Assembly:
             return
         given = await run_in_slices(self._endpoints(config_set))
         self._config_set = config_set
-        self.catalog.define(config_set.services)
-        self.catalog.put_endpoints("manifest", given)
-        self.publisher.config_changed(config_set)
+        with self.publisher.held():
+            self.catalog.define(config_set.services)
+            await run_in_slices(self._give(given))
+            self.publisher.config_changed(config_set)
         self._adopt(config_set.node)
         self._tell(written)
         await self.publisher.settled()

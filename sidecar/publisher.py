@@ -7,7 +7,8 @@ a burst, those that can wait are joined for a few milliseconds, and an endpoint 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from config.configset import ConfigSet
 from discovery.catalog import Snapshot
@@ -31,6 +32,8 @@ class Publisher:
         self._urgent = asyncio.Event()
         self._published = asyncio.Event()
         """Set at the next table, and replaced by another one then."""
+        self._free = asyncio.Event()
+        self._free.set()
         self.compiled: Compiled | None = None
         """What is in force; None before the first table."""
         self._last = -COALESCE_SECONDS
@@ -49,6 +52,15 @@ class Publisher:
         self._config_set = config_set
         self._changed.set()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No table meanwhile: what belongs together is told in steps, and comes in force together."""
+        self._free.clear()
+        try:
+            yield
+        finally:
+            self._free.set()
+
     async def settled(self) -> None:
         """Wait until the `config_set` of the last word is in force; `run` must be running."""
         while self.compiled is None or self.compiled.config_set is not self._config_set:
@@ -59,6 +71,7 @@ class Publisher:
         while True:
             await self._changed.wait()
             await self._gather()
+            await self._free.wait()
             await self.publish()
 
     async def publish(self) -> Compiled:
