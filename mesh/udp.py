@@ -6,9 +6,8 @@ nobody listens there (ICMP).  A session ends after `IDLE` seconds of silence.  I
 that goes, the next datagram begins a new one elsewhere, while an answer that is under way still has a moment.
 A refused session moves at once, with the datagram that was refused if it was the first.
 
-Kubernetes leaves this to connection tracking, whose entries stay when endpoints go; here they cannot.  The
-standard library has no recvmmsg(2): what is saved per datagram is saved by reading many in a turn, into one
-buffer that is never copied.
+Kubernetes leaves this to connection tracking, whose entries stay when endpoints go; here they cannot.  There is no
+recvmmsg(2) in the standard library: many are read in a turn instead, into one buffer that is never copied.
 """
 
 from __future__ import annotations
@@ -22,14 +21,12 @@ from typing import Any, Final
 
 from mesh.backend import NO_ANSWER_DUE, Backend, EndpointState
 from mesh.connector import associate, ours
-from mesh.gate import Gate, welcome
+from mesh.gate import Gate, refusal
 from mesh.proxy import Proxy
 from mesh.reasons import (
     CONNECTION_REFUSED,
-    DENIED,
     NO_ENDPOINTS,
     OUT_OF_RESOURCES,
-    SOURCE_REFUSED,
     TOO_MANY_SESSIONS,
     UNREACHABLE,
     Reason,
@@ -119,10 +116,9 @@ class DatagramAcceptor:
         if listener is None:
             return
         backend = listener.route.backend
-        if not welcome(listener, client[0]):
-            backend.failed(SOURCE_REFUSED)
-        elif listener.route.filters is not None and not listener.route.filters.admits(client[0]):
-            backend.failed(DENIED)
+        refused = refusal(listener, client[0])
+        if refused is not None:
+            backend.failed(refused)
         elif self.gate.room <= 0 and not self._made_room():
             backend.failed(TOO_MANY_SESSIONS)
         else:
