@@ -8,7 +8,7 @@ from socket import SocketType
 
 from mesh.backend import Backend
 from mesh.descriptors import PER_CONNECTION, Descriptors
-from mesh.reasons import DENIED
+from mesh.reasons import DENIED, SOURCE_REFUSED, Reason
 from mesh.table import Listener, ListenerKey
 
 
@@ -48,6 +48,14 @@ def welcome(listener: Listener, address: str) -> bool:
         return True
     client = ip_address(address)
     return any(client in network for network in listener.sources)
+
+
+def refusal(listener: Listener, address: str) -> Reason | None:
+    """Why a client with this address may not come in, whatever it speaks; None: it may."""
+    if not welcome(listener, address):
+        return SOURCE_REFUSED
+    filters = listener.route.filters
+    return None if filters is None or filters.admits(address) else DENIED
 
 
 def way(listener: Listener, line: SocketType) -> Backend | None:

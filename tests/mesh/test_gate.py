@@ -12,7 +12,8 @@ from mesh.descriptors import Descriptors
 from mesh.filters.access import Access
 from mesh.filters.chain import Filters
 from mesh.filters.split import Split
-from mesh.gate import Gate, way, welcome
+from mesh.gate import Gate, refusal, way, welcome
+from mesh.reasons import DENIED, SOURCE_REFUSED, Reason
 from mesh.table import Listener, ListenerKey, Route
 from tests.mesh.making import backend
 
@@ -72,3 +73,13 @@ def test_filters_say_where_a_relayed_connection_goes() -> None:
             assert there.stats.reasons == {"http_request_denied": 1}
     with socket.socket() as unconnected:
         assert way(Listener(KEY, "ClusterIP", "tcp", Route(there, split)), unconnected) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"), [("10.0.0.1", None), ("10.0.0.2", DENIED), ("10.1.0.1", SOURCE_REFUSED)]
+)
+def test_why_a_client_may_not_come_in(address: str, reason: Reason | None) -> None:
+    denied = Filters(lambda: 0.0, access=Access(AccessPolicy(deny=("10.0.0.2",))))
+    listener = Listener(KEY, "LoadBalancer", "udp", Route(backend(), denied), sources=(ip_network("10.0.0.0/24"),))
+    assert refusal(listener, address) == reason
+    assert refusal(Listener(KEY, "ClusterIP", "udp", Route(backend())), address) is None
