@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mesh.forwarded import appended_lines, believed_id, forwarding_lines
+from mesh.forwarded import appended_lines, believed_id, conveyed, forwarding_lines
 from mesh.peer import Peer
 from tests.mesh.dialogue import OK, answering, get, mesh
 
@@ -67,3 +67,29 @@ async def test_who_is_believed(entry: str, trusted: str, believed: bool) -> None
         assert (b"evil" in head) is believed
         assert b"8.8.8.8" not in head
         assert head.count(b"X-Request-Id") == 1
+
+
+@pytest.mark.parametrize(
+    ("trusted", "said", "client", "secure"),
+    [
+        (False, {b"x-forwarded-for": [b"192.0.2.9"], b"x-forwarded-proto": [b"https"]}, "198.51.100.1", False),
+        (True, {}, "198.51.100.1", False),
+        (True, {b"x-forwarded-for": [b"192.0.2.9"]}, "192.0.2.9", False),
+        (True, {b"x-forwarded-for": [b"192.0.2.8, 192.0.2.9"]}, "192.0.2.9", False),
+        (True, {b"x-forwarded-for": [b"192.0.2.8", b"2001:db8::9 "]}, "2001:db8::9", False),
+        (True, {b"x-forwarded-for": [b"192.0.2.8, unknown"]}, "198.51.100.1", False),
+        (True, {b"x-forwarded-for": [b"192.0.2.8, \xff"]}, "198.51.100.1", False),
+        (True, {b"x-forwarded-proto": [b"HTTPS"]}, "198.51.100.1", True),
+        (True, {b"x-forwarded-proto": [b"https, http"]}, "198.51.100.1", False),
+    ],
+)
+def test_whom_a_trusted_proxy_speaks_for(
+    trusted: bool, said: dict[bytes, list[bytes]], client: str, secure: bool
+) -> None:
+    assert conveyed(said, Peer("198.51.100.1", 1, trusted=trusted)) == (client, secure)
+
+
+def test_who_came_over_tls_did_so_unless_a_trusted_proxy_says_otherwise() -> None:
+    assert conveyed({}, Peer("198.51.100.1", 1, secure=True)) == ("198.51.100.1", True)
+    over_http = {b"x-forwarded-proto": [b"http"]}
+    assert conveyed(over_http, Peer("198.51.100.1", 1, trusted=True, secure=True)) == ("198.51.100.1", False)
