@@ -13,7 +13,7 @@ def test_plain() -> None:
     assert msgspec.json.decode(msgspec.json.encode(status)) == {
         "state": "degraded",
         "reasons": ["why"],
-        "ports": [{"port": "web", "protocol": "http", "listens": [["127.0.0.1", 80]]}],
+        "ports": [{"port": "web", "protocol": "http", "listens": [["127.0.0.1", 80, "TCP"]]}],
         "certificates": [],
     }
     assert ACCEPTED.reasons == ()

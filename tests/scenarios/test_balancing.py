@@ -92,7 +92,7 @@ async def test_who_fails_its_check_gets_nothing_until_it_is_well(tmp_path: Path)
 
 async def test_a_check_finds_the_dead_before_a_request_does(tmp_path: Path) -> None:
     async with shop(tmp_path, 2, refused_port(), healthCheck={"interval": "100ms", "timeout": "5s"}) as web:
-        await until(lambda: len(web.eligible()) == 2)
+        await until(lambda: len(web.eligible()) == len(web.backend.eligible) == 2)
         assert await web.ask(20) == {0: 10, 1: 10}
         assert not web.node.counters("web").retries
 
