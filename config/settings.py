@@ -53,7 +53,7 @@ class RecentSettings(Spec):
     """Which of the last exchanges are kept in memory, for ``weft explain --id`` and ``weft tap --recent``."""
 
     keep: Literal["failed", "all"] = "failed"
-    """`failed`: those that the proxy itself ended, which costs others nothing; `all` costs as much as the access log."""
+    """`failed`: those that the proxy itself ended, at no cost to others; `all` costs as much as the access log."""
     size: Annotated[int, Meta(ge=0, le=100_000)] = 1000
     """How many."""
 

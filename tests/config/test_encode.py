@@ -1,4 +1,4 @@
-"""Objects back to manifests: what was read comes back, whatever is a default left out, and is read to the same object."""
+"""Objects back to manifests: what was read comes back, defaults left out, and is read to the same object."""
 
 from __future__ import annotations
 

@@ -117,7 +117,8 @@ metadata: {name: front, lables: {a: b}}
 spec:
   defaultBackend: {service: {name: web, port: {number: 81}}}
   rules:
-  - {host: "127.0.0.1", http: {paths: [{pathType: Prefix, path: a, backend: {service: {name: no, port: {number: 80}}}}]}}
+  - host: "127.0.0.1"
+    http: {paths: [{pathType: Prefix, path: a, backend: {service: {name: no, port: {number: 80}}}}]}
   - {host: 5, http: {paths: [{pathType: Exact, path: /, backend: {service: {name: web, port: {number: 80}}}}]}}
 """
 

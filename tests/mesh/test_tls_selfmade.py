@@ -16,7 +16,8 @@ from mesh import tls_selfmade
 from mesh.tls_selfmade import NAME, SECONDS, N, default_certificate, make, multiply, sign
 from mesh.x509 import facts
 
-SOME = [1, 2, 3, 4, 5, 7, 8, N - 1, N - 2, N >> 1, 2**255, *(int.from_bytes(sha256(bytes([n])).digest()) % N for n in range(5))]
+SOME = [1, 2, 3, 4, 5, 7, 8, N - 1, N - 2, N >> 1, 2**255]
+SOME += [int.from_bytes(sha256(bytes([n])).digest()) % N for n in range(5)]
 
 
 @pytest.mark.parametrize("factor", SOME)

@@ -26,7 +26,8 @@ async def test_it_serves_until_its_life_ends(tmp_path: Path, capsys: pytest.Capt
     state, lifecycle = StateFolder.open(tmp_path), Lifecycle()
     written = Written(config_set(f"{Network.random().prefix}.9", 1), ())
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-        tasks.create_task(serve(written, Manifests([tmp_path / "none.yaml"], state), state, options(tmp_path, 0), lifecycle))
+        manifests = Manifests([tmp_path / "none.yaml"], state)
+        tasks.create_task(serve(written, manifests, state, options(tmp_path, 0), lifecycle))
         while "ready in" not in (told := capsys.readouterr().out):
             await asyncio.sleep(0.01)
         assert "curl http://" in told
