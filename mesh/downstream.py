@@ -8,6 +8,7 @@ section 9.6).
 from __future__ import annotations
 
 import asyncio
+import re
 from ipaddress import ip_address
 from typing import Final
 
@@ -33,6 +34,7 @@ MAX_AHEAD: Final = MAX_HEAD
 BURST: Final = 16
 """Requests sent ahead that end at once before other connections have their turn."""
 
+_EMPTY_LINES: Final = re.compile(rb"(?:\r\n)+").match
 _NO_PLAN: Final = BackendPlan(BackendKey("", "", ""), ())
 
 READY, BODY, RESPONSE, TUNNEL, LINGERING, CLOSED = range(6)
@@ -150,10 +152,10 @@ class HTTPDownstream(asyncio.Protocol):
 
     def _refuse(self, data: bytes, fault: Malformed) -> bool:
         """Empty lines before a request are skipped (RFC 9112 section 2.2); nothing else is forgiven."""
-        if data[:2] != b"\r\n":
+        skipped = _EMPTY_LINES(data)
+        if skipped is None:
             return self._reject(fault.reason, fault.details)
-        while data[:2] == b"\r\n":
-            data = data[2:]
+        data = data[skipped.end() :]
         return bool(data) and self._receive(data)
 
     def _next(self) -> None:

@@ -6,6 +6,7 @@ never reaches it and ends the connection.  A client is told exactly one response
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
@@ -115,3 +116,15 @@ async def test_responses() -> None:
         return "" if told == [expected] else f"told was {told}, not {expected}"
 
     assert not await with_all(RESPONSES, say)
+
+
+async def test_empty_lines_before_a_request_cost_little() -> None:
+    """They are skipped (RFC 9112, 2.2), a whole read of them at once."""
+    async with mesh(Judge()) as world:
+        wire = await world.dial()
+        began = time.process_time()
+        for _ in range(4):
+            await wire.send(b"\r\n" * 131_072)
+        await wire.send(CANARY)
+        assert (await wire.message())[1] == b"/canary"
+        assert time.process_time() - began < 0.25
