@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from mesh.access_log import AccessRecord
 
 Watcher = Callable[[AccessRecord], None]
+
+LONGEST: Final = 2048
+"""Characters of a target that are kept: it is the client's choice, and may be 16 KiB."""
 
 
 class Recorded(Protocol):
@@ -37,9 +42,14 @@ class Recent:
         self._settle()
 
     def __call__(self, record: AccessRecord) -> None:
-        self._ring.append(record)
+        self._keep(record)
         for watcher in self._watchers:
             watcher(record)
+
+    def _keep(self, record: AccessRecord) -> None:
+        if len(record.target) > LONGEST:
+            record = replace(record, target=record.target[:LONGEST])
+        self._ring.append(record)
 
     @property
     def complete(self) -> bool:
@@ -66,6 +76,6 @@ class Recent:
 
     def _settle(self) -> None:
         """Ask the data plane for what is wanted, and for nothing else; who only keeps is told by the shortest way."""
-        told = self if self._watchers else self._ring.append
+        told = self if self._watchers else self._keep
         self._proxy.failure_log = told
         self._proxy.access_log = told if self._watchers or self._every else None

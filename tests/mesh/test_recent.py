@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.access_log import AccessRecord
-from mesh.recent import Recent, Watcher
+from mesh.recent import LONGEST, Recent, Watcher
 from tests.mesh.dialogue import OK, answering, get, mesh
 
 
@@ -42,6 +42,19 @@ def test_of_two_with_one_id_the_later_is_found() -> None:
     assert found is not None
     assert found.status == 2
     assert recent.find("id7") is None
+
+
+def test_of_long_targets_the_beginning_is_kept_and_all_is_told() -> None:
+    proxy = Told()
+    recent = Recent(proxy, 10)
+    assert proxy.failure_log is not None
+    proxy.failure_log(record(0, target="/" + "a" * 16_000))
+    seen: list[AccessRecord] = []
+    recent.watch(seen.append)
+    recent(record(1, target="/" + "b" * 16_000))
+    assert [each.target[:2] for each in recent.records()] == ["/a", "/b"]
+    assert {len(each.target) for each in recent.records()} == {LONGEST}
+    assert len(seen[0].target) == 16_001
 
 
 @pytest.mark.parametrize("every", [False, True])
