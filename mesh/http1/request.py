@@ -30,6 +30,9 @@ from mesh.http1.grammar import (
 from mesh.http1.target import MAX_TARGET, read_target, valid_host
 from mesh.reasons import BAD_REQUEST, HEAD_TOO_LARGE, NOT_IMPLEMENTED, VERSION_NOT_SUPPORTED
 
+MAX_METHOD = 64
+"""Bytes; RFC 9112 section 3 has longer ones answered with 501."""
+
 _SPECIAL = (
     b"host", b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"proxy-connection", b"te",
     b"upgrade", b"http2-settings", b"x-forwarded-", b"x_forwarded_", b"forwarded", b"x-request-id",
@@ -110,7 +113,7 @@ _LINES = plain_lines(_SPECIAL)
 _PLAIN = re.compile(
     rb"(?!CONNECT |HEAD |OPTIONS |TRACE )"
     + TCHAR
-    + rb"{1,64}+ /[!\"$-~]{0,%d}+ HTTP/1\.1\r\n" % (MAX_TARGET - 1)
+    + rb"{1,%d}+ /[!\"$-~]{0,%d}+ HTTP/1\.1\r\n" % (MAX_METHOD, MAX_TARGET - 1)
     + _LINES
     + rb"[Hh]ost: ([0-9A-Za-z.\-]{1,255}+(?::[0-9]{0,4}+|:[1-5][0-9]{4}|:6[0-4][0-9]{3})?)\r\n"
     + _LINES
@@ -191,6 +194,8 @@ def _read_request_line(line: bytes) -> tuple[bytes, bytes, int]:
         raise Malformed(BAD_REQUEST, "a malformed request line")
     if match[3] != b"1" or match[4] not in (b"0", b"1"):
         raise Malformed(VERSION_NOT_SUPPORTED)
+    if len(match[1]) > MAX_METHOD:
+        raise Malformed(NOT_IMPLEMENTED, "a method of over 64 bytes")
     return match[1], match[2], int(match[4])
 
 

@@ -47,6 +47,7 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "method with bracket": (line(b"/", b"G(T"), 400),
     "method with NUL": (line(b"/", b"G\0T"), 400),
     "method beyond ASCII": (line(b"/", b"G\xe9T"), 400),
+    "method of 65 bytes": (line(b"/", b"M" * 65), 501),
     "CONNECT": (b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 501),
     "CONNECT to a path": (line(b"/", b"CONNECT"), 501),
     "asterisk for GET": (line(b"*"), 400),

@@ -94,6 +94,7 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "two spaces after the method": (b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "two spaces before the version": (b"GET /  HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "a space after the version": (b"GET / HTTP/1.1 \r\nHost: a\r\n\r\n", 400),
+    "method too long": (b"G" * 60_000 + b" / HTTP/1.1\r\nHost: a\r\n\r\n", 501),
     "method with a colon": (b"GET: / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "method with NUL": (b"GE\0T / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "method CONNECT": (b"CONNECT hidden:80 HTTP/1.1\r\nHost: hidden:80\r\n\r\n" + HIDDEN, 501),
