@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.manifests import deployment, service
+from tests.scenarios.manifests import deployment, ingress, policy, service
 from tests.scenarios.weft import Weft
 from tests.scenarios.world import weft_up
 
@@ -25,6 +25,9 @@ def weft(tmp_path_factory: pytest.TempPathFactory, gate: Path) -> Iterator[Weft]
         deployment("short", 2, probed=False, TURNS="short"),
         deployment("gated", 2, probed=False, GATE=str(gate)),
         *(service(name, app=name) for name in ("app", "short", "gated")),
+        service("hurried", {"http": 8080}, app="app"),
+        policy("hurried", timeouts={"clientHead": "500ms"}),
+        ingress("many", "*.many.example", "hurried"),
     ]
     with weft_up(tmp_path_factory.mktemp("scenarios"), *objects) as started:
         yield started

@@ -74,6 +74,19 @@ def policy(service_name: str, **spec: object) -> dict[str, Any]:
     }
 
 
+def ingress(name: str, host: str, to: str) -> dict[str, Any]:
+    """An Ingress that sends all paths of `host` to the port `http` of a Service."""
+    backend = {"service": {"name": to, "port": {"name": "http"}}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": name},
+        "spec": {
+            "rules": [{"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}]
+        },
+    }
+
+
 def listed(network: Network, *objects: Mapping[str, Any]) -> str:
     """One document with all `objects`, and the NodeConfig of `network`."""
     node = network.node_config({IMAGE: ["python3", str(APPLICATION)]})
