@@ -38,8 +38,9 @@ def in_turn(address: str, requests: Sequence[bytes]) -> dict[int, int]:
     """Send all on one connection, a few ahead; how often each status was told."""
     told: dict[int, int] = {}
     with connect(address) as client, client.makefile("rb") as answers:
-        for at in range(0, len(requests), 16):
-            few = requests[at : at + 16]
+        step = max(1, min(16, 16 * KIB // len(requests[-1])))
+        for at in range(0, len(requests), step):
+            few = requests[at : at + step]
             client.sendall(b"".join(few))
             for _ in few:
                 status = int(answers.readline().split()[1])
