@@ -15,7 +15,7 @@ SOAK = os.environ.get("WEFT_SOAK") == "1"
 CI = os.environ.get("CI") == "true"
 
 settings.register_profile(
-    "bounded", max_examples=25, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "bounded", max_examples=15, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("soak", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("soak" if SOAK else "bounded")

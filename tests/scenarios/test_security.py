@@ -52,7 +52,7 @@ def in_turn(address: str, requests: Sequence[bytes]) -> dict[int, int]:
 
 def test_slow_heads_cost_little_and_hold_up_nobody(weft: Weft, size: Callable[..., int]) -> None:
     """Here a head may take 10 seconds; a byte comes now and then."""
-    count, address, waited = size(300, 5000), weft.address("app"), []
+    count, address, waited = size(150, 5000), weft.address("app"), []
     with descriptors(count + 500), ExitStack() as open_:
         for _ in range(50):  # what is allocated once is no cost of a connection
             open_.enter_context(connect(address)).sendall(BEGUN)
@@ -68,7 +68,7 @@ def test_slow_heads_cost_little_and_hold_up_nobody(weft: Weft, size: Callable[..
 
 def test_slow_heads_are_ended_at_their_deadline(weft: Weft, size: Callable[..., int]) -> None:
     """Here a head may take half a second: however often a byte comes, that is when all of them are told."""
-    count, address, waited = size(300, 5000), weft.address("hurried"), []
+    count, address, waited = size(150, 5000), weft.address("hurried"), []
     with descriptors(count + 500), ExitStack() as open_:
         clients = [open_.enter_context(connect(address)) for _ in range(count)]
         for client in clients:
@@ -159,7 +159,7 @@ def requests(domain: bytes, path: bytes, first: int, last: int) -> list[bytes]:
 
 
 def test_many_hosts_and_paths_leave_nothing_behind(weft: Weft, size: Callable[..., int]) -> None:
-    count, address = size(700, 50_000), f"{weft.network.node}:8080"
+    count, address = size(300, 50_000), f"{weft.network.node}:8080"
     in_turn(address, requests(b"many.example", b"/taken", 0, 300))
     before, page = resident(weft), len(weft.admin("/metrics").body)
     assert in_turn(address, requests(b"many.example", b"/taken", 300, 300 + count)) == {200: count}
@@ -169,7 +169,7 @@ def test_many_hosts_and_paths_leave_nothing_behind(weft: Weft, size: Callable[..
 
 def test_hosts_and_long_paths_that_nothing_serves_leave_little_behind(weft: Weft, size: Callable[..., int]) -> None:
     """They are remembered for a while to explain them."""
-    count, address = size(1_200, 20_000), f"{weft.network.node}:8080"
+    count, address = size(600, 20_000), f"{weft.network.node}:8080"
     before, page = resident(weft), len(weft.admin("/metrics").body)
     assert in_turn(address, requests(b"none.example", b"/" + b"y" * 15_000, 0, count)) == {404: count}
     assert resident(weft) - before <= 5 * KIB * KIB
