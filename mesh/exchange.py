@@ -33,7 +33,7 @@ class Exchange(Admission):
     """The common way, `begin` and `respond_plainly`, is written flat: on some machines each step of the
     interpreter costs as much as a short function of C."""
 
-    __slots__ = ("_host", "_ids", "_matcher", "_name", "_ours", "_policed", "_route", "_table")
+    __slots__ = ("_careful", "_host", "_ids", "_matcher", "_name", "_ours", "_route", "_table")
 
     _ours: bytes
     """What is added to the head of a plain request to `_host`, but for the id."""
@@ -43,8 +43,8 @@ class Exchange(Admission):
     """Of an Ingress listener."""
     _route: Route
     """That of the last request; before that, the listener's."""
-    _policed: bool
-    """Policies of the route ask for more than a turn: filters, or a key to pick by."""
+    _careful: bool
+    """The route asks for more than a plain request goes through."""
 
     def __init__(self, proxy: Proxy, client: Client) -> None:
         super().__init__(proxy, client)
@@ -59,10 +59,12 @@ class Exchange(Admission):
         if self._proxy.table is not self._table and not self._adopt_table():
             return False
         host, lines, _ = request
-        if host != self._host and self._adopt_host(host):
-            return self._begin_policed(request)
-        if self._matcher is not None and self._find_route(self._matcher, lines):
-            return self._begin_policed(request)
+        if host != self._host:
+            self._adopt_host(host)
+        if self._matcher is not None:
+            self._find_route(self._matcher, lines)
+        if self._careful:
+            return self.begin_carefully(request, b"")
         self._request = request
         self._head = head = lines + self._ours + next(self._ids) + END
         self._started = self._clock()
@@ -71,7 +73,7 @@ class Exchange(Admission):
         backend = self._backend
         backend.stats.in_flight += 1
         self.running = True
-        state = backend.pick()
+        state = backend.pick() if backend.key_of is None else self._pick()
         if state is None:
             self._find_none()
             return True
@@ -85,33 +87,6 @@ class Exchange(Admission):
             upstream.write(head)
         else:
             self._send_to(state)
-        return True
-
-    def _begin_policed(self, request: PlainRequest) -> bool:
-        """Start on a plain request of which more is to be known than whose turn it is."""
-        if self._filters is not None or self._backend.plan.send_proxy is not None:
-            return self.begin_carefully(request, b"")
-        self._request = request
-        self._head = request.lines + self._ours + next(self._ids) + END
-        self._started = self._clock()
-        now = self._deadlines.now
-        self._client.deadline = now + self._patience
-        self._backend.stats.in_flight += 1
-        self.running = True
-        state = self._pick()
-        if state is None:
-            self._find_none()
-            return True
-        self._state = state
-        state.in_flight += 1
-        state.requests += 1
-        upstream = take(state, now)
-        if upstream is None:
-            self._send_to(state)
-        else:
-            self._upstream = upstream
-            upstream.exchange = self
-            upstream.write(self._head)
         return True
 
     def begin_carefully(self, request: Request, rest: bytes) -> bool:
@@ -163,28 +138,24 @@ class Exchange(Admission):
         self._backend = backend = route.backend
         self._filters = route.filters
         self._manner = route.manner or backend.plan
-        self._policed = route.filters is not None or backend.key_of is not None or backend.plan.send_proxy is not None
+        self._careful = route.filters is not None or backend.plan.send_proxy is not None
         timeouts = self._manner.timeouts
         self._idle = timeouts.idle or NEVER
         self._patience = timeouts.response_head or NEVER
 
-    def _adopt_host(self, host: bytes) -> bool:
-        """Prepare for requests to `host`; whether they are `policed`, where that is known already."""
+    def _adopt_host(self, host: bytes) -> None:
+        self._host = host
         self._name = without_port(host)
         self._ours = own_lines(self._client.peer, host, self._listener.key.port, self._manner)
-        policed = self._policed and self._matcher is None
-        self._host = b"" if policed else host
-        return policed
 
-    def _find_route(self, matcher: Matcher[Route], lines: bytes) -> bool:
-        """Go where the rules say; `lines` begin with the request line.  Whether that is `policed`."""
+    def _find_route(self, matcher: Matcher[Route], lines: bytes) -> None:
+        """Go where the rules say; `lines` begin with the request line."""
         route = matcher.match(self._name, lines.split(b" ", 2)[1]) or self._listener.route
         if route is not self._route:
             via = self._manner.via
             self._adopt_route(route)
             if self._manner.via != via:
                 self._adopt_host(self._host)
-        return self._policed
 
     def _find_none(self) -> None:
         """There is no endpoint; of what meets no rule, there cannot be any."""
