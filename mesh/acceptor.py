@@ -26,7 +26,7 @@ from mesh.sockets import BACKLOG
 from mesh.switchboard import Switchboard
 from mesh.table import Listener
 from mesh.tcp import Relay
-from mesh.tls_handshake import Handshake, Handshakes
+from mesh.tls.handshake import Handshake, Handshakes
 from mesh.udp import DatagramAcceptor
 
 BURST: Final = 32

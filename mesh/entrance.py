@@ -29,7 +29,7 @@ from mesh.rules import Loss, Rule
 from mesh.status import CertificateStatus, ObjectStatus, PortStatus, State
 from mesh.steps import gather
 from mesh.table import Listener, ListenerKey, Route
-from mesh.tls_part import NO_TLS, Termination, termination_steps
+from mesh.tls.part import NO_TLS, Termination, termination_steps
 
 UNMET: Final = BackendKey("", "ingress", "http")
 """The Backend that has no endpoints, and counts requests that meet no rule; no Service is without a namespace."""

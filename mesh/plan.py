@@ -16,7 +16,7 @@ from discovery.endpoint import Endpoint
 from mesh.eligibility import ANYWHERE, Rules
 from mesh.locality import Side
 from mesh.proxy_protocol import Version
-from mesh.tls_client import Reencryption
+from mesh.tls.client import Reencryption
 
 DEFAULT_EJECTION = EjectionPolicy()
 """One object for thousands of plans."""

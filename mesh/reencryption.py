@@ -20,8 +20,8 @@ from mesh.attachment import port_policy
 from mesh.plan import BackendKey, BackendPlan
 from mesh.service_part import ServicePart
 from mesh.status import ObjectStatus
-from mesh.tls_client import Reencryption
-from mesh.tls_context import client_context, untrusting_context
+from mesh.tls.client import Reencryption
+from mesh.tls.context import client_context, untrusting_context
 
 
 def part_steps(

@@ -20,7 +20,7 @@ from mesh.backend import Backend
 from mesh.filters.chain import Filters
 from mesh.matcher import Matcher
 from mesh.plan import BackendKey, BackendPlan
-from mesh.tls_names import ServerNames
+from mesh.tls.names import ServerNames
 
 __all__ = [
     "AppProtocol", "BackendKey", "BackendPlan", "Entry", "Listener", "ListenerKey", "Route", "RoutingTable",

@@ -17,7 +17,7 @@ from mesh.http1.response import read_careful_response, read_plain_response
 from mesh.proxy import Proxy
 from mesh.reasons import RESPONSE_HEAD_TOO_LARGE, RESPONSE_MALFORMED
 from mesh.roles import Carried, Responding
-from mesh.tls_client import Reencryption, connect, reason_of
+from mesh.tls.client import Reencryption, connect, reason_of
 
 IDLE: Final = 4.0
 """Seconds that a connection waits in the pool, unless the endpoint announced that it closes earlier."""

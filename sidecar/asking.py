@@ -13,8 +13,8 @@ from mesh.recent import Recent
 from mesh.tap import Filter, Tap, parse_statuses
 from sidecar.admin import Query, Refused
 from sidecar.documents import Document
-from sidecar.explain import Known, explain, explain_record
-from sidecar.explain_question import BadQuestion, parse_question
+from sidecar.explain.explanation import Known, explain, explain_record
+from sidecar.explain.question import BadQuestion, parse_question
 from sidecar.running import Running
 
 MOST_TAPS: Final = 8

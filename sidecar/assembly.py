@@ -29,7 +29,6 @@ from discovery.metrics import families
 from discovery.platforms.process import ProcessPlatform
 from discovery.prober import Prober
 from discovery.sources import manifest
-from mesh import tls_expiry
 from mesh.access_log import FORMATS, AccessLog
 from mesh.compiler import Compiled
 from mesh.exposition import FamilyLike
@@ -38,6 +37,7 @@ from mesh.metrics import page, process_families
 from mesh.proxy import Proxy
 from mesh.recent import Recent
 from mesh.steps import run_in_slices, run_to_end
+from mesh.tls import expiry
 from sidecar import views
 from sidecar.asking import Asking
 from sidecar.checks import Checks
@@ -243,7 +243,7 @@ class Assembly:
 
     def _certificates(self) -> Iterable[FamilyLike]:
         compiled = self.publisher.compiled
-        return tls_expiry.families(compiled.entrance.termination.keyring) if compiled else ()
+        return expiry.families(compiled.entrance.termination.keyring) if compiled else ()
 
     def _replicas_changed(self, replicas: tuple[Replica, ...]) -> None:
         self.catalog.put_replicas("process", replicas)

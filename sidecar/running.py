@@ -21,7 +21,7 @@ from mesh.listener import Listeners
 from mesh.proxy import Proxy
 from mesh.status import ACCEPTED, ObjectStatus
 from mesh.table import ListenerKey
-from mesh.tls_expiry import remarks
+from mesh.tls.expiry import remarks
 from sidecar.doors import Door, doors, note, unbound
 from sidecar.families import Reloads
 from sidecar.publisher import Publisher

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(told, indent=2))
     else:
-        from sidecar.explain_text import render
+        from sidecar.explain.text import render
 
         print(render(told, Painter(sys.stdout)))
     return 0 if told["reached"] else FAILURE
@@ -65,8 +65,8 @@ def _online(args: argparse.Namespace, options: Options) -> Any:
 
 
 def _offline(args: argparse.Namespace, options: Options) -> Any:
-    from sidecar.explain_offline import explain_offline, known_from
-    from sidecar.explain_question import BadQuestion, parse_question
+    from sidecar.explain.offline import explain_offline, known_from
+    from sidecar.explain.question import BadQuestion, parse_question
     from sidecar.findings import Findings, lines
 
     manifests = known_from(args.paths, options.state)

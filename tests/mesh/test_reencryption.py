@@ -21,7 +21,7 @@ from mesh.compiler import Compiled, compile  # noqa: A004 - the word for it
 from mesh.live import Live
 from mesh.plan import BackendKey
 from mesh.reencryption import reencryption
-from mesh.tls_context import server_context
+from mesh.tls.context import server_context
 from tests.certificates import Authority, Pair, authority
 from tests.mesh.dialogue import GET, OK, Script, Wire, answering
 from tests.mesh.making import Clock, config, policy, service, snapshot

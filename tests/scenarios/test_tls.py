@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mesh.tls_context import server_context
+from mesh.tls.context import server_context
 from tests.certificates import Authority, Pair, authority, pair
 from tests.scenarios.editing import Folder, reads, serving_of, wait_reload
 from tests.scenarios.manifests import deployment, endpoint_slice, service

@@ -8,8 +8,8 @@ from mesh.compiler import compile as compile_table
 from mesh.listener import ListenerState
 from mesh.live import Live
 from mesh.table import ListenerKey
-from sidecar.explain import Explanation, Known, explain
-from sidecar.explain_question import parse_question
+from sidecar.explain.explanation import Explanation, Known, explain
+from sidecar.explain.question import parse_question
 from tests.mesh.making import Clock, snapshot
 
 
