@@ -1,0 +1,192 @@
+"""The content of a written zone: what registrants said, by name, in wire form (RFC 2136 section 2, RFC 2181 section 5).
+
+A name has a `Node`, a tuple of RRsets that never changes, so that a copy of the dictionary is a snapshot of the zone.
+What an update would make of it is tried out in a `Draft`; readers see nothing of that until it has been stored and
+the content adopts it.  What the draft changed is a `Change`, the unit of the journal and of IXFR.  SOA and NS of the
+zone itself are made when asked for, and are not content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from discovery.registry.wire import IN, Record
+
+
+class RRset(NamedTuple):
+    """All records of one type that a name has."""
+
+    type: int
+    ttl: int
+    datas: tuple[bytes, ...]
+
+
+Node = tuple[RRset, ...]
+"""What one name has; never with an empty RRset, nor with two of one type."""
+
+SERIALS = 1 << 32
+
+
+class Change(NamedTuple):
+    """What differs between two serials of a zone: removing comes before adding, as in IXFR (RFC 1995 section 4)."""
+
+    removed: tuple[Record, ...]
+    added: tuple[Record, ...]
+
+
+def later(serial: int, than: int) -> bool:
+    """Whether `serial` comes after `than` in the arithmetic of RFC 1982."""
+    return 0 < (serial - than) % SERIALS < SERIALS // 2
+
+
+def records(name: bytes, node: Node) -> Iterator[Record]:
+    """The records of one name."""
+    for rrset in node:
+        for data in rrset.datas:
+            yield Record(name, rrset.type, IN, rrset.ttl, data)
+
+
+def parent(name: bytes) -> bytes:
+    """The name without its first label."""
+    return name[name[0] + 1 :]
+
+
+class Content:
+    """A zone's names, all in lower case; `origin` is the name of the zone itself, in wire bytes."""
+
+    def __init__(self, origin: bytes, serial: int = 0) -> None:
+        self.origin = origin
+        self.serial = serial
+        self.nodes: dict[bytes, Node] = {}
+        self._beneath: dict[bytes, int] = {}
+        """How many names there are directly beneath a name; those that only have others beneath them count too."""
+
+    def __len__(self) -> int:
+        """How many records there are."""
+        return sum(len(rrset.datas) for node in self.nodes.values() for rrset in node)
+
+    def within(self, name: bytes) -> bool:
+        """Whether `name` (lower case) is the zone's own or lies beneath it."""
+        while len(name) > len(self.origin):
+            name = parent(name)
+        return name == self.origin
+
+    def exists(self, name: bytes) -> bool:
+        """Whether there is such a name, with or without records of its own (RFC 8020)."""
+        return name in self.nodes or name in self._beneath or name == self.origin
+
+    def records(self) -> Iterator[Record]:
+        """All records; the content must not change meanwhile, a copy of `nodes` may be taken for that."""
+        for name, node in self.nodes.items():
+            yield from records(name, node)
+
+    def put(self, name: bytes, node: Node) -> None:
+        """`name` has `node` now; an empty one takes the name away."""
+        was = self.exists(name)
+        if node:
+            self.nodes[name] = node
+        else:
+            self.nodes.pop(name, None)
+        if was != self.exists(name):
+            self._count(name, -1 if was else 1)
+
+    def _count(self, name: bytes, step: int) -> None:
+        """A name came or went: so may those that only were above it."""
+        while name != self.origin:
+            name = parent(name)
+            was = self.exists(name)
+            count = self._beneath.get(name, 0) + step
+            if count:
+                self._beneath[name] = count
+            else:
+                self._beneath.pop(name, None)
+            if was == self.exists(name):
+                return
+
+    def adopt(self, nodes: Mapping[bytes, Node], serial: int) -> None:
+        """Put in force what is stored: the new node of each name that differs."""
+        for name, node in nodes.items():
+            self.put(name, node)
+        self.serial = serial
+
+    def apply(self, change: Change, serial: int) -> None:
+        """Put in force a change from elsewhere.  Raises ValueError, and changes nothing, if it does not fit."""
+        draft = Draft(self)
+        draft.apply(change)
+        self.adopt(draft.nodes, serial)
+
+
+class Draft:
+    """What the content would be: `nodes` holds the names that were touched, as they would be."""
+
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        self.nodes: dict[bytes, Node] = {}
+
+    def get(self, name: bytes) -> Node:
+        """What `name` would have; empty if nothing."""
+        found = self.nodes.get(name)
+        return self.content.nodes.get(name, ()) if found is None else found
+
+    def rrset(self, name: bytes, kind: int) -> RRset | None:
+        """The RRset of that type, if there would be one."""
+        return next((rrset for rrset in self.get(name) if rrset.type == kind), None)
+
+    def put(self, name: bytes, node: Node) -> None:
+        """`name` would have `node`; an empty one takes it away."""
+        self.nodes[name] = node
+
+    def put_rrset(self, name: bytes, rrset: RRset) -> None:
+        """`name` would have this RRset in place of the one of its type; an empty one takes it away."""
+        others = tuple(each for each in self.get(name) if each.type != rrset.type)
+        self.nodes[name] = (*others, rrset) if rrset.datas else others
+
+    def add(self, record: Record) -> None:
+        """One record more, whose TTL is then that of its RRset (RFC 2181 section 5.2)."""
+        there = self.rrset(record.name, record.type)
+        datas = there.datas if there else ()
+        if record.data not in datas:
+            datas = (*datas, record.data)
+        self.put_rrset(record.name, RRset(record.type, record.ttl, datas))
+
+    def remove(self, name: bytes, kind: int, data: bytes) -> bool:
+        """One record less; False: it is not there."""
+        there = self.rrset(name, kind)
+        if there is None or data not in there.datas:
+            return False
+        self.put_rrset(name, there._replace(datas=tuple(each for each in there.datas if each != data)))
+        return True
+
+    def apply(self, change: Change) -> None:
+        """All of `change`.  Raises ValueError for one that takes away what is not there, or adds what is."""
+        for record in change.removed:
+            if not self.remove(record.name, record.type, record.data):
+                raise ValueError(f"a record to be removed is not there: {record}")
+        for record in change.added:
+            there = self.rrset(record.name, record.type)
+            if there is not None and record.data in there.datas:
+                raise ValueError(f"a record to be added is there already: {record}")
+            self.add(record)
+
+    def change(self) -> Change:
+        """What differs from the content; a record whose TTL differs is removed and added."""
+        removed: list[Record] = []
+        added: list[Record] = []
+        for name, node in self.nodes.items():
+            before = self.content.nodes.get(name, ())
+            if before != node:
+                was, now = dict.fromkeys(records(name, before)), dict.fromkeys(records(name, node))
+                removed += (record for record in was if record not in now)
+                added += (record for record in now if record not in was)
+        return Change(tuple(removed), tuple(added))
+
+
+def content_of(origin: bytes, serial: int, stored: Iterable[Record]) -> Content:
+    """The content that has these records, such as a store or a transfer gave it."""
+    content = Content(origin, serial)
+    draft = Draft(content)
+    for record in stored:
+        draft.add(record)
+    content.adopt(draft.nodes, serial)
+    return content
