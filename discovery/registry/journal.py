@@ -1,0 +1,196 @@
+"""The store on SQLite: the written zones, and a journal of every change with its serial (RFC 1982).
+
+Records and journal change in one transaction, in WAL mode with ``synchronous=FULL``: what a commit has returned for is
+on the disk.  The journal is the history that IXFR hands on, and is compacted by size and age.  SQLite's calls wait
+for the disk, so they run in one thread of their own, which holds the interpreter only to hand rows over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from discovery.registry.content import SERIALS
+from discovery.registry.store import Commit, Past, RecordKey, Stored, StoreError, Term, key_of, pack, unpack
+from discovery.registry.wire import IN, Record
+
+T = TypeVar("T")
+
+FORMAT: Final = 1
+"""Of the tables below; a file that says another number is not touched."""
+MOST_BYTES: Final = 32 << 20
+"""Of changes that the journal keeps."""
+LONGEST_SECONDS: Final = 7 * 24 * 3600.0
+COMPACT_EVERY: Final = 256
+"""Commits between two looks at the journal's size and age."""
+
+TABLES: Final = """
+CREATE TABLE zones (origin BLOB PRIMARY KEY, serial INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE records (
+    origin BLOB NOT NULL, name BLOB NOT NULL, type INTEGER NOT NULL, data BLOB NOT NULL, ttl INTEGER NOT NULL,
+    owner BLOB, seconds INTEGER, PRIMARY KEY (origin, name, type, data)
+) WITHOUT ROWID;
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, origin BLOB NOT NULL, before INTEGER NOT NULL, serial INTEGER NOT NULL,
+    at REAL NOT NULL, change BLOB NOT NULL
+);
+CREATE INDEX journal_before ON journal (origin, before);
+"""
+
+
+class Journal:
+    """A store in the file `path`, made when it is not there."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time, busy_seconds: float = 5.0) -> None:
+        """`clock`: Unix time, for the age of what is kept; `busy_seconds`: how long another user is waited for."""
+        self._path = path
+        self._busy_seconds = busy_seconds
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, "weft-journal")
+        self._database: sqlite3.Connection | None = None
+        self._commits = 0
+
+    async def open(self, origins: Sequence[bytes]) -> Mapping[bytes, Stored]:
+        """Begin.  Raises `StoreError` for a file that is none of ours, damaged, or in use."""
+        return await self._run(lambda: self._open(origins))
+
+    async def commit(self, commits: Sequence[Commit]) -> None:
+        """Keep all of these in one transaction.  Raises `StoreError`."""
+        await self._run(lambda: self._commit(commits))
+
+    async def history(self, origin: bytes, since: int) -> Sequence[Past] | None:
+        """What happened after `since`, None if that is not known any more.  Raises `StoreError`."""
+        return await self._run(lambda: self._history(origin, since))
+
+    async def close(self) -> None:
+        """Close the file, with all of its log in it."""
+        with suppress(StoreError):
+            await self._run(self._close)
+        self._thread.shutdown(wait=False)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        """Do `work` in the journal's thread, to its end even when the caller is cancelled."""
+        try:
+            return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work))
+        except sqlite3.Error as error:
+            raise StoreError(f"the registry's store {self._path}: {error}") from None
+
+    @property
+    def _open_database(self) -> sqlite3.Connection:
+        if self._database is None:
+            raise StoreError(f"the registry's store {self._path} is not open")
+        return self._database
+
+    def _open(self, origins: Sequence[bytes]) -> dict[bytes, Stored]:
+        database = sqlite3.connect(self._path, self._busy_seconds, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(database)
+            found = {origin: self._load(database, origin) for origin in origins}
+        except BaseException:
+            database.close()
+            raise
+        self._database = database
+        return found
+
+    def _prepare(self, database: sqlite3.Connection) -> None:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+        database.execute("PRAGMA locking_mode=EXCLUSIVE")
+        database.execute("BEGIN IMMEDIATE")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            for statement in TABLES.split(";"):
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version={FORMAT}")
+        database.execute("COMMIT")
+        if version not in {0, FORMAT}:
+            raise StoreError(
+                f"the registry's store {self._path} has format {version}, this weft reads {FORMAT}: "
+                "use the weft that wrote it, or another --state folder"
+            )
+
+    def _load(self, database: sqlite3.Connection, origin: bytes) -> Stored:
+        row = database.execute("SELECT serial FROM zones WHERE origin = ?", (origin,)).fetchone()
+        rows = database.execute("SELECT name, type, data, ttl, owner, seconds FROM records WHERE origin = ?", (origin,))
+        records: list[Record] = []
+        terms: dict[RecordKey, Term] = {}
+        last = b""
+        for name, kind, data, ttl, owner, seconds in rows:
+            last = last if name == last else name  # one object for all records of a name
+            records.append(Record(last, kind, IN, ttl, data))
+            if seconds is not None:
+                terms[last, kind, data] = Term(owner, seconds)
+        return Stored(row[0] if row else 0, tuple(records), terms)
+
+    def _commit(self, commits: Sequence[Commit]) -> None:
+        database = self._open_database
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            for commit in commits:
+                self._write(database, commit)
+            self._commits += 1
+            if self._commits % COMPACT_EVERY == 0:
+                self._compact(database)
+            database.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # the first error is the one to be told
+                database.execute("ROLLBACK")
+            raise
+
+    def _write(self, database: sqlite3.Connection, commit: Commit) -> None:
+        origin, serial, change, terms = commit
+        row = database.execute("SELECT serial FROM zones WHERE origin = ?", (origin,)).fetchone()
+        database.executemany(
+            "DELETE FROM records WHERE origin = ? AND name = ? AND type = ? AND data = ?",
+            [(origin, *key_of(record)) for record in change.removed],
+        )
+        database.executemany(
+            "INSERT INTO records (origin, name, type, data, ttl) VALUES (?, ?, ?, ?, ?)",
+            [(origin, *key_of(record), record.ttl) for record in change.added],
+        )
+        database.executemany(
+            "UPDATE records SET owner = ?, seconds = ? WHERE origin = ? AND name = ? AND type = ? AND data = ?",
+            [(*(term or (None, None)), origin, *key) for key, term in terms.items()],
+        )
+        database.execute("INSERT OR REPLACE INTO zones VALUES (?, ?)", (origin, serial))
+        database.execute(
+            "INSERT INTO journal (origin, before, serial, at, change) VALUES (?, ?, ?, ?, ?)",
+            (origin, row[0] if row else 0, serial, self._clock(), pack(change)),
+        )
+
+    def _compact(self, database: sqlite3.Connection) -> None:
+        """Forget what is too old, and the oldest of what is too much."""
+        database.execute("DELETE FROM journal WHERE at < ?", (self._clock() - LONGEST_SECONDS,))
+        row = database.execute(
+            "SELECT id FROM (SELECT id, sum(length(change)) OVER (ORDER BY id DESC) AS size FROM journal)"
+            " WHERE size > ? ORDER BY id DESC LIMIT 1",
+            (MOST_BYTES,),
+        ).fetchone()
+        if row:
+            database.execute("DELETE FROM journal WHERE id <= ?", row)
+
+    def _history(self, origin: bytes, since: int) -> list[Past] | None:
+        database = self._open_database
+        row = database.execute("SELECT serial FROM zones WHERE origin = ?", (origin,)).fetchone()
+        if since == (row[0] if row else 0):
+            return []
+        start = database.execute(
+            "SELECT id FROM journal WHERE origin = ? AND before = ? ORDER BY id DESC LIMIT 1", (origin, since % SERIALS)
+        ).fetchone()
+        if start is None:
+            return None
+        rows = database.execute(
+            "SELECT before, serial, change FROM journal WHERE origin = ? AND id >= ? ORDER BY id", (origin, *start)
+        )
+        return [Past(before, serial, unpack(change)) for before, serial, change in rows]
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
