@@ -179,7 +179,7 @@ spec:
     metadata: {labels: {app: web}}
     spec: {NAMES containers: [{name: c, image: i, ports: [{name: http, containerPort: 8080}]}]}
 """
-PODS = {
+PODS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "hostname, and subdomain of a headless Service: the pod has that name": ("hostname: h, subdomain: web,", {}, True),
     "without hostname it has none": ("subdomain: web,", {}, False),
     "without subdomain it has none": ("hostname: h,", {}, False),
