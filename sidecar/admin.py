@@ -11,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, suppress
 from urllib.parse import parse_qs
 
 import msgspec
 from aiohttp import web
 
-from sidecar.documents import Document, slices
+from sidecar.documents import Answer, Document, Query, Question, Refused, Stream, slices
 
 JSON = {"Content-Type": "application/json"}
 LINES = {"Content-Type": "application/x-ndjson"}
@@ -32,23 +32,6 @@ MAX_FIELDS = 200
 IDLE_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
 """How long a request that is being answered may take when the server closes: a reader may have stopped reading."""
-
-Answer = Callable[[], tuple[int, Document]]
-"""Makes the status and the document of one path."""
-
-Query = Mapping[str, Sequence[str]]
-Question = Callable[[Query], tuple[int, Document]]
-"""As an Answer, to what was asked; raises `Refused`."""
-Stream = Callable[[Query], AsyncGenerator[bytes, None]]
-"""Lines, as they come; raises `Refused` at once."""
-
-
-class Refused(Exception):
-    """A question that gets no answer; the text says what is wrong."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class _Server(web.Server):

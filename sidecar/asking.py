@@ -11,8 +11,7 @@ import msgspec
 from mesh.plan import BackendKey
 from mesh.recent import Recent
 from mesh.tap import Filter, Tap, parse_statuses
-from sidecar.admin import Query, Refused
-from sidecar.documents import Document
+from sidecar.documents import Document, Query, Refused
 from sidecar.explain.explanation import Known, explain, explain_record
 from sidecar.explain.question import BadQuestion, parse_question
 from sidecar.running import Running
@@ -74,6 +73,7 @@ class Asking:
             path=_one(query, "path", ""),
             statuses=statuses,
             failed="failed" in query,
+            protocol=_one(query, "protocol", ""),
         )
         return self._lines(wanted, "recent" in query)
 

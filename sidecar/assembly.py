@@ -13,11 +13,10 @@ import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from functools import partial
+from ipaddress import ip_network
 from itertools import chain, islice
 from random import Random
-from typing import TYPE_CHECKING
 
-from config.addresses import parse_network
 from config.changes import same
 from config.configset import ConfigSet
 from config.meta import Named
@@ -25,7 +24,6 @@ from config.settings import NodeConfigSpec
 from discovery.catalog import Catalog
 from discovery.endpoint import Replica
 from discovery.membership import PortEndpoints
-from discovery.metrics import families
 from discovery.platforms.process import ProcessPlatform
 from discovery.prober import Prober
 from discovery.sources import manifest
@@ -42,6 +40,7 @@ from sidecar import views
 from sidecar.asking import Asking
 from sidecar.checks import Checks
 from sidecar.dns import NodeDNS
+from sidecar.documents import Answer, Question, Stream
 from sidecar.errors import UserError
 from sidecar.families import Reloads, build_info
 from sidecar.fingerprints import new_fingerprints
@@ -51,9 +50,6 @@ from sidecar.pulse import Pulse
 from sidecar.running import Running
 from sidecar.state import StateFolder
 from sidecar.written import Written
-
-if TYPE_CHECKING:
-    from sidecar.admin import Answer, Question, Stream
 
 GRACE_SECONDS = 0.05
 """What clients sent before the listeners closed may take this long to get here."""
@@ -106,7 +102,7 @@ class Assembly:
 
     def _adopt(self, node: NodeConfigSpec) -> None:
         """Follow what the NodeConfig says of the data plane, and may change at any time."""
-        self.proxy.trusted_proxies = tuple(map(parse_network, node.trusted_proxies))
+        self.proxy.trusted_proxies = tuple(map(ip_network, node.trusted_proxies))
         self.proxy.farewell = node.drain_timeout
 
     def _endpoints(self, config_set: ConfigSet) -> Generator[None, None, Mapping[Named, PortEndpoints]]:
@@ -231,6 +227,8 @@ class Assembly:
 
     def metrics(self) -> Iterator[bytes]:
         """The page of /metrics, in slices."""
+        from discovery.metrics import families  # here, because nothing that serves needs prometheus_client
+
         others: Iterable[FamilyLike] = chain(
             self._reloads.families(),
             [build_info()],

@@ -1,6 +1,7 @@
 """The second half of ``weft up``: the listeners open, everything else starts, and in the end stops.
 
-Nothing here is imported before the manifests are being read (see `sidecar.up`).
+Nothing here is imported before the manifests are being read (see `sidecar.up`), and what only the admin server
+needs, a third of all, not before the first replicas are on their way up: they take as long.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import os
 import sys
 from contextlib import closing
 from functools import partial
+from importlib import import_module
 from socket import socket
+from typing import TYPE_CHECKING
 
 from config.changes import Changes
-from sidecar.admin import AdminServer
 from sidecar.announcer import Announcer, commands_to_try
 from sidecar.assembly import Assembly
 from sidecar.lifecycle import Lifecycle
@@ -23,6 +25,12 @@ from sidecar.reload import Reloader
 from sidecar.state import StateFolder
 from sidecar.taken import bind_admin, refuse_taken
 from sidecar.written import Manifests, Written, report
+
+if TYPE_CHECKING:
+    from sidecar.admin import AdminServer
+
+TURNS = 100
+"""Of the event loop: in as many the first replicas are started."""
 
 
 async def serve(
@@ -53,22 +61,49 @@ async def _run(node: Assembly, admin: socket, progress: Progress, reloader: Relo
 
     If something that runs beside fails, which is a fault of ours, it is stopped in the same order.
     """
-    server = AdminServer(node.answers(), node.metrics, node.questions(), node.streams())
+    server: AdminServer | None = None
     async with asyncio.TaskGroup() as beside:
         working = beside.create_task(node.run_beside())
-        telling = beside.create_task(progress.tell())
+        watching: list[asyncio.Task[None]] = []
         try:
             await node.start_platform()
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+            server = _admin_server(node)
             await server.start(admin)
             following = beside.create_task(reloader.run())
+            watching += [following, beside.create_task(progress.tell())]
             await stop.wait()
             following.cancel()
             await node.drain(node.running.config_set.node.drain_delay or 0.0)
         finally:
-            telling.cancel()
+            for task in watching:
+                task.cancel()
             await node.stop()
             working.cancel()
-            await server.close()
+            if server is not None:
+                await server.close()
+
+
+def _admin_server(node: Assembly) -> AdminServer:
+    """Makes it, and imports all that it needs, which holds the loop: nothing is ready, and the replicas need a while.
+
+    aiohttp fills a TLS context with every certificate authority of the machine when it is imported, which is
+    for a client that is not used here and takes as long as everything else: so it is shown none.
+    """
+    authorities = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
+    before = {name: os.environ.get(name) for name in authorities}
+    os.environ.update(authorities)
+    try:
+        from sidecar.admin import AdminServer
+
+        import_module("discovery.metrics")  # now, for the first scrape comes when there is traffic
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+    return AdminServer(node.answers(), node.metrics, node.questions(), node.streams())
 
 
 def _tell(announcer: Announcer, written: Written, changes: Changes) -> None:

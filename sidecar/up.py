@@ -8,7 +8,6 @@ little longer than the longer of the two.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -43,19 +42,6 @@ async def _read(manifests: Manifests) -> tuple[Written, ModuleType]:
 
 
 async def _import_serving() -> ModuleType:
-    """`sidecar.serving` and all that it needs.
-
-    aiohttp fills a TLS context with every certificate authority of the machine when it is imported, which is
-    for a client that is not used here and takes as long as everything else: so it is shown none.
-    """
+    """`sidecar.serving` and all that it needs to carry traffic and to run replicas."""
     await asyncio.sleep(0.001)  # by then the helper process is under way
-    authorities = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
-    before = {name: os.environ.get(name) for name in authorities}
-    os.environ.update(authorities)
-    try:
-        return import_module("sidecar.serving")
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
+    return import_module("sidecar.serving")

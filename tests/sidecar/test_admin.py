@@ -13,7 +13,8 @@ from itertools import repeat
 import pytest
 
 from sidecar import admin
-from sidecar.admin import AdminServer, Query, Refused, host_allowed
+from sidecar.admin import AdminServer, host_allowed
+from sidecar.documents import Query, Refused
 
 HOSTS = [
     ("localhost", "127.0.0.1", True),

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from sidecar import asking
-from sidecar.admin import AdminServer, Refused
+from sidecar.admin import AdminServer
 from sidecar.assembly import Assembly
+from sidecar.documents import Refused
 
 Query = Mapping[str, list[str]]
 

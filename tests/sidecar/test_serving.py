@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,11 @@ def options(tmp_path: Path, port: int) -> Options:
     return Options(tmp_path, Address("127.0.0.1", port), "", "text")
 
 
-async def test_it_serves_until_its_life_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_it_serves_until_its_life_ends(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/somewhere")
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     state, lifecycle = StateFolder.open(tmp_path), Lifecycle()
     written = Written(config_set(f"{Network.random().prefix}.9", 1), ())
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
@@ -37,6 +42,8 @@ async def test_it_serves_until_its_life_ends(tmp_path: Path, capsys: pytest.Capt
         await writer.wait_closed()
         lifecycle.stop.set()
     assert capsys.readouterr().out == "stopped\n"
+    assert os.environ["SSL_CERT_FILE"] == "/somewhere"
+    assert "SSL_CERT_DIR" not in os.environ
     state.close()
 
 

@@ -16,18 +16,12 @@ from sidecar.state import StateFolder
 from sidecar.up import up
 
 
-async def test_what_has_nothing_to_run_is_refused_and_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", "/somewhere")
-    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+async def test_what_has_nothing_to_run_is_refused_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.yaml").write_text("apiVersion: v1\nkind: Service\nmetadata: {name: bad}\nspec: {prots: []}\n")
     options = Options(tmp_path / "state", None, "", "text")
     with pytest.raises(UserError, match="no Service and no Deployment is without errors"):
         await up([tmp_path / "bad.yaml"], options, Lifecycle())
     assert "did you mean" in capsys.readouterr().err
-    assert os.environ["SSL_CERT_FILE"] == "/somewhere"
-    assert "SSL_CERT_DIR" not in os.environ
     StateFolder.open(tmp_path / "state").close()
 
 
