@@ -52,6 +52,14 @@ def parent(name: bytes) -> bytes:
     return name[name[0] + 1 :]
 
 
+def within(name: bytes, origin: bytes) -> bool:
+    """Whether `name` is `origin` or lies beneath it; both in lower case."""
+    at, end = 0, len(name) - len(origin)
+    while at < end:
+        at += name[at] + 1
+    return at == end and name.endswith(origin)
+
+
 class Content:
     """A zone's names, all in lower case; `origin` is the name of the zone itself, in wire bytes."""
 
@@ -68,9 +76,7 @@ class Content:
 
     def within(self, name: bytes) -> bool:
         """Whether `name` (lower case) is the zone's own or lies beneath it."""
-        while len(name) > len(self.origin):
-            name = parent(name)
-        return name == self.origin
+        return within(name, self.origin)
 
     def exists(self, name: bytes) -> bool:
         """Whether there is such a name, with or without records of its own (RFC 8020)."""
