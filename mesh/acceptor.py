@@ -15,12 +15,11 @@ from select import EPOLLIN, POLLIN, poll
 from socket import SocketType
 from typing import Final, Protocol
 
-from mesh.connector import close_with_reset
-from mesh.gate import Gate, way, welcome
+from mesh.gate import Gate, turn_away, way, welcome
 from mesh.handover import CountedHTTP, Handover
 from mesh.node_health import Inquiry
 from mesh.proxy import Proxy
-from mesh.reasons import SOURCE_REFUSED
+from mesh.reasons import DENIED, SOURCE_REFUSED
 from mesh.sniffer import Sniffer
 from mesh.sockets import BACKLOG
 from mesh.switchboard import Switchboard
@@ -121,8 +120,7 @@ class RelayAcceptor:
         if listener is None or (listener.sources and not welcome(listener, address[0])):
             if listener is not None:
                 listener.route.backend.failed(SOURCE_REFUSED)
-            close_with_reset(line)
-            self._gate.left()
+            turn_away(self._proxy, self._gate, line, listener, SOURCE_REFUSED)
         elif listener.entry == "HealthCheck":
             Inquiry(self._proxy, self._board, listener, line, self._gate).start()
         elif listener.protocol == "tcp":
@@ -135,8 +133,7 @@ class RelayAcceptor:
     def _relay(self, listener: Listener, line: SocketType) -> None:
         backend = way(listener, line)
         if backend is None:
-            close_with_reset(line)
-            self._gate.left()
+            turn_away(self._proxy, self._gate, line, listener, DENIED)
         else:
             Relay(self._proxy, self._board, backend, line, self._gate).start()
 

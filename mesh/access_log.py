@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import Literal
 
 import msgspec
 
@@ -20,6 +21,8 @@ CAPACITY = 20_000
 BATCH = 500
 """Records per write; about a millisecond of formatting."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+Protocol = Literal["http", "tcp", "udp"]
 
 
 class AccessRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
@@ -49,6 +52,8 @@ class AccessRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, re
     """As the client named it, port included if it did."""
     minor: int = 1
     """The client spoke HTTP/1.`minor`."""
+    protocol: Protocol = "http"
+    """What was carried."""
 
 
 def format_record(record: AccessRecord) -> bytes:
@@ -61,7 +66,9 @@ def format_common(record: AccessRecord) -> bytes:
 
     What is not known is ``-``.  A request's target is printable ASCII without spaces, or it was refused.
     """
-    request = f"{record.method} {record.target} HTTP/1.{record.minor}" if record.method else "-"
+    request = "-" if record.protocol == "http" else record.protocol
+    if record.method:
+        request = f"{record.method} {record.target} HTTP/1.{record.minor}"
     parts = [
         f"{record.client} - - [{_moment(int(record.time))}]",
         _quoted(request),

@@ -25,6 +25,7 @@ from mesh.reasons import (
     UNREACHABLE,
     Reason,
 )
+from mesh.records import Way, flow, wanted
 from mesh.retry import decide
 from mesh.switchboard import Switchboard
 
@@ -37,13 +38,22 @@ CLIENT, ENDPOINT = range(2)
 class Dialling:
     """State that both halves share, of which this one is over with `_connected`.
 
-    `_lines` and `_fds` are the client's socket and the endpoint's.
+    `_lines` and `_fds` are the client's socket and the endpoint's; `_address` is the client's, `_began` in the time of
+    the proxy's clock.
     """
 
-    __slots__ = ("_backend", "_board", "_fds", "_gate", "_lines", "_phase", "_proxy", "_state", "_tried", "deadline")
+    __slots__ = (
+        "_address", "_backend", "_began", "_board", "_fds", "_gate", "_lines", "_phase", "_proxy", "_state", "_tried",
+        "deadline",
+    )  # fmt: skip
 
     def __init__(self, proxy: Proxy, board: Switchboard, backend: Backend, client: SocketType, gate: Gate) -> None:
         self._proxy = proxy
+        self._began = proxy.deadlines.now
+        self._address = ""
+        if proxy.access_log is not None:  # else a coarse time will do, and an address if it can still be had
+            self._began = proxy.clock()
+            self._address = peer_address(client)
         self._board = board
         self._backend = backend
         self._gate = gate
@@ -182,9 +192,19 @@ class Dialling:
     def _refuse(self, reason: Reason) -> None:
         """Reset a client that no endpoint is connected for."""
         self._backend.failed(reason)
+        self._tell(reason.error, self._tried[-1] if self._tried else None, len(self._tried), (0, 0))
         reset_on_close(self._lines[CLIENT])
         self._lines[CLIENT].close()
         self._leave()
+
+    def _tell(self, reason: str, state: EndpointState | None, tries: int, moved: tuple[int, int]) -> None:
+        """Tell whoever wants to know that the connection is over."""
+        log = wanted(self._proxy, reason)
+        if log is not None:
+            seconds = self._proxy.clock() - self._began
+            address = self._address or peer_address(self._lines[CLIENT])
+            way = Way("tcp", self._gate.key, address, self._backend.key, self._proxy)
+            log(flow(way, seconds, state, tries=tries, moved=moved, reason=reason))
 
     def _hang_up_endpoint(self, state: EndpointState) -> None:
         """Give up connecting."""

@@ -19,9 +19,10 @@ from mesh.http1.errors import Malformed
 from mesh.http1.grammar import MAX_HEAD, still_partial, stray_control
 from mesh.http1.request import read_careful_request, read_plain_request
 from mesh.peer import Peer
-from mesh.plan import BackendKey, BackendPlan
+from mesh.plan import BackendPlan
 from mesh.proxy import Proxy
 from mesh.reasons import BAD_REQUEST, HEAD_TOO_LARGE, NOT_SERVED, REQUEST_TIMEOUT, Reason
+from mesh.records import NOTHING, Way, refused_head, wanted
 from mesh.roles import Duplex
 from mesh.table import ListenerKey
 
@@ -35,7 +36,7 @@ BURST: Final = 16
 """Requests sent ahead that end at once before other connections have their turn."""
 
 _EMPTY_LINES: Final = re.compile(rb"(?:\r\n)+").match
-_NO_PLAN: Final = BackendPlan(BackendKey("", "", ""), ())
+_NO_PLAN: Final = BackendPlan(NOTHING, ())
 
 READY, BODY, RESPONSE, TUNNEL, LINGERING, CLOSED = range(6)
 RELAYED: Final = frozenset({BODY, TUNNEL})
@@ -108,7 +109,7 @@ class HTTPDownstream(asyncio.Protocol):
         self.phase = RESPONSE
         if request[2] < len(data):
             self._ahead = data[request.end :]
-        return self._exchange.begin(request) or self._reject(NOT_SERVED)
+        return self._exchange.begin(request) or self._reject(NOT_SERVED, "", data)
 
     def _receive_carefully(self, data: bytes) -> bool:
         end = data.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
@@ -125,7 +126,7 @@ class HTTPDownstream(asyncio.Protocol):
         else:
             self.phase = RESPONSE
             self._ahead, rest = rest, b""
-        return self._exchange.begin_carefully(request, rest) or self._reject(NOT_SERVED)
+        return self._exchange.begin_carefully(request, rest) or self._reject(NOT_SERVED, "", data)
 
     def _receive_other(self, data: bytes) -> None:
         if self.phase == RESPONSE:
@@ -141,9 +142,9 @@ class HTTPDownstream(asyncio.Protocol):
     def _wait_for_head(self, data: bytes) -> None:
         """Only a part of a head has come; what can already be seen to be none is refused."""
         if len(data) > MAX_HEAD:
-            self._reject(HEAD_TOO_LARGE)
+            self._reject(HEAD_TOO_LARGE, "", data)
         elif stray_control(data):
-            self._reject(BAD_REQUEST, "a control character or a bare line feed in the request head")
+            self._reject(BAD_REQUEST, "a control character or a bare line feed in the request head", data)
         else:
             self._ahead = data
             if not self._head_begun and data.lstrip(b"\r\n"):
@@ -154,7 +155,7 @@ class HTTPDownstream(asyncio.Protocol):
         """Empty lines before a request are skipped (RFC 9112 section 2.2); nothing else is forgiven."""
         skipped = _EMPTY_LINES(data)
         if skipped is None:
-            return self._reject(fault.reason, fault.details)
+            return self._reject(fault.reason, fault.details, data)
         data = data[skipped.end() :]
         return bool(data) and self._receive(data)
 
@@ -237,13 +238,20 @@ class HTTPDownstream(asyncio.Protocol):
 
     # -- ending
 
-    def _reject(self, reason: Reason, details: str = "") -> bool:
+    def _reject(self, reason: Reason, details: str = "", data: bytes = b"") -> bool:
         """Answer what never became an exchange, and end the connection: where its next request begins is unknown."""
-        self._ahead = b""
-        listener = self._proxy.table.listeners.get(self.key)
-        if listener is not None:
-            listener.route.backend.failed(reason, details)
-        self.write(answer(reason, details or reason.details, b"", head_only=False, close=True))
+        data, self._ahead = data or self._ahead, b""
+        listener, request_id = self._proxy.table.listeners.get(self.key), next(self._proxy.request_ids)
+        backend = listener.route.backend if listener is not None else None
+        if backend is not None:
+            backend.failed(reason, details)
+        message = answer(reason, details or reason.details, request_id, head_only=False, close=True)
+        log = wanted(self._proxy, reason)
+        if log is not None:
+            key = backend.key if backend is not None else NOTHING
+            way = Way("http", self.key, self.peer.address, key, self._proxy)
+            log(refused_head(way, reason, data, len(message), request_id))
+        self.write(message)
         self.close_gently()
         return False
 

@@ -7,8 +7,11 @@ from ipaddress import ip_address
 from socket import SocketType
 
 from mesh.backend import Backend
+from mesh.connector import close_with_reset, peer_address
 from mesh.descriptors import PER_CONNECTION, Descriptors
+from mesh.proxy import Proxy
 from mesh.reasons import DENIED, SOURCE_REFUSED, Reason
+from mesh.records import Way, flow, wanted
 from mesh.table import Listener, ListenerKey
 
 
@@ -56,6 +59,16 @@ def refusal(listener: Listener, address: str) -> Reason | None:
         return SOURCE_REFUSED
     filters = listener.route.filters
     return None if filters is None or filters.admits(address) else DENIED
+
+
+def turn_away(proxy: Proxy, gate: Gate, line: SocketType, listener: Listener | None, reason: Reason) -> None:
+    """Reset a connection that has entered and is not let in, for the `reason` that was counted."""
+    log = wanted(proxy, reason)
+    if log is not None and listener is not None:
+        came = Way("tcp", listener.key, peer_address(line), listener.route.backend.key, proxy)
+        log(flow(came, 0.0, tries=0, moved=(0, 0), reason=reason.error))
+    close_with_reset(line)
+    gate.left()
 
 
 def way(listener: Listener, line: SocketType) -> Backend | None:

@@ -13,13 +13,14 @@ from select import EPOLLET, EPOLLIN, EPOLLRDHUP
 from socket import MSG_PEEK, SocketType
 from typing import Final
 
-from mesh.connector import close_with_reset
+from mesh.connector import close_with_reset, peer_address
 from mesh.detect import ENOUGH, detect
-from mesh.gate import way
+from mesh.gate import turn_away, way
 from mesh.handover import Handover, count
 from mesh.http1.answer import answer
 from mesh.proxy import Proxy
-from mesh.reasons import REQUEST_TIMEOUT
+from mesh.reasons import DENIED, REQUEST_TIMEOUT
+from mesh.records import Way, refused_head, wanted
 from mesh.switchboard import Switchboard
 from mesh.table import Listener
 from mesh.tcp import Relay
@@ -111,16 +112,21 @@ class Sniffer:
             return
         backend = way(self._listener, self._line)
         if backend is None:
-            close_with_reset(self._line)
-            self._gate.left()
+            turn_away(self._proxy, self._gate, self._line, listener, DENIED)
         else:
             Relay(self._proxy, self._board, backend, self._line, self._gate).start()
 
     def _time_out(self) -> None:
         self._leave()
-        self._listener.route.backend.failed(REQUEST_TIMEOUT)
+        backend, request_id = self._listener.route.backend, next(self._proxy.request_ids)
+        backend.failed(REQUEST_TIMEOUT)
+        message = answer(REQUEST_TIMEOUT, REQUEST_TIMEOUT.details, request_id, head_only=False, close=True)
+        log = wanted(self._proxy, REQUEST_TIMEOUT)
+        if log is not None:
+            came = Way("http", self._gate.key, peer_address(self._line), backend.key, self._proxy)
+            log(refused_head(came, REQUEST_TIMEOUT, b"", len(message), request_id))
         with suppress(OSError):  # the client is gone
-            self._line.send(answer(REQUEST_TIMEOUT, REQUEST_TIMEOUT.details, b"", head_only=False, close=True))
+            self._line.send(message)
         self._line.close()
         self._gate.left()
 

@@ -29,13 +29,16 @@ class Filter(NamedTuple):
     statuses: tuple[range, ...] = ()
     """One of which holds the status."""
     failed: bool = False
-    """Ended by the proxy itself."""
+    """Ended by the proxy itself, or in disorder."""
+    protocol: str = ""
+    """``http``, ``tcp`` or ``udp``."""
 
     def accepts(self, record: AccessRecord) -> bool:
         return (
             (not self.namespace or self.namespace == record.namespace)
             and (not self.service or self.service == record.service)
             and (not self.method or self.method == record.method)
+            and (not self.protocol or self.protocol == record.protocol)
             and (not self.failed or bool(record.reason))
             and record.target.startswith(self.path)
             and (not self.statuses or any(record.status in some for some in self.statuses))

@@ -21,6 +21,8 @@ from mesh.farewell import Farewell
 from mesh.gate import Gate
 from mesh.proxy import Proxy
 from mesh.proxy_protocol import Version, header
+from mesh.reasons import NO_ENDPOINTS, NOT_SERVED, RESPONSE_STALLED
+from mesh.records import BROKEN_BY
 from mesh.switchboard import BROKEN, CHUNK, Switchboard
 
 TURN: Final = 8
@@ -36,10 +38,12 @@ class Relay(Dialling):
     side sent and the other did not take, and whether it has ended its stream.
     """
 
-    __slots__ = ("_ended", "_long_lived", "_pending", "_quiet_since")
+    __slots__ = ("_bytes", "_ended", "_long_lived", "_pending", "_quiet_since")
 
     def __init__(self, proxy: Proxy, board: Switchboard, backend: Backend, client: SocketType, gate: Gate) -> None:
         super().__init__(proxy, board, backend, client, gate)
+        self._bytes = (0, 0)
+        """What each side had sent when it was last counted."""
         self._pending = [b"", b""]
         self._ended = [False, False]
         self._quiet_since = 0.0
@@ -47,7 +51,6 @@ class Relay(Dialling):
 
     def _connected(self, state: EndpointState, events: int) -> None:
         self._phase = OPEN
-        self._tried = ()
         self._backend.connect_succeeded(state)
         state.requests += 1
         state.connections.add(self)
@@ -56,7 +59,7 @@ class Relay(Dialling):
             try:
                 self._announce(version)
             except OSError:  # one of them is gone; no byte may come where the header is due
-                self._reset()
+                self._reset(BROKEN_BY[ENDPOINT])
                 return
         self._quiet_since = self._proxy.deadlines.now
         self.deadline = self._quiet_since + min(LOOK, self._backend.plan.timeouts.tunnel_idle or NEVER)
@@ -84,7 +87,7 @@ class Relay(Dialling):
         if self._phase == CLOSED or not events & ~EPOLLOUT:
             return
         if events == BROKEN or (self._ended[side] and events & EPOLLERR):
-            self._reset()
+            self._reset(BROKEN_BY[side])
         elif not self._ended[side] and not self._pending[side]:
             self._pump(side, events)
 
@@ -108,7 +111,7 @@ class Relay(Dialling):
                 self._caught_up(side, moved)
                 return
             except OSError:
-                self._reset()
+                self._reset(BROKEN_BY[side])
                 return
             if not size:
                 self._end(side)
@@ -179,25 +182,27 @@ class Relay(Dialling):
         try:
             self._lines[1 - side].shutdown(SHUT_WR)
         except OSError:
-            self._reset()
+            self._reset(BROKEN_BY[1 - side])
 
     def _deaf(self, side: int) -> None:
         """`side` takes nothing any more; what it sent before, such as the reason, still reaches the other."""
         if not self._ended[side] and not self._pending[side]:
             self._pump(side, 0)
         if self._phase == OPEN and self._ended[side]:
-            self._close()
+            self._close(BROKEN_BY[side])
         elif self._phase == OPEN:
-            self._reset()
+            self._reset(BROKEN_BY[side])
 
-    def _reset(self) -> None:
+    def _reset(self, reason: str) -> None:
         """Make both ends see that the stream did not end as it should."""
         for line in self._lines:
             reset_on_close(line)
-        self._close()
+        self._close(reason)
 
-    def _close(self) -> None:
+    def _close(self, reason: str = "") -> None:
+        """`reason` is why, as in records; empty: both have ended."""
         self._count()
+        self._tell(reason, self._state, len(self._tried) + 1, self._bytes)
         for line, fd in zip(self._lines, self._fds, strict=True):
             self._board.hang_up(fd, line)
         state = self._state
@@ -208,9 +213,9 @@ class Relay(Dialling):
             self._tell_left(state)
 
     def abort(self) -> None:
-        """End now, visibly."""
+        """End now, visibly: nothing is served here any more."""
         if self._phase == OPEN:
-            self._reset()
+            self._reset(NOT_SERVED.error)
         elif self._phase == CONNECTING:
             self._abandon()
 
@@ -221,7 +226,11 @@ class Relay(Dialling):
         """As in Kubernetes, what is established stays; if the endpoint terminates, for a while."""
         if self._state is not None and self._state.endpoint.terminating:
             deadlines = self._proxy.deadlines
-            deadlines.watch(Farewell(deadlines.now + self._proxy.farewell, self.abort))
+            deadlines.watch(Farewell(deadlines.now + self._proxy.farewell, self._bid_farewell))
+
+    def _bid_farewell(self) -> None:
+        if self._phase == OPEN:
+            self._reset(NO_ENDPOINTS.error)
 
     # -- time
 
@@ -241,7 +250,7 @@ class Relay(Dialling):
         if self._count():
             self._quiet_since = now
         elif now - self._quiet_since >= limit:
-            self._reset()
+            self._reset(RESPONSE_STALLED.error)
             return
         self.deadline = min(now + LOOK, self._quiet_since + limit)
 
@@ -254,4 +263,5 @@ class Relay(Dialling):
         stats = self._backend.stats
         stats.bytes_in += into
         stats.bytes_out += out
+        self._bytes = self._bytes[CLIENT] + into, self._bytes[ENDPOINT] + out
         return into + out

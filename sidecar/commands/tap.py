@@ -28,6 +28,7 @@ def add_parser(subparsers: Any) -> None:
     add = parser.add_argument
     add("-n", "--namespace", default="", help="of the Service")
     add("-s", "--service", default="", metavar="NAME")
+    add("--protocol", default="", choices=("http", "tcp", "udp"), help="exchanges, connections or sessions")
     add("-X", "--method", default="")
     add("--path", default="", metavar="PREFIX", help="what path and query begin with")
     add("--status", default="", metavar="CODES", help="404, 5xx, 400-403, several separated by commas")
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _query(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    for name in ("namespace", "service", "method", "path", "status"):
+    for name in ("namespace", "service", "protocol", "method", "path", "status"):
         if getattr(args, name):
             yield name, getattr(args, name)
     for name in ("failed", "recent"):
@@ -55,18 +56,26 @@ def _query(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
             yield name, "1"
 
 
+def what(record: Mapping[str, Any]) -> str:
+    """A request by its line, anything else by what was moved."""
+    if record.get("protocol", "http") != "http":
+        return f"{record.get('bytesIn', 0)} bytes in, {record.get('bytesOut', 0)} out"
+    return printable(f"{record.get('method', '-')} {record.get('host', '')}{record.get('target', '')}")
+
+
 def line(record: Mapping[str, Any], paint: Painter) -> str:
     """One exchange: when, how it ended, what it was, who served it, how long it took."""
     if "lost" in record:
         return paint("yellow", f"{record['lost']} more were not shown: they came faster than they were read")
     when = time.strftime("%H:%M:%S", time.localtime(record["time"]))
-    status = record.get("status", 0)
-    colour = "red" if status >= 500 else "yellow" if status >= 400 else "green"
-    what = printable(f"{record.get('method', '-')} {record.get('host', '')}{record.get('target', '')}")
+    status, protocol = record.get("status", 0), record.get("protocol", "http")
+    bad = status >= 500 or (protocol != "http" and record.get("reason"))
+    colour = "red" if bad else "yellow" if status >= 400 else "green"
+    ended = str(status) if protocol == "http" else protocol
     where = f"{record.get('namespace', '')}/{record.get('service', '')}:{record.get('port', '')}"
     how = f" {record['reason']}" if record.get("reason") else ""
     tries = f" try {record['tries']}" if record.get("tries", 1) > 1 else ""
     return (
-        f"{when} {paint(colour, str(status))}{how} {latency_text(record.get('seconds', 0.0))} {what} from "
+        f"{when} {paint(colour, ended)}{how} {latency_text(record.get('seconds', 0.0))} {what(record)} from "
         f"{record['client']} to {where} {record.get('endpoint', '-')}{tries} id {record.get('requestId', '-')}"
     )

@@ -154,8 +154,16 @@ def explain_record(record: AccessRecord, backend: Backend | None, known: Known) 
     told: Explanation = {"exchange": msgspec.to_builtins(record)}
     if backend is not None:
         told |= explain_backend(backend, known)
-    by = f"by the proxy ({record.reason})" if record.reason else f"by {record.endpoint}"
-    return told | {"reached": not record.reason, "verdict": f"was answered {record.status} {by}"}
+    return told | {"reached": not record.reason, "verdict": _past(record)}
+
+
+def _past(record: AccessRecord) -> str:
+    """What became of it, in a few words."""
+    if record.protocol == "http":
+        by = f"by the proxy ({record.reason})" if record.reason else f"by {record.endpoint}"
+        return f"was answered {record.status} {by}"
+    to = f"was relayed to {record.endpoint}" if record.endpoint else "was refused"
+    return f"{to} ({record.reason})" if record.reason else to
 
 
 def _request(question: Question) -> dict[str, Any]:

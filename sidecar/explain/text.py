@@ -40,13 +40,20 @@ def _row(name: str, text: str) -> str:
 
 
 def _exchange(record: Mapping[str, Any]) -> Iterator[str]:
-    yield _row("what", printable(f"{record.get('method', '-')} {record.get('host', '')}{record.get('target', '')}"))
+    yield _row("what", _carried(record))
     yield _row("from", f"{record['client']} to {record['listener']}")
     if record.get("endpoint"):
         yield _row("endpoint", f"{record['endpoint']}, try {record.get('tries', 1)}")
     if record.get("reason"):
         yield _row("reason", f"{record['reason']}: {told_reason(record['reason'])}")
     yield _row("took", f"{record.get('seconds', 0.0) * 1000:.1f} ms")
+
+
+def _carried(record: Mapping[str, Any]) -> str:
+    protocol = record.get("protocol", "http")
+    if protocol != "http":
+        return f"{protocol}: {record.get('bytesIn', 0)} bytes in, {record.get('bytesOut', 0)} out"
+    return printable(f"{record.get('method', '-')} {record.get('host', '')}{record.get('target', '')}")
 
 
 def told_reason(code: str) -> str:
