@@ -13,6 +13,7 @@ from mesh.balancing.affinity import AffinityPolicy
 from mesh.compiler import Compiled
 from mesh.node_health import answer
 from mesh.plan import BackendKey
+from mesh.table import Listener
 from tests.conformance.entrance import compiled, errors
 from tests.scenarios.manifests import endpoint_slice, policy, service
 
