@@ -1,28 +1,27 @@
 """Loading in a helper process that ends, so that parsing never holds the loop that serves traffic.
 
-The helper (`main`) writes frames to its standard output: one byte for what it is, four for its length, and
-msgpack.  The parent decodes object by object, and lets the loop run in between; it imports neither the YAML parser
-nor the vocabulary.
+The helper writes frames to its standard output (`config.frames`).  The parent decodes object by object, and lets
+the loop run in between; it imports neither the YAML parser nor the vocabulary, and the helper no event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from time import perf_counter
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
 from config.configset import KINDS, ConfigSet, ConfigSetBuilder, Loaded
 from config.errors import Fault
+from config.frames import CRASH, END, FAULT, HEADER, KEPT, NAMES
 from config.meta import ObjectKey, Source
 
 DEADLINE_SECONDS = 60.0
@@ -32,10 +31,7 @@ SLICE_SECONDS = 0.001
 NICENESS = 10
 """Of a helper that reads beside the traffic."""
 
-_HEADER = struct.Struct("!BI")
-_NAMES = tuple(KINDS)
 _OBJECTS: tuple[Any, ...] = tuple(tuple.__class_getitem__((ObjectKey, Source, kind)) for kind in KINDS.values())
-_END, _FAULT, _CRASH, _KEPT = 255, 254, 253, 252
 
 # The helper must find this package whatever its own folder and environment are, and import nothing from them.
 _BOOTSTRAP = (
@@ -54,14 +50,14 @@ async def load_aside(
     previous: ConfigSet | None = None,
     deadline: float = DEADLINE_SECONDS,
     *,
-    reader: str = __name__,
+    reader: str = "config.frames",
     arguments: Sequence[str] = (),
 ) -> Loaded:
     """What `config.loader.load` says of `paths`; `deadline` in seconds.
 
-    `reader`: a module whose ``main`` does more than to load, and answers with `answer`; `arguments` are given to it
-    before the paths.  Objects that equal theirs in `previous` are those.  When the helper fails, the answer is not
-    `read`, and has no objects and one error.
+    `reader`: a module whose ``main`` does more than to load, and answers with `frames.answer`; `arguments` are given
+    to it before the paths.  Objects that equal theirs in `previous` are those.  When the helper fails, the answer is
+    not `read`, and has no objects and one error.
     """
     program = (sys.executable, "-I", "-c", _BOOTSTRAP, str(NICENESS if previous else 0), str(Path(__file__).parents[1]))
     process, ours = _start((*program, reader, *arguments, *map(str, paths)))
@@ -112,15 +108,15 @@ async def _receive(stream: asyncio.StreamReader, previous: ConfigSet) -> Loaded:
     resumed = perf_counter()
     while True:
         what, body = await _frame(stream)
-        if what == _END:
+        if what == END:
             break
-        if what == _FAULT:
+        if what == FAULT:
             faults.append(_decoded(body, Fault))
-        elif what == _KEPT:
+        elif what == KEPT:
             kept.append(_decoded(body, ObjectKey))
-        elif what == _CRASH:
+        elif what == CRASH:
             raise _Gone(f"failed: {_decoded(body, str)}")
-        elif what < len(_NAMES):
+        elif what < len(NAMES):
             builder.add(*_decoded(body, _OBJECTS[what]))
         else:
             raise _Gone("sent something that is no object")
@@ -132,7 +128,7 @@ async def _receive(stream: asyncio.StreamReader, previous: ConfigSet) -> Loaded:
 
 async def _frame(stream: asyncio.StreamReader) -> tuple[int, bytes]:
     try:
-        what, length = _HEADER.unpack(await stream.readexactly(_HEADER.size))
+        what, length = HEADER.unpack(await stream.readexactly(HEADER.size))
         if length > MAX_FRAME_BYTES:
             raise _Gone("sent something that is too large")
         return what, await stream.readexactly(length)
@@ -150,44 +146,3 @@ def _decoded(body: bytes, wanted: Any) -> Any:
 @cache
 def _decoder(wanted: Any) -> msgspec.msgpack.Decoder[Any]:
     return msgspec.msgpack.Decoder(wanted)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """The helper: load the paths given, write frames to standard output, end."""
-
-    def load() -> Loaded:
-        from config.loader import load
-
-        return load([Path(argument) for argument in arguments])
-
-    answer(load)
-
-
-def answer(load: Callable[[], Loaded]) -> None:
-    """Write what `load` returns, or that it failed, as frames to standard output."""
-    out = sys.stdout.buffer
-    try:
-        _send_all(out, load())
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent must learn of it
-        _send(out, _CRASH, f"{type(error).__name__}: {error}")
-    out.flush()
-
-
-def _send_all(out: BinaryIO, loaded: Loaded) -> None:
-    for fault in loaded.faults:
-        _send(out, _FAULT, fault)
-    for kept in loaded.kept:
-        _send(out, _KEPT, kept)
-    for key, source in loaded.config_set.sources.items():
-        _send(out, _NAMES.index(key.kind), (key, source, loaded.config_set.get(key)))
-    _send(out, _END, None)
-
-
-def _send(out: BinaryIO, what: int, value: Any) -> None:
-    body = msgspec.msgpack.encode(value)
-    out.write(_HEADER.pack(what, len(body)))
-    out.write(body)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

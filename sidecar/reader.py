@@ -13,6 +13,7 @@ import msgspec
 
 from config.configset import ConfigSet, Loaded
 from config.errors import Fault
+from config.frames import answer
 from config.loader import load
 from config.meta import ObjectKey, Source
 from discovery.allocation import allocate
@@ -24,8 +25,6 @@ ASSIGNMENTS = "assignments.json"
 
 def main(arguments: Sequence[str]) -> None:
     """The helper; its arguments are the state folder and the paths."""
-    from config.aside import answer
-
     state, *paths = map(Path, arguments)
     answer(lambda: read(paths, state))
 

@@ -21,7 +21,7 @@ _ONLY_FOR = {
 }
 _FIELD_NAMES = {"bounded_load": "boundedLoad", "table_size": "tableSize"}
 _STATUS = re.compile(r"[1-5][0-9]{2}", re.ASCII)
-_QUERY_NAME = re.compile(r"[^\s&=#\x00-\x20\x7f-\uffff]+")
+_QUERY_NAME = re.compile(r"[!\"$%'-<>-~]+")
 _PRINTABLE = re.compile(r"[!-~]+")
 
 

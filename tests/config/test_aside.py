@@ -9,7 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from config import aside
@@ -97,7 +96,7 @@ FAILURES = [
     ("no kind", r"import sys; sys.stdout.buffer.write(b'\xc8\0\0\0\1\xc0')", "sent something that is no object"),
     ("no object", r"import sys; sys.stdout.buffer.write(b'\0\0\0\0\1\xc0')", "sent something that is no object"),
     ("cut midway", r"import sys; sys.stdout.buffer.write(b'\0\0\0\1\0abc')", "ended before it was done"),
-    ("crash", "from config.aside import main; main(object())", "failed: TypeError"),
+    ("crash", "from config.frames import main; main(object())", "failed: TypeError"),
     ("hangs", "import time; time.sleep(60)", "took longer than 1 s"),
 ]
 
@@ -133,12 +132,3 @@ def test_the_parent_imports_no_parser() -> None:
     code = "import sys, config.aside; print(sorted({'yaml', 'config.vocabulary', 'config.loader'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_the_helper_can_be_started_by_hand(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "config.aside", str(tmp_path / "a.yaml")], capture_output=True, check=True
-    )
-    assert done.stdout[0] == 254
-    assert b"no such file" in done.stdout
-    assert done.stdout[-6:] == b"\xff\0\0\0\1" + msgspec.msgpack.encode(None)
