@@ -42,10 +42,6 @@ from config.meta import Duration, ObjectMeta, Spec
 RetryCondition = Literal["connect-failure", "refused", "reset", "timeout", "500", "502", "503", "504"]
 
 
-NOT_IN_FORCE = frozenset({"proxy_protocol.accept_from"})
-"""Field groups, and fields of them, that are read and not carried out yet; each validates with a warning."""
-
-
 class TargetRef(Spec):
     """What the policy is attached to, in the policy's own namespace."""
 

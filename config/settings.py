@@ -29,9 +29,17 @@ class ServiceRange(Spec):
     reach: Literal["loopback", "route", "ports"] = "loopback"
 
 
+class Introducers(Spec):
+    """HAProxy's PROXY protocol at the listeners of Ingresses, which hands on the client's address before the bytes."""
+
+    accept_from: tuple[str, ...] = ()
+    """Networks or addresses whose connections must begin with it (either version)."""
+
+
 class IngressAddresses(Spec):
     http: str = "127.0.0.1:8080"
     https: str = "127.0.0.1:8443"
+    proxy_protocol: Introducers = Introducers()
 
 
 class ConnectionLimits(Spec):

@@ -11,13 +11,16 @@ import asyncio
 import errno
 import logging
 import socket
+from functools import partial
 from select import EPOLLIN, POLLIN, poll
 from socket import SocketType
 from typing import Final, Protocol
 
 from mesh.gate import Gate, turn_away, way, welcome
 from mesh.handover import CountedHTTP, Handover
+from mesh.introduction import Introduction
 from mesh.node_health import Inquiry
+from mesh.peer import Introduced, within
 from mesh.proxy import Proxy
 from mesh.reasons import DENIED, SOURCE_REFUSED
 from mesh.sniffer import Sniffer
@@ -121,7 +124,11 @@ class RelayAcceptor:
             if listener is not None:
                 listener.route.backend.failed(SOURCE_REFUSED)
             turn_away(self._proxy, self._gate, line, listener, SOURCE_REFUSED)
-        elif listener.entry == "HealthCheck":
+        else:
+            self._serve(line, listener)
+
+    def _serve(self, line: SocketType, listener: Listener) -> None:
+        if listener.entry == "HealthCheck":
             Inquiry(self._proxy, self._board, listener, line, self._gate).start()
         elif listener.protocol == "tcp":
             self._relay(listener, line)
@@ -136,6 +143,41 @@ class RelayAcceptor:
             turn_away(self._proxy, self._gate, line, listener, DENIED)
         else:
             Relay(self._proxy, self._board, backend, line, self._gate).start()
+
+
+class IntroducedAcceptor(RelayAcceptor):
+    """Accepts whatever is spoken where trusted proxies say for whom they speak; others speak for themselves."""
+
+    def __init__(self, proxy: Proxy, board: Switchboard, listening: socket.socket, gate: Gate) -> None:
+        super().__init__(proxy, board, listening, gate)
+        self._handshakes = Handshakes(proxy, self._handover)
+
+    async def close(self) -> None:
+        await super().close()
+        await self._handshakes.close()
+
+    def _receive(self, line: SocketType, listener: Listener | None, address: tuple[str, int]) -> None:
+        if listener is not None and within(address[0], listener.introduced_by):
+            stage = Introduction(self._proxy, self._board, listener, line, gate=self._gate, go_on=self._introduced)
+            stage.start()
+        else:
+            super()._receive(line, listener, address)
+
+    def _introduced(self, line: SocketType, listener: Listener) -> None:
+        try:
+            client = line.getpeername()
+        except OSError:  # it is gone
+            line.close()
+            self._gate.left()
+        else:
+            super()._receive(line, listener, client)
+
+    def _serve(self, line: SocketType, listener: Listener) -> None:
+        if listener.protocol == "https":
+            ends = line.ends if isinstance(line, Introduced) else None
+            self._handover.serve(line, partial(self._handshakes.protocol, ends))
+        else:
+            super()._serve(line, listener)
 
 
 class StreamAcceptor:
@@ -217,6 +259,8 @@ def acceptor_type(listener: Listener) -> AcceptorType:
     """Who accepts for `listener`."""
     if listener.key.transport == "UDP":
         return DatagramAcceptor
+    if listener.introduced_by:
+        return IntroducedAcceptor
     if listener.protocol == "https":
         return SecureAcceptor
     if listener.protocol == "http" and not listener.sources and listener.entry != "HealthCheck":

@@ -14,7 +14,6 @@ from config.balancing import BalancerPolicy
 from config.meta import Named, ObjectKey
 from config.policies import (
     HTTP_GROUPS,
-    NOT_IN_FORCE,
     UNSAID,
     RetryPolicy,
     TimeoutPolicy,
@@ -154,5 +153,4 @@ def _target_status(
     section = target.section_name
     if section and not any(_names(section, port) for port in service.spec.ports):
         return ObjectStatus("pending", (f"Service {target.name} has no port {section}",))
-    reasons = [f"{path} is not carried out yet" for path in sorted(NOT_IN_FORCE) if says(policy.spec, path)]
-    return ObjectStatus("degraded", tuple(reasons)) if reasons else ACCEPTED
+    return ACCEPTED

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from ipaddress import ip_address
 from typing import Final
 
 from mesh.connector import reset_on_close
@@ -18,7 +17,7 @@ from mesh.http1.answer import answer
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import MAX_HEAD, still_partial, stray_control
 from mesh.http1.request import read_careful_request, read_plain_request
-from mesh.peer import Peer
+from mesh.peer import Peer, within
 from mesh.plan import BackendPlan
 from mesh.proxy import Proxy
 from mesh.reasons import BAD_REQUEST, HEAD_TOO_LARGE, NOT_SERVED, REQUEST_TIMEOUT, Reason
@@ -333,8 +332,5 @@ class HTTPDownstream(asyncio.Protocol):
 
 def _peer(proxy: Proxy, transport: asyncio.Transport) -> Peer:
     address, port = (transport.get_extra_info("peername") or ("0.0.0.0", 0))[:2]
-    trusted = False
-    if proxy.trusted_proxies:
-        ip = ip_address(address.partition("%")[0])
-        trusted = any(ip in network for network in proxy.trusted_proxies)
+    trusted = bool(proxy.trusted_proxies) and within(address, proxy.trusted_proxies)
     return Peer(address, port, trusted=trusted, secure=transport.get_extra_info("sslcontext") is not None)

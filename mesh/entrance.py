@@ -26,6 +26,7 @@ from mesh.matcher import Matcher, matcher_steps
 from mesh.plan import BackendKey, BackendPlan
 from mesh.policing import Policing
 from mesh.rules import Loss, Rule
+from mesh.service_doors import networks
 from mesh.status import CertificateStatus, ObjectStatus, PortStatus, State
 from mesh.steps import gather
 from mesh.table import Listener, ListenerKey, Route
@@ -124,6 +125,7 @@ def _listener(config_set: ConfigSet, matcher: Matcher[Route], before: Listener |
         route=Route(resolver.own(BackendPlan(UNMET, ())).backend),
         http_required=True,
         limit=node.connections.per_listener,
+        introduced_by=networks(node.ingress.proxy_protocol.accept_from),
         routes=matcher,
     )
     return before if before == made else made

@@ -19,6 +19,7 @@ from mesh.dialling import CLIENT, OPEN
 from mesh.downstream import CLOSED, HTTPDownstream
 from mesh.gate import Gate, way
 from mesh.http1.errors import Malformed
+from mesh.peer import Ends, Introduced, within
 from mesh.proxy import Proxy
 from mesh.switchboard import Switchboard
 from mesh.tcp import Relay
@@ -54,14 +55,39 @@ class CountedHTTP(HTTPDownstream):
         protocol, filters = detect(said), listener.route.filters
         if protocol not in ("http2", "tls") or (filters is not None and listener.http_required):
             return False  # of which the second may be what a client tries who would not be held up by filters
-        backend = way(listener, self._transport.get_extra_info("socket"))
+        line = self._line()
+        backend = way(listener, line)
         if backend is None:
+            line.close()
             return False
-        line = self._transport.get_extra_info("socket").dup()  # the transport closes its own
         self.phase = CLOSED
         self._transport.abort()
         self._handover.relay(line, backend, said, protocol)
         return True
+
+    def _line(self) -> SocketType:
+        """The connection's socket once more, for the transport closes its own."""
+        line: SocketType = self._transport.get_extra_info("socket").dup()
+        return line
+
+
+class IntroducedHTTP(CountedHTTP):
+    """The same where a trusted proxy has said for whom it speaks."""
+
+    __slots__ = ("_ends",)
+
+    def __init__(self, proxy: Proxy, handover: Handover, ends: Ends) -> None:
+        super().__init__(proxy, handover)
+        self._ends = ends
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
+        super().connection_made(transport)
+        address, port = self._ends.client
+        trusted = within(address, self._proxy.trusted_proxies)
+        self.peer = self.peer._replace(address=address, port=port, learned="proxy-protocol", trusted=trusted)
+
+    def _line(self) -> SocketType:
+        return Introduced(super()._line(), self._ends)
 
 
 class ResumedRelay(Relay):
@@ -103,10 +129,14 @@ class Handover:
 
         Without `protocol` it is `line` that has entered.
         """
+        made = protocol() if protocol is not None else self._protocol_for(line)
         plain = socket.socket(line.family, line.type, line.proto, fileno=line.detach())
-        task = self._proxy.loop.create_task(self._adopt(plain, (protocol or self.protocol)()))
+        task = self._proxy.loop.create_task(self._adopt(plain, made))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _protocol_for(self, line: SocketType) -> CountedHTTP:
+        return IntroducedHTTP(self._proxy, self, line.ends) if isinstance(line, Introduced) else self.protocol()
 
     def relay(self, line: SocketType, backend: Backend, said: bytes, protocol: Verdict) -> None:
         """Relay `line`, of which `said` was read; what it leaves at the gate is not what it was read by."""

@@ -20,6 +20,7 @@ from mesh.acceptor import Acceptor, acceptor_type
 from mesh.descriptors import Descriptors, raise_limit
 from mesh.downstream import HTTPDownstream
 from mesh.gate import Gate
+from mesh.introduction import Introduction
 from mesh.node_health import Inquiry
 from mesh.proxy import Proxy
 from mesh.sniffer import Sniffer
@@ -121,7 +122,7 @@ class Listeners:
     def abort(self) -> None:
         """End the connections that are still open, visibly; nothing is relayed after this."""
         for client in tuple(self._proxy.clients):
-            if isinstance(client, Relay | Sniffer | Session | Inquiry):
+            if isinstance(client, Relay | Sniffer | Session | Inquiry | Introduction):
                 client.abort()
             elif isinstance(client, HTTPDownstream):
                 client.cut(visibly=False)

@@ -57,6 +57,7 @@ RESPONSE_STALLED = Reason(
 )
 UPGRADE_FAILED = Reason(502, "http_upgrade_failed", "the endpoint switched to a protocol nobody asked for", log=True)
 BODY_STALLED = Reason(408, "http_request_error", "the request body stopped coming")
+NOT_INTRODUCED = Reason(400, "proxy_protocol_error", "a trusted proxy did not begin with a PROXY header", log=True)
 SOURCE_REFUSED = Reason(403, "http_request_denied", "the client's address is not among loadBalancerSourceRanges")
 TOO_MANY_SESSIONS = Reason(503, "connection_limit_reached", "the listener has as many UDP sessions as it may", log=True)
 CLIENT_GONE = Reason(499, "client_closed", "the client closed before it was answered")

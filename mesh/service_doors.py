@@ -51,7 +51,7 @@ def doors(service: Service, port: ServicePort, node: NodeConfigSpec) -> Iterator
         for address in node.node_addresses:
             yield Door(ListenerKey(address, port.node_port, transport), "NodePort")
     if spec.type == "LoadBalancer":
-        sources = _networks(spec.load_balancer_source_ranges)
+        sources = networks(spec.load_balancer_source_ranges)
         for address in balanced_addresses(service, node):
             yield Door(ListenerKey(address, port.port, transport), "LoadBalancer", sources)
     for address in spec.external_ips:
@@ -82,5 +82,6 @@ def transport_of(port: ServicePort) -> Transport:
 
 
 @lru_cache(maxsize=256)
-def _networks(ranges: tuple[str, ...]) -> Networks:
+def networks(ranges: tuple[str, ...]) -> Networks:
+    """What is written as networks or addresses.  Raises ValueError."""
     return tuple(ip_network(text.strip()) for text in ranges)

@@ -23,7 +23,7 @@ from mesh.backend import Backend
 from mesh.balancing.affinity import AffinityPolicy
 from mesh.locality import Side, rules
 from mesh.plan import DEFAULT_EJECTION, BackendKey, BackendPlan
-from mesh.service_doors import Door, doors, has_doors, health_doors
+from mesh.service_doors import Door, Networks, doors, has_doors, health_doors, networks
 from mesh.status import ObjectStatus, PortStatus, State
 from mesh.table import Listener, Route
 
@@ -191,4 +191,13 @@ def _listener(door: Door, policy: PortPolicy, route: Route, node: NodeConfigSpec
         http_required=policy.needs_http,
         limit=node.connections.per_listener,
         sources=door.sources,
+        introduced_by=_introducers(door, policy),
     )
+
+
+def _introducers(door: Door, policy: PortPolicy) -> Networks:
+    """Who says for whom it speaks: on connections to be balanced, and of which there is one for each client."""
+    said = policy.said.proxy_protocol
+    if said is None or door.entry == "HealthCheck" or door.key.transport == "UDP":
+        return ()
+    return networks(said.accept_from)

@@ -82,6 +82,8 @@ class Listener(msgspec.Struct, frozen=True):
     """Connections at the same time."""
     sources: tuple[IPv4Network | IPv6Network, ...] = ()
     """Networks that clients may come from; none: all of them."""
+    introduced_by: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks whose connections begin with a PROXY header, which names the client; none: nobody's do."""
     routes: Matcher[Route] | None = None
     """Of an Ingress listener: asked for each request by host and target; None is answered by `mesh.unmatched`."""
     tls: ServerNames | None = None

@@ -19,9 +19,14 @@ def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
     _check_listeners(node, report)
     for image, argv in node.images.items():
         _check_image(image, argv, report)
-    for i, text in enumerate(node.trusted_proxies):
-        if problem_of(parse_address, text):
-            report.check(f"spec.trustedProxies[{i}]", problem_of(parse_network, text))
+    proxies = {
+        "spec.trustedProxies": node.trusted_proxies,
+        "spec.ingress.proxyProtocol.acceptFrom": node.ingress.proxy_protocol.accept_from,
+    }
+    for path, networks in proxies.items():
+        for i, text in enumerate(networks):
+            if problem_of(parse_address, text):
+                report.check(f"{path}[{i}]", problem_of(parse_network, text))
     for i, text in enumerate(node.resolver.allow_from):
         report.check(f"spec.resolver.allowFrom[{i}]", problem_of(parse_network, text))
     for i, text in enumerate(node.resolver.servers):

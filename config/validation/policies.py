@@ -7,7 +7,6 @@ import re
 from config.naming import DNS_SUBDOMAIN, PORT_NAME, TOKEN, shown
 from config.policies import (
     HTTP_GROUPS,
-    NOT_IN_FORCE,
     RetryPolicy,
     TrafficPolicy,
     TrafficPolicySpec,
@@ -28,7 +27,6 @@ _OF_ENDPOINTS = (
 def check_policy(policy: TrafficPolicy, report: ObjectReport) -> None:
     spec = policy.spec
     _check_target(policy, report)
-    _check_force(spec, report)
     for i, token in enumerate(spec.upgrades or ()):
         report.check(f"spec.upgrades[{i}]", TOKEN.problem(token))
         if token.lower() in _NEVER_UPGRADED:
@@ -58,13 +56,6 @@ def _check_target(policy: TrafficPolicy, report: ObjectReport) -> None:
         report.check(f"{path}.sectionName", PORT_NAME.problem(section))
 
 
-def _check_force(spec: TrafficPolicySpec, report: ObjectReport) -> None:
-    """What is read, and not carried out yet."""
-    for group in sorted(NOT_IN_FORCE):
-        if says(spec, group):
-            report.warning(f"spec.{_written(group)}", "is not carried out yet")
-
-
 def _written(path: str) -> str:
     """A field's path as it is written in files."""
     return re.sub("_(.)", lambda match: match[1].upper(), path)
@@ -92,6 +83,9 @@ def _check_effect(spec: TrafficPolicySpec, report: ObjectReport) -> None:
     for group in groups:
         if says(spec, group) and (group, spec.target_ref.kind) != ("retries", "Service"):
             report.warning(f"spec.{_written(group)}", f"has no effect {why}")
+    if spec.target_ref.kind == "Ingress" and spec.proxy_protocol and spec.proxy_protocol.accept_from:
+        words = "has no effect on an Ingress, which shares its listeners: write it in NodeConfig"
+        report.warning("spec.proxyProtocol.acceptFrom", f"{words}, spec.ingress.proxyProtocol.acceptFrom")
     if spec.target_ref.kind == "Ingress" and spec.tls and spec.tls.reencrypt:
         report.warning("spec.tls.reencrypt", f"has no effect {why}")
     if spec.target_ref.kind == "Service" and spec.tls and spec.tls.https_redirect:

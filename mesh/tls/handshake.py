@@ -18,8 +18,9 @@ from typing import Final
 
 from mesh.backend import Backend
 from mesh.detect import detect
-from mesh.handover import CountedHTTP, Handover, count
+from mesh.handover import CountedHTTP, Handover, IntroducedHTTP, count
 from mesh.http1.answer import answer
+from mesh.peer import Ends, Introduced
 from mesh.proxy import Proxy
 from mesh.reasons import Reason
 from mesh.tls.hello import Hello, NoHello, alert, read_hello
@@ -71,6 +72,12 @@ class SecureHTTP(CountedHTTP):
         return False
 
 
+class IntroducedSecureHTTP(SecureHTTP, IntroducedHTTP):
+    """The same where a trusted proxy has said for whom it speaks."""
+
+    __slots__ = ()
+
+
 class Handshakes:
     """Of one listener."""
 
@@ -87,9 +94,9 @@ class Handshakes:
     def __len__(self) -> int:
         return len(self._pending)
 
-    def protocol(self) -> Handshake:
-        """For a connection that has entered the gate."""
-        return Handshake(self._proxy, self)
+    def protocol(self, ends: Ends | None = None) -> Handshake:
+        """For a connection that has entered the gate; `ends` are those of the one that it stands for."""
+        return Handshake(self._proxy, self, ends)
 
     def begun(self, pending: Handshake) -> None:
         if len(self._pending) >= self._most:
@@ -145,11 +152,12 @@ class Handshakes:
 class Handshake(asyncio.Protocol):
     """One of them: the protocol of the connection until the hello is read, then the one who minds its stream."""
 
-    __slots__ = ("_handshakes", "_proxy", "_queued", "_raw", "_said", "_stream", "deadline")
+    __slots__ = ("_ends", "_handshakes", "_proxy", "_queued", "_raw", "_said", "_stream", "deadline")
 
     _raw: asyncio.Transport
 
-    def __init__(self, proxy: Proxy, handshakes: Handshakes) -> None:
+    def __init__(self, proxy: Proxy, handshakes: Handshakes, ends: Ends | None = None) -> None:
+        self._ends = ends
         self._proxy = proxy
         self._handshakes = handshakes
         self._said = b""
@@ -191,11 +199,15 @@ class Handshake(asyncio.Protocol):
         elif isinstance(target, Backend):
             self._pass_on(target, said)
         else:
-            app = SecureHTTP(self._proxy, self._handshakes.handover)
+            app = self._secured()
             self._stream = stream = TLSStream(app, target, self)
             self._raw.set_protocol(stream)
             stream.connection_made(self._raw)
             stream.data_received(said)
+
+    def _secured(self) -> SecureHTTP:
+        proxy, handover, ends = self._proxy, self._handshakes.handover, self._ends
+        return SecureHTTP(proxy, handover) if ends is None else IntroducedSecureHTTP(proxy, handover, ends)
 
     def _pass_on(self, backend: Backend, said: bytes) -> None:
         """Have it relayed as it is, from its first byte."""
@@ -203,6 +215,8 @@ class Handshake(asyncio.Protocol):
         line = self._raw.get_extra_info("socket").dup()  # the transport closes its own
         self._leave()
         self._raw.abort()
+        if self._ends is not None:
+            line = Introduced(line, self._ends)
         self._handshakes.handover.resume(line, backend, said)
 
     def _refuse(self) -> None:

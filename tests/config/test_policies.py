@@ -8,7 +8,6 @@ from config.balancing import EjectionPolicy, PanicPolicy, SuccessRatePolicy
 from config.filters import SplitTarget
 from config.policies import (
     GROUPS,
-    NOT_IN_FORCE,
     UNSAID,
     RetryPolicy,
     TargetRef,
@@ -19,11 +18,6 @@ from config.policies import (
 )
 
 WEB = TargetRef("Service", "web")
-
-
-def test_what_is_not_in_force_exists() -> None:
-    spec = TrafficPolicySpec(WEB, timeouts=TimeoutPolicy(), retries=RetryPolicy(), ejection=EjectionPolicy())
-    assert not any(says(spec, path) for path in NOT_IN_FORCE)
 
 
 def test_defaults() -> None:

@@ -6,33 +6,28 @@ from pathlib import Path
 
 import pytest
 
-from config.policies import NOT_IN_FORCE
 from config.validation.balancing import is_prime, status_range
 from tests.config.validating import Case, Expected, case, check, document, error, service, table, warning
 
 WEB = service("{ports: [{port: 80, name: http}]}")
 
 
-def group(name: str, text: str, spelled: str, value: str, *expected: Expected) -> Case:
-    """A policy with one group, which is not carried out yet as long as it is listed so."""
+def group(name: str, spelled: str, value: str, *expected: Expected) -> Case:
+    """A policy with one group."""
     body = f"spec: {{targetRef: {{kind: Service, name: web}}, {spelled}: {value}}}"
-    listed = [warning(f"spec.{spelled}", "not carried out yet")] if text in NOT_IN_FORCE else []
-    for field, part in (("server_errors", "serverErrors"), ("success_rate", "successRate")):
-        if f"{text}.{field}" in NOT_IN_FORCE and part in value:
-            listed.append(warning(f"spec.{spelled}.{part}", "not carried out yet"))
-    return case(name, WEB + document("TrafficPolicy", body, "web", "weft.dev/v1"), *expected, *listed)
+    return case(name, WEB + document("TrafficPolicy", body, "web", "weft.dev/v1"), *expected)
 
 
 def balancer(name: str, kind: str, rest: str, *expected: Expected) -> Case:
-    return group(name, "balancer", "balancer", f"{{type: {kind}{rest}}}", *expected)
+    return group(name, "balancer", f"{{type: {kind}{rest}}}", *expected)
 
 
 def checked(name: str, value: str, *expected: Expected) -> Case:
-    return group(name, "health_check", "healthCheck", value, *expected)
+    return group(name, "healthCheck", value, *expected)
 
 
 def ejecting(name: str, value: str, *expected: Expected) -> Case:
-    return group(name, "ejection", "ejection", value, *expected)
+    return group(name, "ejection", value, *expected)
 
 
 KEY = ", hash: {header: X-User}"
@@ -87,8 +82,8 @@ CASES = [
         "a table for a ring", "RingHash", f"{KEY}, tableSize: 16381", warning("spec.balancer.tableSize", "for Maglev")
     ),
     balancer("no memory", "PeakEWMA", ", decay: 0", error("spec.balancer.decay", "longer than 0")),
-    group("slow start", "slow_start", "slowStart", "{window: 1m, aggression: 1.5, leastPercent: 5}"),
-    group("no slow start", "slow_start", "slowStart", "{window: 0}", warning("spec.slowStart.window", "leave")),
+    group("slow start", "slowStart", "{window: 1m, aggression: 1.5, leastPercent: 5}"),
+    group("no slow start", "slowStart", "{window: 0}", warning("spec.slowStart.window", "leave")),
     checked("tcp", "{}"),
     checked("http", "{type: http, path: '/health?full', host: shop.example, expectedStatus: [200, 204-206], port: 81}"),
     checked("grpc", "{type: grpc, service: shop.Cart, interval: 5s, timeout: 2s, rise: 1, fall: 1}"),
@@ -129,22 +124,19 @@ CASES = [
     ejecting(
         "no interval", "{successRate: {interval: 0}}", error("spec.ejection.successRate.interval", "longer than 0")
     ),
-    group("panic", "panic", "panic", "{belowPercent: 0}"),
+    group("panic", "panic", "{belowPercent: 0}"),
     group(
         "panic beyond all",
-        "panic",
         "panic",
         "{belowPercent: 101}",
         error("spec.panic.belowPercent", "between 0 and 100"),
     ),
-    group("failover", "failover", "failover", "{belowPercent: 70}"),
-    group("near", "locality", "locality", "{prefer: Zone}"),
-    group("nowhere", "locality", "locality", "{prefer: zone}", error("spec.locality.prefer", "Zone")),
-    group("limits", "limits", "limits", "{endpoint: {requests: 10}, backend: {connections: 100}, queue: {length: 5}}"),
-    group("no queue", "limits", "limits", "{queue: {length: 0, deadline: 0}}"),
-    group(
-        "no patience", "limits", "limits", "{queue: {deadline: 0}}", error("spec.limits.queue.deadline", "length: 0")
-    ),
+    group("failover", "failover", "{belowPercent: 70}"),
+    group("near", "locality", "{prefer: Zone}"),
+    group("nowhere", "locality", "{prefer: zone}", error("spec.locality.prefer", "Zone")),
+    group("limits", "limits", "{endpoint: {requests: 10}, backend: {connections: 100}, queue: {length: 5}}"),
+    group("no queue", "limits", "{queue: {length: 0, deadline: 0}}"),
+    group("no patience", "limits", "{queue: {deadline: 0}}", error("spec.limits.queue.deadline", "length: 0")),
 ]
 
 

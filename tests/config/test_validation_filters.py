@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from config.policies import NOT_IN_FORCE
 from tests.config.validating import Case, Expected, case, check, document, error, service, table, warning
 
-NAMES = {"rateLimit": "rate_limit", "proxyProtocol": "proxy_protocol", "maxRequestBytes": "max_request_bytes"}
 OBJECTS = (
     service("{ports: [{port: 80, name: http}]}")
     + service("{ports: [{port: 80, name: http}, {port: 81, name: admin}]}", "canary")
@@ -17,30 +15,9 @@ OBJECTS = (
 
 
 def groups(name: str, text: str, *expected: Expected) -> Case:
-    """A policy with the groups of a flow mapping; those not carried out yet are told by a warning each."""
+    """A policy with the groups of a flow mapping."""
     body = f"spec: {{targetRef: {{kind: Service, name: web}}, {text}}}"
-    spelled = [key for key in _keys(text) if NAMES.get(key, key) in NOT_IN_FORCE]
-    listed = [warning(f"spec.{key}", "not carried out yet") for key in spelled]
-    return case(name, OBJECTS + document("TrafficPolicy", body, "web", "weft.dev/v1"), *expected, *listed)
-
-
-def _keys(text: str) -> list[str]:
-    """The keys of the outermost mapping."""
-    keys, depth, word = [], 0, ""
-    for character in text:
-        depth += (character in "{[") - (character in "}]")
-        if depth == 0 and character == ":":
-            keys.append(word.strip(" ,"))
-            word = ""
-        elif depth == 0:
-            word = "" if character in "}]," else word + character
-    return keys
-
-
-def _accepting() -> tuple[Expected, ...]:
-    """The warning about PROXY headers of clients, as long as they are not accepted."""
-    path = "proxy_protocol.accept_from"
-    return (warning("spec.proxyProtocol.acceptFrom", "not carried out yet"),) if path in NOT_IN_FORCE else ()
+    return case(name, OBJECTS + document("TrafficPolicy", body, "web", "weft.dev/v1"), *expected)
 
 
 RATES = [
@@ -157,7 +134,7 @@ OTHERS = [
     groups("no network", "access: {allow: [10.0.0.1/8]}", error("spec.access.allow[0]", "10.0.0.0/8")),
     groups("a network twice", "access: {deny: [10.0.0.0/8, 10.0.0.0/8]}", error("spec.access.deny[1]", "[0]")),
     groups("PROXY", "proxyProtocol: {send: v2}"),
-    groups("PROXY, in", "proxyProtocol: {acceptFrom: [10.0.0.0/8], send: v2}", *_accepting()),
+    groups("PROXY, in", "proxyProtocol: {acceptFrom: [10.0.0.0/8], send: v2}"),
     groups(
         "PROXY within TLS",
         "proxyProtocol: {send: v1}, tls: {reencrypt: {caSecret: ca}}",
@@ -167,7 +144,6 @@ OTHERS = [
         "PROXY from nobody",
         "proxyProtocol: {acceptFrom: [lan]}",
         error("spec.proxyProtocol.acceptFrom[0]", "not a network"),
-        *_accepting(),
     ),
     groups("re-encryption", "tls: {reencrypt: {caSecret: ca, serverName: shop.example}}"),
     groups("belief", "tls: {reencrypt: {verify: false}}", warning("spec.tls.reencrypt.verify", "is believed")),

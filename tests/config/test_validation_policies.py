@@ -1,11 +1,10 @@
-"""TrafficPolicies: targets, balancers that act and those that do not yet, upgrades, retries."""
+"""TrafficPolicies: targets, balancers, upgrades, retries."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from config.policies import NOT_IN_FORCE
-from tests.config.validating import Case, Expected, case, check, document, error, ingress, service, table, warning
+from tests.config.validating import Case, case, check, document, error, ingress, service, table, warning
 
 WEB = service("{ports: [{port: 80, name: http}]}")
 
@@ -14,13 +13,8 @@ def policy(rest: str = "", target: str = "{kind: Service, name: web}", name: str
     return WEB + document("TrafficPolicy", f"spec: {{targetRef: {target}{rest}}}", name, "weft.dev/v1")
 
 
-def later(path: str, group: str) -> tuple[Expected, ...]:
-    """The warning that something is not carried out yet, as long as it is not."""
-    return (warning(path, "not carried out yet"),) if group in NOT_IN_FORCE else ()
-
-
-LATER = [
-    case(kind, policy(f", balancer: {{type: {kind}{rest}}}"), *later("spec.balancer.type", kind))
+BALANCERS = [
+    case(kind, policy(f", balancer: {{type: {kind}{rest}}}"))
     for kind, rest in (
         ("LeastRequest", ""),
         ("Random", ""),
@@ -81,13 +75,11 @@ CASES = [
     case(
         "a deadline for all of it",
         policy(", timeouts: {request: 10s}"),
-        *later("spec.timeouts.request", "timeouts.request"),
     ),
     case(
         "a back-off that shrinks",
         policy(", retries: {backoff: {first: 1s, longest: 100ms}}"),
         error("spec.retries.backoff.longest", "at least as long"),
-        *later("spec.retries.backoff", "retries.backoff"),
     ),
     case(
         "what is about endpoints, on an Ingress",
@@ -99,19 +91,16 @@ CASES = [
         warning("spec.balancer", "attach it to the Service"),
         warning("spec.panic", "attach it to the Service"),
         warning("spec.tls.reencrypt", "attach it to the Service"),
-        *later("spec.panic", "panic"),
-        *later("spec.tls", "tls"),
     ),
     case(
         "a redirect to https, on a Service",
         policy(", tls: {httpsRedirect: true, passthrough: true}"),
         warning("spec.tls.httpsRedirect", "attach it to the Ingress"),
         warning("spec.tls.passthrough", "attach it to the Ingress"),
-        *later("spec.tls", "tls"),
     ),
 ]
 
 
-@table(LATER + CASES)
+@table(BALANCERS + CASES)
 def test_policies(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from config.balancing import BalancerPolicy
-from config.filters import ProxyProtocolPolicy
 from config.meta import Named, ObjectKey, ObjectMeta
 from config.policies import (
     RetryPolicy,
@@ -20,7 +19,6 @@ from config.resources.core import ServicePort
 from mesh.attachment import by_service, policy_statuses, port_policy
 from tests.mesh.making import config, ingress, policy, service
 
-ACCEPTING = ProxyProtocolPolicy(("10.0.0.0/8",))
 PORT = ServicePort(80, name="web")
 SHOP = Named("default", "shop")
 
@@ -87,11 +85,6 @@ def test_what_needs_http(fields: dict[str, Any], needed: bool) -> None:
         (policy("p", "shop", "web"), "accepted", ""),
         (policy("p", "shop", "nope"), "pending", "Service shop has no port nope"),
         (policy("p", "shoe"), "pending", "there is no Service shoe"),
-        (
-            policy("p", "shop", proxy_protocol=ACCEPTING),
-            "degraded",
-            "proxy_protocol.accept_from is not carried out yet",
-        ),
     ],
 )
 def test_statuses(attached: TrafficPolicy, state: str, reason: str) -> None:
