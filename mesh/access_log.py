@@ -66,7 +66,7 @@ def format_common(record: AccessRecord) -> bytes:
 
     What is not known is ``-``.  A request's target is printable ASCII without spaces, or it was refused.
     """
-    request = "-" if record.protocol == "http" else record.protocol
+    request: str = "-" if record.protocol == "http" else record.protocol
     if record.method:
         request = f"{record.method} {record.target} HTTP/1.{record.minor}"
     parts = [
