@@ -5,7 +5,7 @@ a row.  Readiness starts fallen, liveness starts risen.  A container with a star
 other probes wait.  It turns STARTED at the startup probe's success, or FAILED when that probe falls; liveness
 falling makes it FAILED too.  FAILED is final: the platform restarts the container, which is a new Health.
 
-Until its first success a startup or readiness probe runs every 200 ms, so that what is up is used at once.
+Until its first success a startup or readiness probe runs every 100 ms, so that what is up is used at once.
 These quick attempts must not eat up the thresholds: of the failures before the first success only one per
 period counts, as if the probe had run once per period.
 
@@ -22,7 +22,7 @@ import msgspec
 
 from config.resources.workloads import Probe
 
-QUICK_INTERVAL = 0.2
+QUICK_INTERVAL = 0.1
 """Seconds between two attempts of a startup or readiness probe that has never succeeded."""
 
 
