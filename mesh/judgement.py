@@ -51,7 +51,7 @@ class Judgement:
         if state.connect_failures:
             state.connect_failures = 0
             if state.failures and state.cause == "connects":
-                outlier.forgive(state)
+                outlier.readmit(state)
                 self.refresh()
 
     def _judges_answers(self) -> bool:

@@ -56,10 +56,16 @@ def set_aside(suspect: Suspect, cause: Cause, now: float, policy: EjectionPolicy
     suspect.set_aside_until = now + pause(suspect.failures, policy)
 
 
+def readmit(suspect: Suspect) -> None:
+    """It may be picked again; a streak of bad answers goes on."""
+    suspect.connect_failures = suspect.failures = 0
+    suspect.set_aside_until = 0.0
+
+
 def forgive(suspect: Suspect) -> None:
     """It is as good as new."""
-    suspect.connect_failures = suspect.server_errors = suspect.failures = 0
-    suspect.set_aside_until = 0.0
+    readmit(suspect)
+    suspect.server_errors = 0
 
 
 def connect_failed(suspect: Suspect, policy: EjectionPolicy) -> bool:
