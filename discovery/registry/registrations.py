@@ -1,0 +1,191 @@
+"""Endpoints as records of the written zone and back, as pure functions (RFC 2782, RFC 6763 section 6).
+
+``_PORT._PROTO.S.N.endpoints.Z`` has an SRV record for each endpoint of a Service port: tier, weight, port, target.  The
+target ``H.S.N.endpoints.Z`` has the address and a TXT record, ``key=value`` strings that say what readiness and
+EndpointSlice conditions say.  PORT is the port's name, else its number.  What others wrote by hand may lack the TXT
+record: such an endpoint is ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from ipaddress import ip_address
+from typing import Final
+
+from config.meta import Named
+from config.naming import DNS_LABEL
+from config.resources.core import Service, ServicePort
+from discovery.endpoint import Endpoint, WorkloadRef
+from discovery.membership import PortEndpoints, ports_of
+from discovery.registry.content import Content, Node, RRset
+from discovery.registry.wire import AAAA, IN, SRV, TXT, A, Record, from_text, to_labels, to_wire
+
+SUBDOMAIN: Final = "endpoints"
+TTL: Final = 5
+LONGEST_STRING: Final = 255
+LABEL_LENGTH: Final = 40
+"""Of what a host label takes from the replica's id; a hash of all of it makes the label unique."""
+
+
+def origin(domain: str) -> bytes:
+    """The name of the written zone."""
+    return to_wire(from_text(f"{SUBDOMAIN}.{domain}"))
+
+
+def registered(named: Named, service: Service, endpoints: PortEndpoints, zone: bytes) -> Iterator[Record]:
+    """The records that register these endpoints.  One whose names get too long for DNS raises ValueError."""
+    base = to_wire((named.name.encode(), named.namespace.encode()))[:-1] + zone
+    hosts: set[bytes] = set()
+    for port in ports_of(service):
+        owner = _port_labels(port) + base
+        for endpoint in endpoints.get(port.key, ()):
+            label = host_label(endpoint)
+            target = bytes((len(label),)) + label + base
+            numbers = (endpoint.tier << 32 | endpoint.weight << 16 | endpoint.port).to_bytes(6, "big")
+            yield Record(owner, SRV, IN, TTL, numbers + target)
+            if target not in hosts:
+                hosts.add(target)
+                yield from _host(target, endpoint)
+
+
+def host_label(endpoint: Endpoint) -> bytes:
+    """The label of an endpoint's host: the same for all ports of a replica, and for no other one."""
+    identity = "\0".join((endpoint.node, endpoint.replica_id, endpoint.address))
+    digest = blake2b(identity.encode(), digest_size=5).hexdigest()
+    name = endpoint.replica_id.lower()[:LABEL_LENGTH].strip("-")
+    return f"{name}-{digest}".encode() if DNS_LABEL.problem(name) is None else f"e-{digest}".encode()
+
+
+def _port_labels(port: ServicePort) -> bytes:
+    return to_wire((b"_" + port.key.lower().encode(), b"_" + port.protocol.lower().encode()))[:-1]
+
+
+def _host(target: bytes, endpoint: Endpoint) -> Iterator[Record]:
+    packed = ip_address(endpoint.address).packed
+    yield Record(target, A if len(packed) == 4 else AAAA, IN, TTL, packed)
+    yield Record(target, TXT, IN, TTL, _text(endpoint))
+
+
+def _text(endpoint: Endpoint) -> bytes:
+    """What else is to be said, each as a string of its own."""
+    workload = endpoint.workload
+    said = {
+        "ready": _bit(endpoint.ready),
+        "serving": _bit(endpoint.serving),
+        "terminating": _bit(endpoint.terminating),
+        "node": endpoint.node,
+        "zone": endpoint.zone,
+        "id": endpoint.replica_id,
+        "hostname": endpoint.hostname,
+        "workload": "/".join(workload) if workload else "",
+    }
+    strings = [f"{key}={value}".encode()[:LONGEST_STRING] for key, value in said.items() if value]
+    return b"".join(bytes((len(string),)) + string for string in strings)
+
+
+def _bit(value: bool) -> str:
+    return "1" if value else "0"
+
+
+def read_text(data: bytes) -> dict[str, str]:
+    """The ``key=value`` strings of a TXT record; what is no such string is passed over."""
+    said: dict[str, str] = {}
+    at = 0
+    while at < len(data):
+        end = at + 1 + data[at]
+        key, equals, value = data[at + 1 : end].partition(b"=")
+        if equals:
+            said.setdefault(key.lower().decode("utf-8", "replace"), value.decode("utf-8", "replace"))
+        at = end
+    return said
+
+
+def service_of(name: bytes, zone: bytes) -> Named | None:
+    """The Service that a name of the zone tells of; None: of none."""
+    labels = to_labels(name[: -len(zone)] + b"\0")
+    if len(labels) == 4 and labels[0].startswith(b"_") and labels[1].startswith(b"_"):
+        labels = labels[1:]
+    if len(labels) != 3:
+        return None
+    return Named(labels[2].decode("utf-8", "replace"), labels[1].decode("utf-8", "replace"))
+
+
+class Registrations:
+    """Reads endpoints out of a content; what a host's records make is remembered as long as they are the same."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self._known: dict[tuple[bytes, bytes], tuple[Node, Endpoint]] = {}
+        """By port name and SRV data: the host's node, and what both make."""
+
+    def touched(self, names: Iterable[bytes]) -> set[Named]:
+        """The Services whose endpoints may differ, now that these names do."""
+        found = {service_of(name, self._content.origin) for name in names}
+        return {named for named in found if named is not None}
+
+    def endpoints(self, named: Named, service: Service) -> Mapping[str, tuple[Endpoint, ...]]:
+        """All endpoints of a Service by port; none: an empty mapping."""
+        base = to_wire((named.name.encode(), named.namespace.encode()))[:-1] + self._content.origin
+        found = {port.key: tuple(self._on_port(_port_labels(port) + base)) for port in ports_of(service)}
+        return found if any(found.values()) else {}
+
+    def _on_port(self, owner: bytes) -> Iterator[Endpoint]:
+        nodes = self._content.nodes
+        rrset = _rrset(nodes.get(owner, ()), SRV)
+        for data in rrset.datas if rrset else ():
+            node = nodes.get(data[6:].lower(), ())
+            key = owner, data
+            known = self._known.get(key)
+            if known is None or known[0] is not node:
+                endpoint = read_endpoint(data, node)
+                if endpoint is None:
+                    self._known.pop(key, None)
+                    continue
+                known = self._known[key] = node, endpoint
+            yield known[1]
+
+    def forget(self) -> None:
+        """Drop what belongs to records that are gone."""
+        for owner, data in tuple(self._known):
+            rrset = _rrset(self._content.nodes.get(owner, ()), SRV)
+            if rrset is None or data not in rrset.datas:
+                del self._known[owner, data]
+
+
+def _rrset(node: Node, kind: int) -> RRset | None:
+    return next((rrset for rrset in node if rrset.type == kind), None)
+
+
+def read_endpoint(data: bytes, node: Node) -> Endpoint | None:
+    """The endpoint that an SRV record and the records of its target make; None: the target has no address."""
+    addresses = _rrset(node, A) or _rrset(node, AAAA)
+    if addresses is None or len(data) < 7:
+        return None
+    text = _rrset(node, TXT)
+    said = read_text(text.datas[0]) if text else {}
+    ready, terminating = said.get("ready", "1") == "1", said.get("terminating") == "1"
+    numbers = int.from_bytes(data[:6], "big")
+    try:
+        address = str(ip_address(addresses.datas[0]))
+    except ValueError:
+        return None
+    return Endpoint(
+        address=address,
+        port=numbers & 0xFFFF,
+        ready=ready and not terminating,
+        serving=said.get("serving", "1" if ready else "0") == "1",
+        terminating=terminating,
+        replica_id=said.get("id", ""),
+        workload=_workload(said.get("workload", "")),
+        node=said.get("node", ""),
+        zone=said.get("zone", ""),
+        hostname=said.get("hostname", ""),
+        weight=(numbers >> 16 & 0xFFFF) or 1,
+        tier=numbers >> 32,
+    )
+
+
+def _workload(text: str) -> WorkloadRef | None:
+    parts = text.split("/")
+    return WorkloadRef(*parts) if len(parts) == 3 else None
