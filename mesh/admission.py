@@ -29,7 +29,7 @@ class Admission(Relay):
         """Their verdict on the request, whose head is sent as `lines`."""
         peer = self._client.peer
         said = request.forwarding if believed(request, self._listener, peer) else {}
-        client, secure = conveyed(said, peer)
+        client, secure = conveyed(said, peer, self._proxy.trusted_proxies)
         self._query = query = Query(
             request.method, target_of(lines), request.host, request.length, lines, client, self._deadlines.now, secure
         )
@@ -37,6 +37,8 @@ class Admission(Relay):
         if isinstance(verdict, Passed):
             if verdict.backend is not None:
                 self._backend = verdict.backend
+            if verdict.key:
+                self._query = query._replace(key=verdict.key)
             self._mirror = None if request.upgrade else verdict.mirror
             if request.length == CHUNKED and filters.most_bytes:
                 self._measure = Measure(filters.most_bytes)
@@ -78,7 +80,8 @@ class Admission(Relay):
         key_of = backend.key_of
         if key_of is None:
             return backend.pick(self._tried)
-        return backend.pick_for(key_of(self._head, self._client.peer.address), self._tried)
+        given = self._query.key if self._query is not None else b""
+        return backend.pick_for(given or key_of(self._head, self._client.peer.address), self._tried)
 
     def _find_no_room(self) -> None:
         """No endpoint can be had now: wait for room if there may be some, else give up."""

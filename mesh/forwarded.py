@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import Final
 
-from mesh.peer import Peer
+from mesh.peer import Networks, Peer, plain, within
 from mesh.request_id import acceptable
+
+MOST_HOPS: Final = 32
+"""Entries of X-Forwarded-For that are looked at, from the last one on."""
 
 
 def forwarding_lines(peer: Peer, host: bytes, port: int) -> bytes:
@@ -50,14 +54,39 @@ def believed_id(said: Mapping[bytes, list[bytes]]) -> bytes:
     return ids[0] if len(ids) == 1 and acceptable(ids[0]) else b""
 
 
-def conveyed(said: Mapping[bytes, list[bytes]], peer: Peer) -> tuple[str, bool]:
+def conveyed(said: Mapping[bytes, list[bytes]], peer: Peer, proxies: Networks) -> tuple[str, bool]:
     """The client's address, and whether it used TLS, as filters see them: a trusted proxy tells of its own client."""
     if not peer.trusted:
         return peer.address, peer.secure
-    last = b",".join(said.get(b"x-forwarded-for", ())).rpartition(b",")[2].strip(b" \t").decode("latin-1")
-    try:
-        client = str(ip_address(last))
-    except ValueError:
-        client = peer.address
     scheme = b",".join(said.get(b"x-forwarded-proto", ())).rpartition(b",")[2].strip(b" \t").lower()
-    return client, scheme == b"https" if scheme else peer.secure
+    return _client(said, peer.address, proxies), scheme == b"https" if scheme else peer.secure
+
+
+def _client(said: Mapping[bytes, list[bytes]], proxy: str, proxies: Networks) -> str:
+    """Whom trusted proxies speak for: each names the one before it, and is believed as far as it is itself trusted.
+
+    So it is the last address in X-Forwarded-For that is no proxy's; where there is none, or what a proxy says is no
+    address, the first one that is known.
+    """
+    hops = b",".join(said.get(b"x-forwarded-for", ())).rsplit(b",", MOST_HOPS)
+    known = proxy
+    for hop in reversed(hops[-MOST_HOPS:]):
+        address = _address(hop.strip(b" \t").decode("latin-1"))
+        if not address:
+            break
+        known = address
+        if not within(known, proxies):
+            break
+    return known
+
+
+def _address(hop: str) -> str:
+    """The address that a proxy names, some with its port; empty: none."""
+    if hop.startswith("["):
+        hop = hop[1:].partition("]")[0]
+    elif hop.count(":") == 1:
+        hop = hop.partition(":")[0]
+    try:
+        return plain(str(ip_address(hop)))
+    except ValueError:
+        return ""

@@ -76,6 +76,12 @@ CASES = [
     case("an image with a space", node("{images: {'a b': [x]}}"), error("spec.images[a b]", "white space")),
     case("NUL", node('{images: {a: [x, "\\0"]}}'), error("spec.images.a", "NUL")),
     case("a proxy", node("{trustedProxies: [lb]}"), error("spec.trustedProxies[0]", "ADDRESS/BITS")),
+    case("who introduces", node("{ingress: {proxyProtocol: {acceptFrom: [10.0.0.0/8, 10.1.2.3, '::1']}}}")),
+    case(
+        "nobody introduces",
+        node("{ingress: {proxyProtocol: {acceptFrom: [lb]}}}"),
+        error("spec.ingress.proxyProtocol.acceptFrom[0]", "ADDRESS/BITS"),
+    ),
 ]
 
 

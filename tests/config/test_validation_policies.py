@@ -85,12 +85,15 @@ CASES = [
         "what is about endpoints, on an Ingress",
         ingress("{defaultBackend: {service: {name: web, port: {number: 80}}}}", "front")
         + policy(
-            ", balancer: {type: RoundRobin}, panic: {belowPercent: 10}, tls: {reencrypt: {}}",
+            ", balancer: {type: RoundRobin}, panic: {belowPercent: 10}, tls: {reencrypt: {}}, "
+            "proxyProtocol: {acceptFrom: [10.0.0.0/8]}",
             "{kind: Ingress, name: front}",
         ),
         warning("spec.balancer", "attach it to the Service"),
         warning("spec.panic", "attach it to the Service"),
         warning("spec.tls.reencrypt", "attach it to the Service"),
+        warning("spec.proxyProtocol", "attach it to the Service"),
+        warning("spec.proxyProtocol.acceptFrom", "spec.ingress.proxyProtocol.acceptFrom"),
     ),
     case(
         "a redirect to https, on a Service",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from ipaddress import ip_network
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from config.configset import ConfigSet
 from config.meta import ObjectKey
 from config.resources.core import Service, ServicePort
 from config.resources.networking import Ingress
-from config.settings import ConnectionLimits, IngressAddresses, NodeConfigSpec
+from config.settings import ConnectionLimits, IngressAddresses, Introducers, NodeConfigSpec
 from mesh.compiler import (
     Compiled,
     compile,  # noqa: A004 - the word for it
@@ -96,9 +97,13 @@ def test_a_service_has_one_backend_whichever_door_is_used() -> None:
 
 
 def test_the_listener_is_as_node_config_says() -> None:
-    node = NodeConfigSpec(ingress=IngressAddresses(http="[::1]:8888"), connections=ConnectionLimits(7))
+    node = NodeConfigSpec(
+        ingress=IngressAddresses("[::1]:8888", proxy_protocol=Introducers(("10.0.0.0/8",))),
+        connections=ConnectionLimits(7),
+    )
     made = compiled(config(SHOP, ingress("i", "Prefix / -> shop:80"), node=node))
     assert made.table.listeners[ListenerKey("::1", 8888)].limit == 7
+    assert made.table.listeners[ListenerKey("::1", 8888)].introduced_by == (ip_network("10.0.0.0/8"),)
 
 
 def test_what_meets_nothing_is_counted_by_a_backend_of_its_own() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mesh.forwarded import appended_lines, believed_id, conveyed, forwarding_lines
 from mesh.peer import Peer
 from tests.mesh.dialogue import OK, answering, get, mesh
 
+PROXIES = (ip_network("198.51.100.0/24"), ip_network("10.0.0.0/8"))
 PEER = Peer("192.0.2.1", 1)
 CLAIMS = (
     "X-Forwarded-For: 9.9.9.9", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil", "X-Forwarded-Port: 1",
@@ -77,6 +82,20 @@ async def test_who_is_believed(entry: str, trusted: str, believed: bool) -> None
         (True, {b"x-forwarded-for": [b"192.0.2.9"]}, "192.0.2.9", False),
         (True, {b"x-forwarded-for": [b"192.0.2.8, 192.0.2.9"]}, "192.0.2.9", False),
         (True, {b"x-forwarded-for": [b"192.0.2.8", b"2001:db8::9 "]}, "2001:db8::9", False),
+        (True, {b"x-forwarded-for": [b"192.0.2.8, 10.0.0.1,10.0.0.2"]}, "192.0.2.8", False),
+        (True, {b"x-forwarded-for": [b"10.0.0.9, 192.0.2.8, 10.0.0.1", b"10.0.0.2"]}, "192.0.2.8", False),
+        (True, {b"x-forwarded-for": [b"203.0.113.1, 192.0.2.8, 10.0.0.1"]}, "192.0.2.8", False),
+        (True, {b"x-forwarded-for": [b"10.0.0.1, 10.0.0.2"]}, "10.0.0.1", False),
+        (True, {b"x-forwarded-for": [b"192.0.2.8, unknown, 10.0.0.2"]}, "10.0.0.2", False),
+        (True, {b"x-forwarded-for": [b"192.0.2.8, , 10.0.0.2"]}, "10.0.0.2", False),
+        (True, {b"x-forwarded-for": [b"192.0.2.8:1234, 10.0.0.1:80"]}, "192.0.2.8", False),
+        (True, {b"x-forwarded-for": [b"[2001:db8::9]:1234, 10.0.0.1"]}, "2001:db8::9", False),
+        (True, {b"x-forwarded-for": [b"[2001:db8::9]"]}, "2001:db8::9", False),
+        (True, {b"x-forwarded-for": [b"::ffff:192.0.2.8, ::ffff:10.0.0.1"]}, "192.0.2.8", False),
+        (True, {b"x-forwarded-for": [b"fe80::1%eth0"]}, "fe80::1%eth0", False),
+        (True, {b"x-forwarded-for": [b"192.0.2.8" + b", 10.0.0.1" * 31]}, "192.0.2.8", False),
+        (True, {b"x-forwarded-for": [b"192.0.2.8" + b", 10.0.0.1" * 32]}, "10.0.0.1", False),
+        (True, {b"x-forwarded-for": [b",".join([b"10.0.0.3"] * 6000)]}, "10.0.0.3", False),
         (True, {b"x-forwarded-for": [b"192.0.2.8, unknown"]}, "198.51.100.1", False),
         (True, {b"x-forwarded-for": [b"192.0.2.8, \xff"]}, "198.51.100.1", False),
         (True, {b"x-forwarded-proto": [b"HTTPS"]}, "198.51.100.1", True),
@@ -86,10 +105,16 @@ async def test_who_is_believed(entry: str, trusted: str, believed: bool) -> None
 def test_whom_a_trusted_proxy_speaks_for(
     trusted: bool, said: dict[bytes, list[bytes]], client: str, secure: bool
 ) -> None:
-    assert conveyed(said, Peer("198.51.100.1", 1, trusted=trusted)) == (client, secure)
+    assert conveyed(said, Peer("198.51.100.1", 1, trusted=trusted), PROXIES) == (client, secure)
 
 
 def test_who_came_over_tls_did_so_unless_a_trusted_proxy_says_otherwise() -> None:
-    assert conveyed({}, Peer("198.51.100.1", 1, secure=True)) == ("198.51.100.1", True)
+    assert conveyed({}, Peer("198.51.100.1", 1, secure=True), PROXIES) == ("198.51.100.1", True)
     over_http = {b"x-forwarded-proto": [b"http"]}
-    assert conveyed(over_http, Peer("198.51.100.1", 1, trusted=True, secure=True)) == ("198.51.100.1", False)
+    assert conveyed(over_http, Peer("198.51.100.1", 1, trusted=True, secure=True), PROXIES) == ("198.51.100.1", False)
+
+
+@given(st.binary(max_size=200))
+def test_whatever_a_proxy_says_an_address_comes_of_it(said: bytes) -> None:
+    client, _ = conveyed({b"x-forwarded-for": [said]}, Peer("198.51.100.1", 1, trusted=True), PROXIES)
+    assert ip_address(client)

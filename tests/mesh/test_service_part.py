@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.balancing import BalancerPolicy, HashKey
+from config.filters import ProxyProtocolPolicy
 from config.resources.core import ClientIPConfig, Service, ServicePort, SessionAffinityConfig
 from config.settings import ConnectionLimits, NodeConfigSpec
 from discovery.catalog import PortEndpoints
@@ -216,3 +217,17 @@ def test_source_ranges_are_for_the_load_balancer_alone() -> None:
     )
     found = {listener.entry: list(map(str, listener.sources)) for listener in part(written).listeners}
     assert found == {"ClusterIP": [], "NodePort": [], "LoadBalancer": ["10.0.0.0/8"]}
+
+
+def test_proxies_say_for_whom_they_speak_wherever_there_is_something_to_balance() -> None:
+    written = service(
+        "s", HTTP, ServicePort(53, name="dns", protocol="UDP"), type="LoadBalancer", external_traffic_policy="Local",
+        health_check_node_port=31000,
+    )  # fmt: skip
+    made = part(written, proxy_protocol=ProxyProtocolPolicy(("10.0.0.0/8", "192.0.2.1")))
+    found = {(each.entry, each.protocol): list(map(str, each.introduced_by)) for each in made.listeners}
+    theirs = ["10.0.0.0/8", "192.0.2.1/32"]
+    assert found == {
+        ("ClusterIP", "http"): theirs, ("LoadBalancer", "http"): theirs, ("HealthCheck", "http"): [],
+        ("ClusterIP", "udp"): [], ("LoadBalancer", "udp"): [],
+    }  # fmt: skip
