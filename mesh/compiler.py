@@ -7,7 +7,7 @@ objects as before are taken over, and when only endpoints changed, nothing else 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -43,6 +43,18 @@ class Compiled:
     """The live side of ``table.backends``, in the same order."""
     parts: Mapping[Named, ServicePart] = field(repr=False)
     entrance: Entrance = field(repr=False)
+    touched: tuple[Named, ...] | None = None
+    """The Services whose endpoints differ from the table before this one, if nothing else does."""
+
+    def pairs(self) -> Iterator[tuple[BackendPlan, Backend]]:
+        """Every plan, with the Backend that it is for."""
+        return zip(self.table.backends.values(), self.backends.values(), strict=True)
+
+    def touched_pairs(self) -> Iterator[tuple[BackendPlan, Backend]]:
+        """As `pairs`, of the touched Services alone."""
+        for name in self.touched or ():
+            part = self.parts[name]
+            yield from zip(part.plans, part.backends, strict=True)
 
 
 def compile(  # noqa: A001 - the word for it; the builtin is not used here
@@ -99,13 +111,13 @@ def _recompile_endpoints(snapshot: Snapshot, previous: Compiled) -> Generator[No
     """The config is the same, so only the plans of Services whose endpoints changed can differ."""
     parts = dict(previous.parts)
     plans = dict(previous.table.backends)
-    for name in _changed(snapshot, previous.snapshot):
-        if name in parts:
-            part = parts[name] = with_endpoints(parts[name], snapshot.services.get(name, _NO_ENDPOINTS))
-            plans.update((plan.key, plan) for plan in part.plans)
-            yield
+    touched = tuple(name for name in _changed(snapshot, previous.snapshot) if name in parts)
+    for name in touched:
+        part = parts[name] = with_endpoints(parts[name], snapshot.services.get(name, _NO_ENDPOINTS))
+        plans.update((plan.key, plan) for plan in part.plans)
+        yield
     table = replace(previous.table, generation=previous.table.generation + 1, backends=plans)
-    return replace(previous, table=table, snapshot=snapshot, parts=parts)
+    return replace(previous, table=table, snapshot=snapshot, parts=parts, touched=touched)
 
 
 def _changed(snapshot: Snapshot, before: Snapshot) -> Iterable[Named]:

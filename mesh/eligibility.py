@@ -57,12 +57,14 @@ def admitted(states: Collection[JudgedT], publish_not_ready: bool = False, rules
         states = [state for state in states if rules.node and state.endpoint.node == rules.node]
     if publish_not_ready:
         return list(states)
-    ready = [state for state in states if state.endpoint.ready and not state.endpoint.terminating]
+    ready = [state for state in states if (endpoint := state.endpoint).ready and not endpoint.terminating]
     return ready or [state for state in states if state.endpoint.serving and state.endpoint.terminating]
 
 
 def eligible(candidates: list[JudgedT], now: float, rules: Rules = ANYWHERE) -> list[JudgedT]:
     """Rules 3 to 6: whom the balancer may pick among the admitted; empty only when checks and panic say so."""
+    if _all_alike(candidates, now):
+        return _near(candidates, rules)
     weighed = [state for state in candidates if state.endpoint.weight > 0] or candidates
     tiers = _tiers(weighed)
     left = [[state for state in tier if not state.unhealthy and state.set_aside_until <= now] for tier in tiers]
@@ -70,6 +72,20 @@ def eligible(candidates: list[JudgedT], now: float, rules: Rules = ANYWHERE) -> 
         # Ejection alone never takes the last one away, whatever panic is set to.
         left = tiers if rules.panic_below else [[state for state in tier if not state.unhealthy] for tier in tiers]
     return _near(_taken(left, tiers, rules.failover_below), rules)
+
+
+def _all_alike(states: list[JudgedT], now: float) -> bool:
+    """Whether rules 3 to 5 leave all, as they mostly do: one look at each of perhaps thousands."""
+    tier = states[0].endpoint.tier if states else 0
+    alike = [
+        state
+        for state in states
+        if (endpoint := state.endpoint).weight > 0
+        and endpoint.tier == tier
+        and not state.unhealthy
+        and state.set_aside_until <= now
+    ]
+    return len(alike) == len(states)
 
 
 def _tiers(states: list[JudgedT]) -> list[list[JudgedT]]:

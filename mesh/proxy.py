@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
-from mesh.access_log import AccessRecord
+from mesh.access_log import Ended
 from mesh.compiler import Compiled
 from mesh.deadlines import Deadlines
 from mesh.frames import FrameTaker
@@ -54,9 +54,9 @@ class Proxy:
         self.request_ids = request_ids(os.urandom)
         self.trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
         """Networks whose X-Forwarded-* fields are believed."""
-        self.access_log: Callable[[AccessRecord], None] | None = None
-        """Told of every exchange that ended; None: the log is off, and no record is made."""
-        self.failure_log: Callable[[AccessRecord], None] | None = None
+        self.access_log: Callable[[Ended], None] | None = None
+        """Told of every exchange that ended; None: nobody wants to know."""
+        self.failure_log: Callable[[Ended], None] | None = None
         """While `access_log` is None: told of every exchange that the proxy itself ended."""
 
     def publish(self, compiled: Compiled) -> None:
@@ -69,13 +69,13 @@ class Proxy:
         Yields after every Backend that was changed, so that a change of very many endpoints does not hold the
         loop.  Each Backend changes as a whole; Backends that are new are seen only with the table.
         """
-        backends = compiled.backends
-        for plan, backend in zip(compiled.table.backends.values(), backends.values(), strict=True):
+        follows = compiled.touched is not None and compiled.table.generation == self.table.generation + 1
+        for plan, backend in compiled.touched_pairs() if follows else compiled.pairs():
             if backend.plan is not plan:
                 backend.apply(plan)
                 yield
         self.table = compiled.table
-        for backend in self.live.replace(backends):
+        for backend in self.live.replace(compiled.backends):
             backend.retire()
             yield
 

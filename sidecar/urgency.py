@@ -6,7 +6,12 @@ or turns ready can wait until its siblings have, and the table is compiled once 
 
 from __future__ import annotations
 
-from discovery.catalog import PortEndpoints, Snapshot
+from itertools import compress
+from operator import is_not
+
+from discovery.catalog import Endpoint, PortEndpoints, Snapshot
+
+Endpoints = tuple[Endpoint, ...]
 
 
 def is_urgent(before: Snapshot, after: Snapshot) -> bool:
@@ -18,7 +23,16 @@ def is_urgent(before: Snapshot, after: Snapshot) -> bool:
 
 def _lost_one(before: PortEndpoints, after: PortEndpoints) -> bool:
     for port, endpoints in before.items():
-        still = {endpoint.where for endpoint in after.get(port, ()) if endpoint.ready}
-        if any(endpoint.ready and endpoint.where not in still for endpoint in endpoints):
+        old, new = _differing(endpoints, after.get(port, ()))
+        still = {endpoint.where for endpoint in new if endpoint.ready}
+        if any(endpoint.ready and endpoint.where not in still for endpoint in old):
             return True
     return False
+
+
+def _differing(before: Endpoints, now: Endpoints) -> tuple[Endpoints, Endpoints]:
+    """Both without what is the same object in the same place, which of a large Service is nearly all."""
+    if len(before) != len(now):
+        return before, now
+    differs = tuple(map(is_not, before, now))
+    return tuple(compress(before, differs)), tuple(compress(now, differs))

@@ -9,7 +9,8 @@ takes a later one out of the lap, and the next one stays next.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import filterfalse
 from operator import attrgetter
 from typing import Generic
 
@@ -40,7 +41,7 @@ class RoundRobin(Generic[CandidateT]):
             return
         left = tuple(self._turns)
         if not weights or weights.count(weights[0]) == len(weights):
-            sequence, start = _rotated(dict.fromkeys(left), self._sequence, chosen), 0
+            sequence, start = _rotated(left, self._sequence, chosen), 0
         else:
             sequence = tuple([chosen[index] for index in smooth_sequence(weights)])
             start = _same_phase(len(left), len(self._sequence), len(sequence))
@@ -74,13 +75,14 @@ class RoundRobin(Generic[CandidateT]):
 
 
 def _rotated(
-    left: Mapping[CandidateT, None], before: tuple[CandidateT, ...], now: tuple[CandidateT, ...]
+    left: tuple[CandidateT, ...], before: tuple[CandidateT, ...], now: tuple[CandidateT, ...]
 ) -> tuple[CandidateT, ...]:
     """`now` as a circle that goes on where the old one was: those left of the lap, new ones, those who had theirs."""
     staying, known = set(now), set(before)
     new = [] if staying <= known else [candidate for candidate in now if candidate not in known]
-    had = dict.fromkeys(candidate for candidate in before if candidate in staying and candidate not in left)
-    return (*filter(staying.__contains__, left), *new, *had)
+    circle = dict.fromkeys((*left, *new, *before))
+    gone = known - staying
+    return tuple(filterfalse(gone.__contains__, circle) if gone else circle)
 
 
 def _same_phase(left: int, before: int, now: int) -> int:

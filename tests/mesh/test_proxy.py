@@ -86,6 +86,34 @@ async def test_a_large_change_yields_between_backends(proxy: Proxy) -> None:
     assert proxy.table is compiled.table
 
 
+async def test_a_change_of_endpoints_looks_at_the_services_that_it_touches(proxy: Proxy) -> None:
+    first = put_in_force(proxy, "shop", "other")
+    second = with_shop(first, 4, 2, proxy)
+    assert second.touched == (Named("default", "shop"),)
+    assert [plan.key for plan, _ in second.touched_pairs()] == [SHOP]
+    proxy.publish(second)
+    assert len(proxy.live.backends[SHOP].endpoints) == 4
+
+
+async def test_one_that_follows_a_table_never_published_is_put_in_force_as_a_whole(proxy: Proxy) -> None:
+    first = put_in_force(proxy, "shop", "other")
+    left_out = with_shop(first, 4, 2, proxy)
+    there = {**left_out.snapshot.services, Named("default", "other"): {"http": endpoints(5)}}
+    third = compiled_from(
+        first.config_set, Snapshot(3, there, frozenset({Named("default", "other")})), left_out, proxy.live
+    )
+    assert third.touched == (Named("default", "other"),)
+    proxy.publish(third)
+    assert len(proxy.live.backends[SHOP].endpoints) == 4
+
+
+def with_shop(before: Compiled, count: int, generation: int, proxy: Proxy) -> Compiled:
+    """`before` with so many endpoints of the Service shop; not published."""
+    there = {**before.snapshot.services, Named("default", "shop"): {"http": endpoints(count)}}
+    now = Snapshot(generation, there, frozenset({Named("default", "shop")}))
+    return compiled_from(before.config_set, now, before, proxy.live)
+
+
 async def test_in_flight_and_frame(proxy: Proxy) -> None:
     put_in_force(proxy, "shop", there=(endpoint(1, replica_id="r"),))
     state = proxy.live.backends[SHOP].eligible[0]
