@@ -19,7 +19,7 @@ from config.filters import (
 from config.policies import TargetRef, TrafficPolicySpec
 from mesh.detect import detect
 from mesh.filters.making import Where, filters_of
-from tests.mesh.dialogue import GET, OK, answering, get, mesh
+from tests.mesh.dialogue import GET, OK, Wire, answering, get, mesh
 from tests.mesh.test_admission import Around, filters
 
 NOT_HERE = (
@@ -156,9 +156,16 @@ async def test_a_trace_is_passed_on_and_begun_when_asked() -> None:
 
 
 async def test_endpoints_are_told_of_the_client_by_the_proxy_protocol() -> None:
-    async with mesh(answering(OK), send_proxy="v1") as world:
-        await world.ask(GET)
-        assert world.endpoints[0].heads[0].startswith(b"PROXY TCP4 127.0.0.1 127.0.0.1 ")
+    told = []
+
+    async def endpoint(wire: Wire) -> None:
+        told.append(await wire.until(b"\r\n"))
+        await wire.message()
+        await wire.send(OK)
+
+    async with mesh(endpoint, send_proxy="v1") as world:
+        assert (await world.ask(GET)).startswith(b"HTTP/1.1 200 ")
+        assert [line.split()[:4] for line in told] == [[b"PROXY", b"TCP4", b"127.0.0.1", b"127.0.0.1"]]
 
 
 async def test_who_drains_says_so() -> None:
