@@ -1,21 +1,23 @@
 """The responder: a query's bytes in, an answer's bytes out; without I/O.
 
 Clients ask the same few questions over and over, in the same bytes but for the id.  So what was answered once
-is kept as a finished message under the query's own bytes, and the next time costs one look-up.  A new view
-forgets all of it, since it must not outlive what it was made of.  Answers that say no are kept apart, so that
-a flood of made-up names cannot crowd out the others.
+is kept as a finished message under the query's own bytes, and the next time costs one look-up.  It must not outlive
+what it was made of: what names change is said, and answers that hold one of these are forgotten.  Answers that say
+no are kept apart, so that a flood of made-up names cannot crowd out the others; any change forgets all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Final
 
 from discovery.registry import wire
+from discovery.registry.content import Node, RRset
+from discovery.registry.found import Found, Names
 from discovery.registry.render import LARGEST_TCP, Answer, Finished, Reason, render, udp_limit
 from discovery.registry.wire import Malformed, Query, QueryError, Record, parse_query, to_labels, to_wire
-from discovery.registry.zone import NEGATIVE_TTL, POSITIVE_TTL, Found, View
+from discovery.registry.zone import NEGATIVE_TTL
 
 SERVER_NOT_READY: Final = Reason(14, "the cluster's names are not known yet")
 NOT_AUTHORITATIVE: Final = Reason(20)
@@ -26,6 +28,8 @@ KEPT_BYTES: Final = 1 << 20
 """Of finished messages, those that say yes and those that say no each."""
 _ENTRY_BYTES: Final = 400
 """What keeping a message costs beside its bytes."""
+_TARGETS: Final = {wire.SRV: 6, wire.NS: 0}
+"""Types whose data ends with the name of a host, and how many bytes come before it."""
 _REFUSED_TYPES: Final = frozenset({251, 252})
 """IXFR and AXFR: this zone is made here and not handed on."""
 
@@ -33,31 +37,41 @@ _REFUSED_TYPES: Final = frozenset({251, 252})
 class _Kept:
     """Finished messages by the bytes that they answer, up to a bound."""
 
-    __slots__ = ("_bytes", "messages")
+    __slots__ = ("_by_name", "_bytes", "messages")
 
     def __init__(self) -> None:
         self.messages: dict[bytes, Finished] = {}
+        self._by_name: dict[bytes, list[bytes]] = {}
+        """The keys of the messages that a name has part in."""
         self._bytes = 0
 
-    def put(self, key: bytes, message: Finished) -> None:
+    def put(self, key: bytes, message: Finished, names: Iterable[bytes] = ()) -> None:
         if self._bytes > KEPT_BYTES:
             self.clear()
         self.messages[key] = message
         self._bytes += len(message) + len(key) + _ENTRY_BYTES
+        for name in names:
+            self._by_name.setdefault(name, []).append(key)
+            self._bytes += _ENTRY_BYTES
+
+    def forget(self, name: bytes) -> None:
+        for key in self._by_name.pop(name, ()):
+            self.messages.pop(key, None)
 
     def clear(self) -> None:
         self.messages.clear()
+        self._by_name.clear()
         self._bytes = 0
 
 
 class Responder:
-    """Answers from the view in force; None: from none yet, so that every answer is SERVFAIL."""
+    """Answers from the names in force; until there are any, every answer is SERVFAIL."""
 
     def __init__(self, random: Random, recursion: bool = False) -> None:
         """`recursion`: names that are not ours are looked up elsewhere, by who gets the query back."""
         self._random = random
         self._recursion = recursion
-        self._view: View | None = None
+        self._names: Names | None = None
         self._by_udp, self._by_tcp = _Kept(), _Kept()
         self._denials_by_udp, self._denials_by_tcp = _Kept(), _Kept()
         self.finished = self._by_udp.messages
@@ -65,10 +79,18 @@ class Responder:
         self.counts: dict[tuple[str, str], list[int]] = {}
         """Queries by type and rcode."""
 
-    def put_in_force(self, view: View) -> None:
-        """Answer from `view` from now on."""
-        self._view = view
+    def put_in_force(self, names: Names) -> None:
+        """Answer from `names` from now on."""
+        self._names = names
         self._forget()
+
+    def changed(self, names: Iterable[bytes]) -> None:
+        """These names (wire bytes, lower case) are not what they were, nor may those be that did not exist."""
+        for name in names:
+            self._by_udp.forget(name)
+            self._by_tcp.forget(name)
+        self._denials_by_udp.clear()
+        self._denials_by_tcp.clear()
 
     def allow_recursion(self, recursion: bool) -> None:
         """Whether names that are not ours are looked up elsewhere."""
@@ -99,7 +121,10 @@ class Responder:
             return query
         finished = self.finish(query, answer, tcp)
         if _is_common(query):
-            (positive if answer.records else negative).put(tail, finished)
+            if answer.records:
+                positive.put(tail, finished, _parts(query, answer))
+            else:
+                negative.put(tail, finished)
         finished.tally[0] += 1
         return query.id + finished.next()
 
@@ -120,13 +145,13 @@ class Responder:
 
     def local(self, query: Query) -> Answer | None:
         """What we know ourselves of a question, following CNAMEs; None: nothing at all."""
-        assert self._view is not None
-        return resolve(self._view, query.labels, query.type)
+        assert self._names is not None
+        return resolve(self._names, query.labels, query.type)
 
     def _decide(self, query: Query) -> Answer | None:
         if query.edns is not None and query.edns.version:
             return Answer(wire.BADVERS, authoritative=False)
-        if self._view is None:
+        if self._names is None:
             return Answer(wire.SERVFAIL, authoritative=False, reason=SERVER_NOT_READY)
         if query.klass == wire.IN and query.type not in _REFUSED_TYPES:
             answer = self.local(query)
@@ -150,7 +175,18 @@ def _is_common(query: Query) -> bool:
     return name == name.lower() and (query.edns is None or query.edns.plain)
 
 
-def resolve(view: View, labels: wire.Labels, kind: int) -> Answer | None:
+def _parts(query: Query, answer: Answer) -> set[bytes]:
+    """The names that have part in an answer, as those do of which there might be more, were they not what they are."""
+    names = {to_wire(query.labels)}
+    for record in (*answer.records, *answer.additional):
+        names.add(record.name)
+        before = _TARGETS.get(record.type)
+        if before is not None:
+            names.add(record.data[before:].lower())
+    return names
+
+
+def resolve(view: Names, labels: wire.Labels, kind: int) -> Answer | None:
     """What `view` says to a question; None: the name is not ours.
 
     The end of a chain of CNAMEs decides about rcode and authority (RFC 1034 section 4.3.2, RFC 6604).
@@ -161,35 +197,41 @@ def resolve(view: View, labels: wire.Labels, kind: int) -> Answer | None:
         if found is None:
             break
         name = to_wire(labels)
-        node = found.node or {}
-        if wire.CNAME in node and kind not in {wire.CNAME, wire.ANY}:
-            chain += _rrset(name, wire.CNAME, node[wire.CNAME])
+        node = found.node or ()
+        alias = None if kind in {wire.CNAME, wire.ANY} else _rrset(node, wire.CNAME)
+        if alias is not None:
+            chain += _records(name, alias)
             labels = to_labels(chain[-1].data)
             continue
-        asked = next(iter(node), kind) if kind == wire.ANY else kind
-        records = _rrset(name, asked, node.get(asked, ()))
-        if records:
+        rrset = node[0] if kind == wire.ANY and node else _rrset(node, kind)
+        if rrset is not None:
+            records = _records(name, rrset)
             return Answer(records=(*chain, *records), additional=tuple(_targets(view, records)))
         rcode = wire.NXDOMAIN if found.node is None else wire.NOERROR
-        return Answer(rcode, tuple(chain), (_soa(view, found),), reason=found.reason)
+        return Answer(rcode, tuple(chain), (_soa(found),), reason=found.reason)
     return Answer(records=tuple(chain)) if chain else None
 
 
-def _rrset(name: bytes, kind: int, datas: tuple[bytes, ...]) -> list[Record]:
-    return [Record(name, kind, wire.IN, POSITIVE_TTL, data) for data in datas]
+def _rrset(node: Node, kind: int) -> RRset | None:
+    return next((rrset for rrset in node if rrset.type == kind), None)
 
 
-def _soa(view: View, found: Found) -> Record:
+def _records(name: bytes, rrset: RRset) -> list[Record]:
+    return [Record(name, rrset.type, wire.IN, rrset.ttl, data) for data in rrset.datas]
+
+
+def _soa(found: Found) -> Record:
     """For a denial: its TTL is how long the denial may be kept (RFC 2308 section 3)."""
-    return Record(found.apex, wire.SOA, wire.IN, NEGATIVE_TTL, view.apex_node[wire.SOA][0])
+    return Record(found.apex, wire.SOA, wire.IN, NEGATIVE_TTL, found.soa)
 
 
-def _targets(view: View, records: list[Record]) -> Iterator[Record]:
+def _targets(view: Names, records: list[Record]) -> Iterator[Record]:
     """The addresses of the targets of SRV and NS records."""
-    before = {wire.SRV: 6, wire.NS: 0}.get(records[0].type)
+    before = _TARGETS.get(records[0].type)
     if before is None:
         return
     for target in list(dict.fromkeys(record.data[before:] for record in records))[:MOST_TARGETS]:
         found = view.find(to_labels(target))
-        for kind in (wire.A, wire.AAAA):
-            yield from _rrset(target, kind, (found.node or {}).get(kind, ()) if found else ())
+        for rrset in (found.node or ()) if found else ():
+            if rrset.type in {wire.A, wire.AAAA}:
+                yield from _records(target, rrset)

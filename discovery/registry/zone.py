@@ -7,7 +7,7 @@ with or without records of its own (RFC 8020).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Set
+from collections.abc import Generator, Iterable, Set
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
@@ -19,6 +19,8 @@ from config.meta import Named
 from config.resources.core import Service
 from discovery.catalog import PortEndpoints, Snapshot
 from discovery.registry import rdata, reverse, wire
+from discovery.registry.content import Node, RRset
+from discovery.registry.found import Found
 from discovery.registry.names import SCHEMA_VERSION, Deployments, lack, records, service_name, undashed
 from discovery.registry.render import Reason
 from discovery.registry.reverse import Reverse
@@ -30,21 +32,8 @@ LONGEST_TEXT: Final = 253
 NEGATIVE_TTL: Final = 1
 """Shorter, so that an endpoint that has just become ready is soon seen by who asked before."""
 
-Node = Mapping[int, tuple[bytes, ...]]
-"""The records of one name: data by type."""
-
-_EMPTY: Node = {}
+_EMPTY: Node = ()
 _NO_ENDPOINTS: PortEndpoints = {}
-
-
-class Found(msgspec.Struct, frozen=True):
-    """What is known of a name of ours; `node` is None if it does not exist."""
-
-    node: Node | None
-    apex: bytes
-    """The zone that it belongs to."""
-    reason: Reason | None = None
-    """Why there is nothing."""
 
 
 class ServiceNames(msgspec.Struct, frozen=True):
@@ -67,6 +56,8 @@ class View(msgspec.Struct, frozen=True):
 
     domain: Labels
     apex: bytes
+    soa: bytes
+    """Data of the SOA record, which is the same for all zones but for their names."""
     apex_node: Node
     own: dict[Labels, Node]
     """Names of the zone itself, without the domain."""
@@ -89,28 +80,31 @@ class View(msgspec.Struct, frozen=True):
 
     def _in_domain(self, labels: Labels) -> Found:
         if not labels:
-            return Found(self.apex_node, self.apex)
+            return self._found(self.apex_node)
         if labels in self.own:
-            return Found(self.own[labels], self.apex)
+            return self._found(self.own[labels])
         if len(labels) == 2 and labels[1] in {b"svc", b"pod"}:
-            return Found(_EMPTY if labels[0] in self.namespaces else None, self.apex)
+            return self._found(_EMPTY if labels[0] in self.namespaces else None)
         if len(labels) >= 3 and labels[-1] == b"svc":
             return self._of_service(labels)
         if len(labels) == 3 and labels[-1] == b"pod":
             return self._of_pod(labels)
-        return Found(None, self.apex)
+        return self._found(None)
+
+    def _found(self, node: Node | None, reason: Reason | None = None) -> Found:
+        return Found(node, self.apex, self.soa, reason)
 
     def _of_service(self, labels: Labels) -> Found:
         names = self.services.get((labels[-2], labels[-3]))
         if names is None:
-            return Found(None, self.apex)
-        return Found(names.nodes.get(labels[:-3]), self.apex, names.reason)
+            return self._found(None)
+        return self._found(names.nodes.get(labels[:-3]), names.reason)
 
     def _of_pod(self, labels: Labels) -> Found:
         address = undashed(labels[0])
         if address is None or address not in self._addresses(labels[1]):
-            return Found(None, self.apex)
-        return Found({wire.A if len(address) == 4 else wire.AAAA: (address,)}, self.apex)
+            return self._found(None)
+        return self._found((_address(address),))
 
     def _addresses(self, namespace: bytes) -> frozenset[bytes]:
         if namespace not in self.namespaces:
@@ -132,14 +126,14 @@ class View(msgspec.Struct, frozen=True):
             pointers = dict.fromkeys(
                 data for key in self.owners[address] for data in self.services[key].reverse[address]
             )
-            return Found({wire.PTR: tuple(pointers)}, to_wire(zone or name.labels))
+            return Found((_set(wire.PTR, *pointers),), to_wire(zone or name.labels), self.soa)
         if zone is None:
             return None
         if zone == name.labels:
-            return Found(self.apex_node, to_wire(zone))
+            return Found(self.apex_node, to_wire(zone), self.soa)
         # What is beneath the beginning of an address is not looked through: it may exist, so it is not denied.
         exists = name.number is not None and not name.is_whole
-        return Found(_EMPTY if exists else None, to_wire(zone))
+        return Found(_EMPTY if exists else None, to_wire(zone), self.soa)
 
 
 class Zone:
@@ -200,14 +194,15 @@ class Zone:
         domain, server = node.cluster_domain, f"ns.dns.{node.cluster_domain}"
         soa = rdata.soa(server, f"hostmaster.{domain}", self._serial, NEGATIVE_TTL)
         own: dict[Labels, Node] = {
-            (b"dns-version",): {wire.TXT: (rdata.txt(SCHEMA_VERSION),)},
+            (b"dns-version",): (_set(wire.TXT, rdata.txt(SCHEMA_VERSION)),),
             (b"ns", b"dns"): _addresses_of_server(config_set),
             **{(label,): _EMPTY for label in (b"dns", b"svc", b"pod")},
         }
         return View(
             domain=from_text(domain),
             apex=rdata.name(domain),
-            apex_node={wire.SOA: (soa,), wire.NS: (rdata.name(server),)},
+            soa=soa,
+            apex_node=(_set(wire.SOA, soa), _set(wire.NS, rdata.name(server))),
             own=own,
             networks=tuple(parse_network(text) for text in (node.service_range.cidr, node.pod_cidr)),
             services=services,
@@ -259,7 +254,8 @@ def _nodes(
         datas = found.setdefault(before, {}).setdefault(kind, [])
         if data not in datas:
             datas.append(data)
-    return {before: {kind: tuple(each) for kind, each in node.items()} for before, node in found.items()}, pointers
+    nodes = {before: tuple(_set(kind, *datas) for kind, datas in node.items()) for before, node in found.items()}
+    return nodes, pointers
 
 
 def _owners(
@@ -290,7 +286,15 @@ def _addresses_of_server(config_set: ConfigSet) -> Node:
     address: IPv4Address | IPv6Address = ip_address(parse_host_port(config_set.node.dns)[0])
     if address.is_unspecified and config_set.node.node_addresses:
         address = ip_address(config_set.node.node_addresses[0])
-    return {wire.A if address.version == 4 else wire.AAAA: (address.packed,)}
+    return (_address(address.packed),)
+
+
+def _address(packed: bytes) -> RRset:
+    return _set(wire.A if len(packed) == 4 else wire.AAAA, packed)
+
+
+def _set(kind: int, *datas: bytes) -> RRset:
+    return RRset(kind, POSITIVE_TTL, datas)
 
 
 def _key(named: Named) -> _Key:

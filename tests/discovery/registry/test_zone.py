@@ -10,9 +10,10 @@ from config.resources.core import Namespace, Service, ServicePort
 from discovery.catalog import Catalog
 from discovery.endpoint import Endpoint
 from discovery.registry import wire
+from discovery.registry.content import Node, RRset
 from discovery.registry.names import NOT_READY
 from discovery.registry.wire import from_text, to_labels
-from discovery.registry.zone import View, Zone
+from discovery.registry.zone import POSITIVE_TTL, View, Zone
 from tests.discovery.objects import named, replica, service
 from tests.discovery.registry.making import ALL, DB, EMPTY, SHOP, existing, view, written
 
@@ -46,6 +47,11 @@ IS_NOT_OURS = [
 ]
 
 
+def rrset(node: Node | None, kind: int) -> tuple[bytes, ...]:
+    (found,) = (each.datas for each in node or () if each.type == kind)
+    return found
+
+
 def test_what_exists_what_does_not_and_what_is_not_ours() -> None:
     made = view()
     for name in EXISTS:
@@ -77,7 +83,7 @@ def test_namespaces_that_are_written_exist_without_services() -> None:
     config_set = replace(written(SHOP), namespaces={Named("", "idle"): Namespace(metadata=ObjectMeta("idle"))})
     found = Zone(0).update(config_set, existing(config_set).snapshot).find(from_text("idle.svc.cluster.local"))
     assert found is not None
-    assert found.node == {}
+    assert found.node == ()
 
 
 def test_the_zone_and_its_server() -> None:
@@ -87,9 +93,9 @@ def test_the_zone_and_its_server() -> None:
     apex, server = made.find(from_text("my.zone")), made.find(from_text("ns.dns.my.zone"))
     assert apex is not None
     assert apex.node is not None
-    assert to_labels(apex.node[wire.NS][0]) == (b"ns", b"dns", b"my", b"zone")
+    assert to_labels(rrset(apex.node, wire.NS)[0]) == (b"ns", b"dns", b"my", b"zone")
     assert server is not None
-    assert server.node == {wire.A: (bytes((10, 1, 2, 3)),)}
+    assert server.node == (RRset(wire.A, POSITIVE_TTL, (bytes((10, 1, 2, 3)),)),)
     assert made.find(from_text("shop.default.svc.my.zone")) is not None
 
 
@@ -99,7 +105,7 @@ def test_an_address_outside_of_our_networks_has_a_name_if_an_endpoint_has_it() -
     found = made.find(from_text("5.2.0.192.in-addr.arpa"))
     assert found is not None
     assert found.node is not None
-    assert list(found.node) == [wire.PTR]
+    assert [each.type for each in found.node] == [wire.PTR]
     assert made.find(from_text("6.2.0.192.in-addr.arpa")) is None
 
 
@@ -123,7 +129,7 @@ def pointers(made: View, name: wire.Labels) -> tuple[bytes, ...]:
     found = made.find(name)
     assert found is not None
     assert found.node is not None
-    return found.node[wire.PTR]
+    return rrset(found.node, wire.PTR)
 
 
 def test_a_headless_service_without_ports_has_its_endpoints() -> None:
@@ -131,7 +137,7 @@ def test_a_headless_service_without_ports_has_its_endpoints() -> None:
     made = view(text)
     found = made.find(from_text("db.data.svc.cluster.local"))
     assert found is not None
-    assert found.node == {wire.A: (b"\x7f\x61\0\5", b"\x7f\x61\0\6")}
+    assert found.node == (RRset(wire.A, POSITIVE_TTL, (b"\x7f\x61\0\5", b"\x7f\x61\0\6")),)
     assert made.find(from_text("db-0.db.data.svc.cluster.local")) is not None
     config_set = ConfigSet(services=named(service("app", cluster_ip="None", selector={"app": "shop"})))
     [(key, portless)] = config_set.services.items()
@@ -142,7 +148,7 @@ def test_a_headless_service_without_ports_has_its_endpoints() -> None:
     found = Zone(0).update(config_set, catalog.snapshot).find(from_text("app.default.svc.cluster.local"))
     assert found is not None
     assert found.node is not None
-    assert len(found.node[wire.A]) == 1
+    assert len(rrset(found.node, wire.A)) == 1
 
 
 def test_names_that_dns_cannot_say_are_left_out() -> None:
@@ -169,7 +175,7 @@ def test_only_what_changed_is_made_anew() -> None:
     assert after.namespaces is before.namespaces
     assert before.find(from_text("9.0.0.10.in-addr.arpa")) is None
     assert after.find(from_text("9.0.0.10.in-addr.arpa")) is not None
-    serials = [each.apex_node[wire.SOA][0][-20:-16] for each in (before, after)]
+    serials = [each.soa[-20:-16] for each in (before, after)]
     assert serials == [(8).to_bytes(4, "big"), (9).to_bytes(4, "big")]
 
 
