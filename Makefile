@@ -10,18 +10,29 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 GROUP = $(BIN)/python -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups'][sys.argv[1]])"
+# Folders of tests, those that take longest first.
+SUITES := scenarios mesh $(filter-out scenarios mesh policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
 
-.PHONY: demo test soak check format bench vocabulary clean
+# Bytecode is kept whatever the environment says: a run of all tests starts hundreds of interpreters.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test soak check format bench vocabulary clean $(SUITES:%=test-%)
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)
 	@exec $(BIN)/weft up examples/shop
 
 test: $(DEV_STAMP)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/policy
+	@echo "the tests of $(SUITES), three at a time; each reports when it is done ..."
+	@$(MAKE) --no-print-directory --jobs 3 --keep-going --output-sync=target $(SUITES:%=test-%)
 
-soak: $(DEV_STAMP)
-	WEFT_SOAK=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/policy
+soak: export WEFT_SOAK = 1
+soak: test
+
+# Each collects only what it runs.  Scenarios mostly wait, so two of their files run at once.
+$(SUITES:%=test-%): $(DEV_STAMP)
+	@echo "tests/$(@:test-%=%)"
+	@$(BIN)/python -m pytest tests/$(@:test-%=%) $(if $(filter test-scenarios,$@),--numprocesses 2 --dist loadfile,-p no:xdist)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .
