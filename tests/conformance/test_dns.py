@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import dns.flags
 import dns.message
 import pytest
+from msgspec.structs import replace
 
 from discovery.registry.responder import Responder
 from discovery.registry.zone import NEGATIVE_TTL, POSITIVE_TTL, Zone
-from discovery.sources.dns import DNSSources
+from sidecar.dns import NodeDNS
 from tests.discovery.objects import replica
 from tests.discovery.registry.making import ask, existing, query, rcode, values, view, written
 from tests.discovery.registry.servers import response, upstream
@@ -240,14 +241,14 @@ async def test_other_systems_as_sources(case: str) -> None:
             "spec: {ports: [{name: http, port: 80, targetPort: 8080}]}}"
         )
         catalog = existing(config_set)
-        sources = DNSSources(catalog, Random(1), list)
+        node = NodeDNS(replace(config_set, node=replace(config_set.node, dns="127.0.0.1:0")), catalog)
         try:
-            sources.apply(config_set)
+            await node.start()
             async with asyncio.timeout(10):
                 while not (there := next(iter(catalog.snapshot.services.values()))["http"]):
                     await asyncio.sleep(0.005)
         finally:
-            await sources.close()
+            await node.close()
     assert [f"{each.address}:{each.port}" for each in there] == expected
 
 
