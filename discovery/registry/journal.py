@@ -144,8 +144,7 @@ class Journal:
             raise
 
     def _write(self, database: sqlite3.Connection, commit: Commit) -> None:
-        origin, serial, change, terms = commit
-        row = database.execute("SELECT serial FROM zones WHERE origin = ?", (origin,)).fetchone()
+        origin, before, serial, change, terms = commit
         database.executemany(
             "DELETE FROM records WHERE origin = ? AND name = ? AND type = ? AND data = ?",
             [(origin, *key_of(record)) for record in change.removed],
@@ -158,10 +157,12 @@ class Journal:
             "UPDATE records SET owner = ?, seconds = ? WHERE origin = ? AND name = ? AND type = ? AND data = ?",
             [(*(term or (None, None)), origin, *key) for key, term in terms.items()],
         )
+        if serial == before:
+            return
         database.execute("INSERT OR REPLACE INTO zones VALUES (?, ?)", (origin, serial))
         database.execute(
             "INSERT INTO journal (origin, before, serial, at, change) VALUES (?, ?, ?, ?, ?)",
-            (origin, row[0] if row else 0, serial, self._clock(), pack(change)),
+            (origin, before, serial, self._clock(), pack(change)),
         )
 
     def _compact(self, database: sqlite3.Connection) -> None:

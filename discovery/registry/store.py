@@ -25,9 +25,10 @@ class Term(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """A change of the zone `origin` that leads to `serial`."""
+    """A change of the zone `origin` from one serial to the next; an empty one has the same twice, and changes terms."""
 
     origin: bytes
+    before: int
     serial: int
     change: Change
     terms: Mapping[RecordKey, Term | None]

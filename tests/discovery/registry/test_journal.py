@@ -16,7 +16,7 @@ from random import Random
 import pytest
 
 from discovery.registry import journal
-from discovery.registry.content import Change
+from discovery.registry.content import SERIALS, Change
 from discovery.registry.journal import Journal
 from discovery.registry.store import Commit, Past, Stored, StoreError, Term, key_of
 from discovery.registry.wire import IN, A, Record, from_text, to_wire
@@ -32,7 +32,7 @@ def record(number: int, ttl: int = 5) -> Record:
 
 
 def adds(serial: int, *numbers: int, origin: bytes = ORIGIN) -> Commit:
-    return Commit(origin, serial, Change((), tuple(map(record, numbers))), {})
+    return Commit(origin, (serial - 1) % SERIALS, serial, Change((), tuple(map(record, numbers))), {})
 
 
 @asynccontextmanager
@@ -52,8 +52,8 @@ async def test_a_new_one_is_empty(tmp_path: Path) -> None:
 
 
 async def test_records_leases_and_history_are_there_again(tmp_path: Path) -> None:
-    leased = Commit(ORIGIN, 1, Change((), (record(1), record(2))), {key_of(record(1)): Term(b"\1k\0", 30)})
-    moved = Commit(ORIGIN, 2, Change((record(2),), (record(2, ttl=9),)), {})
+    leased = Commit(ORIGIN, 0, 1, Change((), (record(1), record(2))), {key_of(record(1)): Term(b"\1k\0", 30)})
+    moved = Commit(ORIGIN, 1, 2, Change((record(2),), (record(2, ttl=9),)), {})
     async with opened(tmp_path) as (store, _):
         await store.commit([leased])
         await store.commit([moved, adds(7, 8, origin=OTHER)])
@@ -63,15 +63,16 @@ async def test_records_leases_and_history_are_there_again(tmp_path: Path) -> Non
         assert stored.terms == {key_of(record(1)): Term(b"\1k\0", 30)}
         assert await store.history(ORIGIN, 0) == [Past(0, 1, leased.change), Past(1, 2, moved.change)]
         assert await store.history(ORIGIN, 1) == [Past(1, 2, moved.change)]
-        assert await store.history(OTHER, 0) == [Past(0, 7, Change((), (record(8),)))]
+        assert await store.history(OTHER, 6) == [Past(6, 7, Change((), (record(8),)))]
 
 
 async def test_a_lease_can_be_taken_back(tmp_path: Path) -> None:
     async with opened(tmp_path) as (store, _):
-        await store.commit([Commit(ORIGIN, 1, Change((), (record(1),)), {key_of(record(1)): Term(b"", 30)})])
-        await store.commit([Commit(ORIGIN, 2, Change((), (record(2),)), {key_of(record(1)): None})])
-    async with opened(tmp_path) as (_, stored):
-        assert stored.terms == {}
+        await store.commit([Commit(ORIGIN, 0, 1, Change((), (record(1),)), {key_of(record(1)): Term(b"", 30)})])
+        await store.commit([Commit(ORIGIN, 1, 1, Change((), ()), {key_of(record(1)): None})])
+    async with opened(tmp_path) as (store, stored):
+        assert (stored.serial, stored.terms) == (1, {})
+        assert [past.serial for past in await store.history(ORIGIN, 0) or ()] == [1]
 
 
 async def test_serials_go_over_their_end(tmp_path: Path) -> None:
