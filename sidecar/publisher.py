@@ -15,6 +15,7 @@ from discovery.catalog import Snapshot
 from mesh.compiler import Compiled, compile_steps
 from mesh.proxy import Proxy
 from mesh.steps import run_in_slices
+from sidecar.convergence import Convergence
 from sidecar.urgency import is_urgent
 
 COALESCE_SECONDS = 0.005
@@ -39,17 +40,22 @@ class Publisher:
         self._last = -COALESCE_SECONDS
         """When the last table came in force, in seconds of the proxy's clock."""
         self.in_force: list[Callable[[Compiled], None]] = []
+        self.convergence = Convergence()
 
     def catalog_changed(self, snapshot: Snapshot) -> None:
         """Take note of `snapshot`; it comes in force soon."""
         if is_urgent(self._snapshot, snapshot):
             self._urgent.set()
         self._snapshot = snapshot
-        self._changed.set()
+        self._learned()
 
     def config_changed(self, config_set: ConfigSet) -> None:
         """Take note of `config_set`; it comes in force soon, together with the latest snapshot."""
         self._config_set = config_set
+        self._learned()
+
+    def _learned(self) -> None:
+        self.convergence.learned(self._proxy.clock())
         self._changed.set()
 
     @contextmanager
@@ -78,11 +84,13 @@ class Publisher:
         """Compile the latest word and put it in force."""
         self._changed.clear()
         self._urgent.clear()
+        since = self.convergence.taken()
         steps = compile_steps(self._config_set, self._snapshot, self.compiled, self._proxy.live)
         compiled = await run_in_slices(steps)
         await run_in_slices(self._proxy.publish_steps(compiled))
         self.compiled = compiled
         self._last = self._proxy.clock()
+        self.convergence.published(since, self._last)
         for tell in self.in_force:
             tell(compiled)
         published, self._published = self._published, asyncio.Event()

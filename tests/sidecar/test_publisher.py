@@ -71,6 +71,17 @@ async def test_a_change_comes_in_force(joined: Joined) -> None:
     assert joined.served() == [1]
 
 
+async def test_how_long_changes_take_is_counted(joined: Joined) -> None:
+    def counted() -> float:
+        [family] = joined.publisher.convergence.families()
+        return next(value for name, _, value in family.samples if name.endswith("_count"))
+
+    before = counted()
+    joined.put(A, B)
+    await joined.settled()
+    assert counted() == before + 1
+
+
 async def test_another_configuration_comes_in_force(joined: Joined) -> None:
     async with asyncio.timeout(5):
         await joined.publisher.settled()
