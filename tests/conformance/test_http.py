@@ -19,8 +19,10 @@ from config.filters import (
 from config.policies import TargetRef, TrafficPolicySpec
 from mesh.detect import detect
 from mesh.filters.making import Where, filters_of
+from tests.conformance.entrance import compiled
 from tests.mesh.dialogue import GET, OK, Wire, answering, get, mesh
 from tests.mesh.test_admission import Around, filters
+from tests.scenarios.manifests import service
 
 NOT_HERE = (
     ("routing by header, query and method", "of HTTPRoute, which comes later; Ingress has none"),
@@ -193,3 +195,24 @@ SPOKEN = {
 def test_what_is_told_from_the_first_bytes(case: str) -> None:
     data, expected = SPOKEN[case]
     assert detect(data) == expected
+
+
+DECLARED: dict[str, tuple[dict[str, str], str]] = {
+    "appProtocol http": ({"name": "web", "appProtocol": "http"}, "http"),
+    "appProtocol of WebSockets": ({"name": "web", "appProtocol": "kubernetes.io/ws"}, "http"),
+    "appProtocol of HTTP/2 without TLS": ({"name": "web", "appProtocol": "kubernetes.io/h2c"}, "tcp"),
+    "appProtocol before the name": ({"name": "http", "appProtocol": "tcp"}, "tcp"),
+    "the beginning of the name": ({"name": "http-web"}, "http"),
+    "a name whose server may speak first": ({"name": "smtp"}, "tcp"),
+    "gRPC": ({"name": "grpc"}, "tcp"),
+    "nothing: the first bytes are looked at": ({"name": "web"}, "detect"),
+}
+
+
+@pytest.mark.parametrize("case", DECLARED)
+def test_what_is_declared_is_not_detected(case: str) -> None:
+    port, expected = DECLARED[case]
+    web = service("web")
+    web["spec"]["ports"] = [{"port": 80, **port}]
+    listeners = compiled(web).table.listeners.values()
+    assert [each.protocol for each in listeners if each.route.backend.key.service == "web"] == [expected]

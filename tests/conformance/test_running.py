@@ -280,6 +280,13 @@ def test_the_metrics_page(weft: Weft) -> None:
     assert last == count > 0
 
 
+def test_how_long_changes_take_to_come_in_force(weft: Weft) -> None:
+    """As kube-proxy tells it."""
+    page = weft.admin("/metrics").body.decode()
+    families = {family.name: family for family in text_string_to_metric_families(page)}
+    assert families["weft_network_programming_duration_seconds"].type == "histogram"
+
+
 def test_the_access_log_says_why(weft: Weft) -> None:
     ask(weft.address("empty"), "/why")
 
