@@ -22,8 +22,14 @@ AAAA: Final = 28
 SRV: Final = 33
 OPT: Final = 41
 TSIG: Final = 250
+IXFR: Final = 251
+AXFR: Final = 252
 ANY: Final = 255
 IN: Final = 1
+NONE: Final = 254
+"""A class of RFC 2136; `ANY` is one too."""
+NOTIFY_OPCODE: Final = 4
+UPDATE_OPCODE: Final = 5
 
 TYPE_NAMES: Final = {
     A: "A", NS: "NS", CNAME: "CNAME", SOA: "SOA", 13: "HINFO", PTR: "PTR", 15: "MX", TXT: "TXT", AAAA: "AAAA",
@@ -37,12 +43,17 @@ SERVFAIL: Final = 2
 NXDOMAIN: Final = 3
 NOTIMP: Final = 4
 REFUSED: Final = 5
+YXDOMAIN: Final = 6
+YXRRSET: Final = 7
+NXRRSET: Final = 8
 NOTAUTH: Final = 9
+NOTZONE: Final = 10
 BADVERS: Final = 16
 
 RCODE_NAMES: Final = {
     NOERROR: "NOERROR", FORMERR: "FORMERR", SERVFAIL: "SERVFAIL", NXDOMAIN: "NXDOMAIN", NOTIMP: "NOTIMP",
-    REFUSED: "REFUSED", NOTAUTH: "NOTAUTH", BADVERS: "BADVERS",
+    REFUSED: "REFUSED", YXDOMAIN: "YXDOMAIN", YXRRSET: "YXRRSET", NXRRSET: "NXRRSET", NOTAUTH: "NOTAUTH",
+    NOTZONE: "NOTZONE", BADVERS: "BADVERS",
 }  # fmt: skip
 
 LONGEST_NAME: Final = 255
@@ -50,7 +61,7 @@ HEADER: Final = 12
 QR, AA, TC, RD, RA, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0010
 
 # Types whose data holds names that may be compressed (RFC 3597 section 4): bytes before them, and how many.
-_NAMES_IN_DATA: Final = {
+NAMES_IN_DATA: Final = {
     NS: (0, 1), 3: (0, 1), 4: (0, 1), CNAME: (0, 1), SOA: (0, 2), 7: (0, 1), 8: (0, 1), 9: (0, 1), PTR: (0, 1),
     14: (0, 2), 15: (2, 1), 17: (0, 2), 18: (2, 1), 21: (2, 1), 26: (2, 2), SRV: (6, 1), 36: (2, 1), 39: (0, 1),
 }  # fmt: skip
@@ -123,6 +134,10 @@ class Message(NamedTuple):
     @property
     def rcode(self) -> int:
         return self.flags & 0xF
+
+    @property
+    def opcode(self) -> int:
+        return self.flags >> 11 & 0xF
 
 
 def to_wire(labels: Labels) -> bytes:
@@ -300,7 +315,7 @@ def _records(message: bytes, at: int, count: int) -> tuple[tuple[Record, ...], i
 
 def _data(message: bytes, kind: int, start: int, end: int) -> bytes:
     """The data of a record with the names in it written out."""
-    before, names = _NAMES_IN_DATA.get(kind, (0, 0))
+    before, names = NAMES_IN_DATA.get(kind, (0, 0))
     if not names or start == end:
         return message[start:end]
     at = start + before
