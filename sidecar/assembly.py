@@ -231,6 +231,7 @@ class Assembly:
 
         others: Iterable[FamilyLike] = chain(
             self._reloads.families(),
+            self.publisher.convergence.families(),
             [build_info()],
             families(self.catalog, self.prober),
             self.dns.families(),
