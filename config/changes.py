@@ -6,10 +6,14 @@ this looks only at kinds of which something changed, and compares nothing but id
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import NamedTuple
 
 from config.configset import ConfigSet
 from config.meta import ObjectKey
+
+OBJECTS_PER_STEP = 200
+"""That are looked at."""
 
 
 class Changes(NamedTuple):
@@ -25,16 +29,34 @@ class Changes(NamedTuple):
 
 
 def changes(before: ConfigSet, now: ConfigSet) -> Changes:
-    """What became of `before`; `now` must have been built from it."""
+    """`change_steps` in one go."""
+    steps = change_steps(before, now)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            found: Changes = done.value
+            return found
+
+
+def change_steps(before: ConfigSet, now: ConfigSet) -> Generator[None, None, Changes]:
+    """What became of `before`, in short steps; `now` must have been built from it."""
     added: list[ObjectKey] = []
     changed: list[ObjectKey] = []
     removed: list[ObjectKey] = []
     for (kind, old), (_, new) in zip(before.tables(), now.tables(), strict=True):
         if old is new:
             continue
-        added += [ObjectKey(kind, *name) for name in new if name not in old]
-        changed += [ObjectKey(kind, *name) for name, item in new.items() if name in old and old[name] is not item]
-        removed += [ObjectKey(kind, *name) for name in old if name not in new]
+        for number, (name, item) in enumerate(new.items()):
+            if old.get(name) is not item:
+                (changed if name in old else added).append(ObjectKey(kind, *name))
+            if not number % OBJECTS_PER_STEP:
+                yield
+        for number, name in enumerate(old):
+            if name not in new:
+                removed.append(ObjectKey(kind, *name))
+            if not number % OBJECTS_PER_STEP:
+                yield
     if before.node is not now.node:
         changed += [key for key in now.sources if key.kind == "NodeConfig"] or [ObjectKey("NodeConfig", "", "")]
     return Changes(tuple(added), tuple(changed), tuple(removed))

@@ -9,7 +9,8 @@ selectors, so that the cost of a change does not grow with what did not change.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 
 import msgspec
 
@@ -33,6 +34,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Services that differ from the generation before this one, those that are gone included."""
 
 
+SERVICES_PER_STEP = 100
+"""That are defined at a time."""
 NAMED_AT_ONCE = 5
 """Services that one log line names."""
 
@@ -55,11 +58,26 @@ class Catalog:
         self._contested: set[Named] = set()
 
     def define(self, services: Mapping[Named, Service]) -> None:
-        """These are the Services now; what is known of replicas and endpoints is kept."""
-        stale = {name for name, member in self._members.items() if not _same_shape(member.service, services.get(name))}
+        """`define_steps` in one go."""
+        for _ in self.define_steps(services):
+            pass
+
+    def define_steps(self, services: Mapping[Named, Service]) -> Iterator[None]:
+        """These are the Services now; what is known of replicas and endpoints is kept.
+
+        In short steps, after each of which all that was done is published; nothing else may define meanwhile.
+        """
+        names = iter([*services, *(self._members.keys() - services.keys())])
+        while batch := set(islice(names, SERVICES_PER_STEP)):
+            self._define_some(batch, services)
+            yield
+
+    def _define_some(self, names: set[Named], services: Mapping[Named, Service]) -> None:
+        known = names & self._members.keys()
+        stale = {name for name in known if not _same_shape(self._members[name].service, services.get(name))}
         for name in stale:
             self._undefine(name)
-        fresh = set(services) - set(self._members)
+        fresh = (names & services.keys()) - (known - stale)
         for name in fresh:
             self._members[name] = Membership(services[name], self.snapshot.services.get(name))
             if (label := _index_label(name, services[name])) is not None:

@@ -13,7 +13,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from config.changes import Changes, changes
+from config.changes import Changes, change_steps
+from mesh.steps import run_in_slices
 from sidecar.unapplied import unapplied
 from sidecar.written import Manifests, Written
 
@@ -69,7 +70,7 @@ class Reloader:
             written = before._replace(faults=written.faults, read=False)
         notes = tuple(unapplied(self._started_with, written.config_set))
         written = written._replace(faults=(*written.faults, *notes))
-        different = changes(before.config_set, written.config_set)
+        different = await run_in_slices(change_steps(before.config_set, written.config_set))
         self._written = written
         await self._put_in_force(written)
         if different != Changes() or written.faults != before.faults:

@@ -7,7 +7,7 @@ with or without records of its own (RFC 8020).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Set
+from collections.abc import Collection, Generator, Set
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
@@ -31,6 +31,8 @@ LONGEST_TEXT: Final = 253
 """Characters of a name without its last dot (RFC 1035 section 3.1)."""
 NEGATIVE_TTL: Final = 1
 """Shorter, so that an endpoint that has just become ready is soon seen by who asked before."""
+NAMES_PER_STEP: Final = 200
+"""That are compared at a time."""
 
 _EMPTY: Node = ()
 _NO_ENDPOINTS: PortEndpoints = {}
@@ -150,7 +152,7 @@ class Zone:
     def steps(self, config_set: ConfigSet, snapshot: Snapshot) -> Generator[None, None, View]:
         """Make the view of what was written and what exists now, in steps; it is in `view` after the last one."""
         before = self.view
-        touched = list(self._touched(config_set, snapshot))
+        touched = yield from self._touched(config_set, snapshot)
         fresh: dict[_Key, ServiceNames] = {}
         for named in touched:
             if named in config_set.services:
@@ -158,7 +160,9 @@ class Zone:
                 fresh[_key(named)] = names_of(named, config_set, endpoints)
                 yield
         services = dict(before.services) if before else {}
+        yield
         gone = {key: services.pop(key) for key in map(_key, touched) if key in services}
+        yield
         services.update(fresh)
         owners = yield from _owners(before.owners if before else {}, gone, fresh)
         self._serial += 1
@@ -173,7 +177,7 @@ class Zone:
         assert self.view is not None
         return self.view
 
-    def _touched(self, config_set: ConfigSet, snapshot: Snapshot) -> Iterable[Named]:
+    def _touched(self, config_set: ConfigSet, snapshot: Snapshot) -> Generator[None, None, Collection[Named]]:
         """The Services whose names may differ from those of the last view."""
         before = self._config_set
         if before is None or before.node is not config_set.node or before.deployments is not config_set.deployments:
@@ -181,11 +185,14 @@ class Zone:
         if before.services is config_set.services and snapshot.generation == self._snapshot.generation + 1:
             return snapshot.changed
         was, has = self._snapshot.services, snapshot.services
-        return [
-            named
-            for named in before.services.keys() | config_set.services.keys()
-            if before.services.get(named) is not config_set.services.get(named) or was.get(named) is not has.get(named)
-        ]
+        touched = []
+        for number, named in enumerate(before.services.keys() | config_set.services.keys()):
+            same = before.services.get(named) is config_set.services.get(named) and was.get(named) is has.get(named)
+            if not same:
+                touched.append(named)
+            if not number % NAMES_PER_STEP:
+                yield
+        return touched
 
     def _view(
         self, config_set: ConfigSet, services: dict[_Key, ServiceNames], owners: dict[bytes, tuple[_Key, ...]]
@@ -262,8 +269,14 @@ def _owners(
     before: dict[bytes, tuple[_Key, ...]], gone: dict[_Key, ServiceNames], fresh: dict[_Key, ServiceNames]
 ) -> Generator[None, None, dict[bytes, tuple[_Key, ...]]]:
     """Who has which address now, in steps; the same as before if no address came or went."""
-    moved = [key for key in gone.keys() | fresh.keys() if _reversed(gone.get(key)) != _reversed(fresh.get(key))]
+    moved = []
+    for number, key in enumerate(gone.keys() | fresh.keys()):
+        if _reversed(gone.get(key)) != _reversed(fresh.get(key)):
+            moved.append(key)
+        if not number % NAMES_PER_STEP:
+            yield
     owners = dict(before) if moved else before
+    yield
     for key in moved:
         for address in _reversed(gone.get(key)):
             left = tuple(each for each in owners[address] if each != key)
