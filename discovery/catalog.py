@@ -9,7 +9,7 @@ selectors, so that the cost of a change does not grow with what did not change.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from itertools import islice
 
 import msgspec
@@ -62,7 +62,7 @@ class Catalog:
         for _ in self.define_steps(services):
             pass
 
-    def define_steps(self, services: Mapping[Named, Service]) -> Iterator[None]:
+    def define_steps(self, services: Mapping[Named, Service]) -> Generator[None, None, None]:
         """These are the Services now; what is known of replicas and endpoints is kept.
 
         In short steps, after each of which all that was done is published; nothing else may define meanwhile.

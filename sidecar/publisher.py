@@ -7,7 +7,7 @@ a burst, those that can wait are joined for a few milliseconds, and an endpoint 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 from config.configset import ConfigSet
@@ -91,11 +91,15 @@ class Publisher:
         self.compiled = compiled
         self._last = self._proxy.clock()
         self.convergence.published(since, self._last)
-        for tell in self.in_force:
-            tell(compiled)
+        await run_in_slices(self._told(compiled))
         published, self._published = self._published, asyncio.Event()
         published.set()
         return compiled
+
+    def _told(self, compiled: Compiled) -> Generator[None, None, None]:
+        for tell in self.in_force:
+            tell(compiled)
+            yield
 
     async def _gather(self) -> None:
         """In a burst, give other changes a moment to come, unless one cannot wait."""
