@@ -8,7 +8,6 @@ stopped here in the order in which they depend on each other, and whatever runs 
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -44,6 +43,7 @@ from sidecar.documents import Answer, Question, Stream
 from sidecar.errors import UserError
 from sidecar.families import Reloads, build_info
 from sidecar.fingerprints import new_fingerprints
+from sidecar.garbage import Garbage
 from sidecar.joining import Draining, poll, served_at
 from sidecar.publisher import Publisher
 from sidecar.pulse import Pulse
@@ -72,6 +72,7 @@ class Assembly:
         run_to_end(self._give(run_to_end(self._endpoints(config_set))))
         self.proxy = Proxy(loop, time.monotonic)
         self._adopt(config_set.node)
+        self._garbage = Garbage(lambda: len(self.proxy.clients))
         self.listeners = Listeners(self.proxy)
         self.publisher = Publisher(self.proxy, config_set, self.catalog.snapshot)
         self._pulse = Pulse(loop, self.proxy.deadlines)
@@ -149,8 +150,7 @@ class Assembly:
         await self.publisher.publish()
         await self.listeners.settled()
         await self.dns.start()
-        gc.freeze()  # what lives as long as the table need not be looked at by every later collection
-        gc.enable()
+        self._garbage.keep()
 
     async def run_beside(self) -> None:
         """What runs as long as this node does, until cancelled: it belongs in a task group of the caller."""
@@ -174,16 +174,18 @@ class Assembly:
         if same(self._config_set, config_set):
             self._tell(written)
             return
-        given = await run_in_slices(self._endpoints(config_set))
-        self._config_set = config_set
-        with self.publisher.held():
-            self.catalog.define(config_set.services)
-            await run_in_slices(self._give(given))
-            self.publisher.config_changed(config_set)
-        self._adopt(config_set.node)
-        self._tell(written)
-        await self.publisher.settled()
-        await self.listeners.settled()
+        with self._garbage.unsought(_new_objects(self._config_set, config_set)):
+            given = await run_in_slices(self._endpoints(config_set))
+            self._config_set = config_set
+            with self.publisher.held():
+                await run_in_slices(self.catalog.define_steps(config_set.services))
+                await run_in_slices(self._give(given))
+                self.publisher.config_changed(config_set)
+            self._adopt(config_set.node)
+            self._tell(written)
+            await self.publisher.settled()
+            await self.listeners.settled()
+        await asyncio.sleep(0)
         await self.platform.apply(config_set)
 
     async def drain(self, delay: float) -> None:
@@ -253,6 +255,12 @@ class Assembly:
 
     def _acknowledge(self, compiled: Compiled) -> None:
         self.catalog.acknowledge(PROXY, compiled.snapshot.generation)
+
+
+def _new_objects(before: ConfigSet, now: ConfigSet) -> int:
+    """How many objects of `now` are not those that were there before."""
+    tables = [(old, new) for (_, old), (_, new) in zip(before.tables(), now.tables(), strict=True) if old is not new]
+    return sum(old.get(name) is not item for old, new in tables for name, item in new.items())
 
 
 def _access_log(node: NodeConfigSpec) -> AccessLog | None:
