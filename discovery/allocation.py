@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from config.addresses import Network, assignable, parse_service_range
 from config.configset import ConfigSet
 from config.errors import Fault
+from config.external_names import with_ports
 from config.meta import Named, ObjectKey, Source, seniority
 from config.resources.core import Service, ServiceSpec
 from config.settings import LOCAL_PORTS, NODE_PORTS
@@ -39,7 +40,7 @@ class Allocated(NamedTuple):
 
 def allocate(config_set: ConfigSet, remembered: Assignments) -> Allocated:
     """Fill in clusterIP, nodePort and healthCheckNodePort of all Services that need one and have none; with
-    ``reach: ports`` a port of 127.0.0.1 too.
+    ``reach: ports`` a port of 127.0.0.1 too.  ExternalName Services without ports are given those that are asked for.
 
     A Service whose explicit number another one has, or for which nothing is left, is an error and is left out.
     `assignments` is what to remember: all that was given out here, for the Services that exist now.
@@ -74,7 +75,7 @@ class _Allocation:
         pool = range(self._usable.start, min(self._usable.stop, self._usable.start + LARGEST_POOL))
         self._addresses = NumberPool(pool, address_band(network))
         self._node_ports = NumberPool(NODE_PORTS, NODE_PORT_BAND)
-        self._services = dict(config_set.services)
+        self._services = config_set.services | with_ports(config_set)
         self._cluster_ips: dict[str, str] = {}
         self._ports: dict[str, int] = {}
         self._faults: list[Fault] = []

@@ -16,7 +16,7 @@ from mesh.forwarded import conveyed
 from mesh.http1.body import CHUNKED
 from mesh.http1.request import Request
 from mesh.outgoing import believed
-from mesh.reasons import NO_ENDPOINTS, NO_ROOM, REQUEST_OVERDUE
+from mesh.reasons import NO_ROOM, REQUEST_OVERDUE
 from mesh.relay import Relay
 
 
@@ -94,7 +94,7 @@ class Admission(Relay):
         elif limits is not None and backend.eligible:
             self._end_badly(NO_ROOM)
         else:
-            self._end_badly(NO_ENDPOINTS)
+            self._end_badly(backend.vacancy)
 
     def room_now(self) -> None:
         """There may be room: pick again, or queue again."""

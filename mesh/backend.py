@@ -24,7 +24,7 @@ from mesh.endpoint_state import NO_ANSWER_DUE, NOT_ANSWERED, EndpointState, Left
 from mesh.judgement import Judgement
 from mesh.limits import Limits
 from mesh.plan import BackendKey, BackendPlan
-from mesh.reasons import Reason
+from mesh.reasons import NO_ENDPOINTS, UNRESOLVED, Reason
 from mesh.retry import RetryBudget
 from mesh.stats import BackendStats
 
@@ -112,6 +112,11 @@ class Backend(Judgement):
         if self.limits is None:
             return self._keyed.pick_for(key, tried)
         return self.limits.admit(partial(self._keyed.pick_for, key), tried)
+
+    @property
+    def vacancy(self) -> Reason:
+        """Why nobody can be picked."""
+        return UNRESOLVED if self.plan.external and not self.plan.endpoints else NO_ENDPOINTS
 
     def foresee(self, key: bytes = b"") -> EndpointState | None:
         """Whom `pick_for` would give now, limits aside, without taking a turn; None: nobody, or lots would be drawn."""

@@ -88,7 +88,7 @@ class Dialling:
     # -- pick
 
     def start(self) -> None:
-        self._connect(NO_ENDPOINTS)
+        self._connect(self._backend.vacancy)
         if self.deadline:
             self._proxy.deadlines.expect(self)
 
@@ -129,7 +129,7 @@ class Dialling:
 
     def room_now(self) -> None:
         until = self.deadline
-        self._connect(NO_ENDPOINTS)
+        self._connect(self._backend.vacancy)
         if self._phase == CONNECTING and self._state is None:
             self.deadline = until
 

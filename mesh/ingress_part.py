@@ -23,7 +23,6 @@ from mesh.live import Live
 from mesh.plan import BackendKey, BackendPlan
 from mesh.policing import Basis
 from mesh.rules import Rule, rule
-from mesh.service_part import external_endpoints
 from mesh.steps import gather
 from mesh.table import Route
 
@@ -104,17 +103,11 @@ class Resolver:
             return self._nothing(key, f"there is no Service {wanted.name}")
         found = _port(service, wanted)
         if found is None:
-            return self._undeclared(key, service, wanted)
+            return self._nothing(key, f"Service {wanted.name} has no port {key.port}")
         if found.protocol != "TCP":  # the port may have a Backend, which is for others
             aside = BackendKey(namespace, wanted.name, f"{port}/{found.protocol}")
             return self._nothing(aside, f"port {port} of Service {wanted.name} is {found.protocol}, not TCP")
         return Target(self._served[BackendKey(namespace, wanted.name, found.key)])
-
-    def _undeclared(self, key: BackendKey, service: Service, wanted: IngressServiceBackend) -> Target:
-        """An ExternalName Service needs to declare no ports; others have those that they declare."""
-        if service.spec.type == "ExternalName" and not service.spec.ports and wanted.port.number:
-            return self.own(BackendPlan(key, external_endpoints(service, wanted.port.number)))
-        return self._nothing(key, f"Service {wanted.name} has no port {key.port}")
 
     def _nothing(self, key: BackendKey, problem: str) -> Target:
         return self.own(BackendPlan(key, ()), problem)

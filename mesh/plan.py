@@ -53,6 +53,8 @@ class BackendPlan(msgspec.Struct, frozen=True):
     health_check: HealthCheckPolicy | None = None
     """Of the endpoints that no agent vouches for."""
     limits: LimitPolicy | None = None
+    external: bool = False
+    """The endpoints are the addresses of a name (ExternalName): where there are none, it does not resolve."""
     send_proxy: Version | None = None
     """The PROXY protocol that connections to endpoints begin with; such a connection is of one client only."""
     tls: Reencryption | None = None

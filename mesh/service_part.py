@@ -17,7 +17,6 @@ from config.balancing import BalancerPolicy, HashKey
 from config.resources.core import Service, ServicePort
 from config.settings import NodeConfigSpec
 from discovery.catalog import PortEndpoints
-from discovery.endpoint import Endpoint
 from mesh.attachment import Policies, PortPolicy, port_policy
 from mesh.backend import Backend
 from mesh.balancing.affinity import AffinityPolicy
@@ -73,12 +72,10 @@ def make_part(
 
 def with_endpoints(part: ServicePart, endpoints: PortEndpoints) -> ServicePart:
     """The same part with other endpoints: nothing but plans can differ."""
-    numbers = {port.key: port.port for port in _served_ports(part.service)}
     plans = tuple(
         plan if there == plan.endpoints else structs.replace(plan, endpoints=there)
         for plan in part.plans
-        for name in (plan.key.port,)
-        for there in (endpoints.get(name) or external_endpoints(part.service, numbers[name]),)
+        for there in (endpoints.get(plan.key.port, ()),)
     )
     return replace(part, endpoints=endpoints, plans=plans)
 
@@ -134,13 +131,6 @@ def _waiting(service: Service, port: ServicePort, found: tuple[Door, ...]) -> It
         yield f"port {port.key}: waits for a nodePort"
 
 
-def external_endpoints(service: Service, port: int) -> tuple[Endpoint, ...]:
-    """The one endpoint of an ExternalName Service, whose address is a DNS name until discovery has resolved it."""
-    if service.spec.type != "ExternalName":
-        return ()
-    return (Endpoint(service.spec.external_name.removesuffix("."), port),)
-
-
 def _plans(
     service: Service, port: ServicePort, policy: PortPolicy, endpoints: PortEndpoints, node: NodeConfigSpec
 ) -> Iterator[BackendPlan]:
@@ -158,7 +148,7 @@ def _plan(
     said = policy.said
     return BackendPlan(
         key=BackendKey(service.metadata.namespace, service.metadata.name, port.key),
-        endpoints=endpoints.get(port.key) or external_endpoints(service, port.port),
+        endpoints=endpoints.get(port.key, ()),
         timeouts=policy.timeouts,
         retries=policy.retries,
         upgrades=policy.upgrades,
@@ -170,6 +160,7 @@ def _plan(
         ejection=said.ejection or DEFAULT_EJECTION,
         health_check=said.health_check,
         limits=said.limits,
+        external=service.spec.type == "ExternalName",
         send_proxy=said.proxy_protocol.send if said.proxy_protocol else None,
     )
 

@@ -28,6 +28,7 @@ from discovery.registry.responder import Responder
 from discovery.registry.server import Server
 from discovery.registry.zone import Zone
 from discovery.sources.dns import Asked, DNSSources
+from discovery.sources.hosts import Hosts
 from mesh import sockets
 from mesh.compiler import Compiled
 from mesh.exposition import Family, Sample
@@ -52,7 +53,7 @@ class NodeDNS:
         self._settings = node.resolver
         self._zone = Zone(int(time.time()))
         self._responder = Responder(self._random, node.resolver.forward)
-        self._sources = DNSSources(catalog, self._random, resolv_conf.read)
+        self._sources = DNSSources(catalog, self._random, self._who_knows, Hosts())
         self._forwarder = Forwarder(
             self._responder,
             self._resolvers,
@@ -79,9 +80,9 @@ class NodeDNS:
 
     async def start(self) -> None:
         """Make the first names and try to open: who sees that this weft is ready can ask it at once."""
-        self._sources.apply(self._config_set)
         await self._renew()
         await self._try_to_open()
+        self._sources.apply(self._config_set)
 
     async def run(self) -> None:
         """Follow what comes in force, and go on trying to open, until cancelled."""
@@ -148,6 +149,12 @@ class NodeDNS:
             log.log(WARNING if reason else INFO, "DNS is served at %s%s", key, f": {reason}" if reason else "")
         self.served, self.note = key, reason
         await self._server.start(udp, tcp)
+
+    def _who_knows(self, name: str) -> tuple[Resolver, ...]:
+        """Who is asked for a name that an ExternalName Service stands for: of the cluster's, none knows but we."""
+        if not f".{name.lower().removesuffix('.')}".endswith(f".{self._config_set.node.cluster_domain}"):
+            return resolv_conf.read()
+        return (Resolver(self.served.address, self.served.port),) if self.served else ()
 
     def _resolvers(self) -> tuple[Resolver, ...]:
         return resolvers(self._settings, self.served or self._wanted)

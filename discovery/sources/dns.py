@@ -1,4 +1,5 @@
-"""DNS as a source: Services without a selector take their endpoints from any DNS server.
+"""DNS as a source: Services without a selector take their endpoints from any DNS server, and ExternalName Services
+that something leads to are the addresses of their name.
 
 Each question (a name, a type) is asked by a task of its own as often as its answers say; what is held of it is
 `sources/refresh`, how it is asked is `sources/lookup`.  A Service's endpoints are those of all of its questions.
@@ -9,21 +10,30 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from ipaddress import ip_address
 from random import Random
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from config.configset import ConfigSet
 from config.dns_source import DNSSource, TsigKey, dns_source, is_from_dns, tsig_key
+from config.external_names import led_to
 from config.meta import Named
 from config.resources.core import Service, ServicePort
 from discovery.catalog import Catalog
 from discovery.endpoint import Endpoint
 from discovery.membership import ports_of
-from discovery.sources.refresh import Refresh, endpoints
+from discovery.sources.circles import Place, places_before
+from discovery.sources.hosts import Hosts
+from discovery.sources.refresh import Refresh, Target, endpoints
+
+if TYPE_CHECKING:
+    from discovery.sources.lookup import Found
 
 SOURCE: Final = "dns"
 PARALLEL: Final = 32
 """Questions at once."""
+HELD_SECONDS: Final = 5
+"""After which the hosts file is looked at again."""
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +45,8 @@ class Question(NamedTuple):
     type: str
     source: DNSSource
     key: TsigKey | None
+    external: bool = False
+    """Of an ExternalName Service: looked for in the hosts file first."""
 
 
 class Asked(NamedTuple):
@@ -60,24 +72,35 @@ class _Watch:
 class DNSSources:
     """Keeps `catalog` told; the owner of all tasks that ask."""
 
-    def __init__(self, catalog: Catalog, random: Random, servers: Callable[[], Sequence[tuple[str, int]]]) -> None:
-        """`servers`: the system's resolvers, for Services that do not name any."""
+    def __init__(
+        self, catalog: Catalog, random: Random, servers: Callable[[str], Sequence[tuple[str, int]]], hosts: Hosts
+    ) -> None:
+        """`servers`: who knows a name that an ExternalName Service stands for, and, of the empty name, who is asked
+        for Services that do not say whom to ask; `hosts` know such names before them."""
         self._catalog = catalog
         self._random = random
         self._servers = servers
+        self._hosts = hosts
+        self._circles: dict[Named, frozenset[Place]] = {}
+        """Of the ExternalName Services: where their names must not lead."""
         self._limit = asyncio.Semaphore(PARALLEL)
         self._services: dict[Named, Service] = {}
         self._watches: dict[Named, dict[Question, _Watch]] = {}
         self._ended: set[asyncio.Task[None]] = set()
+        self._told: set[Named] = set()
+        """Services whose names were said to lead around in a circle."""
 
     def apply(self, config_set: ConfigSet) -> None:
         """These are the Services now; questions that stay keep what is known of them."""
-        wanted = {name: each for name, each in config_set.services.items() if is_from_dns(each)}
+        external = led_to(config_set)
+        self._circles = {name: places_before(name, config_set) for name in external}
+        wanted = {name: each for name, each in config_set.services.items() if name in external or is_from_dns(each)}
         for gone in self._watches.keys() - wanted.keys():
             self._ask_only(gone, set())
             del self._watches[gone]
             self._catalog.change_endpoints(SOURCE, {gone: {}})
         self._services = wanted
+        self._told &= external.keys()
         for named, service in wanted.items():
             self._ask_only(named, set(questions(named, service, config_set)))
             self._tell(named)
@@ -108,13 +131,11 @@ class DNSSources:
             watches[question] = _Watch(refresh, task)
 
     async def _ask(self, named: Named, question: Question, refresh: Refresh) -> None:
-        from discovery.sources.lookup import Lookup, LookupFailed  # dnspython takes megabytes that few need
+        from discovery.sources.lookup import LookupFailed  # dnspython takes megabytes that few need
 
         while True:
-            lookup = Lookup(question.source, question.source.servers or self._servers(), question.key)
             try:
-                async with self._limit:
-                    found = await lookup.find(question.name, question.type)
+                found = await self._find(question)
             except LookupFailed as error:
                 self._report(named, refresh, str(error))
                 pause = refresh.failed(str(error), asyncio.get_running_loop().time())
@@ -123,6 +144,24 @@ class DNSSources:
                 pause = refresh.succeeded(found.targets, found.ttl)
                 self._tell(named)
             await asyncio.sleep(pause)
+
+    async def _find(self, question: Question) -> Found:
+        from discovery.sources.lookup import Found, Lookup
+
+        held = self._held(question)
+        if held is not None:
+            return Found(tuple(map(Target, held)), HELD_SECONDS)
+        name = question.name if question.external else ""
+        lookup = Lookup(question.source, question.source.servers or self._servers(name), question.key)
+        async with self._limit:
+            return await lookup.find(question.name, question.type)
+
+    def _held(self, question: Question) -> tuple[str, ...] | None:
+        """The addresses that are known without asking; None: somebody has to be asked."""
+        if not question.external:
+            return None
+        name = question.name
+        return (name,) if _is_address(name) else self._hosts.find(name, question.type)
 
     def _report(self, named: Named, refresh: Refresh, failure: str) -> None:
         """Say once that a question has no answer, and once that it has one again."""
@@ -146,11 +185,26 @@ class DNSSources:
             if question.name == question.source.name_for(port)
             for target in watch.refresh.targets
         )
-        return endpoints(targets, port)
+        found = endpoints(targets, port)
+        circle = self._circles.get(named, frozenset())
+        if not any(each.where in circle for each in found):
+            return found
+        self._tell_of_circle(named)
+        return tuple(each for each in found if each.where not in circle)
+
+    def _tell_of_circle(self, named: Named) -> None:
+        """Say it once for as long as the Service is there."""
+        if named not in self._told:
+            self._told.add(named)
+            name = self._services[named].spec.external_name
+            log.warning("Service %s: %s leads back to this node's own listeners, and is not sent there", named, name)
 
 
 def questions(named: Named, service: Service, config_set: ConfigSet) -> Iterator[Question]:
     """What is asked for a Service; what cannot be asked is told in the log."""
+    if service.spec.type == "ExternalName":
+        yield from _external_questions(service.spec.external_name)
+        return
     try:
         source = dns_source(service)
         key = tsig_key(source, named.namespace, config_set.secrets) if source else None
@@ -162,3 +216,19 @@ def questions(named: Named, service: Service, config_set: ConfigSet) -> Iterator
     for port in ports_of(service):
         for kind in ("A", "AAAA") if source.type == "A" else ("SRV",):
             yield Question(source.name_for(port), kind, source, key)
+
+
+def _external_questions(name: str) -> Iterator[Question]:
+    """Of an ExternalName Service, whose name is whole; an address in its place stands for itself."""
+    whole = name if _is_address(name) else f"{name.removesuffix('.')}."
+    source = DNSSource(name=whole, type="A", servers=(), search=(), tsig="", sample=False)
+    for kind in ("A",) if _is_address(name) else ("A", "AAAA"):
+        yield Question(whole, kind, source, None, external=True)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

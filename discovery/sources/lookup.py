@@ -38,6 +38,9 @@ SILENT_TTL: Final = 5
 class LookupFailed(Exception):
     """No server has given an answer; the text says why."""
 
+    refused = False
+    """A server said that it has none: it may have one for another name."""
+
 
 class Found(NamedTuple):
     targets: tuple[Target, ...]
@@ -55,10 +58,19 @@ class Lookup:
 
     async def find(self, name: str, kind: str) -> Found:
         """What `name` stands for; `kind` is A, AAAA or SRV.  Raises `LookupFailed`."""
+        failure = None
         for candidate in self._candidates(name):
-            response = await self._ask(candidate, kind)
+            try:
+                response = await self._ask(candidate, kind)
+            except LookupFailed as error:
+                if not error.refused:
+                    raise
+                failure = failure or error
+                continue
             if response.rcode() != dns.rcode.NXDOMAIN:
-                break
+                return await self._targets(response, candidate, kind)
+        if failure is not None:  # what was refused may exist
+            raise failure
         return await self._targets(response, candidate, kind)
 
     def _candidates(self, name: str) -> Iterator[dns.name.Name]:
@@ -98,21 +110,23 @@ class Lookup:
     async def _addresses(
         self, target: dns.name.Name, there: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset]
     ) -> Found:
-        """Of an SRV target: from the additional records, else asked for.  One family is enough."""
-        known = [there[target, kind] for kind in _ADDRESS_TYPES if (target, kind) in there]
-        if known:
-            targets = tuple(Target(record.address) for rrset in known for record in rrset)
-            return Found(targets, min(rrset.ttl for rrset in known))
+        """Of an SRV target, both families: from the additional records, else asked for."""
         found, failure = [], None
-        for kind in ("A", "AAAA"):
+        for kind in _ADDRESS_TYPES:
+            rrset = there.get((target, kind))
+            if rrset is not None:
+                found.append(Found(tuple(Target(record.address) for record in rrset), rrset.ttl))
+                continue
             try:
-                found.append(await self._targets(await self._ask(target, kind), target, kind))
+                text = dns.rdatatype.to_text(kind)
+                found.append(await self._targets(await self._ask(target, text), target, text))
             except LookupFailed as error:
                 failure = error
         targets = tuple(each for family in found for each in family.targets)
         if failure is not None and not targets:
             raise failure
-        return Found(targets, min(family.ttl for family in found))
+        # How long a family is not there matters only where there is none.
+        return Found(targets, min(family.ttl for family in found if family.targets or not targets))
 
     async def _follow(
         self, response: dns.message.Message, name: dns.name.Name, kind: str
@@ -136,7 +150,7 @@ class Lookup:
         raise LookupFailed(f"{name} is the end of too long a chain of CNAMEs")
 
     async def _ask(self, name: dns.name.Name, kind: str) -> dns.message.Message:
-        why = "no DNS server is known"
+        why, refused = "no DNS server is known", False
         for server in self._servers:
             query = dns.message.make_query(name, kind, use_edns=0, payload=LARGEST_UDP)
             if self._key is not None:
@@ -151,8 +165,10 @@ class Lookup:
                 continue
             if response.rcode() in _ANSWERS:
                 return response
-            why = f"{Resolver(*server)} answered {dns.rcode.to_text(response.rcode())}"
-        raise LookupFailed(f"{name}: {why}")
+            why, refused = f"{Resolver(*server)} answered {dns.rcode.to_text(response.rcode())}", True
+        failure = LookupFailed(f"{name}: {why}")
+        failure.refused = refused
+        raise failure
 
 
 def _answering(query: dns.message.Message, data: bytes) -> dns.message.Message | None:

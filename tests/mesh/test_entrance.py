@@ -165,7 +165,8 @@ def test_headless_and_external_services_can_be_led_to() -> None:
     headless = service("deep", cluster_ip="None")
     external = service("far", ServicePort(443), type="ExternalName", external_name="example.com", cluster_ip="")
     written = config(headless, external, ingress("i", "Prefix /deep -> deep:80", "Prefix /far -> far:443"))
-    made = compile(written, snapshot(1, deep={"http": endpoints(3)}), None, Live(Clock()))
+    there = snapshot(1, deep={"http": endpoints(3)}, far={"443": endpoints(1)})
+    made = compile(written, there, None, Live(Clock()))
     found = [route(made, "a.com", target) for target in ("/deep", "/far")]
     assert [len(each.backend.eligible) for each in found if each] == [3, 1]
     assert list(made.table.listeners) == [DOOR]

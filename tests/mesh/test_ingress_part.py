@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from msgspec import structs
 
 from config.resources.core import Service, ServicePort
 from config.resources.networking import (
@@ -14,7 +13,6 @@ from config.resources.networking import (
     IngressRule,
     TypedLocalObjectReference,
 )
-from discovery.endpoint import Endpoint
 from mesh.backend import Backend
 from mesh.ingress_class import Verdict
 from mesh.ingress_part import IngressPart, Resolver, part_steps
@@ -23,12 +21,10 @@ from mesh.plan import BackendKey
 from mesh.steps import run_to_end
 from tests.mesh.making import Clock, backend, config, endpoints, ingress, ingress_backend, service
 
-FAR = service("far", type="ExternalName", external_name="example.com.")
 SHOP = service("shop", ServicePort(80, name="http"), ServicePort(53, name="dns", protocol="UDP"), ServicePort(53))
 SERVICES = config(
     SHOP,
     service("games", ServicePort(7, protocol="UDP")),
-    structs.replace(FAR, spec=structs.replace(FAR.spec, ports=())),
 ).services
 SERVED = Verdict(True)
 ANY_KIND = "ImplementationSpecific"
@@ -59,7 +55,6 @@ def make_part(written: Ingress, verdict: Verdict, asked: Resolver) -> IngressPar
         ("shop:web", "default/shop:web", "Service shop has no port web"),
         ("games:7", "default/games:7/UDP", "port 7 of Service games is UDP, not TCP"),
         ("none:80", "default/none:80", "there is no Service none"),
-        ("far:https", "default/far:https", "Service far has no port https"),
     ],
 )
 def test_where_a_backend_leads(wanted: str, key: str, problem: str) -> None:
@@ -72,13 +67,6 @@ def test_where_a_backend_leads(wanted: str, key: str, problem: str) -> None:
     else:
         assert known[BackendKey("default", "shop", key.rpartition(":")[2])] is found.backend
         assert found.plan is None
-
-
-def test_the_backend_of_an_external_name_without_ports_has_the_port_that_is_wanted() -> None:
-    found = resolver().target("default", ingress_backend("far:8080"))
-    assert (str(found.backend.key), found.problem) == ("default/far:8080", "")
-    assert found.backend.plan.endpoints == (Endpoint("example.com", 8080),)
-    assert found.plan is found.backend.plan
 
 
 def test_a_resource_cannot_be_served() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 
 import dns.message
@@ -18,6 +19,7 @@ from discovery.catalog import Catalog
 from discovery.registry import exchange
 from discovery.sources import refresh
 from discovery.sources.dns import DNSSources
+from discovery.sources.hosts import Hosts
 from tests.discovery.registry.servers import Upstream, response, upstream
 
 WEB = Named("default", "web")
@@ -53,9 +55,9 @@ spec: {{clusterIP: 127.96.0.9, ports: [{ports}]}}
 
 
 class World:
-    def __init__(self, servers: list[tuple[str, int]]) -> None:
+    def __init__(self, servers: list[tuple[str, int]], hosts: Path) -> None:
         self.catalog = Catalog()
-        self.sources = DNSSources(self.catalog, Random(1), lambda: servers)
+        self.sources = DNSSources(self.catalog, Random(1), lambda name: servers, Hosts(hosts))
 
     def apply(self, config_set: ConfigSet) -> None:
         self.catalog.define(config_set.services)
@@ -71,8 +73,10 @@ class World:
 
 
 @asynccontextmanager
-async def world(servers: list[tuple[str, int]] | None = None) -> AsyncIterator[World]:
-    made = World(servers or [])
+async def world(
+    servers: list[tuple[str, int]] | None = None, hosts: Path = Path("/nowhere/at/all")
+) -> AsyncIterator[World]:
+    made = World(servers or [], hosts)
     try:
         yield made
     finally:
@@ -162,3 +166,77 @@ async def test_what_cannot_be_asked_is_told(caplog: pytest.LogCaptureFixture) ->
         made.apply(manifests(server, more=", weft.dev/dns-tsig: key"))
         assert 'there is no Secret "key"' in caplog.text
         assert made.endpoints() == []
+
+
+# -- ExternalName
+
+
+def external(name: str = "far.example.com", asked: bool = True) -> ConfigSet:
+    backend = "{service: {name: web, port: {number: 80}}}"
+    text = f"""
+apiVersion: v1
+kind: Service
+metadata: {{name: web}}
+spec: {{type: ExternalName, externalName: {name}, ports: [{{port: 80}}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {{name: front}}
+spec: {{defaultBackend: {backend if asked else backend.replace("web", "other")}}}
+"""
+    return load_text(text, "test.yaml").config_set
+
+
+async def test_an_external_name_is_resolved_for_those_who_lead_there() -> None:
+    def say(asked: bytes, tcp: bool) -> list[bytes]:
+        question = dns.message.from_wire(asked).question[0]
+        address = {"A": "192.0.2.1", "AAAA": "2001:db8::1"}[question.rdtype.name]
+        return [response(asked, f"{question.name} 1 {question.rdtype.name} {address}")]
+
+    async with upstream(say) as server, world([server.address]) as made:
+        made.apply(external(asked=False))
+        assert list(made.sources.asked()) == []
+        made.apply(external())
+        await made.until(lambda: sorted(made.endpoints()) == ["192.0.2.1:80", "2001:db8::1:80"])
+        assert {each.name for each in made.sources.asked()} == {"far.example.com."}
+        made.apply(external(asked=False))
+        assert made.endpoints() == []
+
+
+async def test_a_name_that_ceases_to_exist_has_no_addresses_and_one_that_nobody_answers_for_keeps_them() -> None:
+    zone = Zone()
+    async with upstream(zone.say) as server, world([server.address]) as made:
+        made.apply(external())
+        await made.until(lambda: len(made.endpoints()) == 2)
+        zone.rcode = 2
+        await made.until(lambda: all(each.failure for each in made.sources.asked()))
+        assert len(made.endpoints()) == 2
+        zone.rcode = 3
+        await made.until(lambda: made.endpoints() == [])
+
+
+async def test_the_hosts_file_comes_first(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text("192.0.2.77 far.example.com")
+    async with upstream(Zone().say) as server, world([server.address], hosts) as made:
+        made.apply(external())
+        await made.until(lambda: made.endpoints() == ["192.0.2.77:80"])
+        assert not server.asked
+
+
+async def test_an_address_in_place_of_a_name_is_not_asked_for() -> None:
+    async with world() as made:
+        made.apply(external("192.0.2.1"))
+        await made.until(lambda: made.endpoints() == ["192.0.2.1:80"])
+
+
+async def test_a_name_that_leads_back_is_not_followed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 far.example.com\n192.0.2.1 far.example.com")
+    config_set = external()
+    node = replace(config_set.node, ingress=replace(config_set.node.ingress, http="127.0.0.1:80"))
+    async with world(hosts=hosts) as made:
+        made.apply(replace(config_set, node=node))
+        await made.until(lambda: made.endpoints() == ["192.0.2.1:80"])
+        made.apply(replace(config_set, node=node))
+    assert caplog.text.count("leads back to this node's own listeners") == 1

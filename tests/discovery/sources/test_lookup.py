@@ -82,23 +82,28 @@ async def test_srv_targets_are_resolved() -> None:
     assert found.ttl == 5
 
 
-async def test_addresses_that_came_along_are_not_asked_for() -> None:
-    asked: list[bytes] = []
+@pytest.mark.parametrize("families", [1, 2])
+async def test_addresses_that_came_along_are_not_asked_for(families: int) -> None:
+    asked: list[str] = []
 
     def say(query: bytes, tcp: bool) -> list[bytes]:
-        asked.append(query)
+        question = dns.message.from_wire(query).question[0]
+        asked.append(question.rdtype.name)
+        if question.rdtype.name != "SRV":
+            return [response(query, "web.example.com. 8 AAAA fd00::9")]
         made = dns.message.make_response(dns.message.from_wire(query))
         for section, text in (
             (made.answer, "x.example.com. 30 SRV 0 1 80 web.example.com."),
             (made.additional, "web.example.com. 10 A 10.0.0.9"),
-        ):
+            (made.additional, "web.example.com. 8 AAAA fd00::9"),
+        )[: 1 + families]:
             at, ttl, kind, data = text.split(" ", 3)
             section.append(dns.rrset.from_text(at, int(ttl), "IN", kind, data))
         return [made.to_wire()]
 
     found = await look_up("x.example.com", "SRV", [say])
-    assert found == ((Target("10.0.0.9", 80, 0, 1),), 10)
-    assert len(asked) == 1
+    assert found == ((Target("10.0.0.9", 80, 0, 1), Target("fd00::9", 80, 0, 1)), 8)
+    assert asked == ["SRV", "AAAA"][: 3 - families], "what did not come along may be there all the same"
 
 
 @pytest.mark.parametrize(
@@ -111,6 +116,17 @@ async def test_names_are_searched(name: str, search: str, count: int) -> None:
         return [response(asked, rcode=3)] if top else zone(asked, tcp)
 
     assert len((await look_up(name, "A", [say], search=search)).targets) == count
+
+
+@pytest.mark.parametrize("rcode", [2, 5])
+async def test_a_search_domain_that_is_refused_does_not_end_the_search(rcode: int) -> None:
+    def say(asked: bytes, tcp: bool) -> list[bytes]:
+        name = dns.message.from_wire(asked).question[0].name.to_text()
+        return [response(asked, rcode=rcode)] if name.endswith(("corp.", "web.")) else zone(asked, tcp)
+
+    assert len((await look_up("web", "A", [say], search="corp example.com")).targets) == 2
+    with pytest.raises(LookupFailed, match=r"web\.corp\.: .* answered"):
+        await look_up("web", "A", [say], search="corp other.example.com")
 
 
 def refusing(asked: bytes, tcp: bool) -> list[bytes]:
