@@ -26,7 +26,10 @@ def _check_service(path: str, name: str, port: IntOrString | None, index: Index,
     services = index.config_set.services
     if not check_exists(key, services, index, f"{path}.service", report) or port is None:
         return
-    ports = services[Named(key.namespace, name)].spec.ports
+    service = services[Named(key.namespace, name)]
+    ports = service.spec.ports
+    if service.spec.type == "ExternalName" and not ports and str(port).isdecimal():
+        return
     if not any(str(port) in (each.name, str(each.port)) for each in ports):
         known = listed([each.name or str(each.port) for each in ports]) or "none"
         report.error(f"{path}.port", f"{report.elsewhere(key)} has no port {port}; it has {known}")
