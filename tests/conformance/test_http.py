@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import pytest
 
@@ -16,12 +15,10 @@ from config.filters import (
     SplitTarget,
     TracePolicy,
 )
-from config.policies import TargetRef, TrafficPolicySpec
 from mesh.detect import detect
-from mesh.filters.making import Where, filters_of
 from tests.conformance.entrance import compiled
+from tests.conformance.filtering import Around, filters
 from tests.mesh.dialogue import GET, OK, Wire, answering, get, mesh
-from tests.mesh.test_admission import Around, filters
 from tests.scenarios.manifests import service
 
 NOT_HERE = (
@@ -75,16 +72,10 @@ REDIRECTS: dict[str, tuple[RedirectPolicy, str, str, int, bytes]] = {
 }
 
 
-def of_rule(matched: str, **said: Any) -> Any:
-    """Filters of a route whose rule matched the beginning of the path."""
-    spec = TrafficPolicySpec(TargetRef("Ingress", "i"), **said)
-    return filters_of(spec, Where(matched.encode()), Around(), lambda: 0.0)
-
-
 @pytest.mark.parametrize("case", REDIRECTS)
 async def test_redirects(case: str) -> None:
     policy, target, matched, status, location = REDIRECTS[case]
-    async with mesh(answering(OK), filters=of_rule(matched, redirect=policy)) as world:
+    async with mesh(answering(OK), filters=filters(matched=matched, redirect=policy)) as world:
         said = await world.ask(get(target))
         assert said.startswith(b"HTTP/1.1 %d " % status)
         assert b"\r\nLocation: %b\r\n" % location in said
@@ -104,7 +95,7 @@ REWRITES: dict[str, tuple[RewritePolicy, str, str, bytes]] = {
 @pytest.mark.parametrize("case", REWRITES)
 async def test_rewrites(case: str) -> None:
     policy, target, matched, expected = REWRITES[case]
-    async with mesh(answering(OK), filters=of_rule(matched, rewrite=policy)) as world:
+    async with mesh(answering(OK), filters=filters(matched=matched, rewrite=policy)) as world:
         assert (await world.ask(get(target))).startswith(b"HTTP/1.1 200 ")
         assert world.endpoints[0].heads[0].split()[1] == expected
 
@@ -124,10 +115,8 @@ async def test_header_edits_both_ways() -> None:
 
 
 async def test_a_weighted_split_shares_by_weight() -> None:
-    around, chances = Around(), iter([each / 100 for each in range(100)])
-    spec = TrafficPolicySpec(TargetRef("Service", "s"), split=(SplitTarget("old", weight=3), SplitTarget("new")))
-    made = filters_of(spec, Where(), around, lambda: next(chances))
-    assert made is not None
+    chances = iter([each / 100 for each in range(100)])
+    made = filters(chance=lambda: next(chances), split=(SplitTarget("old", weight=3), SplitTarget("new")))
     found = Counter(backend.key.service for _ in range(100) if (backend := made.backend()))
     assert found == {"old": 75, "new": 25}
 

@@ -16,8 +16,8 @@ from config.policies import RetryPolicy, TimeoutPolicy
 from config.settings import NodeConfigSpec
 from mesh.plan import BackendKey, BackendPlan
 from mesh.retry import RetryBudget
+from tests.conformance.filtering import filters
 from tests.mesh.dialogue import GET, OK, Mesh, Wire, answering, get, mesh
-from tests.mesh.test_admission import filters
 
 NOT_HERE = (
     (
@@ -212,7 +212,7 @@ FAULTS: dict[str, tuple[FaultPolicy, float, int, float]] = {
 @pytest.mark.parametrize("case", FAULTS)
 async def test_faults_on_purpose(case: str) -> None:
     policy, chance, status, least = FAULTS[case]
-    async with mesh(answering(OK), filters=filters(chance=chance, fault=policy)) as world:
+    async with mesh(answering(OK), filters=filters(chance=lambda: chance, fault=policy)) as world:
         began = time.monotonic()
         assert int((await world.ask(GET)).split()[1]) == status
         assert time.monotonic() - began >= least
