@@ -4,6 +4,9 @@ To the protocol within it is a transport, to the transport without a protocol.  
 only when there is something for it: an error that says "nothing yet" costs as much as a short request, and asyncio
 provokes one after every read.  Unlike asyncio's, its ends can be half-closed (RFC 8446 section 6.1), a handshake
 that fails says why with an alert, and a stream that ends without close_notify is broken, not finished.
+
+A stream lets go of OpenSSL's part, some 16 KiB, as soon as its connection is lost: who is within may live on until
+the garbage collector finds it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ CHUNK: Final = 16 * 1024
 """What a record holds at most."""
 AHEAD: Final = 64 * 1024
 """Bytes that may come before a handshake is done."""
+PART: Final = 2 * CHUNK
+"""Bytes that OpenSSL is given at once: its memory grows with them, and never shrinks while the stream lives."""
 
 SHAKING, OPEN, CLOSED = range(3)
 _NOBODY: Final = asyncio.Protocol()
@@ -38,8 +43,8 @@ class Shaking(Protocol):
 
 class TLSStream(asyncio.Protocol, asyncio.Transport):
     __slots__ = (
-        "_app", "_half_open", "_held", "_incoming", "_mute", "_outgoing", "_phase", "_raw", "_raw_write", "_shaking",
-        "_tls", "_tls_write",
+        "_app", "_cut", "_decrypt", "_encrypt", "_encrypted", "_feed", "_half_open", "_held", "_incoming", "_mute",
+        "_outgoing", "_phase", "_raw", "_raw_write", "_shaking", "_tls",
     )  # fmt: skip
 
     _raw: asyncio.Transport
@@ -53,8 +58,13 @@ class TLSStream(asyncio.Protocol, asyncio.Transport):
         self._tls = context.wrap_bio(
             self._incoming, self._outgoing, server_side=not server_name, server_hostname=server_name or None
         )
-        self._tls_write = self._tls.write
+        # Without the methods of the standard library around them, which cost as much again.
+        bare = self._tls._sslobj  # type: ignore[attr-defined]
+        self._decrypt, self._encrypt = bare.read, bare.write
+        self._feed, self._encrypted = self._incoming.write, self._outgoing.read
         self._phase = SHAKING
+        self._cut = False
+        """OpenSSL has the beginning of a record, whose rest is to come."""
         self._held = False
         """The protocol within does not want to read."""
         self._mute = False
@@ -71,10 +81,16 @@ class TLSStream(asyncio.Protocol, asyncio.Transport):
             self.shake()
 
     def data_received(self, data: bytes) -> None:
-        self._incoming.write(data)
-        if self._phase == OPEN:
-            self._read()
+        size = len(data)
+        if size > PART:
+            whole = memoryview(data)
+            for start in range(0, size, PART):
+                self.data_received(whole[start : start + PART])  # type: ignore[arg-type]  # as good to OpenSSL
+        elif self._phase == OPEN:
+            self._feed(data)
+            self._read(CHUNK if self._cut else size)
         elif self._phase == SHAKING:
+            self._feed(data)
             if self._incoming.pending > AHEAD:
                 self._fail(ssl.SSLError(1, "too much before the handshake is done"))
             else:
@@ -84,11 +100,12 @@ class TLSStream(asyncio.Protocol, asyncio.Transport):
         return self._half_open
 
     def connection_lost(self, exc: Exception | None) -> None:
-        phase, self._phase = self._phase, CLOSED
+        phase, ended_well = self._phase, self._half_open or self._mute
+        if phase != CLOSED:
+            self._end()
         if phase == SHAKING:
             self._shaking.failed(exc)
         elif phase == OPEN:
-            ended_well = self._half_open or self._mute
             app, self._app = self._app, _NOBODY  # each holds the other: the collector need not find that out
             app.connection_lost(exc or (None if ended_well else ssl.SSLEOFError(8, "TLS was cut off")))
 
@@ -119,34 +136,41 @@ class TLSStream(asyncio.Protocol, asyncio.Transport):
         self._shaking.shaken()
         self._app.connection_made(self)
         if self._incoming.pending:
-            self._read()
+            self._read(CHUNK)
 
     def _fail(self, error: ssl.SSLError) -> None:
-        self._phase = CLOSED
         self._flush()  # the alert
+        self._end()
         self._raw.close()
         self._shaking.failed(error)
 
+    def _end(self) -> None:
+        """Let go of what is OpenSSL's."""
+        self._phase, self._mute = CLOSED, True
+        del self._tls, self._decrypt, self._encrypt, self._feed, self._encrypted, self._incoming, self._outgoing
+
     def _flush(self) -> None:
         if self._outgoing.pending and not self._raw.is_closing():
-            self._raw_write(self._outgoing.read())
+            self._raw_write(self._encrypted())
 
     # -- reading
 
-    def _read(self) -> None:
-        """Hand on all that can be read, unless the protocol within has enough."""
-        tls, incoming, app = self._tls, self._incoming, self._app
+    def _read(self, size: int) -> None:
+        """Hand on all that can be read, unless the protocol within has enough; `size` bytes of it first."""
+        incoming, app = self._incoming, self._app
+        self._cut = False
         try:
             while not self._held and self._phase == OPEN:
-                data = tls.read(CHUNK)
+                data = self._decrypt(size)
                 if not data:
                     self._finished()
                     break
                 app.data_received(data)
-                if not incoming.pending and not tls.pending():
+                if len(data) < size and not incoming.pending:
                     break
+                size = CHUNK
         except ssl.SSLWantReadError:
-            pass  # a part of a record, whose rest is to come
+            self._cut = True
         except ssl.SSLZeroReturnError:  # said so in this way where this end has said its own goodbye
             self._finished()
         except ssl.SSLError:
@@ -170,22 +194,25 @@ class TLSStream(asyncio.Protocol, asyncio.Transport):
     def resume_reading(self) -> None:
         self._held = False
         self._raw.resume_reading()
-        if self._incoming.pending or self._tls.pending():
+        if self._phase == OPEN and (self._incoming.pending or self._tls.pending()):
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
         if self._phase == OPEN:
-            self._read()
+            self._read(CHUNK)
 
     # -- writing
 
     def write(self, data: bytes) -> None:  # type: ignore[override]  # nobody here has anything but bytes
         if self._mute or not data:
             return
-        sent = self._tls_write(data)
-        while sent < len(data):
-            sent += self._tls_write(data[sent:])
-        self._raw_write(self._outgoing.read())
+        sent = self._encrypt(data)
+        self._raw_write(self._encrypted())
+        if sent < len(data):  # record by record: OpenSSL's memory would grow, and never shrink
+            rest = memoryview(data)
+            while sent < len(data):
+                sent += self._encrypt(rest[sent:])
+                self._raw_write(self._encrypted())
 
     def can_write_eof(self) -> bool:
         return True
@@ -224,8 +251,6 @@ class TLSStream(asyncio.Protocol, asyncio.Transport):
         return self._raw.get_write_buffer_size()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        if name == "ssl_object":
-            return self._tls
-        if name == "sslcontext":
-            return self._tls.context
+        if name in ("ssl_object", "sslcontext") and self._phase != CLOSED:
+            return self._tls if name == "ssl_object" else self._tls.context
         return self._raw.get_extra_info(name, default)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
+import weakref
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.tls.context import client_context, server_context
-from mesh.tls.stream import AHEAD, TLSStream
+from mesh.tls.stream import AHEAD, PART, TLSStream
 from tests.certificates import Authority, authority, pair
 from tests.mesh.dialogue import PATIENCE
 
@@ -244,6 +246,48 @@ def test_a_reset_is_told_as_it_is() -> None:
     ends = shaken()
     ends.server.stream.connection_lost(ConnectionResetError())
     assert ends.server.app.events == ["made", "lost ConnectionResetError"]
+
+
+@pytest.mark.parametrize("established", [True, False])
+def test_nothing_of_openssl_outlives_the_connection_even_if_the_stream_does(established: bool) -> None:
+    ends = shaken() if established else Ends()
+    stream = ends.server.stream
+    kept = weakref.ref(stream.get_extra_info("ssl_object"))
+    gc.disable()  # a collection must not be what it takes
+    try:
+        stream.connection_lost(None)
+        assert kept() is None
+    finally:
+        gc.enable()
+    assert stream.get_extra_info("ssl_object") is None
+    stream.write(b"too late")
+    stream.data_received(b"too late")
+    stream.resume_reading()
+    stream.close()
+    stream.connection_lost(None)
+    assert ends.server.raw.closed
+
+
+# -- much at once
+
+
+@pytest.mark.parametrize("size", [1, 3 * PART + 1, 10 * PART])
+def test_many_records_at_once(size: int) -> None:
+    ends = shaken()
+    ends.client.stream.write(b"x" * size)
+    ends.server.stream.data_received(ends.client.raw.take())
+    assert ends.server.app.read == b"x" * size
+
+
+def test_a_record_whose_end_comes_alone_is_handed_on_whole() -> None:
+    ends = shaken()
+    told: list[int] = []
+    ends.server.app.data_received = lambda data: told.append(len(data))  # type: ignore[method-assign]
+    ends.client.stream.write(b"x" * 2000)
+    record = ends.client.raw.take()
+    ends.server.stream.data_received(record[:1500])
+    ends.server.stream.data_received(record[1500:])
+    assert told == [2000]
 
 
 # -- pausing
