@@ -5,7 +5,9 @@ Every function raises ValueError with a sentence that says what is wrong and wha
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from socket import AF_INET, inet_pton
 
 from config.naming import shown
 
@@ -15,6 +17,8 @@ Network = IPv4Network | IPv6Network
 
 def parse_address(text: str) -> Address:
     """An IPv4 or IPv6 address in its usual text form; no leading zeros, no zone."""
+    with suppress(OSError, ValueError):  # a quarter of what `ip_address` takes; there may be many thousands
+        return IPv4Address(inet_pton(AF_INET, text))
     try:
         address = ip_address(text)
     except ValueError:

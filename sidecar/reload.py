@@ -18,10 +18,10 @@ from mesh.steps import run_in_slices
 from sidecar.unapplied import unapplied
 from sidecar.written import Manifests, Written
 
-POLL_SECONDS: Final = 0.25
+POLL_SECONDS: Final = 0.1
 POLL_SECONDS_PER_FILE: Final = 0.0005
 """A look at a file takes a fiftieth of that: so much of the time goes into looking, however many files there are."""
-SETTLE_SECONDS: Final = 0.1
+SETTLE_SECONDS: Final = 0.05
 """Without a change for so long, a burst of writes is over ..."""
 MOST_SETTLING: Final = 0.5
 """... and so long it is waited for at most."""
