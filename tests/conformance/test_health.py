@@ -86,7 +86,7 @@ def test_endpoints_of_any_source_are_checked_unless_an_agent_vouches_for_them() 
     """Also those that DNS named, which come and go."""
     probed = endpoint(1, workload=WorkloadRef("Deployment", "default", "shop"))
     world = World(endpoint(0), probed, health_check=HealthCheckPolicy())
-    assert {address for address, _, _ in HealthChecks().wanted([world.backend])} == {"10.0.0.0"}
+    assert {check[0] for check in HealthChecks().wanted([world.backend])} == {"10.0.0.0"}
 
 
 def check_fails(world: World) -> None:
