@@ -1,26 +1,26 @@
-"""The access log: one line per exchange, JSON or the Common Log Format, off by default.
+"""The access log: one line per exchange, off by default.
 
-The data plane hands over a record and goes on; lines are made and written by the log's own task, in batches
-and with the blocking write in a thread.  What comes faster than it can be written is dropped, counted, and the
-count is logged: a slow disk must cost lines, never latency or memory.
+The data plane hands over what it knows and goes on; lines are made (`mesh.log_lines`) and written by the log's own
+task, in batches and with the blocking write in a thread.  What comes faster than it can be written is dropped,
+counted, and the count is logged: a slow disk must cost lines, never latency or memory.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
 
+from mesh.endpoint_state import EndpointState
+from mesh.plan import BackendKey
+
 CAPACITY = 20_000
 """Records that wait to be written."""
 BATCH = 500
-"""Records per write; about a millisecond of formatting."""
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""Records per write; less than a millisecond of formatting."""
 
 Protocol = Literal["http", "tcp", "udp"]
 
@@ -56,78 +56,91 @@ class AccessRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, re
     """What was carried."""
 
 
-def format_record(record: AccessRecord) -> bytes:
-    """The line, newline included.  JSON escapes control characters, so a client cannot forge a second line."""
-    return msgspec.json.encode(record) + b"\n"
+class About:
+    """What many exchanges of one client have in common."""
+
+    __slots__ = ("backend", "client", "host", "json", "listener")
+
+    def __init__(self, client: str, listener: str, backend: BackendKey, host: bytes) -> None:
+        """`host` is that of a plain request: no format has to escape any of it."""
+        self.client = client
+        self.listener = listener
+        self.backend = backend
+        self.host = host
+        self.json: tuple[bytes, bytes] | None = None
+        """Of a line: what it says of this, once it was needed; see `mesh.log_lines`."""
 
 
-def format_common(record: AccessRecord) -> bytes:
-    """The line in the Common Log Format, then what that has no place for: reason, endpoint, seconds and request id.
+PlainEnd = tuple[float, float, bytes, int, int, EndpointState, About]
+"""A plain exchange that went well: when it began by the monotonic clock, seconds, the head as it was sent, status,
+bytes of the response, and the rest.  Nothing is made of these here: they are what the exchange holds anyway."""
 
-    What is not known is ``-``.  A request's target is printable ASCII without spaces, or it was refused.
-    """
-    request: str = "-" if record.protocol == "http" else record.protocol
-    if record.method:
-        request = f"{record.method} {record.target} HTTP/1.{record.minor}"
-    parts = [
-        f"{record.client} - - [{_moment(int(record.time))}]",
-        _quoted(request),
-        str(record.status or "-"),
-        str(record.bytes_out),
-        record.reason or "-",
-        record.endpoint or "-",
-        f"{record.seconds:.6f}",
-        _quoted(record.request_id or "-"),
-    ]
-    return " ".join(parts).encode("ascii", "backslashreplace") + b"\n"
+Ended = AccessRecord | PlainEnd
+
+REQUEST_ID = slice(-20, -4)
+"""Where a head that was made of a plain request has its id."""
 
 
-@lru_cache(maxsize=4)
-def _moment(second: int) -> str:
-    """``10/Oct/2000:13:55:36 +0000``, whatever the locale; many lines share a second."""
-    at = time.gmtime(second)
-    return f"{at.tm_mday:02}/{_MONTHS[at.tm_mon - 1]}/{at.tm_year}:{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} +0000"
+def wall() -> float:
+    """What makes Unix time of monotonic seconds."""
+    return time.time() - time.monotonic()
 
 
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"' if escaped.isprintable() else f'"{escaped.encode("unicode_escape").decode("ascii")}"'
+def record_of(ended: Ended, began: float) -> AccessRecord:
+    """The record of what ended; `began` is what `wall` says."""
+    if isinstance(ended, AccessRecord):
+        return ended
+    started, seconds, head, status, size, state, about = ended
+    method, target, _ = head.split(b" ", 2)
+    return AccessRecord(
+        time=began + started,
+        client=about.client,
+        listener=about.listener,
+        namespace=about.backend.namespace,
+        service=about.backend.service,
+        port=about.backend.port,
+        method=method.decode("ascii"),
+        target=target.decode("ascii"),
+        status=status,
+        endpoint=f"{state.host}:{state.port}",
+        seconds=seconds,
+        bytes_in=len(head),
+        bytes_out=size,
+        request_id=head[REQUEST_ID].decode("ascii"),
+        host=about.host.decode("ascii"),
+    )
 
 
-FORMATS: Mapping[str, Callable[[AccessRecord], bytes]] = {"json": format_record, "common": format_common}
+Lines = Callable[[Sequence[Ended], float], bytes]
+"""``lines(ended, wall)``: a line each, newline included, in order."""
 
 
 class AccessLog:
-    """Callable by the data plane; `run` belongs in a TaskGroup of whoever owns the log."""
+    """Callable with what has ended; `run` belongs in a TaskGroup of whoever owns the log."""
 
-    def __init__(
-        self,
-        write: Callable[[bytes], object],
-        capacity: int = CAPACITY,
-        line: Callable[[AccessRecord], bytes] = format_record,
-    ) -> None:
-        """`write` may block; it is called in a thread, one call at a time.  `line` makes a line of a record."""
+    def __init__(self, write: Callable[[bytes], object], lines: Lines, capacity: int = CAPACITY) -> None:
+        """`write` may block; it is called in a thread, one call at a time."""
         self._write = write
-        self._line = line
+        self._lines = lines
         self._capacity = capacity
-        self._records: deque[AccessRecord] = deque()
+        self._records: list[Ended] = []
         self._lost = 0
         self._waiting = asyncio.Event()
 
-    def __call__(self, record: AccessRecord) -> None:
-        if len(self._records) >= self._capacity:
-            self._lost += 1
-            return
-        self._records.append(record)
+    def __call__(self, ended: Sequence[Ended]) -> None:
+        room = self._capacity - len(self._records)
+        self._records += ended[:room]
+        self._lost += max(len(ended) - room, 0)
         self._waiting.set()
 
-    async def run(self) -> None:
-        """Write until cancelled; then write what is left."""
+    async def run(self, gather: Callable[[], None] = lambda: None) -> None:
+        """Write until cancelled; then write what is left, with what `gather` has the log called with."""
         try:
             while True:
                 await self._waiting.wait()
                 await self._write_aside(*self._batch())
         finally:
+            gather()
             while (self._records or self._lost) and self._write_now(*self._batch()):
                 continue
 
@@ -150,11 +163,12 @@ class AccessLog:
 
     def _batch(self) -> tuple[bytes, int]:
         """Lines, and how many records they are."""
-        count = min(BATCH, len(self._records))
-        lines = [self._line(self._records.popleft()) for _ in range(count)]
+        batch = self._records[:BATCH]
+        del self._records[:BATCH]
+        lines = self._lines(batch, wall())
         lost, self._lost = self._lost, 0
         if lost:
-            lines.append(msgspec.json.encode({"time": time.time(), "lost": lost}) + b"\n")
+            lines += msgspec.json.encode({"time": time.time(), "lost": lost}) + b"\n"
         if not self._records:
             self._waiting.clear()
-        return b"".join(lines), count + lost
+        return lines, len(batch) + lost

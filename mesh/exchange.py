@@ -9,6 +9,7 @@ A client's connection reuses one Exchange for all of its requests.
 
 from __future__ import annotations
 
+from mesh.access_log import About
 from mesh.admission import Admission
 from mesh.backend import EndpointState
 from mesh.exchange_state import NEVER
@@ -33,7 +34,7 @@ class Exchange(Admission):
     """The common way, `begin` and `respond_plainly`, is written flat: on some machines each step of the
     interpreter costs as much as a short function of C."""
 
-    __slots__ = ("_careful", "_host", "_ids", "_matcher", "_name", "_ours", "_route", "_table")
+    __slots__ = ("_about", "_careful", "_host", "_ids", "_matcher", "_name", "_ours", "_route", "_table")
 
     _ours: bytes
     """What is added to the head of a plain request to `_host`, but for the id."""
@@ -41,6 +42,8 @@ class Exchange(Admission):
     """`_host` without its port."""
     _matcher: Matcher[Route] | None
     """Of an Ingress listener."""
+    _about: About | None
+    """Of plain requests to `_host` on this route; made when somebody first wants to know."""
     _route: Route
     """That of the last request; before that, the listener's."""
     _careful: bool
@@ -134,6 +137,7 @@ class Exchange(Admission):
         return True
 
     def _adopt_route(self, route: Route) -> None:
+        self._about = None
         self._route = route
         self._backend = backend = route.backend
         self._filters = route.filters
@@ -144,6 +148,7 @@ class Exchange(Admission):
         self._patience = timeouts.response_head or NEVER
 
     def _adopt_host(self, host: bytes) -> None:
+        self._about = None
         self._host = host
         self._name = without_port(host)
         self._ours = own_lines(self._client.peer, host, self._listener.key.port, self._manner)
@@ -229,7 +234,7 @@ class Exchange(Admission):
         # All of it in one read, nothing to change but one line at most: the way of most responses.
         client = self._client
         client.write(data if cut < 0 else data[:cut] + data[cut + KEEP_ALIVE_LENGTH :])
-        if upstream.held or not upstream.reusable or proxy.access_log is not None:
+        if upstream.held or not upstream.reusable:
             self._bytes_out = len(data)
             self._end(status)
             client.ready(self._deadlines.now + self._idle)
@@ -247,7 +252,14 @@ class Exchange(Admission):
         stats.bytes_out += len(data)
         seconds = self._clock() - self._started
         stats.finished(status, seconds)
+        log = proxy.access_log
+        if log is not None:
+            log((self._started, seconds, self._head, status, len(data), state, self._about or self._tell_about()))
         left = self._backend.left
         if left is not None:
             left(state, seconds, status)
         client.ready(now + self._idle)
+
+    def _tell_about(self) -> About:
+        self._about = about = About(self._client.peer.address, str(self._listener.key), self._backend.key, self._host)
+        return about

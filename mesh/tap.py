@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from mesh.access_log import AccessRecord
+from mesh.access_log import AccessRecord, Ended, record_of, wall
 
 CAPACITY: Final = 1000
 """Records that wait for a reader."""
@@ -69,9 +70,14 @@ class Tap:
         self._lost = 0
         self._there = asyncio.Event()
 
-    def __call__(self, record: AccessRecord) -> None:
-        if not self._wanted.accepts(record):
-            return
+    def __call__(self, ended: Iterable[Ended]) -> None:
+        began = wall()
+        for one in ended:
+            record = record_of(one, began)
+            if self._wanted.accepts(record):
+                self._take_in(record)
+
+    def _take_in(self, record: AccessRecord) -> None:
         if len(self._waiting) >= self._capacity:
             self._lost += 1
             return

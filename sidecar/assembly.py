@@ -26,10 +26,11 @@ from discovery.membership import PortEndpoints
 from discovery.platforms.process import ProcessPlatform
 from discovery.prober import Prober
 from discovery.sources import manifest
-from mesh.access_log import FORMATS, AccessLog
+from mesh.access_log import AccessLog
 from mesh.compiler import Compiled
 from mesh.exposition import FamilyLike
 from mesh.listener import Listeners
+from mesh.log_lines import FORMATS
 from mesh.metrics import page, process_families
 from mesh.proxy import Proxy
 from mesh.recent import Recent
@@ -158,7 +159,7 @@ class Assembly:
             beside.create_task(self.publisher.run())
             beside.create_task(self.dns.run())
             if self._access_log is not None:
-                beside.create_task(self._access_log.run())
+                beside.create_task(self._access_log.run(self.recent.gather))
 
     async def start_platform(self) -> None:
         """Start the replicas."""
@@ -264,7 +265,7 @@ def _new_objects(before: ConfigSet, now: ConfigSet) -> int:
 
 
 def _access_log(node: NodeConfigSpec) -> AccessLog | None:
-    return AccessLog(write_lines, line=FORMATS[node.access_log_format]) if node.access_log else None
+    return AccessLog(write_lines, FORMATS[node.access_log_format]) if node.access_log else None
 
 
 def write_lines(lines: bytes) -> None:

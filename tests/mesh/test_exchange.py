@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
-from mesh.access_log import AccessRecord
-from tests.mesh.dialogue import GET, OK, Script, Wire, answering, get, mesh
+from mesh.access_log import Ended, record_of, wall
+from tests.mesh.dialogue import GET, OK, PATIENCE, Script, Wire, answering, get, mesh
 
 
 async def test_a_request_and_its_response() -> None:
@@ -303,12 +304,13 @@ async def test_draining_closes_after_the_answer() -> None:
 
 async def test_the_access_log_is_told() -> None:
     async with mesh(answering(OK)) as world:
-        records: list[AccessRecord] = []
-        world.proxy.access_log = records.append
+        ended: list[Ended] = []
+        world.proxy.access_log = ended.append
         await world.ask(get("/a?b"))
         world.use()
         await world.ask(get("/c", method="HEAD"))
-        first, second = records
+        first, second = [record_of(one, wall()) for one in ended]
+        assert 0 <= time.time() - first.time < PATIENCE
         assert (first.method, first.target, first.status, first.tries) == ("GET", "/a?b", 200, 1)
         assert (first.service, first.endpoint) == ("shop", f"127.0.0.1:{world.addresses[0].port}")
         assert first.bytes_out == len(OK)

@@ -14,7 +14,7 @@ import pytest
 from config.balancing import BalancerPolicy, HashKey
 from config.filters import AccessPolicy
 from mesh import introduction
-from mesh.access_log import AccessRecord
+from mesh.access_log import Ended, record_of
 from mesh.filters.access import Access
 from mesh.filters.chain import Filters
 from mesh.introduction import Introduction
@@ -64,7 +64,7 @@ async def visited(world: World, data: bytes) -> Wire:
 @pytest.mark.parametrize("case", [*NAMED, *UNNAMED])
 async def test_http(case: str, protocol: AppProtocol) -> None:
     heads: list[bytes] = []
-    records: list[AccessRecord] = []
+    records: list[Ended] = []
     client = CLIENT[0] if case in NAMED else "127.0.0.1"
     async with introducing(http_script(heads), protocol=protocol) as world:
         world.proxy.access_log = records.append
@@ -75,7 +75,7 @@ async def test_http(case: str, protocol: AppProtocol) -> None:
         await wire.message()
         assert all(f"\r\nX-Forwarded-For: {client}\r\n".encode() in head for head in heads)
         await until(lambda: len(records) == 3)
-        assert {record.client for record in records} == {client}
+        assert {record_of(ended, 0.0).client for ended in records} == {client}
         (peer,) = (each.peer for each in world.proxy.clients)  # type: ignore[attr-defined]
         assert peer.learned == ("proxy-protocol" if case in NAMED else "socket")
         assert world.open == 1

@@ -12,7 +12,8 @@ import pytest
 
 from config.policies import TimeoutPolicy
 from discovery.endpoint import Endpoint
-from mesh.access_log import AccessRecord, format_common
+from mesh.access_log import AccessRecord
+from mesh.log_lines import common_lines
 from mesh.plan import BackendKey
 from mesh.reasons import BAD_REQUEST
 from mesh.records import Way, refused_head
@@ -109,7 +110,7 @@ async def test_one_record_per_connection(case: str, log: str) -> None:
     assert record.endpoint or expected.get("endpoint") == ""
     assert record.request_id
     assert 0 <= record.seconds < 5
-    assert b'] "tcp" - ' in format_common(record)
+    assert b'] "tcp" - ' in common_lines([record], 0.0)
 
 
 async def test_nobody_wants_a_record_and_none_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

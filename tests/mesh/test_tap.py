@@ -60,7 +60,7 @@ def test_what_is_no_status(text: str) -> None:
 async def test_records_come_in_order_and_in_portions() -> None:
     tap = Tap(Filter())
     for status in range(200, 205):
-        tap(AccessRecord(1.0, "a", "b", status=status))
+        tap([AccessRecord(1.0, "a", "b", status=status)])
     first, _ = await tap.take(1.0, 3)
     rest, lost = await tap.take(1.0, 3)
     assert [record.status for record in first + rest] == [200, 201, 202, 203, 204]
@@ -71,9 +71,9 @@ async def test_records_come_in_order_and_in_portions() -> None:
 async def test_a_slow_reader_is_told_what_it_lost() -> None:
     tap = Tap(Filter(), capacity=2)
     for _ in range(5):
-        tap(RECORD)
+        tap([RECORD])
     assert await tap.take(1.0, 10) == ([RECORD] * 2, 3)
-    tap(RECORD)
+    tap([RECORD])
     assert await tap.take(1.0, 10) == ([RECORD], 0)
 
 
@@ -81,6 +81,6 @@ async def test_a_reader_who_waits_is_woken() -> None:
     tap = Tap(Filter(method="GET"))
     waiting = asyncio.ensure_future(tap.take(10.0, 10))
     await asyncio.sleep(0)
-    tap(AccessRecord(1.0, "a", "b", method="POST"))
-    tap(RECORD)
+    tap([AccessRecord(1.0, "a", "b", method="POST")])
+    tap([RECORD])
     assert await waiting == ([RECORD], 0)
