@@ -18,11 +18,26 @@ Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 BalancerType = Literal["RoundRobin", "LeastRequest", "Random", "RingHash", "Maglev", "PeakEWMA"]
 
 
+class CookieIssue(Spec):
+    """A cookie that is given to clients which come without one (RFC 6265 section 4.1)."""
+
+    ttl: Duration = 0.0
+    """How long the client is to keep it; 0: until its session ends."""
+    path: str = "/"
+    same_site: Literal["Lax", "Strict", "None"] = "Lax"
+    http_only: bool = True
+    """Scripts of the page cannot read it."""
+    secure: bool = False
+    """It is sent back over https only."""
+
+
 class HashKey(Spec):
-    """What a request is known by; exactly one field is set.  A request without it is balanced in turn."""
+    """What a request is known by; exactly one field but `issue` is set.  A request without it is balanced in turn."""
 
     header: str = ""
     cookie: str = ""
+    issue: CookieIssue | None = None
+    """With `cookie`: who comes without is given one, and picked for by it; absent: the endpoints' own counts."""
     query: str = ""
     """The first parameter of that name, as the client wrote it."""
     source_address: bool = False

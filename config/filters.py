@@ -29,6 +29,8 @@ class RateLimitPolicy(Spec):
     """All clients together."""
     client: TokenBucketPolicy | None = None
     """Each client address (IPv6: each /64)."""
+    fields: bool = False
+    """Every answer says in RateLimit fields how much is left, not only a 429."""
 
 
 class HeaderEdits(Spec):

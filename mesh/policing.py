@@ -83,7 +83,7 @@ class Policing:
         routes: dict[BackendKey, Route] = {}
         for backend in part.backends:
             port = _port(part.service, backend.key.port)
-            said = port_policy(port, part.policies).said if port else UNSAID
+            said = _carried(part.service, port_policy(port, part.policies).said) if port else UNSAID
             around = _Around(self, backend.key.namespace, port, str(backend.key))
             routes[backend.key] = Route(backend, filters_of(said, Where(), around, self.live.chance))
         if not any(route.filters for route in routes.values()):
@@ -119,7 +119,9 @@ class Policing:
         spec = above[0].spec if above else UNSAID
         written = self._services.get(service)
         port = _port(written, key.port) if written else None
-        said = merged([spec, port_policy(port, below).said if port else UNSAID])
+        own = port_policy(port, below).said if port else UNSAID
+        said = structs.replace(merged([spec, own]), balancer=own.balancer)
+        said = _carried(written, said) if written else said
         owner = f"Ingress {ingress}" if says(spec, "rate_limit") else str(key)
         secure = spec.tls is not None and spec.tls.https_redirect
         where = Where(rule.key, self._https_port if secure else 0)
@@ -169,6 +171,11 @@ class _Around:
 
     def rate_limit(self, policy: RateLimitPolicy) -> RateLimit:
         return self.policing.live.rate_limit(self.owner, policy)
+
+
+def _carried(service: Service, said: TrafficPolicySpec) -> TrafficPolicySpec:
+    """What is `said`, as far as the Service lets it: with sessionAffinity clients are known by their addresses."""
+    return structs.replace(said, balancer=None) if service.spec.session_affinity == "ClientIP" else said
 
 
 def _port(service: Service, key: str) -> ServicePort | None:

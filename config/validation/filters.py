@@ -31,12 +31,12 @@ def check_filters(spec: TrafficPolicySpec, report: ObjectReport) -> None:
     if spec.rewrite:
         _check_place("spec.rewrite", spec.rewrite, report)
         if spec.rewrite == RewritePolicy():
-            report.warning("spec.rewrite", "changes nothing")
+            report.warning("spec.rewrite", "changes nothing", "spec.rewrite")
     _check_split(spec, report)
     if spec.mirror:
         _check_service("spec.mirror", spec.mirror.service, spec.mirror.port, report)
     if spec.fault and not (spec.fault.delay or spec.fault.abort):
-        report.warning("spec.fault", "does nothing without delay or abort")
+        report.warning("spec.fault", "does nothing without delay or abort", "spec.fault")
     if spec.cors:
         _check_cors(spec.cors, report)
     _check_networks(spec, report)
@@ -50,7 +50,7 @@ def _check_rate_limit(spec: TrafficPolicySpec, report: ObjectReport) -> None:
         return
     buckets = {"route": spec.rate_limit.route, "client": spec.rate_limit.client}
     if not any(buckets.values()):
-        report.warning("spec.rateLimit", "limits nothing without route or client")
+        report.warning("spec.rateLimit", "limits nothing without route or client", "spec.rateLimit")
     for field, bucket in buckets.items():
         if bucket and not bucket.per:
             report.error(f"spec.rateLimit.{field}.per", "must be longer than 0")
@@ -71,7 +71,7 @@ def _check_edits(path: str, edits: HeaderEdits, report: ObjectReport) -> None:
     for i, name in enumerate(edits.remove):
         _check_name(f"{path}.remove[{i}]", name, report)
     for again, first in duplicates(name.lower() for name in edits.remove).items():
-        report.error(f"{path}.remove[{again}]", f"named before, as remove[{first}]")
+        report.error(f"{path}.remove[{again}]", f"named before, as remove[{first}]", f"{path}.remove[{first}]")
 
 
 def _check_name(path: str, name: str, report: ObjectReport) -> None:
@@ -92,7 +92,7 @@ def _check_place(path: str, place: RedirectPolicy | RewritePolicy, report: Objec
             words = "is not a path: begin with '/', without white space, '?' and '#'; encode others as %XX"
             report.error(f"{path}.{field}", f"{shown(text)} {words}")
     if place.path and place.prefix:
-        report.error(f"{path}.prefix", "excludes path: one replaces a part, the other the whole")
+        report.error(f"{path}.prefix", "excludes path: one replaces a part, the other the whole", f"{path}.path")
 
 
 def _check_redirect(spec: TrafficPolicySpec, redirect: RedirectPolicy, report: ObjectReport) -> None:
@@ -103,16 +103,17 @@ def _check_redirect(spec: TrafficPolicySpec, redirect: RedirectPolicy, report: O
     if redirect.status not in _REDIRECTS:
         report.error("spec.redirect.status", f"{redirect.status} is not 301, 302, 303, 307 or 308")
     if not (redirect.scheme or redirect.host or redirect.port or redirect.path or redirect.prefix):
-        report.error("spec.redirect", "leads back to itself: say a scheme, host, port, path or prefix")
+        report.error("spec.redirect", "leads back to itself: say a scheme, host, port, path or prefix", "spec.redirect")
 
 
 def _check_split(spec: TrafficPolicySpec, report: ObjectReport) -> None:
     for i, part in enumerate(spec.split):
         _check_service(f"spec.split[{i}]", part.service, part.port, report)
     for again, first in duplicates((part.service, part.port) for part in spec.split).items():
-        report.error(f"spec.split[{again}]", f"named before, as split[{first}]")
+        given = [f"spec.split[{i}].{field}" for i in (first, again) for field in ("service", "port")]
+        report.error(f"spec.split[{again}]", f"named before, as split[{first}]", *given)
     if spec.split and not any(part.weight for part in spec.split):
-        report.error("spec.split", "at least one weight must be above 0")
+        report.error("spec.split", "at least one weight must be above 0", "spec.split.*.weight")
     if len(spec.split) > 64:
         report.error("spec.split", f"at most 64 Services share traffic; here are {len(spec.split)}")
 
@@ -136,7 +137,7 @@ def _check_cors(cors: CORSPolicy, report: ObjectReport) -> None:
             report.error(f"{path}.allowOrigins[{i}]", f"{shown(origin)} {words}")
     if cors.allow_credentials and "*" in cors.allow_origins:
         words = "with '*' would let every page act as its visitor: name the origins"
-        report.error(f"{path}.allowCredentials", words)
+        report.error(f"{path}.allowCredentials", words, f"{path}.allowOrigins")
     for field, names in (
         ("allowMethods", cors.allow_methods),
         ("allowHeaders", cors.allow_headers),
@@ -150,7 +151,7 @@ def _check_tokens(path: str, names: Iterable[str], report: ObjectReport) -> None
     for i, name in enumerate(names):
         report.check(f"{path}[{i}]", TOKEN.problem(name))
     for again, first in duplicates(name.lower() for name in names).items():
-        report.error(f"{path}[{again}]", f"named before, as [{first}]")
+        report.error(f"{path}[{again}]", f"named before, as [{first}]", f"{path}[{first}]")
 
 
 def _check_networks(spec: TrafficPolicySpec, report: ObjectReport) -> None:
@@ -164,7 +165,7 @@ def _check_networks(spec: TrafficPolicySpec, report: ObjectReport) -> None:
             if problem_of(parse_address, text):
                 report.check(f"{path}[{i}]", problem_of(parse_network, text))
         for again, first in duplicates(networks).items():
-            report.error(f"{path}[{again}]", f"named before, as [{first}]")
+            report.error(f"{path}[{again}]", f"named before, as [{first}]", f"{path}[{first}]")
 
 
 def _check_announcement(spec: TrafficPolicySpec, report: ObjectReport) -> None:
@@ -182,5 +183,5 @@ def _check_reencrypt(spec: TrafficPolicySpec, report: ObjectReport) -> None:
             report.check(f"{path}.{field}", DNS_SUBDOMAIN.problem(name))
     if not reencrypt.verify:
         if reencrypt.ca_secret:
-            report.warning(f"{path}.caSecret", "has no effect with verify: false")
+            report.warning(f"{path}.caSecret", "has no effect with verify: false", f"{path}.verify")
         report.warning(f"{path}.verify", "false: whoever can answer at the endpoint's address is believed")

@@ -32,7 +32,7 @@ def check_policy(policy: TrafficPolicy, report: ObjectReport) -> None:
         if token.lower() in _NEVER_UPGRADED:
             report.error(f"spec.upgrades[{i}]", f"{shown(token)} is never tunnelled: requests in it would go unseen")
     for again, first in duplicates(token.lower() for token in spec.upgrades or ()).items():
-        report.error(f"spec.upgrades[{again}]", f"named before, as upgrades[{first}]")
+        report.error(f"spec.upgrades[{again}]", f"named before, as upgrades[{first}]", f"spec.upgrades[{first}]")
     if spec.retries:
         _check_retries(spec.retries, report)
     check_balancing(spec, report)
@@ -51,9 +51,9 @@ def _check_target(policy: TrafficPolicy, report: ObjectReport) -> None:
         report.error(f"{path}.sectionName", message, f"{path}.kind")
     elif section.isdecimal():
         if not 1 <= int(section) <= 65535:
-            report.error(f"{path}.sectionName", f"{section} is not a port number from 1 to 65535")
+            report.error(f"{path}.sectionName", f"{section} is not a port number from 1 to 65535", f"{path}.kind")
     else:
-        report.check(f"{path}.sectionName", PORT_NAME.problem(section))
+        report.check(f"{path}.sectionName", PORT_NAME.problem(section), f"{path}.kind")
 
 
 def _written(path: str) -> str:
@@ -62,12 +62,14 @@ def _written(path: str) -> str:
 
 
 def _check_retries(retries: RetryPolicy, report: ObjectReport) -> None:
+    path = "spec.retries"
     for again, first in duplicates(retries.on).items():
-        report.error(f"spec.retries.on[{again}]", f"named before, as on[{first}]")
+        report.error(f"spec.retries.on[{again}]", f"named before, as on[{first}]", f"spec.retries.on[{first}]")
     if retries.attempts and not retries.on:
-        report.warning("spec.retries.on", "nothing is retried without a condition; write attempts: 0 to say so")
+        words = "nothing is retried without a condition; write attempts: 0 to say so"
+        report.warning(f"{path}.on", words, f"{path}.attempts")
     if retries.backoff.longest < retries.backoff.first:
-        report.error("spec.retries.backoff.longest", "must be at least as long as first")
+        report.error(f"{path}.backoff.longest", "must be at least as long as first", f"{path}.backoff.first")
 
 
 def _check_effect(spec: TrafficPolicySpec, report: ObjectReport) -> None:

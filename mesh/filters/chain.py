@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from mesh.backend import Backend
 from mesh.filters.access import Access
+from mesh.filters.cookie import Cookie
 from mesh.filters.fault import Fault
 from mesh.filters.query import Query, Reply
 from mesh.filters.split import Split
@@ -42,6 +43,8 @@ class Passed(NamedTuple):
     """Seconds that it has to wait before."""
     mirror: Backend | None
     """Where a copy goes."""
+    key: bytes = b""
+    """What the client is given to be known by from now on; empty: nothing."""
 
 
 class Filters:
@@ -51,6 +54,7 @@ class Filters:
         "_chance",
         "access",
         "checks",
+        "cookie",
         "edits",
         "fault",
         "mirror",
@@ -68,6 +72,7 @@ class Filters:
         checks: tuple[Check, ...] = (),
         fault: Fault | None = None,
         edits: tuple[RequestEdit, ...] = (),
+        cookie: Cookie | None = None,
         split: Split[Backend] | None = None,
         mirror: Mirror | None = None,
         responses: tuple[ResponseEdit, ...] = (),
@@ -79,6 +84,7 @@ class Filters:
         self.checks = checks
         self.fault = fault
         self.edits = edits
+        self.cookie = cookie
         self.split = split
         self.mirror = mirror
         self.responses = responses
@@ -111,7 +117,9 @@ class Filters:
             lines = edit(lines)
         mirror = self.mirror
         copied = mirror.backend if mirror is not None and self._chance() < mirror.share else None
-        return Passed(lines, self.backend(), delay, copied)
+        backend = self.backend()
+        key = self.cookie.new(lines, self._chance) if self.cookie is not None and backend is None else b""
+        return Passed(lines, backend, delay, copied, key)
 
     def response(self, query: Query, lines: bytes) -> bytes:
         """The lines of the head of the response to `query`, also of one that an endpoint did not give."""

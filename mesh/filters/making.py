@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from config.filters import RateLimitPolicy
@@ -11,6 +11,7 @@ from config.policies import TrafficPolicySpec
 from mesh.backend import Backend
 from mesh.filters.access import Access
 from mesh.filters.chain import Chance, Check, Filters, Mirror, RequestEdit, ResponseEdit
+from mesh.filters.cookie import Cookie
 from mesh.filters.cors import CORS
 from mesh.filters.edits import Edits
 from mesh.filters.fault import Fault
@@ -26,7 +27,7 @@ GROUPS = (
     "access", "cors", "rate_limit", "max_request_bytes", "redirect", "fault", "rewrite", "headers", "split", "mirror",
     "trace",
 )  # fmt: skip
-"""The groups of a policy that filters carry out; beside them ``timeouts.request``."""
+"""The groups of a policy that filters carry out; beside them ``timeouts.request`` and a cookie that is issued."""
 
 
 class Surroundings(Protocol):
@@ -54,16 +55,18 @@ def filters_of(said: TrafficPolicySpec, where: Where, around: Surroundings, chan
     Raises ValueError for what validation would have refused.
     """
     request = said.timeouts.request if said.timeouts else 0.0
-    if not request and not where.https_port and not any(getattr(said, group) for group in GROUPS):
+    cookie = _cookie(said)
+    if not (request or where.https_port or cookie or any(getattr(said, group) for group in GROUPS)):
         return None
     access = Access(said.access) if said.access else None
     cors = CORS(said.cors) if said.cors else None
     most = said.max_request_bytes or 0
+    limit = around.rate_limit(said.rate_limit) if said.rate_limit else None
     checks: tuple[Check | None, ...] = (
         access,
         SecureRedirect(where.https_port) if where.https_port else None,
         cors,
-        around.rate_limit(said.rate_limit) if said.rate_limit else None,
+        limit,
         Size(most) if most else None,
         Redirect(said.redirect, where.matched) if said.redirect else None,
     )
@@ -73,9 +76,10 @@ def filters_of(said: TrafficPolicySpec, where: Where, around: Surroundings, chan
         checks=tuple(check for check in checks if check is not None),
         fault=Fault(said.fault) if said.fault else None,
         edits=tuple(_request_edits(said, where, chance)),
+        cookie=cookie,
         split=_split(said, around),
         mirror=_mirror(said, around),
-        responses=_response_edits(said, cors),
+        responses=tuple(_response_edits(said, cors, cookie, limit)),
         most_bytes=most,
         timeout=request,
     )
@@ -92,11 +96,22 @@ def _request_edits(said: TrafficPolicySpec, where: Where, chance: Chance) -> lis
     return edits
 
 
-def _response_edits(said: TrafficPolicySpec, cors: CORS | None) -> tuple[ResponseEdit, ...]:
-    edits: list[ResponseEdit] = [cors.response] if cors else []
+def _response_edits(
+    said: TrafficPolicySpec, cors: CORS | None, cookie: Cookie | None, limit: RateLimit | None
+) -> Iterator[ResponseEdit]:
+    if cors:
+        yield cors.response
+    if cookie:
+        yield cookie.response
+    if limit is not None and said.rate_limit is not None and said.rate_limit.fields:
+        yield limit.response
     if said.headers:
-        edits.append(_whoever_asked(Edits(said.headers.response)))
-    return tuple(edits)
+        yield _whoever_asked(Edits(said.headers.response))
+
+
+def _cookie(said: TrafficPolicySpec) -> Cookie | None:
+    key = said.balancer.hash if said.balancer else None
+    return Cookie(key, key.issue) if key and key.cookie and key.issue else None
 
 
 def _whoever_asked(edits: Callable[[bytes], bytes]) -> ResponseEdit:

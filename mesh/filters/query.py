@@ -25,6 +25,8 @@ class Query(NamedTuple):
     """Monotonic seconds."""
     secure: bool = False
     """It came over TLS."""
+    key: bytes = b""
+    """By which it is picked for, if it came without one and is given it."""
 
 
 class Reply(NamedTuple):

@@ -25,11 +25,13 @@ SWEPT: Final = 8
 class Bucket:
     """What a policy makes of the moment at which a bucket is full."""
 
-    __slots__ = ("_depth", "_name", "_policy", "_token")
+    __slots__ = ("_depth", "_name", "_token", "quota")
 
     def __init__(self, name: str, policy: TokenBucketPolicy) -> None:
-        self._name = name
-        self._policy = policy
+        window = f";w={int(policy.per)}" if policy.per.is_integer() else ""
+        self._name = f'"{name}"'.encode("ascii")
+        self.quota = f'"{name}";q={policy.requests}{window}'.encode("ascii")
+        """What the policy is, as an item of the field RateLimit-Policy."""
         self._token = policy.per / policy.requests
         """Seconds in which a token drips in."""
         self._depth = self._token * (policy.burst or policy.requests)
@@ -44,25 +46,32 @@ class Bucket:
         over = self.take(full, now) - now - self._depth
         return over if over > 1e-6 else 0.0
 
-    def reply(self, wait: float) -> Reply:
+    def left(self, full: float, now: float) -> bytes:
+        """What is left of it, as an item of the field RateLimit: until there is a token, or until it is full again."""
+        missing = max(full - now, 0.0)
+        tokens = max(int((self._depth - missing) / self._token + 1e-6), 0)
+        return b"%b;r=%d;t=%d" % (self._name, tokens, ceil(missing if tokens else self.wait(full, now)))
+
+    def reply(self, wait: float, alone: bool) -> Reply:
+        """`alone`: nobody else says what is left."""
         seconds = max(1, ceil(wait))
-        window = f";w={int(self._policy.per)}" if self._policy.per.is_integer() else ""
-        fields = (
-            f"Retry-After: {seconds}\r\n"
-            f'RateLimit-Policy: "{self._name}";q={self._policy.requests}{window}\r\n'
-            f'RateLimit: "{self._name}";r=0;t={seconds}\r\n'
-        )
-        return Reply(RATE_LIMITED, fields=fields.encode("ascii"))
+        fields = b"Retry-After: %d\r\n" % seconds
+        if alone:
+            fields += b"RateLimit-Policy: %b\r\nRateLimit: %b;r=0;t=%d\r\n" % (self.quota, self._name, seconds)
+        return Reply(RATE_LIMITED, fields=fields)
 
 
 class RateLimit:
     """Lives as long as any route has it: how much was used is not forgotten when the table changes."""
 
-    __slots__ = ("__weakref__", "_client", "_clients", "_full", "_route")
+    __slots__ = ("__weakref__", "_client", "_clients", "_full", "_policies", "_route", "_told")
 
     def __init__(self, policy: RateLimitPolicy) -> None:
         self._route = Bucket("route", policy.route) if policy.route else None
         self._client = Bucket("client", policy.client) if policy.client else None
+        self._told = policy.fields
+        buckets = [bucket.quota for bucket in (self._route, self._client) if bucket]
+        self._policies = b"RateLimit-Policy: %b\r\nRateLimit: " % b", ".join(buckets)
         self._full = 0.0
         """When the bucket of all clients is full."""
         self._clients: dict[str, float] = {}
@@ -79,15 +88,22 @@ class RateLimit:
             own = self._clients.get(client, 0.0)
             wait = self._client.wait(own, now)
             if wait:
-                return self._client.reply(wait)
+                return self._client.reply(wait, not self._told)
         if self._route:
             wait = self._route.wait(self._full, now)
             if wait:
-                return self._route.reply(wait)
+                return self._route.reply(wait, not self._told)
             self._full = self._route.take(self._full, now)
         if self._client:
             self._remember(client, self._client.take(own, now), now)
         return None
+
+    def response(self, query: Query, lines: bytes) -> bytes:
+        """The lines of the head of an answer to `query`, with what is left now."""
+        left = [self._route.left(self._full, query.now)] if self._route else []
+        if self._client:
+            left.append(self._client.left(self._clients.get(_whose(query.client), 0.0), query.now))
+        return b"%b%b%b\r\n" % (lines, self._policies, b", ".join(left)) if left else lines
 
     def _remember(self, client: str, full: float, now: float) -> None:
         known = self._clients.pop(client, None)

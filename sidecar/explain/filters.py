@@ -49,6 +49,8 @@ def explain_filters(filters: Filters, question: Question, now: float) -> Filtere
     for edit in filters.edits:
         before, edited = edited, edit(edited)
         steps.append(_step(type(edit).__name__, _edited(before, edited)))
+    if filters.cookie is not None and filters.cookie.new(query.lines, lambda: 0.0):
+        steps.append(_step("Cookie", "gives the client a cookie, by which it is picked for"))
     backend, shares = _shares(filters)
     if shares:
         steps.append(_step("Split", shares))

@@ -111,3 +111,30 @@ def test_clients_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch
         assert len(limits) <= 10
     assert not passed(limits, 10.0, "192.0.2.99")
     assert passed(limits, 10.0, "192.0.2.1"), "who came longest ago is forgotten first"
+
+
+def test_every_answer_says_what_is_left_if_asked() -> None:
+    policy = RateLimitPolicy(TokenBucketPolicy(10, 60.0, 3), TokenBucketPolicy(2, 1.0), fields=True)
+    limits, head = RateLimit(policy), b"HTTP/1.1 200 OK\r\n"
+    says = b'RateLimit-Policy: "route";q=10;w=60, "client";q=2;w=1\r\nRateLimit: '
+    told = []
+    for now in (10.0, 10.0, 10.0, 10.6, 60.0):
+        reply = limits(query(now=now))
+        assert reply is None or reply.fields == b"Retry-After: 1\r\n", "what is left is said once"
+        lines = limits.response(query(now=now), head)
+        assert lines.startswith(head + says)
+        told.append((reply is None, lines.removeprefix(head + says)))
+    assert told == [
+        (True, b'"route";r=2;t=6, "client";r=1;t=1\r\n'),
+        (True, b'"route";r=1;t=12, "client";r=0;t=1\r\n'),
+        (False, b'"route";r=1;t=12, "client";r=0;t=1\r\n'),
+        (True, b'"route";r=0;t=6, "client";r=0;t=1\r\n'),
+        (True, b'"route";r=2;t=6, "client";r=1;t=1\r\n'),
+    ]
+
+
+def test_a_client_that_never_came_has_all_of_it() -> None:
+    limits = RateLimit(RateLimitPolicy(client=TokenBucketPolicy(5, 1.0), fields=True))
+    assert (
+        limits.response(query(now=5.0), b"") == b'RateLimit-Policy: "client";q=5;w=1\r\nRateLimit: "client";r=5;t=0\r\n'
+    )
