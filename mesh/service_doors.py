@@ -50,7 +50,7 @@ def doors(service: Service, port: ServicePort, node: NodeConfigSpec) -> Iterator
     if spec.type in ("NodePort", "LoadBalancer") and port.node_port:
         for address in node.node_addresses:
             yield Door(ListenerKey(address, port.node_port, transport), "NodePort")
-    if spec.type == "LoadBalancer":
+    if service.balanced:
         sources = networks(spec.load_balancer_source_ranges)
         for address in balanced_addresses(service, node):
             yield Door(ListenerKey(address, port.port, transport), "LoadBalancer", sources)

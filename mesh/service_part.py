@@ -45,7 +45,7 @@ class ServicePart:
 def make_part(
     service: Service, policies: Policies, endpoints: PortEndpoints, node: NodeConfigSpec, backend_of: BackendOf
 ) -> ServicePart:
-    reasons = list(_not_served(service))
+    remarks, reasons = tuple(_remarks(service)), list(_not_served(service))
     plans: list[BackendPlan] = []
     backends: list[Backend] = []
     listeners: list[Listener] = []
@@ -66,7 +66,7 @@ def make_part(
         reasons += _waiting(service, port, found)
         ports.append(PortStatus(port.key, policy.protocol, tuple(door.key for door in found)))
     state = _state(reasons, bool(listeners) or not has_doors(service))
-    status = ObjectStatus(state, tuple(reasons), tuple(ports))
+    status = ObjectStatus(state, (*remarks, *reasons), tuple(ports))
     return ServicePart(service, policies, endpoints, tuple(plans), tuple(backends), tuple(listeners), status)
 
 
@@ -107,6 +107,12 @@ def _served_ports(service: Service) -> Iterator[ServicePort]:
     for port in service.spec.ports:
         if port.protocol != "SCTP":
             yield port
+
+
+def _remarks(service: Service) -> Iterator[str]:
+    """What is as it should be, and may surprise."""
+    if service.spec.type == "LoadBalancer" and not service.balanced:
+        yield f"loadBalancerClass {service.spec.load_balancer_class} is not served here: all but the LoadBalancer is"
 
 
 def _not_served(service: Service) -> Iterator[str]:

@@ -63,6 +63,10 @@ class ServiceSpec(Spec):
     ip_family_policy: str = ""
 
 
+OWN_LOAD_BALANCER = "weft.dev/lb"
+"""The ``loadBalancerClass`` that is served here, as none at all is."""
+
+
 class Service(Spec):
     metadata: ObjectMeta
     spec: ServiceSpec = ServiceSpec()
@@ -70,6 +74,11 @@ class Service(Spec):
     @property
     def headless(self) -> bool:
         return self.spec.cluster_ip == "None"
+
+    @property
+    def balanced(self) -> bool:
+        """Whether it is served as a LoadBalancer here; one of another class is somebody else's to serve."""
+        return self.spec.type == "LoadBalancer" and self.spec.load_balancer_class in {"", OWN_LOAD_BALANCER}
 
 
 class ObjectReference(Spec):

@@ -67,11 +67,12 @@ def _check_services(config_set: ConfigSet, report: Report) -> None:
                     f"{port.port}/{port.protocol} on the node addresses belongs to the LoadBalancer {holder}: choose "
                     "another port, or give one of them an address of its own (loadBalancerIP, one of nodeAddresses)",
                     "spec.type",
+                    "spec.loadBalancerClass",
                 )
 
 
 def _balanced_ports(service: Service) -> Iterator[tuple[str, ServicePort]]:
-    if service.spec.type == "LoadBalancer":
+    if service.balanced:
         for i, port in enumerate(service.spec.ports):
             yield f"spec.ports[{i}].port", port
 

@@ -13,7 +13,7 @@ from config.addresses import Network, assignable, parse_address, parse_network
 from config.dns_source import problems as dns_problems
 from config.meta import IntOrString
 from config.naming import DNS_SUBDOMAIN, PORT_NAME, label_key, shown
-from config.resources.core import Service, ServicePort, SessionAffinityConfig
+from config.resources.core import OWN_LOAD_BALANCER, Service, ServicePort, SessionAffinityConfig
 from config.settings import NODE_PORTS
 from config.validation.metadata import check_labels
 from config.validation.report import ObjectReport, duplicates, keyed, problem_of
@@ -226,7 +226,11 @@ def _check_load_balancer(service: Service, report: ObjectReport) -> None:
     for i, text in enumerate(spec.load_balancer_source_ranges):
         report.check(f"spec.loadBalancerSourceRanges[{i}]", problem_of(parse_network, text.strip()))
     if spec.load_balancer_class:
-        report.check("spec.loadBalancerClass", label_key(spec.load_balancer_class))
+        problem = label_key(spec.load_balancer_class)
+        report.check("spec.loadBalancerClass", problem)
+        if balanced and not service.balanced and not problem:
+            words = f"is not served here as a LoadBalancer; what is served has no class, or {OWN_LOAD_BALANCER}"
+            report.warning("spec.loadBalancerClass", words, "spec.type")
     if spec.load_balancer_ip:
         report.check("spec.loadBalancerIP", problem_of(parse_address, spec.load_balancer_ip))
 

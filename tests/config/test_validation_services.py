@@ -260,6 +260,11 @@ TYPES = [
         service(f"{{type: LoadBalancer, loadBalancerClass: weft.dev/lb, loadBalancerIP: 127.0.0.3, {PORT}}}"),
     ),
     case(
+        "loadBalancerClass of somebody else",
+        service(f"{{type: LoadBalancer, loadBalancerClass: example.com/lb, {PORT}}}"),
+        warning("spec.loadBalancerClass", "not served here as a LoadBalancer"),
+    ),
+    case(
         "loadBalancerClass of a ClusterIP",
         service(f"{{loadBalancerClass: weft.dev/lb, {PORT}}}"),
         error("spec.loadBalancerClass", "only for type LoadBalancer"),

@@ -51,6 +51,15 @@ CASES = {
         service("s", WEB, type="LoadBalancer", load_balancer_ip="198.51.100.1"),
         "ClusterIP 127.96.0.1:80/TCP, LoadBalancer 127.0.0.1:80/TCP, LoadBalancer 192.0.2.7:80/TCP",
     ),
+    "LoadBalancer of our class": Case(
+        service("s", WEB, type="LoadBalancer", load_balancer_class="weft.dev/lb", load_balancer_ip="127.0.0.1"),
+        "ClusterIP 127.96.0.1:80/TCP, LoadBalancer 127.0.0.1:80/TCP",
+    ),
+    "LoadBalancer of another class": Case(
+        service("s", GIVEN, type="LoadBalancer", load_balancer_class="example.com/lb", external_ips=("192.0.2.9",)),
+        "ClusterIP 127.96.0.1:80/TCP, NodePort 127.0.0.1:30080/TCP, NodePort 192.0.2.7:30080/TCP, "
+        "ExternalIP 192.0.2.9:80/TCP",
+    ),
     "LoadBalancer for some": Case(
         service("s", WEB, type="LoadBalancer", load_balancer_source_ranges=("10.0.0.0/8 ", "::1/128")),
         "ClusterIP 127.96.0.1:80/TCP, LoadBalancer 127.0.0.1:80/TCP from 10.0.0.0/8 ::1/128, "

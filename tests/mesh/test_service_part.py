@@ -119,6 +119,21 @@ def test_listeners_and_status(written: Service, expected: list[str], state: str,
     assert (made.status.state, "; ".join(made.status.reasons)) == (state, reasons)
 
 
+def test_a_load_balancer_of_another_class_is_all_right_and_says_so() -> None:
+    made = part(
+        service(
+            "s",
+            HTTP,
+            type="LoadBalancer",
+            load_balancer_class="example.com/lb",
+            allocate_load_balancer_node_ports=False,
+        )
+    )
+    words = "loadBalancerClass example.com/lb is not served here: all but the LoadBalancer is"
+    assert (made.status.state, made.status.reasons) == ("accepted", (words,))
+    assert {listener.entry for listener in made.listeners} == {"ClusterIP"}
+
+
 def test_status_lists_what_each_port_listens_on() -> None:
     ports = part(service("s", HTTP, ServicePort(443, name="https"))).status.ports
     assert [(port.port, port.protocol, [str(key) for key in port.listens]) for port in ports] == [
