@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from config.keypair import CERTIFICATE, KEY, problem
 from config.naming import DATA_KEY, shown
 from config.resources.core import ConfigMap, Secret
 from config.validation.report import ObjectReport, keyed
@@ -34,6 +35,8 @@ def check_secret(secret: Secret, report: ObjectReport) -> None:
         message = f"a Secret of type {secret.type} needs the key 'username' or 'password'"
         report.error("data", message, "data", "stringData")
     _check_contents(secret, values, report)
+    if secret.type == "kubernetes.io/tls" and all(b"-----BEGIN " in values.get(key, b"") for key in (CERTIFICATE, KEY)):
+        _check_pair(secret, values, report)
 
 
 def check_config_map(item: ConfigMap, report: ObjectReport) -> None:
@@ -71,13 +74,25 @@ def _check_contents(secret: Secret, values: Mapping[str, bytes], report: ObjectR
     """What can be seen of a value without using it.  Its bytes never appear in a message."""
     for key in _NEEDED.get(secret.type, ()):
         value = values.get(key)
-        path = keyed("stringData" if key in secret.string_data else "data", key)
+        path = _path(secret, key)
         if value is None:
             continue
         if key in _JSON and not _is_json(value):
             report.error(path, "the value is not JSON")
         if key.startswith("tls.") and b"-----BEGIN " not in value:
             report.warning(path, "the value holds no PEM block (-----BEGIN ...), so no TLS server can use it")
+
+
+def _check_pair(secret: Secret, values: Mapping[str, bytes], report: ObjectReport) -> None:
+    """No error, since Kubernetes takes the Secret: what it held before stays in use, and its Ingress says why."""
+    fault = problem(values[CERTIFICATE], values[KEY])
+    if fault is not None:
+        given = [keyed(part, key) for part in ("data", "stringData") for key in (CERTIFICATE, KEY)]
+        report.warning(_path(secret, fault.at), f"{fault.words}, so no TLS server can use it", *given)
+
+
+def _path(secret: Secret, key: str) -> str:
+    return keyed("stringData" if key in secret.string_data else "data", key)
 
 
 def _is_json(value: bytes) -> bool:

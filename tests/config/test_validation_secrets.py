@@ -5,9 +5,17 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+from tests.certificates import authority, pair
 from tests.config.validating import Case, case, check, document, error, faults_of, table, warning
 
 PEM = base64.b64encode(b"-----BEGIN CERTIFICATE-----\n").decode()
+PAIR, OTHER = pair("shop.example"), authority().sign("shop.example")
+CERTIFICATE, KEY, OTHER_KEY, NONSENSE = (
+    base64.b64encode(each).decode()
+    for each in (
+        PAIR.certificate, PAIR.key, OTHER.key, b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    )
+)  # fmt: skip
 
 
 def secret(body: str, kind: str = "Opaque") -> str:
@@ -20,7 +28,18 @@ CASES = [
     case("no base64", secret("data: {a: hi there}"), error("data.a", "stringData")),
     case("a key", secret("data: {'a b': aGk=}"), error("data[a b]", "key of data")),
     case("a key that leads up", secret("stringData: {..a: x}"), error("stringData[..a]", "key of data")),
-    case("tls", secret(f"data: {{tls.crt: {PEM}, tls.key: {PEM}}}", "kubernetes.io/tls")),
+    case("tls", secret(f"data: {{tls.crt: {CERTIFICATE}, tls.key: {KEY}}}", "kubernetes.io/tls")),
+    case(
+        "tls whose key is another's",
+        secret(f"data: {{tls.crt: {CERTIFICATE}, tls.key: {OTHER_KEY}}}", "kubernetes.io/tls"),
+        warning("data[tls.key]", "does not belong to the first certificate"),
+    ),
+    case(
+        "tls whose certificate is nonsense",
+        secret(f"data: {{tls.crt: {NONSENSE}, tls.key: {KEY}}}", "kubernetes.io/tls"),
+        warning("data[tls.crt]", "cannot be read"),
+    ),
+    case("a pair that is not for TLS", secret(f"data: {{tls.crt: {CERTIFICATE}, tls.key: {OTHER_KEY}}}")),
     case(
         "tls without a key",
         secret(f"data: {{tls.crt: {PEM}}}", "kubernetes.io/tls"),
