@@ -95,6 +95,8 @@ class Verified(NamedTuple):
     """When, by the other side's clock, in seconds since 1970."""
     message: bytes
     """Without the TSIG record."""
+    parts: Outline
+    """Of that message."""
 
 
 def sign(message: bytes, key: Key, now: float, request_mac: bytes = b"") -> tuple[bytes, bytes]:
@@ -121,7 +123,7 @@ def verify(message: bytes, keys: Mapping[Labels, Key], now: float, request_mac: 
     digest.update(record.original_id + whole[2:])
     digest.update(record.variables())
     check(record, key, digest.digest(), now)
-    return Verified(key, record.mac, record.signed, whole)
+    return Verified(key, record.mac, record.signed, whole, parts._replace(signature=0))
 
 
 def refusal(message: bytes, error: TsigError, now: float) -> bytes:
