@@ -53,6 +53,7 @@ def test_smooth_weights_5_1_1_give_a_a_b_a_c_a_a() -> None:
 
 def test_the_first_wins_ties() -> None:
     assert numbers(of("RoundRobin", [One(0, 2), One(1, 2), One(2, 1)]), 5) == [0, 1, 2, 0, 1]
+    assert numbers(of("RoundRobin", [One(0, 3), One(1, 1), One(2, 2)]), 6) == [0, 2, 0, 1, 2, 0]
 
 
 def test_who_was_away_has_gained_no_weight() -> None:

@@ -62,6 +62,7 @@ ROWS = {
     ),
     "SRV: the protocol is part of the name": denied("_http._udp.plain.default.svc", "SRV"),
     "an unnamed port has no SRV": denied("_80._tcp.unnamed.default.svc", "SRV"),
+    "nor is there any name beneath its protocol": denied("_tcp.unnamed.default.svc", "SRV"),
     "ClusterIP: PTR under in-addr.arpa": Row("1.1.96.127.in-addr.arpa.", "PTR", ["PTR plain.default.svc.@"]),
     "ClusterIP: PTR under ip6.arpa, by nibbles": Row(f"{PTR6}.", "PTR", ["PTR plain.default.svc.@"]),
     "headless: an address per ready endpoint; ready absent is ready, terminating is not": Row(

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from config.filters import (
+    AccessPolicy,
     HeaderEdits,
     HeaderPolicy,
     MirrorPolicy,
@@ -16,6 +17,7 @@ from config.filters import (
     TracePolicy,
 )
 from mesh.detect import detect
+from mesh.table import Entry
 from tests.conformance.entrance import compiled
 from tests.conformance.filtering import Around, filters
 from tests.mesh.dialogue import GET, OK, Wire, answering, get, mesh
@@ -36,7 +38,7 @@ CLAIMS = (
     "X-Forwarded-Host: claimed",
     "X_Forwarded_For: 192.0.2.7",
 )
-BELIEVED = {
+BELIEVED: dict[str, tuple[Entry, str, bool]] = {
     "at a NodePort: nobody": ("NodePort", "", False),
     "at a LoadBalancer: nobody": ("LoadBalancer", "", False),
     "at an Ingress: nobody": ("Ingress", "", False),
@@ -49,7 +51,7 @@ BELIEVED = {
 @pytest.mark.parametrize("case", BELIEVED)
 async def test_whose_forwarding_fields_are_believed(case: str) -> None:
     entry, trusted, believed = BELIEVED[case]
-    async with mesh(answering(OK), entry=entry, trusted=trusted) as world:  # type: ignore[arg-type]
+    async with mesh(answering(OK), entry=entry, trusted=trusted) as world:
         await world.ask(get("/", *CLAIMS))
         [head] = world.endpoints[0].heads
     told = b"192.0.2.7, 127.0.0.1" if believed else b"127.0.0.1"
@@ -57,6 +59,15 @@ async def test_whose_forwarding_fields_are_believed(case: str) -> None:
     assert b"\r\nX-Forwarded-Proto: %b\r\n" % (b"https" if believed else b"http") in head
     assert (b"claimed" in head) == believed
     assert b"X_Forwarded_For" not in head, "some servers take it for the other spelling"
+
+
+@pytest.mark.parametrize(
+    ("entry", "trusted", "status"), [("NodePort", "", 403), ("ClusterIP", "", 403), ("Ingress", "127.0.0.0/8", 200)]
+)
+async def test_only_a_trusted_proxy_says_for_whom_it_asks(entry: Entry, trusted: str, status: int) -> None:
+    allowed = filters(access=AccessPolicy(allow=("192.0.2.0/24",)))
+    async with mesh(answering(OK), entry=entry, trusted=trusted, filters=allowed) as world:
+        assert (await world.ask(get("/", *CLAIMS))).startswith(b"HTTP/1.1 %d " % status)
 
 
 # -- redirects and rewrites

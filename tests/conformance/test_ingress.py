@@ -232,6 +232,9 @@ def test_of_two_default_classes_none_is_taken() -> None:
     [found] = errors(ingress("Prefix / a"), *classes)
     assert found.startswith("spec.ingressClassName")
     assert state(compiled(of_class("one"), *classes)) == "accepted"
+    both = load(*classes)[0].ingress_classes  # as when the second comes later
+    made = put_together(replace(load(ingress("Prefix / a"))[0], ingress_classes=both))
+    assert (state(made), HTTP in made.table.listeners) == ("pending", False)
 
 
 TIES = {
