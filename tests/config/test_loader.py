@@ -163,12 +163,12 @@ def test_the_collector_is_left_as_it_was() -> None:
 
 
 def test_a_file_of_nothing_but_faults_ends_soon() -> None:
-    text = "".join(f"---\nkind: K{i}\napiVersion: v1\nmetadata: {{nmae{i}: 1}}\n" for i in range(20_000))
+    text = "".join(f"---\nkind: K{i}\napiVersion: v1\nmetadata: {{nmae{i}: 1}}\n" for i in range(11_000))
     started = time.process_time()
     loaded = load_text(text, "f")
     assert time.process_time() - started < 10
     assert len(loaded.faults) == 10_001
-    assert loaded.faults[-1].message == "10000 more findings are not listed"
+    assert loaded.faults[-1].message == "1000 more findings are not listed"
 
 
 @given(st.binary(max_size=300))

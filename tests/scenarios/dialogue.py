@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 
@@ -32,6 +34,16 @@ async def read_reply(reader: asyncio.StreamReader) -> Reply:
     else:
         body = await reader.readexactly(int(fields["content-length"]))
     return Reply(int(start.split()[1]), fields, body)
+
+
+@asynccontextmanager
+async def connected(host: str, port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection that is gone afterwards, however the test goes."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
 
 
 async def exchange(host: str, port: int, request: bytes) -> Reply:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.scenarios.manifests import APPLICATION, IMAGE
+from tests.scenarios.manifests import IMAGES
 from tests.scenarios.weft import Network, Weft, running, wait_for
 
 
@@ -23,7 +23,7 @@ class Folder:
 
     def node(self, **more: object) -> None:
         """Write the NodeConfig."""
-        self.put("node", self.network.node_config({IMAGE: ["python3", str(APPLICATION)]}, **more))
+        self.put("node", self.network.node_config(IMAGES, **more))
 
     def put(self, name: str, *objects: Mapping[str, Any]) -> None:
         """Write the objects of one subject, as a good editor does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from tests.scenarios.weft import Network
 APPLICATION = Path(__file__).with_name("application.py")
 PORTS = {"http": 8080, "tcp": 9090}
 IMAGE = "application"
+IMAGES = {IMAGE: [sys.executable, "-S", str(APPLICATION)]}
+"""The interpreter itself: what is found on PATH may be a script that takes longer than the program."""
 
 
 def service(name: str, ports: Mapping[str, int] = PORTS, *, app: str = "", kind: str = "ClusterIP") -> dict[str, Any]:
@@ -89,7 +92,7 @@ def ingress(name: str, host: str, to: str) -> dict[str, Any]:
 
 def listed(network: Network, *objects: Mapping[str, Any]) -> str:
     """One document with all `objects`, and the NodeConfig of `network`."""
-    node = network.node_config({IMAGE: ["python3", str(APPLICATION)]})
+    node = network.node_config(IMAGES)
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": [*objects, node]})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import resource
+import selectors
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.weft import Weft, ask, wait_for
+from tests.scenarios.weft import PATIENCE, Weft, ask, wait_for
 from tests.scenarios.world import ready
 
 KIB = 1024
@@ -29,10 +30,14 @@ RECEIVE_BUFFER = 16 * KIB
 def connect(address: str, receive_buffer: int = 0) -> socket.socket:
     host, _, port = address.rpartition(":")
     client = socket.socket()
-    client.settimeout(10)
+    client.settimeout(PATIENCE)
     if receive_buffer:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    client.connect((host, int(port)))
+    try:
+        client.connect((host, int(port)))
+    except OSError:
+        client.close()
+        raise
     return client
 
 
@@ -78,15 +83,15 @@ def resident(weft: Weft) -> int:
 
 def fill(clients: list[socket.socket], seconds: float = 0.3) -> list[int]:
     """Send on all connections until nobody has taken anything for so long; how much each of them took."""
-    sent = [0] * len(clients)
-    for client in clients:
-        client.setblocking(False)
-    last = time.monotonic()
-    while time.monotonic() - last < seconds:
+    sent, piece = [0] * len(clients), bytes(256 * KIB)
+    with selectors.DefaultSelector() as selector:
         for place, client in enumerate(clients):
-            with suppress(BlockingIOError):
-                sent[place] += client.send(bytes(256 * KIB))
-                last = time.monotonic()
+            client.setblocking(False)
+            selector.register(client, selectors.EVENT_WRITE, place)
+        while taking := selector.select(seconds):
+            for key, _ in taking:
+                with suppress(BlockingIOError):
+                    sent[key.data] += clients[key.data].send(piece)
     return sent
 
 

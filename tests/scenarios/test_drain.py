@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.discovery.probes.servers import serving
-from tests.scenarios.dialogue import exchange, read_reply
+from tests.scenarios.dialogue import connected, exchange, read_reply
 from tests.scenarios.editing import Folder, ports, serving_of
 from tests.scenarios.manifests import deployment, endpoint_slice, service
 from tests.scenarios.weft import Weft, ask
@@ -30,17 +32,34 @@ def where(weft: Weft, port: str = "http") -> tuple[str, int]:
     return host, int(number)
 
 
-async def open_slowly(address: tuple[str, int], ms: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+@asynccontextmanager
+async def slowly(address: tuple[str, int], ms: int) -> AsyncIterator[asyncio.StreamReader]:
     """A connection on which a request is under way for so long."""
-    reader, writer = await asyncio.open_connection(*address)
-    writer.write(GET % b"/slow?ms=%d" % ms)
-    return reader, writer
+    async with connected(*address) as (reader, writer):
+        writer.write(GET % b"/slow?ms=%d" % ms)
+        yield reader
 
 
 def in_flight(weft: Weft) -> bool:
     page = weft.admin("/metrics").body.decode()
     lines = [line for line in page.splitlines() if line.startswith("weft_http_requests_in_flight")]
     return any(float(line.split()[-1]) > 0 for line in lines)
+
+
+async def cut(reader: asyncio.StreamReader) -> bool:
+    """Whether it ends without another byte, be it by a reset: that is seen as well."""
+    try:
+        return await reader.read() == b""
+    except ConnectionResetError:
+        return True
+
+
+async def cut_or_502(reader: asyncio.StreamReader) -> bool:
+    """Whether the client of a request can see that it failed: its replica is gone, or its connection was cut."""
+    try:
+        return (await read_reply(reader)).status == 502
+    except (ConnectionResetError, asyncio.IncompleteReadError):
+        return True
 
 
 async def ended(weft: Weft) -> int:
@@ -51,24 +70,21 @@ async def test_it_says_so_serves_on_for_a_while_and_finishes_what_is_under_way(f
     folder.node(drainDelay="2s")
     with serving_of(folder) as weft:
         address = where(weft)
-        idle = await asyncio.open_connection(*address)
-        idle[1].write(GET % b"/")
-        assert "connection" not in (await read_reply(idle[0])).fields
-        slow = await open_slowly(address, 3000)
-        await until(lambda: in_flight(weft))
-        weft.process.send_signal(signal.SIGTERM)
-        answer = await until(lambda: (found := weft.admin("/readyz")).status == 503 and found)
-        assert answer.json == {"ready": False, "missing": [{"what": "weft", "why": "it is stopping"}]}
-        for number in range(3):
-            reply = await exchange(*address, GET % b"/new")
-            assert (reply.status, reply.fields["connection"]) == (200, "close"), number
-        idle[1].write(GET % b"/")
-        assert (await read_reply(idle[0])).fields["connection"] == "close"
-        reply = await read_reply(slow[0])
-        assert (reply.status, reply.fields["connection"]) == (200, "close")
-        assert await ended(weft) == 0
-        for _, writer in (idle, slow):
-            writer.close()
+        async with connected(*address) as idle, slowly(address, 3000) as slow:
+            idle[1].write(GET % b"/")
+            assert "connection" not in (await read_reply(idle[0])).fields
+            await until(lambda: in_flight(weft))
+            weft.process.send_signal(signal.SIGTERM)
+            answer = await until(lambda: (found := weft.admin("/readyz")).status == 503 and found)
+            assert answer.json == {"ready": False, "missing": [{"what": "weft", "why": "it is stopping"}]}
+            for number in range(3):
+                reply = await exchange(*address, GET % b"/new")
+                assert (reply.status, reply.fields["connection"]) == (200, "close"), number
+            idle[1].write(GET % b"/")
+            assert (await read_reply(idle[0])).fields["connection"] == "close"
+            reply = await read_reply(slow)
+            assert (reply.status, reply.fields["connection"]) == (200, "close")
+            assert await ended(weft) == 0
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection(*address)
 
@@ -76,28 +92,25 @@ async def test_it_says_so_serves_on_for_a_while_and_finishes_what_is_under_way(f
 async def test_what_takes_too_long_is_cut_visibly(folder: Folder) -> None:
     folder.node(drainTimeout="500ms")
     with serving_of(folder) as weft:
-        slow, other = await open_slowly(where(weft), 60_000), await asyncio.open_connection(*where(weft, "tcp"))
-        other[1].write(b"who?")
-        assert await other[0].read(100)
-        await until(lambda: in_flight(weft))
-        weft.process.send_signal(signal.SIGTERM)
-        assert (await read_reply(slow[0])).status == 502, "its replica is gone"
-        assert await other[0].read() == b""
-        assert await ended(weft) == 0
-        for _, writer in (slow, other):
-            writer.close()
+        async with slowly(where(weft), 60_000) as slow, connected(*where(weft, "tcp")) as other:
+            other[1].write(b"who?")
+            assert await other[0].read(100)
+            await until(lambda: in_flight(weft))
+            weft.process.send_signal(signal.SIGTERM)
+            assert await cut_or_502(slow)
+            assert await cut(other[0])
+            assert await ended(weft) == 0
 
 
 async def test_a_second_signal_ends_it_at_once(folder: Folder) -> None:
     with serving_of(folder) as weft:
-        _, writer = await open_slowly(where(weft), 60_000)
-        await until(lambda: in_flight(weft))
-        weft.process.send_signal(signal.SIGTERM)
-        await until(lambda: "stopping" in weft.err.read_text())
-        assert weft.process.poll() is None
-        weft.process.send_signal(signal.SIGTERM)
-        assert await ended(weft) == 143
-        writer.close()
+        async with slowly(where(weft), 60_000):
+            await until(lambda: in_flight(weft))
+            weft.process.send_signal(signal.SIGTERM)
+            await until(lambda: "stopping" in weft.err.read_text())
+            assert weft.process.poll() is None
+            weft.process.send_signal(signal.SIGTERM)
+            assert await ended(weft) == 143
 
 
 async def test_a_terminating_endpoint_finishes_what_it_has_and_gets_nothing_new(folder: Folder) -> None:

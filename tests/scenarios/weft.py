@@ -134,14 +134,14 @@ def payment(folder: Path, network: Network, **node: object) -> Path:
     folder.mkdir()
     for name in ("deployment.yaml", "service.yaml"):
         (folder / name).write_text((PAYMENT / name).read_text())
-    images = {"my-payment-app:v2": ["python3", str(PAYMENT / "payment" / "app.py")]}
+    images = {"my-payment-app:v2": [sys.executable, "-S", str(PAYMENT / "payment" / "app.py")]}
     (folder / "node.json").write_text(json.dumps(network.node_config(images, **node)))
     return folder
 
 
 def ask(address: str, path: str = "/", method: str = "GET", **fields: str) -> Answer:
     host, _, port = address.rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
     try:
         connection.request(method, path, headers={name.replace("_", "-"): value for name, value in fields.items()})
         response = connection.getresponse()

@@ -25,7 +25,7 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None, port: int
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             writer.transport.abort()  # the probe has gone, or the test has
         writer.close()
-        with suppress(OSError):
+        with suppress(OSError, asyncio.CancelledError):
             await writer.wait_closed()
         running.discard(task)
 
