@@ -65,6 +65,9 @@ ROWS = {
     "nor is there any name beneath its protocol": denied("_tcp.unnamed.default.svc", "SRV"),
     "ClusterIP: PTR under in-addr.arpa": Row("1.1.96.127.in-addr.arpa.", "PTR", ["PTR plain.default.svc.@"]),
     "ClusterIP: PTR under ip6.arpa, by nibbles": Row(f"{PTR6}.", "PTR", ["PTR plain.default.svc.@"]),
+    "reverse names compare whatever their case": Row(
+        f"{PTR6.upper()}.", "PTR", ["PTR plain.default.svc.@"]
+    ),
     "headless: an address per ready endpoint; ready absent is ready, terminating is not": Row(
         "deep.default.svc", "A", ["A 127.97.0.1", "A 127.97.0.2", "A 127.97.0.5", "A 127.97.0.6"]
     ),
@@ -101,6 +104,7 @@ ROWS = {
         "2.1.97.127.in-addr.arpa.", "PTR", ["PTR 127-97-1-2.all.default.svc.@"]
     ),
     "pod records: an endpoint's address under its namespace": Row("127-97-0-3.default.pod", "A", ["A 127.97.0.3"]),
+    "pod records: of IPv6 too": Row("fd00--2-1.default.pod", "AAAA", ["AAAA fd00::2:1"]),
     "pod records: not of an address that no endpoint has": denied("10-9-9-9.default.pod"),
     "pod records: not under another namespace": denied("127-97-0-3.other.pod"),
     "wildcards are not answered": denied("*.default.svc"),

@@ -1,0 +1,54 @@
+"""Statements that need a scenario of their own: which test proves each, so that none is lost."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.policy.source import ROOT
+
+PROVEN = {
+    "edits under traffic fail no request and cut no WebSocket": (
+        "scenarios/test_reload.py", "test_ten_changes_a_second_break_nothing",
+    ),
+    "certificates are swapped without dropping connections": (
+        "scenarios/test_tls.py", "test_a_certificate_changes_under_traffic",
+    ),
+    "a bad object keeps its last good version, over restarts too": (
+        "scenarios/test_reload.py", "test_a_mistake_takes_nothing_out_of_force_also_over_a_restart",
+    ),
+    "SIGTERM: not ready, still accepting, then drained": (
+        "scenarios/test_drain.py", "test_it_says_so_serves_on_for_a_while_and_finishes_what_is_under_way",
+    ),
+    "a terminating endpoint finishes what it has and gets nothing new": (
+        "scenarios/test_drain.py", "test_a_terminating_endpoint_finishes_what_it_has_and_gets_nothing_new",
+    ),
+    "replicas are replaced without a failed request": (
+        "scenarios/test_reload.py", "test_replicas_are_replaced_without_a_failed_request",
+    ),
+    "killed replicas fail no request": ("scenarios/test_faults.py", "test_killing_replicas_fails_no_request"),
+    "round robin is fair under load": ("scenarios/test_fairness.py", "test_counts_differ_by_one_at_most"),
+    "a decision is explained rule by rule": ("scenarios/test_why.py", "test_what_is_explained_is_what_happens"),
+    "exchanges are tapped as they end": ("scenarios/test_why.py", "test_a_tap_and_the_request_that_it_showed"),
+    "TLS is passed through by its server name": ("scenarios/test_tls.py", "test_passing_through"),
+    "a UDP session never stays with an endpoint that went": (
+        "mesh/test_udp.py", "test_an_endpoint_that_goes_takes_no_session_with_it",
+    ),
+    "affinity holds for UDP": ("mesh/test_udp.py", "test_affinity_holds_over_the_end_of_sessions"),
+    "source ranges hold for UDP": ("mesh/test_udp.py", "test_only_source_ranges_are_let_in"),
+    "a full listener stops accepting": ("mesh/test_acceptor.py", "test_a_full_listener_lets_clients_wait_and_goes_on"),
+    "PROXY headers count from trusted addresses only": ("mesh/test_introduction.py", "test_nobody_else_is_believed"),
+    "and have their time": ("mesh/test_introduction.py", "test_it_has_a_deadline"),
+    "labels of metrics are bounded": ("mesh/test_frames.py", "test_endpoints_beyond_the_bound_are_summed"),
+    "a corpus of ambiguous messages, both directions": ("mesh/smuggling/test_smuggling.py", "test_requests_that_are_refused"),
+    "DNS as dig and kdig see it": ("interop/test_dns.py", "test_questions"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PROVEN)
+def test_the_proof_is_there(case: str) -> None:
+    file, name = PROVEN[case]
+    tree = ast.parse((ROOT / "tests" / file).read_text())
+    tests = {each.name for each in tree.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
+    assert name in tests
