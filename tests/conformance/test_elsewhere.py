@@ -41,7 +41,7 @@ PROVEN = {
     "PROXY headers count from trusted addresses only": ("mesh/test_introduction.py", "test_nobody_else_is_believed"),
     "and have their time": ("mesh/test_introduction.py", "test_it_has_a_deadline"),
     "labels of metrics are bounded": ("mesh/test_frames.py", "test_endpoints_beyond_the_bound_are_summed"),
-    "a corpus of ambiguous messages, both directions": ("mesh/smuggling/test_smuggling.py", "test_requests_that_are_refused"),
+    "a corpus of ambiguous messages": ("mesh/smuggling/test_smuggling.py", "test_requests_that_are_refused"),
     "DNS as dig and kdig see it": ("interop/test_dns.py", "test_questions"),
 }  # fmt: skip
 
