@@ -148,7 +148,9 @@ class ReencryptPolicy(Spec):
 
     verify: bool = True
     ca_secret: str = ""
-    """A Secret in the policy's namespace whose ``ca.crt`` signs; empty: the system's authorities."""
+    """A Secret in the policy's namespace whose ``ca.crt`` signs."""
+    ca_config_map: str = ""
+    """The same of a ConfigMap, if there is no `ca_secret`; both empty: the system's authorities."""
     server_name: str = ""
     """Asked for by SNI and verified; empty: ``SERVICE.NAMESPACE.svc``."""
 

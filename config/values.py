@@ -1,4 +1,4 @@
-"""The values of Secrets as bytes (core/v1 `data`, `stringData`), and base64 as manifests have it."""
+"""The values of Secrets and ConfigMaps as bytes (core/v1), and base64 as manifests have it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import binascii
 from base64 import b64decode
 from collections.abc import Iterator
 
-from config.resources.core import Secret
+from config.resources.core import ConfigMap, Secret
 
 
 def secret_value(secret: Secret, key: str) -> bytes | None:
@@ -17,6 +17,13 @@ def secret_value(secret: Secret, key: str) -> bytes | None:
     if key in secret.string_data:
         return secret.string_data[key].encode()
     return decode_base64(secret.data[key]) if key in secret.data else None
+
+
+def config_map_value(item: ConfigMap, key: str) -> bytes | None:
+    """The value of `key` in `data` or `binaryData`, or None.  Raises ValueError as `secret_value` does."""
+    if key in item.data:
+        return item.data[key].encode()
+    return decode_base64(item.binary_data[key]) if key in item.binary_data else None
 
 
 def secret_keys(secret: Secret) -> Iterator[str]:

@@ -75,7 +75,7 @@ def compile_steps(
     if previous is not None and config_set is previous.config_set:
         return (yield from _recompile_endpoints(snapshot, previous))
     parts = yield from _parts(config_set, snapshot, previous, live)
-    parts = yield from reencryption.part_steps(parts, config_set.secrets, previous.parts if previous else {})
+    parts = yield from reencryption.part_steps(parts, config_set, previous.parts if previous else {})
     plans: dict[BackendKey, BackendPlan] = {}
     backends: dict[BackendKey, Backend] = {}
     for part in parts.values():

@@ -178,10 +178,13 @@ def _check_reencrypt(spec: TrafficPolicySpec, report: ObjectReport) -> None:
     if reencrypt is None:
         return
     path = "spec.tls.reencrypt"
-    for field, name in (("caSecret", reencrypt.ca_secret), ("serverName", reencrypt.server_name)):
+    signers = {"caSecret": reencrypt.ca_secret, "caConfigMap": reencrypt.ca_config_map}
+    for field, name in {**signers, "serverName": reencrypt.server_name}.items():
         if name:
             report.check(f"{path}.{field}", DNS_SUBDOMAIN.problem(name))
+    if all(signers.values()):
+        report.warning(f"{path}.caConfigMap", "has no effect beside caSecret: keep one of the two", f"{path}.caSecret")
     if not reencrypt.verify:
-        if reencrypt.ca_secret:
-            report.warning(f"{path}.caSecret", "has no effect with verify: false", f"{path}.verify")
+        for field in (field for field, name in signers.items() if name):
+            report.warning(f"{path}.{field}", "has no effect with verify: false", f"{path}.verify")
         report.warning(f"{path}.verify", "false: whoever can answer at the endpoint's address is believed")

@@ -7,7 +7,7 @@ import ssl
 from dataclasses import dataclass, field
 
 from config.filters import ReencryptPolicy
-from config.resources.core import Secret
+from config.resources.core import ConfigMap, Secret
 from mesh.reasons import ENDPOINT_TLS, ENDPOINT_UNTRUSTED, UNREACHABLE, Reason
 from mesh.tls.stream import TLSStream
 
@@ -15,13 +15,13 @@ from mesh.tls.stream import TLSStream
 @dataclass(frozen=True, slots=True, eq=False)
 class Reencryption:
     policy: ReencryptPolicy
-    secret: Secret | None = field(repr=False)
-    """Of the authorities."""
+    signer: Secret | ConfigMap | None = field(repr=False)
+    """Which holds the authorities."""
     context: ssl.SSLContext = field(repr=False)
     server_name: str
     """Asked for by SNI, and what the endpoint's certificate must be good for."""
     problem: str = ""
-    """What is wrong with the Secret."""
+    """What is wrong with `signer`."""
 
 
 class _Shaking:

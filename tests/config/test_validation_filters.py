@@ -11,6 +11,8 @@ OBJECTS = (
     + service("{ports: [{port: 80, name: http}, {port: 81, name: admin}]}", "canary")
     + document("Secret", "stringData: {ca.crt: x}", "ca")
     + document("Secret", "stringData: {other: x}", "other")
+    + document("ConfigMap", "data: {ca.crt: x}", "signers")
+    + document("ConfigMap", "data: {other: x}", "settings")
 )
 
 
@@ -152,6 +154,18 @@ OTHERS = [
         "tls: {reencrypt: {verify: false, caSecret: ca}}",
         warning("spec.tls.reencrypt.verify", "is believed"),
         warning("spec.tls.reencrypt.caSecret", "no effect"),
+    ),
+    groups("a signer that is no secret", "tls: {reencrypt: {caConfigMap: signers}}"),
+    groups(
+        "two signers",
+        "tls: {reencrypt: {caSecret: ca, caConfigMap: signers}}",
+        warning("spec.tls.reencrypt.caConfigMap", "beside caSecret"),
+    ),
+    groups("no ConfigMap", "tls: {reencrypt: {caConfigMap: ca}}", warning("spec.tls.reencrypt.caConfigMap", "exist")),
+    groups(
+        "a ConfigMap without signer",
+        "tls: {reencrypt: {caConfigMap: settings}}",
+        warning("spec.tls.reencrypt.caConfigMap", "has no key"),
     ),
     groups("no signer", "tls: {reencrypt: {caSecret: other}}", warning("spec.tls.reencrypt.caSecret", "ca.crt")),
     groups("no Secret", "tls: {reencrypt: {caSecret: cb}}", warning("spec.tls.reencrypt.caSecret", "does not exist")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from config.configset import ConfigSet
 from config.filters import ReencryptPolicy, TLSPolicy
 from config.meta import Named, ObjectKey, ObjectMeta
-from config.resources.core import Secret
+from config.resources.core import ConfigMap, Secret
 from discovery.endpoint import Endpoint
 from mesh.compiler import Compiled, compile  # noqa: A004 - the word for it
 from mesh.live import Live
@@ -28,6 +29,7 @@ from tests.mesh.making import Clock, config, policy, service, snapshot
 from tests.mesh.relaying import World, relaying, silent, until
 
 NAME = "shop.default.svc"
+PUBLIC = Named("default", "public")
 KEY = BackendKey("default", "shop", "http")
 
 
@@ -35,7 +37,13 @@ def ca(text: str | None = None, key: str = "ca.crt") -> Secret:
     return Secret(ObjectMeta("ca", "default"), string_data={key: text or authority().certificate.decode()})
 
 
-def written(secret: Secret | None, **fields: Any) -> ConfigSet:
+def public(**values: Any) -> ConfigMap:
+    return ConfigMap(ObjectMeta("public", "default"), **values)
+
+
+def written(secret: Secret | ConfigMap | None, **fields: Any) -> ConfigSet:
+    if isinstance(secret, ConfigMap):
+        return replace(written(None, ca_secret="", ca_config_map="public"), config_maps={PUBLIC: secret})
     fields.setdefault("ca_secret", "ca")
     said = policy("p", "shop", tls=TLSPolicy(reencrypt=ReencryptPolicy(**fields)))
     made = config(service("shop"), said)
@@ -50,6 +58,14 @@ PROBLEMS = {
     "no Secret": (None, "Secret ca: it does not exist: no endpoint is trusted"),
     "no key": (ca(key="tls.crt"), "Secret ca: it has no key ca.crt: no endpoint is trusted"),
     "garbage": (ca("garbage"), "Secret ca: ca.crt holds no certificates that OpenSSL can read: no endpoint is trusted"),
+    "a ConfigMap without the key": (
+        public(data={"ca.pem": ""}),
+        "ConfigMap public: it has no key ca.crt: no endpoint is trusted",
+    ),
+    "a ConfigMap of garbage": (
+        public(binary_data={"ca.crt": "AAAA"}),
+        "ConfigMap public: ca.crt holds no certificates that OpenSSL can read: no endpoint is trusted",
+    ),
     "no base64": (
         Secret(ObjectMeta("ca", "default"), data={"ca.crt": "%"}),
         "Secret ca: is not base64: encode the value, or write it as plain text in stringData: no endpoint is trusted",
@@ -76,6 +92,22 @@ def test_of_a_secret_that_breaks_the_last_good_one_counts() -> None:
     assert after is not None
     assert after.context is before.context
     assert "what was there before counts" in after.problem
+
+
+@pytest.mark.parametrize("field", ["data", "binary_data"])
+def test_authorities_of_a_config_map(field: str) -> None:
+    pem = authority().certificate
+    value = pem.decode() if field == "data" else b64encode(pem).decode()
+    first = written(public(**{field: {"ca.crt": value}}))
+    made = compiled(first)
+    tls = made.table.backends[KEY].tls
+    assert tls is not None
+    assert (len(tls.context.get_ca_certs()), tls.problem) == (1, "")
+    changed = compiled(replace(first, config_maps={PUBLIC: public(data={"ca.crt": "garbage"})}), made)
+    after = changed.table.backends[KEY].tls
+    assert after is not None
+    assert after.context is tls.context
+    assert after.problem.startswith("ConfigMap public: ")
 
 
 def test_the_context_stays_as_long_as_nothing_changes() -> None:
