@@ -81,6 +81,8 @@ class HealthCheckPolicy(Spec):
     """http: what is asked for."""
     host: str = ""
     """http: the Host field; empty: the endpoint's address."""
+    scheme: Literal["http", "https"] = "http"
+    """http: `https` within TLS, where any certificate will do, and `host` is asked for by SNI."""
     expected_status: tuple[IntOrString, ...] = ("200-399",)
     """http: status codes that are a success, one by one or as ranges."""
     service: str = ""

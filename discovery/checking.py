@@ -8,7 +8,7 @@ a new endpoint.  The prober runs checks beside the probes of containers, within 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from config.balancing import HealthCheckPolicy
 from discovery.health import Finding, Kind, Outcome, Phase, Verdict
@@ -24,6 +24,8 @@ class Check(NamedTuple):
     address: str
     port: int
     policy: HealthCheckPolicy
+    send_proxy: Literal["v1", "v2"] | None = None
+    """The PROXY protocol that connections there begin with."""
 
 
 class CheckHealth:
@@ -98,5 +100,7 @@ class Checker:
         self._count += 1
         name = (f"{check.address} port {check.port}", f"check {self._count}")
         self._names[check] = name
-        target = ProbeTarget(*name, check.address, check=check.policy, accept_ports=(check.port,))
+        target = ProbeTarget(
+            *name, check.address, check=check.policy, send_proxy=check.send_proxy, accept_ports=(check.port,)
+        )
         self._prober.start(target, lambda verdict: self._report(check, verdict.ready))

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Set
 from config.balancing import HealthCheckPolicy
 from mesh.backend import Backend
 from mesh.endpoint_state import vouched
+from mesh.proxy_protocol import Version
 
-Check = tuple[str, int, HealthCheckPolicy]
-"""Address, the endpoint's port, and how it is checked."""
+Check = tuple[str, int, HealthCheckPolicy, Version | None]
+"""Address, the endpoint's port, how it is checked, and the PROXY protocol that connections there begin with."""
 
 
 class HealthChecks:
@@ -49,4 +50,4 @@ def _checks(backend: Backend) -> Iterator[Check]:
     if policy is not None:
         for endpoint in backend.plan.endpoints:
             if not vouched(endpoint) and (endpoint.ready or backend.plan.publish_not_ready):
-                yield endpoint.address, endpoint.port, policy
+                yield endpoint.address, endpoint.port, policy, backend.plan.send_proxy

@@ -129,6 +129,7 @@ def _check_health_check(check: HealthCheckPolicy, report: ObjectReport) -> None:
     for field, kind, differs in (
         ("path", "http", check.path != "/"),
         ("host", "http", bool(check.host)),
+        ("scheme", "http", check.scheme != "http"),
         ("expectedStatus", "http", check.expected_status != HealthCheckPolicy().expected_status),
         ("service", "grpc", bool(check.service)),
     ):

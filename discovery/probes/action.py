@@ -55,7 +55,8 @@ async def accepts_all(target: ProbeTarget) -> Finding:
 
 async def check(policy: HealthCheckPolicy, target: ProbeTarget) -> Finding:
     """Carry the active check of an endpoint out once."""
-    return await _judged(ask(policy, target.address, policy.port or target.accept_ports[0]), policy.timeout)
+    asking = ask(policy, target.address, policy.port or target.accept_ports[0], target.send_proxy)
+    return await _judged(asking, policy.timeout)
 
 
 async def _action(probe: Probe, target: ProbeTarget) -> Finding:

@@ -5,24 +5,39 @@ Other than a probe of a container it does not follow redirects, and says itself 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Final
+from urllib.parse import urlsplit
 
 from config.balancing import HealthCheckPolicy
 from config.resources.workloads import HTTPHeader
 from discovery.health import Finding, Outcome
-from discovery.probes import grpc, tcp
-from discovery.probes.conversation import converse
-from discovery.probes.http import Request
+from discovery.probes import grpc, http, tcp
+from discovery.probes.conversation import Manner, converse
 from discovery.probes.response import ResponseReader
 
+OURSELVES: Final[Mapping[str | None, bytes]] = {
+    None: b"",
+    "v1": b"PROXY UNKNOWN\r\n",
+    "v2": b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
+}
+"""By version of the PROXY protocol: the header of a proxy that speaks for itself."""
 
-async def ask(policy: HealthCheckPolicy, host: str, port: int) -> Finding:
-    """Raises OSError or ValueError.  The caller bounds the time."""
+
+async def ask(policy: HealthCheckPolicy, host: str, port: int, send_proxy: str | None = None) -> Finding:
+    """`send_proxy` is the version of the PROXY protocol that connections there begin with.
+
+    Raises OSError or ValueError.  The caller bounds the time.
+    """
+    preface = OURSELVES[send_proxy]
     if policy.type == "tcp":
-        return await tcp.accepts(host, port)
+        return await tcp.accepts(host, port, preface)
     if policy.type == "grpc":
-        return await grpc.check(host, port, policy.service)
-    response = await converse(ResponseReader(_request(policy, host, port)), host, port, None)
+        return await grpc.check(host, port, policy.service, preface)
+    tls = http.unverified() if policy.scheme == "https" else None
+    manner = Manner(tls, urlsplit(f"//{policy.host}").hostname or "", preface)
+    response = await converse(ResponseReader(_request(policy, host, port)), host, port, manner)
     if response.fault:
         return Finding(Outcome.FAILURE, response.fault)
     if response.status in expected(policy.expected_status):
@@ -33,7 +48,7 @@ async def ask(policy: HealthCheckPolicy, host: str, port: int) -> Finding:
 @lru_cache(maxsize=4096)
 def _request(policy: HealthCheckPolicy, host: str, port: int) -> bytes:
     headers = (HTTPHeader("Host", policy.host),) if policy.host else ()
-    return Request("http", host, port, policy.path, headers).encoded()
+    return http.Request(policy.scheme, host, port, policy.path, headers).encoded()
 
 
 @lru_cache(maxsize=256)

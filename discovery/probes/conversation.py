@@ -8,9 +8,11 @@ never used again, so it is aborted at the end: nothing lingers, whatever the pee
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
+from functools import partial
 from ssl import SSLContext
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -27,6 +29,20 @@ class Dialogue(Protocol[T_co]):
 
     def ended(self) -> T_co:
         """The peer closed: the outcome of what came until then."""
+
+
+async def preceded(host: str, port: int, preface: bytes) -> socket.socket:
+    """A connection on which `preface` was sent; raises OSError."""
+    loop = asyncio.get_running_loop()
+    line = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        line.setblocking(False)
+        await loop.sock_connect(line, (host, port))
+        await loop.sock_sendall(line, preface)
+    except BaseException:
+        line.close()
+        raise
+    return line
 
 
 class _Connection(asyncio.Protocol, Generic[T]):
@@ -56,13 +72,30 @@ class _Connection(asyncio.Protocol, Generic[T]):
             self._outcome.exception()  # seen: whoever asked may have given up meanwhile
 
 
-async def converse(dialogue: Dialogue[T], host: str, port: int, tls: SSLContext | None = None) -> T:
+class Manner(NamedTuple):
+    """What there is around a dialogue."""
+
+    tls: SSLContext | None = None
+    server_name: str = ""
+    """Asked for by SNI; empty: the host."""
+    preface: bytes = b""
+    """Sent first of all, before TLS too."""
+
+
+PLAIN = Manner()
+
+
+async def converse(dialogue: Dialogue[T], host: str, port: int, manner: Manner = PLAIN) -> T:
     """Connect, carry `dialogue` out and return its outcome; raises OSError.  The caller bounds the time."""
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
-    transport, _ = await loop.create_connection(
-        lambda: _Connection(dialogue, outcome), host, port, ssl=tls, server_hostname=host if tls else None
-    )
+    made = partial(_Connection, dialogue, outcome)
+    name = (manner.server_name or host) if manner.tls else None
+    if manner.preface:
+        line = await preceded(host, port, manner.preface)
+        transport, _ = await loop.create_connection(made, sock=line, ssl=manner.tls, server_hostname=name)
+    else:
+        transport, _ = await loop.create_connection(made, host, port, ssl=manner.tls, server_hostname=name)
     try:
         return await outcome
     finally:

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from discovery.health import Finding, Outcome
 from discovery.probes import hpack
-from discovery.probes.conversation import converse
+from discovery.probes.conversation import Manner, converse
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 METHOD = b"/grpc.health.v1.Health/Check"
@@ -174,7 +174,7 @@ def _varint(number: int) -> bytes:
     return bytes([*out, number])
 
 
-async def check(host: str, port: int, service: str) -> Finding:
-    """Ask once; raises OSError.  The caller bounds the time."""
+async def check(host: str, port: int, service: str, preface: bytes = b"") -> Finding:
+    """Ask once, after `preface` was sent; raises OSError.  The caller bounds the time."""
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return await converse(HealthCheck(authority, service), host, port)
+    return await converse(HealthCheck(authority, service), host, port, Manner(preface=preface))

@@ -15,7 +15,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from config.resources.workloads import HTTPGetAction, HTTPHeader
 from discovery.health import Finding, Outcome
-from discovery.probes.conversation import converse
+from discovery.probes.conversation import PLAIN, Manner, converse
 from discovery.probes.response import Response, ResponseReader
 
 USER_AGENT = "kube-probe/weft"
@@ -116,8 +116,8 @@ async def get(action: HTTPGetAction, host: str, port: int) -> Finding:
     first, wire = prepared(action, host, port)
     current = first
     for _ in range(REDIRECTS + 1):
-        tls = unverified() if current.scheme == "https" else None
-        response = await converse(ResponseReader(wire), current.host, current.port, tls)
+        manner = Manner(unverified()) if current.scheme == "https" else PLAIN
+        response = await converse(ResponseReader(wire), current.host, current.port, manner)
         if response.status not in FOLLOWED or not response.location:
             return judge(response)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
 
 import msgspec
 
@@ -26,6 +27,8 @@ class ProbeTarget(msgspec.Struct, frozen=True):
     """Without a readiness probe: ready once all of these accept TCP (none: ready at once)."""
     check: HealthCheckPolicy | None = None
     """An endpoint's active check in place of probes; it is for the first of `accept_ports`."""
+    send_proxy: Literal["v1", "v2"] | None = None
+    """The PROXY protocol that connections of `check` begin with."""
     execute: Execute | None = None
     """None: exec probes cannot be run here, and say so."""
 

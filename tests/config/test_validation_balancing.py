@@ -87,6 +87,8 @@ CASES = [
     checked("tcp", "{}"),
     checked("http", "{type: http, path: '/health?full', host: shop.example, expectedStatus: [200, 204-206], port: 81}"),
     checked("grpc", "{type: grpc, service: shop.Cart, interval: 5s, timeout: 2s, rise: 1, fall: 1}"),
+    checked("https", "{type: http, scheme: https}"),
+    checked("https for tcp", "{scheme: https}", warning("spec.healthCheck.scheme", "no effect with tcp")),
     checked("a path for tcp", "{path: /healthz}", warning("spec.healthCheck.path", "no effect with tcp")),
     checked("a service for http", "{type: http, service: a}", warning("spec.healthCheck.service", "it is for grpc")),
     checked("a path that is none", "{type: http, path: healthz}", error("spec.healthCheck.path", "begin with '/'")),

@@ -7,12 +7,14 @@ import logging
 import socket
 import ssl
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from config.balancing import BalancerPolicy, HashKey
+from config.balancing import BalancerPolicy, HashKey, HealthCheckPolicy
 from config.filters import AccessPolicy
+from discovery.health import Finding, Outcome
+from discovery.probes.check import ask
 from mesh import introduction
 from mesh.access_log import Ended, record_of
 from mesh.filters.access import Access
@@ -227,6 +229,16 @@ async def test_tls_that_is_passed_through_is_for_the_client_named() -> None:
         hello = outgoing.read()
         wire = await visited(world, V2 + hello)
         assert await wire.exactly(len(V1 + hello)) == V1 + hello
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_checks_of_another_weft_pass(scheme: Literal["http", "https"], version: str) -> None:
+    how = HealthCheckPolicy(type="http", scheme=scheme, host="shop.example")
+    async with introducing(answering(OK), protocol=scheme, tls=NAMES if scheme == "https" else None) as world:
+        assert await ask(how, "127.0.0.1", world.port, version) == Finding(Outcome.SUCCESS)
+        await until(lambda: world.open == 0)
+        assert world.stats.reasons == {}
 
 
 # -- what is no header

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Literal
+
 import pytest
+from msgspec import structs
 
 from config.balancing import HealthCheckPolicy
 from discovery.health import Outcome
 from discovery.probes.action import check
 from discovery.probes.check import expected
 from discovery.probes.target import ProbeTarget
+from mesh.proxy_protocol import Conveyed, read_header
+from mesh.tls.context import server_context
+from tests.certificates import pair
 from tests.discovery.probes.servers import answering, refused_port, serving, silent
+
+GRPC = HealthCheckPolicy(type="grpc", timeout=2)
 
 pytestmark = pytest.mark.both_loops
 
@@ -83,3 +92,46 @@ async def test_what_is_no_http() -> None:
 
 def test_codes() -> None:
     assert expected((200, "204", "301-303")) == {200, 204, 301, 302, 303}
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("host", ["", "shop.example", "shop.example:8443"])
+async def test_https_believes_any_certificate_and_asks_for_the_host(host: str) -> None:
+    names: list[str | None] = []
+    made = pair("other.example")
+    context = server_context(made.certificate, made.key)
+    context.sni_callback = lambda tls, name, _: names.append(name)
+    async with serving(answering(OK), context) as port:
+        assert (await check(http(scheme="https", host=host), target(port))).outcome is Outcome.SUCCESS
+        assert (await check(http(host=host), target(port))).outcome is Outcome.FAILURE
+    assert names == [host.partition(":")[0] or None]
+
+
+V1, V2 = b"PROXY UNKNOWN\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
+
+
+@pytest.mark.parametrize(("version", "header"), [("v1", V1), ("v2", V2)])
+@pytest.mark.parametrize("kind", ["tcp", "http", "https", "grpc"])
+async def test_a_proxy_says_that_it_speaks_for_itself(kind: str, version: Literal["v1", "v2"], header: bytes) -> None:
+    assert read_header(header) == Conveyed(len(header)), "the mesh reads it as that"
+    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        said = await reader.readexactly(len(header))
+        heard.set_result(said + (await reader.read(2) if kind != "tcp" else b""))
+
+    policy = HealthCheckPolicy(type="tcp") if kind == "tcp" else http(scheme=kind) if kind != "grpc" else GRPC
+    async with serving(handle) as port:
+        there = structs.replace(target(port), send_proxy=version)
+        finding = await check(policy, there)
+        said = await asyncio.wait_for(heard, 5)
+    assert said == header + {"tcp": b"", "http": b"GE", "https": b"\x16\x03", "grpc": b"PR"}[kind]
+    assert (finding.outcome is Outcome.SUCCESS) is (kind == "tcp")
+
+
+async def test_nobody_there_to_be_told() -> None:
+    there = structs.replace(target(refused_port()), send_proxy="v1")
+    for policy in (HealthCheckPolicy(), http(), GRPC):
+        assert (await check(policy, there)).reason == "connection refused"
