@@ -19,11 +19,11 @@ from typing import Final
 from config.addresses import Network
 from discovery.registry import wire
 from discovery.registry.answer_cache import AnswerCache
+from discovery.registry.asked import Send
 from discovery.registry.exchange import NoAnswer, ask, question_bytes
 from discovery.registry.render import Answer, Reason
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import NOT_AUTHORITATIVE, Responder
-from discovery.registry.server import Send
 from discovery.registry.wire import Labels, Message, Query, to_labels, to_wire
 
 MOST_UNDER_WAY: Final = 1024

@@ -148,6 +148,10 @@ class Responder:
         assert self._names is not None
         return resolve(self._names, query.labels, query.type)
 
+    def knows(self, labels: wire.Labels) -> bool:
+        """Whether a name is ours, if only to deny it."""
+        return self._names is not None and self._names.find(labels) is not None
+
     def _decide(self, query: Query) -> Answer | None:
         if query.edns is not None and query.edns.version:
             return Answer(wire.BADVERS, authoritative=False)

@@ -2,7 +2,8 @@
 
 UDP has no transport object: the socket is read dry, a batch at a time, and each datagram is answered before the
 next one is read.  TCP connections are pipelined, bounded in number and in what each may have under way, and
-closed when idle.  What the responder hands back goes to `elsewhere`, which answers later, or is refused.
+closed when idle.  What is more than a question goes to the authority, if there is one; what the responder hands
+back goes to `elsewhere`, which answers later, or is refused.
 """
 
 from __future__ import annotations
@@ -10,40 +11,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from discovery.registry import wildcard
+from discovery.registry.asked import Elsewhere
+from discovery.registry.authority import Authority
 from discovery.registry.responder import Responder
 from discovery.registry.wire import Query
 
 BATCH: Final = 64
 """Datagrams in a row before the rest of the loop has its turn."""
 LARGEST_QUERY: Final = 4096
+LARGEST_UPDATE: Final = 65535
+"""By TCP, where there is an authority."""
 MOST_CONNECTIONS: Final = 256
 MOST_UNDER_WAY: Final = 32
 """Queries of one connection that are being looked up elsewhere."""
 IDLE_SECONDS: Final = 10.0
 CHECK_SECONDS: Final = 1.0
 
-Send = Callable[[bytes], None]
-
 log = logging.getLogger(__name__)
-
-
-class Elsewhere(Protocol):
-    """Looks up what is not ours."""
-
-    def look_up(self, query: Query, client: str, tcp: bool, send: Send) -> None:
-        """Answer `query` of the address `client` by calling `send` once, now or later."""
 
 
 class Server:
     """Serves on sockets that are bound already, from `start` to `close`."""
 
-    def __init__(self, responder: Responder, elsewhere: Elsewhere) -> None:
+    def __init__(self, responder: Responder, elsewhere: Elsewhere, authority: Authority | None = None) -> None:
         self._responder = responder
         self._elsewhere = elsewhere
+        self._authority = authority
         self._loop = asyncio.get_running_loop()
         self._udp: socket.socket | None = None
         self._listener: asyncio.Server | None = None
@@ -70,6 +66,8 @@ class Server:
             self._udp = None
         for connection in tuple(self.connections):
             connection.abort()
+        if self._authority is not None:
+            await self._authority.close()
         if self._listener is not None:
             self._listener.close()
             await self._listener.wait_closed()
@@ -111,13 +109,15 @@ class Server:
         client: tuple[str, int],
         ancillary: wildcard.Ancillary | tuple[()] = (),
     ) -> None:
-        def send(answer: bytes) -> None:
-            if udp is self._udp:
+        def send(answer: bytes | None) -> None:
+            if udp is self._udp and answer is not None:
                 try:
                     udp.sendmsg((answer,), ancillary, 0, client)
                 except OSError as error:
                     log.debug("an answer to %s could not be sent: %s", client[0], error)
 
+        if self._authority is not None and self._authority.take(message, client[0], send):
+            return
         outcome = self._responder.respond(message)
         if isinstance(outcome, Query):
             self._elsewhere.look_up(outcome, client[0], False, send)
@@ -125,7 +125,7 @@ class Server:
             send(outcome)
 
     def _connection(self) -> Connection:
-        return Connection(self, self._responder, self._elsewhere)
+        return Connection(self, self._responder, self._elsewhere, self._authority)
 
     def admit(self, connection: Connection) -> None:
         """A connection was made or did something; if there are too many, the quietest goes."""
@@ -147,10 +147,14 @@ class Server:
 class Connection(asyncio.Protocol):
     """One client's TCP connection: queries behind their lengths (RFC 1035 section 4.2.2), answers as they come."""
 
-    def __init__(self, server: Server, responder: Responder, elsewhere: Elsewhere) -> None:
+    def __init__(self, server: Server, responder: Responder, elsewhere: Elsewhere, authority: Authority | None) -> None:
         self._server = server
         self._responder = responder
         self._elsewhere = elsewhere
+        self._authority = authority
+        self._largest = LARGEST_QUERY if authority is None else LARGEST_UPDATE
+        self._room = asyncio.Event()
+        self._room.set()
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._client = ""
@@ -169,6 +173,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._room.set()
         self._server.connections.pop(self, None)
 
     def data_received(self, data: bytes) -> None:
@@ -183,9 +188,11 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._slow = True
+        self._room.clear()
 
     def resume_writing(self) -> None:
         self._slow = False
+        self._room.set()
         self._proceed()
 
     def abort(self) -> None:
@@ -215,7 +222,7 @@ class Connection(asyncio.Protocol):
     def _take(self) -> bytes | None:
         """The next query, if it is there as a whole."""
         length = int.from_bytes(self._pending[:2], "big")
-        if length > LARGEST_QUERY:
+        if length > self._largest:
             self.abort()
             return None
         if len(self._pending) < 2 + length or len(self._pending) < 2:
@@ -224,21 +231,34 @@ class Connection(asyncio.Protocol):
         return query
 
     def _answer(self, message: bytes) -> None:
+        self._under_way += 1
+        if self._authority is not None and self._authority.take(message, self._client, self._answered, self):
+            return
+        self._under_way -= 1
         outcome = self._responder.respond(message, tcp=True)
         if isinstance(outcome, Query):
             self._under_way += 1
             self._elsewhere.look_up(outcome, self._client, True, self._answered)
         elif outcome is not None:
-            self._send(outcome)
+            self.write(outcome)
         else:
             self.abort()
 
-    def _answered(self, answer: bytes) -> None:
-        """What was looked up elsewhere is there."""
+    def _answered(self, answer: bytes | None) -> None:
+        """What takes its time is there; None: there is no answer to that."""
         self._under_way -= 1
-        self._send(answer)
+        if answer is not None:
+            self.write(answer)
         self._loop.call_soon(self._proceed)
 
-    def _send(self, answer: bytes) -> None:
+    def write(self, message: bytes) -> None:
+        """Send one message."""
         if self._transport is not None:
-            self._transport.write(len(answer).to_bytes(2, "big") + answer)
+            self.active = self._loop.time()
+            self._transport.write(len(message).to_bytes(2, "big") + message)
+
+    async def room(self) -> None:
+        """Wait until most of what was written is taken.  Raises ConnectionError when the client is gone."""
+        await self._room.wait()
+        if self._transport is None:
+            raise ConnectionError("the connection is closed")

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from discovery.registry.content import Node, records
+from discovery.registry.messages import rendered
 from discovery.registry.store import Past
 from discovery.registry.wire import AA, HEADER, IN, NS, QR, SOA, Record
 
@@ -26,7 +27,6 @@ LARGEST: Final = 16 * 1024
 """Bytes of one message of a transfer by TCP: a pointer reaches no further, and more would hold the loop."""
 MOST_BYTES: Final = 4 << 20
 """Of changes that are kept rendered."""
-_TO_QUESTION: Final = (0xC000 | HEADER).to_bytes(2, "big")
 
 
 class Apex(NamedTuple):
@@ -45,13 +45,6 @@ class Apex(NamedTuple):
     def ns(self) -> Record:
         """The NS record."""
         return Record(self.origin, NS, IN, EXPIRE_SECONDS, self.server)
-
-
-def rendered(record: Record, origin: bytes) -> bytes:
-    """`record` as it is in every message whose question is for `origin`."""
-    name, kind, klass, ttl, data = record
-    short = name[: -len(origin)] + _TO_QUESTION if name.endswith(origin) else name
-    return short + (kind << 64 | klass << 48 | ttl << 16 | len(data)).to_bytes(10, "big") + data
 
 
 class Step(NamedTuple):

@@ -65,8 +65,10 @@ NAMES_IN_DATA: Final = {
     NS: (0, 1), 3: (0, 1), 4: (0, 1), CNAME: (0, 1), SOA: (0, 2), 7: (0, 1), 8: (0, 1), 9: (0, 1), PTR: (0, 1),
     14: (0, 2), 15: (2, 1), 17: (0, 2), 18: (2, 1), 21: (2, 1), 26: (2, 2), SRV: (6, 1), 36: (2, 1), 39: (0, 1),
 }  # fmt: skip
-_NO_QUESTION: Final = frozenset({0, OPT, 249, TSIG})
+_NEVER_ASKED: Final = frozenset({0, OPT, 249, TSIG})
 """Types that nobody can ask for."""
+NO_QUESTION: Final = (b"", 0, 0)
+"""Where a message has none."""
 
 
 class Malformed(Exception):
@@ -186,7 +188,7 @@ def parse_query(message: bytes) -> Query:
     except (Malformed, IndexError):
         raise _error(message, FORMERR) from None
     kind, klass = int.from_bytes(question[-4:-2], "big"), int.from_bytes(question[-2:], "big")
-    if kind in _NO_QUESTION:
+    if kind in _NEVER_ASKED:
         raise _error(message, FORMERR)
     return Query(message[:2], flags, labels, kind, klass, question, edns)
 
@@ -288,14 +290,22 @@ def parse_message(message: bytes) -> Message:
         raise Malformed("no header, or not one question")
     name, at = read_name(message, HEADER)
     asked = message[at : at + 4]
-    at += 4
+    question = name, int.from_bytes(asked[:2], "big"), int.from_bytes(asked[2:], "big")
+    return _apart(message, question, at + 4)
+
+
+def parse_part(message: bytes) -> Message:
+    """The same for a message of a transfer, of which all but the first may lack the question (RFC 5936 section 2.2)."""
+    return _apart(message, NO_QUESTION, HEADER) if message[4:6] == b"\0\0" else parse_message(message)
+
+
+def _apart(message: bytes, question: tuple[bytes, int, int], at: int) -> Message:
     sections = []
     for place in (6, 8, 10):
         records, at = _records(message, at, int.from_bytes(message[place : place + 2], "big"))
         sections.append(records)
     if at != len(message):
         raise Malformed("there is more after the last record")
-    question = name, int.from_bytes(asked[:2], "big"), int.from_bytes(asked[2:], "big")
     return Message(message[:2], int.from_bytes(message[2:4], "big"), question, *sections)
 
 

@@ -13,9 +13,11 @@ import dns.flags
 import dns.message
 import dns.rrset
 
+from discovery.registry.asked import Elsewhere, Send
+from discovery.registry.authority import Authority
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
-from discovery.registry.server import Elsewhere, Send, Server
+from discovery.registry.server import Server
 from discovery.registry.wire import Query
 
 Say = Callable[[bytes, bool], list[bytes]]
@@ -105,12 +107,12 @@ class Nowhere:
 
 @asynccontextmanager
 async def serving(
-    responder: Responder, elsewhere: Elsewhere, address: str = "127.0.0.1"
+    responder: Responder, elsewhere: Elsewhere, address: str = "127.0.0.1", authority: Authority | None = None
 ) -> AsyncIterator[tuple[Server, tuple[str, int]]]:
     """A server, and where it listens."""
     udp, tcp = sockets(address)
     where = udp.getsockname()[:2]
-    server = Server(responder, elsewhere)
+    server = Server(responder, elsewhere, authority)
     await server.start(udp, tcp)
     try:
         yield server, where

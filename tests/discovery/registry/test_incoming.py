@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from discovery.registry.content import Change, Content, content_of
 from discovery.registry.incoming import Behind, Incoming, Outcome, Steps, TransferError, Whole
+from discovery.registry.messages import rendered
 from discovery.registry.store import Past
-from discovery.registry.transfer import History, incremental, messages, rendered, whole
+from discovery.registry.transfer import History, incremental, messages, whole
 from discovery.registry.wire import IN, QR, REFUSED, A, Message, Record, from_text, parse_message, to_wire
 from tests.discovery.registry.test_transfer import APEX, AXFR, CHANGES, IXFR, ORIGIN, RECORDS, record
 

@@ -14,8 +14,9 @@ import pytest
 
 from discovery.registry import transfer
 from discovery.registry.content import Change, Content, content_of
+from discovery.registry.messages import rendered
 from discovery.registry.store import Past
-from discovery.registry.transfer import Apex, History, incremental, messages, rendered, whole
+from discovery.registry.transfer import Apex, History, incremental, messages, whole
 from discovery.registry.wire import IN, SRV, TXT, A, Record, from_text, to_wire
 
 DOMAIN = "endpoints.cluster.local"

@@ -1,0 +1,100 @@
+"""A message that asks for more than a record, on its way through the authority."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import NamedTuple, Protocol
+
+from discovery.registry import tsig
+from discovery.registry.outline import Outline
+from discovery.registry.tsig import Signer, Verified
+from discovery.registry.wire import HEADER, QR, RD, Query, to_wire
+
+Send = Callable[[bytes | None], None]
+"""Takes the answer, once; None: there is to be none."""
+
+
+class Stream(Protocol):
+    """A TCP connection that takes several messages for one answer."""
+
+    def write(self, message: bytes) -> None:
+        """One message more, before the one that `Send` is given."""
+
+    async def room(self) -> None:
+        """Wait until most of what was written has been taken.  Raises ConnectionError when the other side is gone."""
+
+
+class Elsewhere(Protocol):
+    """Looks up what is not ours."""
+
+    def look_up(self, query: Query, client: str, tcp: bool, send: Callable[[bytes], None]) -> None:
+        """Answer `query` of the address `client` by calling `send` once, now or later."""
+
+
+class Asked(NamedTuple):
+    """A message whose signature holds, or that has none."""
+
+    message: bytes
+    """Without the TSIG record."""
+    parts: Outline
+    client: str
+    verified: Verified | None
+    sender: Send
+    stream: Stream | None
+    """None: it came by UDP."""
+    wall: Callable[[], float]
+    """Seconds since 1970."""
+
+    @property
+    def zone(self) -> bytes:
+        """The name that it is about, in lower case."""
+        return self.message[HEADER : self.parts.answers - 4].lower()
+
+    @property
+    def type(self) -> int:
+        """What is asked for."""
+        return type_of(self.message, self.parts)
+
+    @property
+    def question(self) -> bytes:
+        """Name, type and class, as they came."""
+        return self.message[HEADER : self.parts.answers]
+
+    @property
+    def owner(self) -> bytes:
+        """The name of the key that signed it; empty: none."""
+        return to_wire(self.verified.key.name) if self.verified else b""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it came from this machine."""
+        return ip_address(self.client.partition("%")[0]).is_loopback
+
+    def send(self, answer: bytes | None) -> None:
+        """Answer by one message, signed if the question was."""
+        if answer is not None and self.verified is not None:
+            answer = tsig.sign(answer, self.verified.key, self.wall(), self.verified.mac)[0]
+        self.sender(answer)
+
+    def refuse(self, rcode: int) -> None:
+        """Answer by an rcode and nothing else."""
+        self.send(error(self.message, self.parts, rcode))
+
+    def signer(self) -> Callable[[bytes], bytes]:
+        """Signs the messages of one answer, if that is to be signed."""
+        if self.verified is None:
+            return lambda message: message
+        signer = Signer(self.verified.key, self.verified.mac)
+        return lambda message: signer.sign(message, self.wall())
+
+
+def type_of(message: bytes, parts: Outline) -> int:
+    """The type in the question."""
+    return int.from_bytes(message[parts.answers - 4 : parts.answers - 2], "big")
+
+
+def error(message: bytes, parts: Outline, rcode: int) -> bytes:
+    """A header and the question, with an rcode."""
+    flags = QR | (int.from_bytes(message[2:4], "big") & (0x7800 | RD)) | rcode
+    return message[:2] + flags.to_bytes(2, "big") + message[4:6] + bytes(6) + message[HEADER : parts.answers]

@@ -1,0 +1,210 @@
+"""The authority: what reaches the DNS server and is more than a question (RFC 2136, 1996, 5936, 1995, 8945).
+
+UPDATE and transfers of the written zones, NOTIFY, and whatever is signed.  A signature is checked before anything is
+read, and what answers a signed message is signed.  Whoever brings a message gives a `send`, which is called once: now,
+or when the store has done its work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from typing import Final
+
+from config.addresses import Network
+from discovery.registry import tsig
+from discovery.registry.asked import Asked, Elsewhere, Send, Stream, error, type_of
+from discovery.registry.keys import KeyRing
+from discovery.registry.messages import reply
+from discovery.registry.notify import NotifyError, read_notify
+from discovery.registry.outline import Outline, fingerprint, outline
+from discovery.registry.primary import Primary, Request
+from discovery.registry.replays import UNSIGNED_SECONDS, Arrival, Replays
+from discovery.registry.responder import Responder
+from discovery.registry.terms import LEAST_SECONDS, Terms, granted, read_terms
+from discovery.registry.tsig import TsigError
+from discovery.registry.update import UpdateError, read_update
+from discovery.registry.wire import (
+    AXFR,
+    FORMERR,
+    HEADER,
+    IXFR,
+    NOERROR,
+    NOTAUTH,
+    NOTIFY_OPCODE,
+    REFUSED,
+    SERVFAIL,
+    UPDATE_OPCODE,
+    Malformed,
+    Message,
+    Query,
+    parse_message,
+    to_labels,
+)
+from discovery.registry.zone_sender import ZoneSender
+
+_OPCODES: Final = frozenset({UPDATE_OPCODE, NOTIFY_OPCODE})
+_TRANSFERS: Final = frozenset({AXFR, IXFR})
+
+Heard = Callable[[int | None, str], bool]
+"""Told of a NOTIFY: its serial, and the address that it came from; False: that is nobody to listen to."""
+
+
+class Authority:
+    """Answers for the zones that it is given to serve or to follow."""
+
+    def __init__(
+        self,
+        responder: Responder,
+        elsewhere: Elsewhere,
+        keys: KeyRing,
+        *,
+        transfers_to: Iterable[Network] = (),
+        least_lease: int = LEAST_SECONDS,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        """`clock`: monotonic seconds; `wall`: seconds since 1970, by which signatures are dated."""
+        self._responder = responder
+        self._elsewhere = elsewhere
+        self._keys = keys
+        self._least_lease = least_lease
+        self._clock = clock
+        self._wall = wall
+        self._sender = ZoneSender(keys, transfers_to)
+        self._primaries: dict[bytes, Primary] = {}
+        self._followed: dict[bytes, Heard] = {}
+        self._signed = Replays()
+        self._unsigned = Replays(UNSIGNED_SECONDS)
+
+    def serve(self, primary: Primary) -> None:
+        """Take updates of the zone of `primary`, and send it to secondaries."""
+        self._primaries[primary.apex.origin] = primary
+
+    def follow(self, zone: bytes, heard: Heard) -> None:
+        """Hand on what NOTIFY says of `zone`."""
+        self._followed[zone] = heard
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._sender.close()
+
+    def take(self, message: bytes, client: str, send: Send, stream: Stream | None = None) -> bool:
+        """Answer `message` if it is more than a plain question; False: it is not, and `send` is not called.
+
+        `client`: the address that it came from; `stream`: None by UDP.
+        """
+        if len(message) < HEADER or message[2] & 0x80:
+            return False
+        try:
+            parts = outline(message)
+        except Malformed:
+            return False
+        opcode = message[2] >> 3 & 0xF
+        if not (parts.signature or opcode in _OPCODES or type_of(message, parts) in _TRANSFERS):
+            return False
+        asked = self._verified(message, parts, client, send, stream)
+        if asked is not None:
+            self._answer(asked, opcode)
+        return True
+
+    def _verified(self, message: bytes, parts: Outline, client: str, send: Send, stream: Stream | None) -> Asked | None:
+        """The message without its signature; None: that does not hold, and is answered."""
+        try:
+            verified = tsig.verify(message, self._keys.keys, self._wall())
+        except Malformed:
+            send(error(message, parts, FORMERR))
+            return None
+        except TsigError as fault:
+            send(tsig.refusal(message, fault, self._wall()))
+            return None
+        return Asked(verified.message if verified else message, parts, client, verified, send, stream, self._wall)
+
+    def _answer(self, asked: Asked, opcode: int) -> None:
+        is_transfer = not opcode and asked.type in _TRANSFERS
+        if opcode == UPDATE_OPCODE:
+            self._update(asked)
+        elif opcode == NOTIFY_OPCODE:
+            self._notify(asked)
+        elif is_transfer and asked.zone in self._primaries:
+            self._sender.answer(asked, self._primaries[asked.zone])
+        else:
+            is_tcp = asked.stream is not None
+            outcome = self._responder.respond(asked.message, is_tcp)
+            if isinstance(outcome, Query):
+                self._elsewhere.look_up(outcome, asked.client, is_tcp, asked.send)
+            else:
+                asked.send(outcome)
+
+    def _notify(self, asked: Asked) -> None:
+        try:
+            message = parse_message(asked.message)
+            said = read_notify(message)
+        except Malformed:
+            asked.refuse(FORMERR)
+        except NotifyError as fault:
+            asked.refuse(fault.rcode)
+        else:
+            heard = self._followed.get(said.zone)
+            if heard is None:
+                asked.refuse(NOTAUTH)
+            elif not heard(said.serial, asked.client):
+                asked.refuse(REFUSED)
+            else:
+                asked.send(reply(message))
+
+    def _update(self, asked: Asked) -> None:
+        """An UPDATE that was not seen before is carried out."""
+        verified = asked.verified
+        if verified is not None:
+            replays, token, signed = self._signed, verified.mac, verified.signed
+        else:
+            replays, token, signed = self._unsigned, blake2b(asked.client.encode() + asked.message).digest(), 0
+        arrival = replays.arrive(token, asked.message[:2], self._clock(), asked.owner, signed)
+        if isinstance(arrival, bytes):
+            asked.sender(arrival)
+        elif arrival is Arrival.PENDING:
+            asked.sender(None)
+        elif arrival is Arrival.TOO_OLD:
+            asked.refuse(REFUSED)
+        else:
+
+            def answered(answer: bytes | None) -> None:
+                if answer is None or answer[3] & 0xF == SERVFAIL:
+                    replays.failed(token)
+                else:
+                    replays.answered(token, answer)
+                asked.sender(answer)
+
+            self._carry_out(asked._replace(sender=answered))
+
+    def _carry_out(self, asked: Asked) -> None:
+        primary = self._primaries.get(asked.zone)
+        try:
+            message = parse_message(asked.message)
+            wanted = read_terms(message)
+            if primary is None:
+                asked.refuse(REFUSED if self._responder.knows(to_labels(asked.zone)) else NOTAUTH)
+                return
+            terms = None if wanted is None else granted(wanted, self._least_lease)
+            known = fingerprint(asked.message, asked.parts, asked.owner)
+            if terms is not None and primary.refresh(known, terms):
+                asked.send(reply(message, NOERROR, terms))
+                return
+            update = read_update(message, primary.apex.origin)
+        except Malformed:
+            asked.refuse(FORMERR)
+            return
+        except UpdateError as fault:
+            asked.refuse(fault.rcode)
+            return
+        scope = self._keys.scope(asked.verified.key if asked.verified else None, asked.is_loopback)
+        outcome = primary.submit(Request(update, scope, asked.owner, terms, known if terms else b""))
+        outcome.add_done_callback(lambda done: _tell(done, asked, message, terms))
+
+
+def _tell(done: asyncio.Future[int], asked: Asked, message: Message, terms: Terms | None) -> None:
+    """An update was carried out, or given up at the end of this process."""
+    rcode = SERVFAIL if done.cancelled() else done.result()
+    asked.send(reply(message, rcode, terms if rcode == NOERROR else None))

@@ -1,0 +1,234 @@
+"""The primary of a written zone: decides about updates, stores what they change, and only then shows it.
+
+Updates that arrive while the store is busy are decided together, in order, on one draft, and stored as one change with
+one serial (group commit); each gets its own answer.  Leases are settled when the change is stored, and what expires
+goes the same way as what is removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from discovery.registry.content import SERIALS, Change, Draft, RRset, content_of
+from discovery.registry.keys import Scope
+from discovery.registry.lease import Datum, Leases
+from discovery.registry.store import Commit, Past, Store, Stored, StoreError, Term
+from discovery.registry.terms import Terms
+from discovery.registry.transfer import Apex, History, Step, step_of
+from discovery.registry.update import Update, decide
+from discovery.registry.wire import NOERROR, SERVFAIL
+
+MOST_WAITING: Final = 1024
+"""Updates that wait for the store; more are told that the server failed, and come again."""
+AT_ONCE: Final = 128
+"""Updates that are decided together."""
+TICK_SECONDS: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+_NOTHING: Final = Change((), ())
+
+
+class Request(NamedTuple):
+    """An update that somebody asks for."""
+
+    update: Update
+    scope: Scope
+    owner: bytes = b""
+    """The name of the key that signed it."""
+    terms: Terms | None = None
+    """What was granted; None: what it adds stays."""
+    fingerprint: bytes = b""
+
+
+_Asked = tuple[Request, asyncio.Future[int]]
+
+
+class Primary:
+    """One written zone; `run` is its only writer."""
+
+    def __init__(self, apex: Apex, store: Store, stored: Stored, *, leases: Leases, clock: Callable[[], float]) -> None:
+        """`clock`: monotonic seconds; `stored`: what the store has of the zone."""
+        self.apex = apex
+        self.content = content_of(apex.origin, stored.serial, stored.records)
+        self.history = History(apex)
+        self.leases = leases
+        self.followers: list[Callable[[Iterable[bytes]], None]] = []
+        """Called with the names that changed, once that is stored and in `content`."""
+        self._store = store
+        self._clock = clock
+        self._waiting: list[_Asked] = []
+        self._woken = asyncio.Event()
+        self._failing = False
+        for (owner, seconds), records in _by_term(stored).items():
+            leases.renew(owner, records, seconds, clock())
+
+    def refresh(self, fingerprint: bytes, terms: Terms) -> bool:
+        """Whether this is a refresh that is known by its bytes, and is done with that."""
+        return self.leases.refresh(fingerprint, terms.lease, self._clock())
+
+    def submit(self, request: Request) -> asyncio.Future[int]:
+        """Carry out an update: the rcode is there once whatever it changed is stored; cancelled at the end of `run`."""
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        if len(self._waiting) >= MOST_WAITING:
+            answer.set_result(SERVFAIL)
+        else:
+            self._waiting.append((request, answer))
+            self._woken.set()
+        return answer
+
+    async def since(self, serial: int) -> Sequence[Step] | None:
+        """What happened after `serial`; None: that is not known any more."""
+        if serial == self.content.serial:
+            return []
+        steps = self.history.since(serial)
+        if steps is None:
+            past = await self._store.history(self.apex.origin, serial)
+            steps = None if past is None else [step_of(each, self.apex) for each in past]
+        return steps
+
+    async def run(self) -> None:
+        """Carry out what is submitted, and let expire what is not refreshed, until cancelled."""
+        try:
+            while True:
+                await self._wait()
+                batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+                try:
+                    await self._carry_out(batch)
+                finally:
+                    _give_up(batch)
+                await self._expire()
+        finally:
+            _give_up(self._waiting)
+
+    async def _wait(self) -> None:
+        """Until there is something to do, or it is time to look at the leases."""
+        if not self._waiting:
+            self._woken.clear()
+            try:
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._woken.wait()
+            except TimeoutError:
+                return
+
+    async def _carry_out(self, batch: list[_Asked]) -> None:
+        draft = Draft(self.content)
+        rcodes = [decide(draft, request.update, request.scope, self._apex_node()) for request, _ in batch]
+        accepted = [request for (request, _), rcode in zip(batch, rcodes, strict=True) if rcode == NOERROR]
+        change = draft.change()
+        stored = await self._stored(draft, change, self._terms(accepted, draft, change))
+        if stored:
+            rest = change
+            for request in accepted:
+                self._settle(request, draft, rest)
+                rest = _NOTHING
+        for (_, answer), rcode in zip(batch, rcodes, strict=True):
+            if not answer.done():
+                answer.set_result(rcode if stored or rcode != NOERROR else SERVFAIL)
+
+    def _settle(self, request: Request, draft: Draft, change: Change) -> None:
+        self.leases.settle(
+            request.owner, request.update, draft,
+            change=change, terms=request.terms, now=self._clock(), fingerprint=request.fingerprint,
+        )  # fmt: skip
+
+    def _apex_node(self) -> tuple[RRset, RRset]:
+        """SOA and NS as they are now, for prerequisites."""
+        soa, ns = self.apex.soa(self.content.serial), self.apex.ns()
+        return RRset(soa.type, soa.ttl, (soa.data,)), RRset(ns.type, ns.ttl, (ns.data,))
+
+    def _terms(self, accepted: Iterable[Request], draft: Draft, change: Change) -> dict[Datum, Term | None]:
+        """What the store must know of leases: of new records, and of old ones that get their first or last lease."""
+        fresh = {(record.name, record.type, record.data) for record in change.added}
+        terms: dict[Datum, Term | None] = {}
+        for request in accepted:
+            term = Term(request.owner, request.terms.lease) if request.terms else None
+            for name, kind, _, _, data in request.update.added():
+                datum = name, kind, data
+                has_lease = datum not in fresh and self.leases.lease_of(datum) is not None
+                terms.pop(datum, None)
+                if has_lease != (term is not None):
+                    terms[datum] = term
+        return {datum: term for datum, term in terms.items() if _is_in(draft, datum)}
+
+    async def _stored(self, draft: Draft, change: Change, terms: dict[Datum, Term | None]) -> bool:
+        """Store what the draft changed, and then put it in force; False: it could not be stored."""
+        if change == _NOTHING and not terms:
+            return True
+        before = self.content.serial
+        serial = next_serial(before) if change != _NOTHING else before
+        try:
+            await self._store.commit([Commit(self.apex.origin, before, serial, change, terms)])
+        except StoreError as error:
+            if not self._failing:
+                log.error("updates of %s are refused: %s", _text(self.apex.origin), error)
+            self._failing = True
+            return False
+        if self._failing:
+            log.info("updates of %s are stored again", _text(self.apex.origin))
+        self._failing = False
+        if change != _NOTHING:
+            self.content.adopt(draft.nodes, serial)
+            self.history.add(Past(before, serial, change))
+            for follow in self.followers:
+                follow(draft.nodes)
+        return True
+
+    async def _expire(self) -> None:
+        """Remove what nobody refreshed in time."""
+        was_suspended = self.leases.is_suspended
+        due = self.leases.due(self._clock())
+        if self.leases.is_suspended != was_suspended:
+            self._tell_suspended()
+        if not due:
+            return
+        draft = Draft(self.content)
+        for datum in due:
+            draft.remove(*datum)
+        if await self._stored(draft, draft.change(), {}):
+            self.leases.expired(due, self._clock())
+
+    def _tell_suspended(self) -> None:
+        if self.leases.is_suspended:
+            log.warning(
+                "too many of the %d leased records of %s are not refreshed: nothing expires until most are again; "
+                "endpoints are left to the proxies' own checks", self.leases.records, _text(self.apex.origin),
+            )  # fmt: skip
+        else:
+            log.info("leases of %s expire again", _text(self.apex.origin))
+
+
+def _give_up(asked: list[_Asked]) -> None:
+    """Cancel those who still wait."""
+    for _, answer in asked:
+        answer.cancel()
+    asked.clear()
+
+
+def next_serial(serial: int) -> int:
+    """The serial after `serial` (RFC 1982); 0 is left out, since some take it for none."""
+    return (serial + 1) % SERIALS or 1
+
+
+def _is_in(draft: Draft, datum: Datum) -> bool:
+    rrset = draft.rrset(datum[0], datum[1])
+    return rrset is not None and datum[2] in rrset.datas
+
+
+def _by_term(stored: Stored) -> dict[Term, list[Datum]]:
+    """The leased records, those together that had one owner and one term."""
+    found: dict[Term, list[Datum]] = {}
+    for datum, term in stored.terms.items():
+        found.setdefault(term, []).append(datum)
+    return found
+
+
+def _text(name: bytes) -> str:
+    labels, at = [], 0
+    while length := name[at]:
+        labels.append(name[at + 1 : at + 1 + length].decode("ascii", "backslashreplace"))
+        at += length + 1
+    return ".".join(labels)

@@ -1,0 +1,234 @@
+"""A secondary: keeps a copy of a zone in step with its primary (RFC 1034 section 4.3.5, RFC 1995, RFC 1996).
+
+A NOTIFY has it ask at once, by UDP, for what changed since its serial; without one it asks every second.  What does
+not fit comes by TCP, and the whole zone where a difference is not to be had or does not fit what is here.  One transfer
+is under way at a time.  When a primary does not answer the next one is asked, and the copy stays as it is: whoever
+serves from it serves on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from random import Random
+from socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_NONBLOCK
+from typing import Final, TypeVar
+
+from discovery.registry import tsig
+from discovery.registry.content import Content, Draft, later
+from discovery.registry.incoming import Behind, Incoming, Outcome, Steps, TransferError, Whole
+from discovery.registry.keys import Key
+from discovery.registry.messages import axfr_query, ixfr_query
+from discovery.registry.resolv_conf import Resolver
+from discovery.registry.transfer import Apex
+from discovery.registry.tsig import TsigError, Verifier
+from discovery.registry.wire import Malformed, parse_part
+
+REFRESH_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 0.5
+JITTER: Final = 0.2
+UDP_SECONDS: Final = 0.5
+TCP_SECONDS: Final = 10.0
+"""Without another message."""
+LARGEST: Final = 65535
+SLICE: Final = 500
+"""Records or names that are put in at a time, before the rest of the loop has its turn."""
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Secondary:
+    """Follows the zone `origin`; `run` is the only writer of `content`."""
+
+    def __init__(
+        self, origin: bytes, primaries: Sequence[Resolver], key: Key | None, random: Random,
+        wall: Callable[[], float],
+    ) -> None:  # fmt: skip
+        """`primaries`: who has the zone, in the order in which they are asked; `wall`: seconds since 1970."""
+        self.content = Content(origin)
+        self.followers: list[Callable[[Iterable[bytes]], None]] = []
+        """Called with the names that changed, once `content` has them."""
+        self.synced = asyncio.Event()
+        """Set once the whole zone is here."""
+        self.failure = ""
+        """Why the last try failed; empty if it did not."""
+        self.last_contact = 0.0
+        """When a primary was last heard, in seconds of the loop's clock."""
+        self._primaries = tuple(primaries)
+        self._key = key
+        self._random = random
+        self._wall = wall
+        self._apex = Apex(origin, b"\0", b"\0")
+        self._notified = asyncio.Event()
+        self._transfers = 0
+
+    @property
+    def primary(self) -> Resolver:
+        """Who is asked."""
+        return self._primaries[self._transfers % len(self._primaries)]
+
+    def heard(self, serial: int | None, client: str) -> bool:
+        """A NOTIFY came from the address `client`; False: that is none of the primaries."""
+        if client not in {primary.address for primary in self._primaries}:
+            return False
+        if serial is None or not self.synced.is_set() or later(serial, self.content.serial):
+            self._notified.set()
+        return True
+
+    async def run(self) -> None:
+        """Follow, until cancelled."""
+        while True:
+            self._notified.clear()
+            pause = REFRESH_SECONDS
+            try:
+                await self._catch_up()
+            except (TransferError, TsigError, Malformed, OSError, EOFError, TimeoutError) as error:
+                self._failed(str(error) or "it did not answer in time")
+                pause = RETRY_SECONDS
+            else:
+                self._succeeded()
+            await self._wait(pause * self._random.uniform(1 - JITTER, 1 + JITTER))
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._notified.wait()
+        except TimeoutError:
+            return
+
+    def _failed(self, why: str) -> None:
+        if why != self.failure:
+            kept = "; the endpoints stay as they were" if self.synced.is_set() else ""
+            log.warning("the registry %s: %s%s", self.primary, why, kept)
+        self.failure = why
+        self._transfers += 1
+
+    def _succeeded(self) -> None:
+        if self.failure:
+            log.info("the registry %s answers again", self.primary)
+        self.failure = ""
+        self.last_contact = asyncio.get_running_loop().time()
+        self.synced.set()
+
+    async def _catch_up(self) -> None:
+        """Ask until nothing is newer."""
+        if not self.synced.is_set():
+            await self._take(await self._by_tcp(None))
+            return
+        outcome = await self._by_udp()
+        if isinstance(outcome, Behind):
+            outcome = await self._by_tcp(self.content.serial)
+        try:
+            await self._take(outcome)
+        except ValueError as error:
+            log.info("a difference from %s does not fit (%s): the whole zone is taken", self.primary, error)
+            await self._take(await self._by_tcp(None))
+
+    async def _take(self, outcome: Outcome) -> None:
+        """Put in force what came.  Raises ValueError for changes that do not fit."""
+        if isinstance(outcome, Whole):
+            await self._replace(outcome)
+        elif isinstance(outcome, Steps) and outcome.changes:
+            draft = Draft(self.content)
+            for _, change in outcome.changes:
+                draft.apply(change)
+            self.content.adopt(draft.nodes, outcome.changes[-1][0])
+            self._tell(draft.nodes)
+
+    async def _replace(self, whole: Whole) -> None:
+        """Have all that `whole` has, a slice at a time; names that have the same keep the same node."""
+        content, fresh = self.content, Draft(Content(self.content.origin))
+        for records in _slices(whole.records):
+            for record in records:
+                fresh.add(record)
+            await asyncio.sleep(0)
+        changed = {name: node for name, node in fresh.nodes.items() if content.nodes.get(name) != node}
+        changed.update(dict.fromkeys(content.nodes.keys() - fresh.nodes.keys(), ()))
+        for names in _slices(tuple(changed)):
+            content.adopt({name: changed[name] for name in names}, content.serial)
+            await asyncio.sleep(0)
+        content.serial = whole.serial
+        self._tell(changed)
+
+    def _tell(self, names: Iterable[bytes]) -> None:
+        for follow in self.followers:
+            follow(names)
+
+    async def _by_udp(self) -> Outcome:
+        """What changed since our serial, as far as it fits into one message."""
+        query, verify = self._signed(ixfr_query(self._random.randrange(1 << 16), self._apex.soa(self.content.serial)))
+        loop = asyncio.get_running_loop()
+        primary = self.primary
+        family = AF_INET6 if ":" in primary.address else AF_INET
+        with socket.socket(family, SOCK_DGRAM | SOCK_NONBLOCK) as asking:
+            asking.connect(primary)
+            asking.send(query)
+            async with asyncio.timeout(UDP_SECONDS):
+                while True:
+                    answer = await loop.sock_recv(asking, LARGEST)
+                    if answer[:2] == query[:2]:
+                        break
+        outcome = Incoming(self.content.origin, self.content.serial).feed(parse_part(verify(answer)), is_udp=True)
+        verify.end()
+        assert outcome is not None  # a message by UDP is all there is, or raises
+        return outcome
+
+    async def _by_tcp(self, serial: int | None) -> Outcome:
+        """What changed since `serial`; None: the whole zone."""
+        message_id, origin = self._random.randrange(1 << 16), self.content.origin
+        question = axfr_query(message_id, origin) if serial is None else ixfr_query(message_id, self._apex.soa(serial))
+        query, verify = self._signed(question)
+        incoming = Incoming(origin, serial)
+        async with _connected(self.primary) as (reader, writer):
+            writer.write(len(query).to_bytes(2, "big") + query)
+            outcome: Outcome | None = None
+            while outcome is None:
+                async with asyncio.timeout(TCP_SECONDS):
+                    answer = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+                if answer[:2] != query[:2]:
+                    raise TransferError("it answered something else")
+                outcome = incoming.feed(parse_part(verify(answer)))
+        verify.end()
+        return outcome
+
+    def _signed(self, query: bytes) -> tuple[bytes, _Check]:
+        """The query, signed if there is a key, and what checks the answer."""
+        if self._key is None:
+            return query, _Check(None, self._wall)
+        signed, mac = tsig.sign(query, self._key, self._wall())
+        return signed, _Check(Verifier(self._key, mac), self._wall)
+
+
+class _Check:
+    """Checks the messages of an answer, if they are signed, and takes the signatures off."""
+
+    def __init__(self, verifier: Verifier | None, wall: Callable[[], float]) -> None:
+        self._verifier = verifier
+        self._wall = wall
+
+    def __call__(self, answer: bytes) -> bytes:
+        return answer if self._verifier is None else self._verifier.verify(answer, self._wall())
+
+    def end(self) -> None:
+        """That was all of it.  Raises `TransferError` if its last messages are covered by no signature."""
+        if self._verifier is not None and not self._verifier.is_settled:
+            raise TransferError("its last message is not signed")
+
+
+def _slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[at : at + SLICE] for at in range(0, len(items), SLICE))
+
+
+@asynccontextmanager
+async def _connected(primary: Resolver) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async with asyncio.timeout(TCP_SECONDS):
+        reader, writer = await asyncio.open_connection(*primary)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()

@@ -1,0 +1,157 @@
+"""Answers to AXFR and IXFR: who gets a zone, and how it is sent (RFC 5936, RFC 1995).
+
+A difference that fits into one message is rendered once for all who ask for it.  What does not fit goes out by TCP,
+message by message, as fast as the other side reads; by UDP the SOA record alone says that there is more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from ipaddress import ip_address
+from itertools import islice
+from typing import Final
+
+from config.addresses import Network
+from discovery.registry.asked import Asked
+from discovery.registry.keys import KeyRing
+from discovery.registry.primary import Primary
+from discovery.registry.render import LARGEST_UDP, SMALLEST_UDP
+from discovery.registry.store import StoreError
+from discovery.registry.transfer import LARGEST, incremental, messages, whole
+from discovery.registry.wire import AXFR, FORMERR, OPT, REFUSED, SOA, Malformed, Message, parse_message
+
+AT_ONCE: Final = 8
+"""Answers of several messages that are sent at once; others wait."""
+LONGEST_SECONDS: Final = 120.0
+"""That one such answer may take."""
+SIGNATURE_BYTES: Final = 400
+"""Room that a signature may need, with the longest names."""
+KEPT: Final = 64
+"""Differences that are kept as finished messages."""
+
+log = logging.getLogger(__name__)
+
+
+class ZoneSender:
+    """Sends zones; `close` ends what is under way."""
+
+    def __init__(self, keys: KeyRing, allowed: Iterable[Network] = ()) -> None:
+        """`allowed`: who may have a zone without a key."""
+        self._keys = keys
+        self._allowed = tuple(allowed)
+        self._limit = asyncio.Semaphore(AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._finished: dict[tuple[bytes, int, int, int], bytes] = {}
+        """By zone, the serials that it leads from and to, and how large it may be: a message without its id."""
+
+    def may_have(self, asked: Asked) -> bool:
+        """Whether whoever asks gets zones."""
+        if asked.verified is not None:
+            return self._keys.scope(asked.verified.key, loopback=False).transfers
+        address = ip_address(asked.client.partition("%")[0])
+        is_allowed = any(address in network for network in self._allowed)
+        return is_allowed or self._keys.scope(None, asked.is_loopback).transfers
+
+    def answer(self, asked: Asked, primary: Primary) -> None:
+        """Answer a question for the zone of `primary`, now or later."""
+        if not self.may_have(asked):
+            asked.refuse(REFUSED)
+            return
+        try:
+            message = parse_message(asked.message)
+            serial = None if asked.type == AXFR else _serial(message, asked.zone)
+        except Malformed:
+            asked.refuse(FORMERR)
+            return
+        limit = _limit(asked, message)
+        if serial is None and asked.stream is None:
+            asked.refuse(FORMERR)
+        elif serial is not None and (finished := self._at_hand(asked, primary, serial, limit)) is not None:
+            asked.send(asked.message[:2] + finished)
+        else:
+            task = asyncio.get_running_loop().create_task(self._send(asked, primary, serial, limit))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Send nothing more."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _at_hand(self, asked: Asked, primary: Primary, serial: int, limit: int) -> bytes | None:
+        """The message without its id, if one is enough and the store need not be asked."""
+        latest = primary.content.serial
+        key = asked.zone, serial, latest, limit
+        finished = self._finished.get(key)
+        if finished is None:
+            steps = [] if serial == latest else primary.history.since(serial)
+            if steps is None:
+                return None
+            made = list(islice(messages(b"", asked.question, incremental(primary.apex, latest, steps), limit), 2))
+            if len(made) > 1:
+                return None
+            finished = made[0]
+            if len(self._finished) >= KEPT:
+                self._finished.clear()
+            self._finished[key] = finished
+        return finished
+
+    async def _send(self, asked: Asked, primary: Primary, serial: int | None, limit: int) -> None:
+        try:
+            async with self._limit, asyncio.timeout(LONGEST_SECONDS):
+                chunks = await _chunks(primary, serial, is_udp=asked.stream is None)
+                await _send_all(asked, messages(asked.message[:2], asked.question, chunks, limit))
+        except (ConnectionError, TimeoutError) as error:
+            log.info("a zone was not sent to %s as a whole: %s", asked.client, str(error) or "it took too long")
+            asked.sender(None)
+        except asyncio.CancelledError:
+            asked.sender(None)
+            raise
+
+
+async def _chunks(primary: Primary, serial: int | None, is_udp: bool) -> Iterator[bytes]:
+    """The records of the answer; `serial`: from which a difference is asked for, None: it is not."""
+    steps = None
+    if serial is not None and not is_udp:
+        with suppress(StoreError):  # then the zone is sent as a whole, which takes no look into the store
+            steps = await primary.since(serial)
+    latest = primary.content.serial
+    if is_udp:
+        return incremental(primary.apex, latest, ())
+    if steps is not None:
+        return incremental(primary.apex, latest, steps)
+    return whole(primary.apex, latest, dict(primary.content.nodes))
+
+
+async def _send_all(asked: Asked, made: Iterator[bytes]) -> None:
+    """All messages, each once there is room for it, the last one by the sender."""
+    sign = asked.signer()
+    held = next(made)
+    for message in made:
+        assert asked.stream is not None
+        asked.stream.write(sign(held))
+        await asked.stream.room()
+        held = message
+    asked.sender(sign(held))
+
+
+def _serial(message: Message, zone: bytes) -> int:
+    """The serial of which a difference is asked for.  Raises `Malformed`."""
+    for record in message.authority:
+        if record.type == SOA and record.name.lower() == zone and len(record.data) >= 22:
+            return int.from_bytes(record.data[-20:-16], "big")
+    raise Malformed("a question for a difference does not say from which serial")
+
+
+def _limit(asked: Asked, message: Message) -> int:
+    """Bytes that a message may have before it is signed."""
+    if asked.stream is not None:
+        return LARGEST
+    sizes = [record.klass for record in message.additional if record.type == OPT]
+    size = min(max(sizes[0], SMALLEST_UDP), LARGEST_UDP) if sizes else SMALLEST_UDP
+    return size - (SIGNATURE_BYTES if asked.verified else 0)

@@ -1,0 +1,42 @@
+"""A message on its way: who sent it, and what refuses it."""
+
+from __future__ import annotations
+
+import dns.message
+import dns.rcode
+import pytest
+
+from discovery.registry.asked import Asked, error, type_of
+from discovery.registry.outline import outline
+from discovery.registry.wire import AXFR, REFUSED
+from tests.discovery.registry.test_transfer import AXFR as QUESTION
+from tests.discovery.registry.test_transfer import ORIGIN
+
+MESSAGE = bytes.fromhex("000101000001000000000000") + QUESTION
+
+
+def asked(client: str, sent: list[bytes | None]) -> Asked:
+    return Asked(MESSAGE, outline(MESSAGE), client, None, sent.append, None, lambda: 0.0)
+
+
+@pytest.mark.parametrize(
+    ("client", "expected"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("10.0.0.1", False), ("fe80::1%eth0", False)],
+)
+def test_who_is_on_this_machine(client: str, expected: bool) -> None:
+    assert asked(client, []).is_loopback is expected
+
+
+def test_what_it_is_about() -> None:
+    sent: list[bytes | None] = []
+    made = asked("127.0.0.1", sent)
+    assert (made.zone, made.type, made.question, made.owner) == (ORIGIN, AXFR, QUESTION, b"")
+    assert type_of(MESSAGE, made.parts) == AXFR
+    made.send(b"plain")
+    assert made.signer()(b"plain") == b"plain"
+    made.send(None)
+    made.refuse(REFUSED)
+    assert sent[:2] == [b"plain", None]
+    assert sent[2] == error(MESSAGE, made.parts, REFUSED)
+    read = dns.message.from_wire(sent[2] or b"")
+    assert (read.rcode(), read.question[0].rdtype) == (dns.rcode.REFUSED, AXFR)

@@ -1,0 +1,264 @@
+"""The primary: updates decided together, stored, and only then shown."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from discovery.registry.content import Content
+from discovery.registry.keys import EVERYTHING, Scope
+from discovery.registry.lease import Leases
+from discovery.registry.messages import absent, removed
+from discovery.registry.primary import MOST_WAITING, Primary, Request, next_serial
+from discovery.registry.store import Commit, Past, Stored, StoreError, Term, key_of
+from discovery.registry.terms import Terms
+from discovery.registry.transfer import step_of
+from discovery.registry.update import Update
+from discovery.registry.wire import NOERROR, REFUSED, SERVFAIL, YXDOMAIN, Record
+from tests.discovery.registry.test_transfer import APEX, ORIGIN, record
+
+A1, A2, A3 = record("a.shop.default"), record("b.shop.default"), record("c.shop.default")
+
+
+class Memory:
+    """A store whose disk is a list; `gate` holds commits back, and `broken` fails them."""
+
+    def __init__(self, stored: Stored = Stored(7, (), {})) -> None:  # noqa: B008 - immutable
+        self.stored = stored
+        self.commits: list[Commit] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.broken = False
+
+    async def open(self, origins: Sequence[bytes]) -> Mapping[bytes, Stored]:
+        return dict.fromkeys(origins, self.stored)
+
+    async def commit(self, commits: Sequence[Commit]) -> None:
+        await self.gate.wait()
+        if self.broken:
+            raise StoreError("the disk is full")
+        self.commits += commits
+
+    async def history(self, origin: bytes, since: int) -> Sequence[Past] | None:
+        past = [Past(each.before, each.serial, each.change) for each in self.commits]
+        starts = [index for index, each in enumerate(past) if each.before == since]
+        return past[starts[0] :] if starts else None
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@asynccontextmanager
+async def primary(store: Memory, clock: Clock | None = None) -> AsyncIterator[Primary]:
+    made = Primary(APEX, store, store.stored, leases=Leases(pause=1000, few=100), clock=clock or Clock())
+    running = asyncio.create_task(made.run())
+    try:
+        yield made
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+def asks(
+    *changes: Record, needs: Iterable[Record] = (), terms: Terms | None = None, scope: Scope = EVERYTHING,
+    fingerprint: bytes = b"",
+) -> Request:  # fmt: skip
+    return Request(Update(ORIGIN, tuple(needs), changes), scope, b"", terms, fingerprint)
+
+
+def there(content: Content) -> set[Record]:
+    return set(content.records())
+
+
+async def test_what_is_answered_is_stored() -> None:
+    store = Memory()
+    async with primary(store) as made:
+        assert await made.submit(asks(A1)) == NOERROR
+        assert there(made.content) == {A1}
+        assert await made.submit(asks(removed(A1), A2)) == NOERROR
+        assert (there(made.content), made.content.serial) == ({A2}, 9)
+    assert [(each.before, each.serial) for each in store.commits] == [(7, 8), (8, 9)]
+    assert [(each.change.removed, each.change.added) for each in store.commits] == [((), (A1,)), ((A1,), (A2,))]
+
+
+async def test_nothing_is_shown_or_answered_before_it_is_stored() -> None:
+    store = Memory()
+    async with primary(store) as made:
+        store.gate.clear()
+        seen: list[bytes] = []
+        made.followers.append(seen.extend)
+        asked = made.submit(asks(A1))
+        await asyncio.sleep(0.01)
+        assert (asked.done(), made.content.serial, there(made.content), seen) == (False, 7, set(), [])
+        store.gate.set()
+        assert await asked == NOERROR
+        assert (made.content.serial, there(made.content), seen) == (8, {A1}, [A1.name])
+
+
+async def test_what_arrives_meanwhile_is_one_change() -> None:
+    store = Memory()
+    async with primary(store) as made:
+        store.gate.clear()
+        first = made.submit(asks(A1))
+        await asyncio.sleep(0.01)
+        more = [
+            made.submit(request)
+            for request in (
+                asks(A2), asks(A3, needs=[absent(A2.name)]), asks(A3, scope=Scope()), asks(removed(A2)), asks(A3)
+            )
+        ]  # fmt: skip
+        await asyncio.sleep(0.01)
+        store.gate.set()
+        assert [await each for each in (first, *more)] == [NOERROR, NOERROR, YXDOMAIN, REFUSED, NOERROR, NOERROR]
+        assert there(made.content) == {A1, A3}
+    assert [each.change.added for each in store.commits] == [(A1,), (A3,)]
+    assert store.commits[1].change.removed == ()
+
+
+async def test_what_changes_nothing_is_not_stored() -> None:
+    store = Memory()
+    async with primary(store) as made:
+        assert [await made.submit(asks(A1)), await made.submit(asks(A1)), await made.submit(asks())] == [NOERROR] * 3
+        assert made.content.serial == 8
+    assert len(store.commits) == 1
+
+
+async def test_a_store_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    store = Memory()
+    async with primary(store) as made:
+        store.broken = True
+        assert await made.submit(asks(A1)) == SERVFAIL
+        assert await made.submit(asks(A1, scope=Scope())) == REFUSED
+        assert await made.submit(asks(A1)) == SERVFAIL
+        assert (there(made.content), made.content.serial) == (set(), 7)
+        store.broken = False
+        assert await made.submit(asks(A1)) == NOERROR
+        assert made.content.serial == 8
+    told = [each.getMessage() for each in caplog.records]
+    assert told == ["updates of endpoints.cluster.local are refused: the disk is full"]
+
+
+async def test_too_many_are_told_to_come_again() -> None:
+    store = Memory()
+    async with primary(store) as made:
+        store.gate.clear()
+        asked = [made.submit(asks(A1)) for _ in range(MOST_WAITING + 200)]
+        await asyncio.sleep(0.05)
+        store.gate.set()
+        rcodes = [await each for each in asked]
+    assert rcodes.count(SERVFAIL) >= 1
+    assert rcodes.count(NOERROR) >= MOST_WAITING
+
+
+async def test_leases_are_stored_and_renewed_in_memory_alone() -> None:
+    store, clock = Memory(), Clock()
+    async with primary(store, clock) as made:
+        refresh = asks(A1, A2, terms=Terms(30), fingerprint=b"f")
+        assert await made.submit(refresh) == NOERROR
+        assert store.commits[0].terms == {key_of(A1): Term(b"", 30), key_of(A2): Term(b"", 30)}
+        clock.now += 20
+        assert made.refresh(b"f", Terms(30))
+        clock.now += 20
+        assert await made.submit(refresh) == NOERROR
+        clock.now += 20
+        assert not made.leases.due(clock.now)
+    assert len(store.commits) == 1
+
+
+async def test_what_is_not_refreshed_goes() -> None:
+    store, clock = Memory(), Clock()
+    async with primary(store, clock) as made:
+        assert await made.submit(asks(A1, terms=Terms(30))) == NOERROR
+        assert await made.submit(asks(A2)) == NOERROR
+        clock.now += 31
+        assert await made.submit(asks(A3)) == NOERROR
+        await asyncio.sleep(0.01)
+        assert there(made.content) == {A2, A3}
+        assert made.leases.records == 0
+    assert store.commits[-1].change.removed == (A1,)
+
+
+async def test_a_lease_that_is_given_up_or_begun_later_is_stored() -> None:
+    store, clock = Memory(), Clock()
+    async with primary(store, clock) as made:
+        await made.submit(asks(A1, terms=Terms(30)))
+        await made.submit(asks(A1))
+        await made.submit(asks(A1, terms=Terms(60)))
+        assert [each.terms for each in store.commits] == [
+            {key_of(A1): Term(b"", 30)}, {key_of(A1): None}, {key_of(A1): Term(b"", 60)},
+        ]  # fmt: skip
+        assert [each.serial for each in store.commits] == [8, 8, 8]
+
+
+async def test_after_a_restart_leases_live_for_a_full_term() -> None:
+    store, clock = Memory(Stored(9, (A1, A2), {key_of(A1): Term(b"\1k\0", 30)})), Clock()
+    async with primary(store, clock) as made:
+        assert there(made.content) == {A1, A2}
+        clock.now += 29
+        await made.submit(asks())
+        assert there(made.content) == {A1, A2}
+        clock.now += 2
+        await made.submit(asks())
+        await asyncio.sleep(0.01)
+        assert there(made.content) == {A2}
+
+
+async def test_mass_expiry_is_held_back(caplog: pytest.LogCaptureFixture) -> None:
+    store, clock = Memory(), Clock()
+    made = Primary(APEX, store, store.stored, leases=Leases(pause=1000, few=0), clock=clock)
+    running = asyncio.create_task(made.run())
+    await made.submit(asks(A1, A2, terms=Terms(30)))
+    clock.now += 40
+    await made.submit(asks())
+    await asyncio.sleep(0.01)
+    assert there(made.content) == {A1, A2}
+    assert "nothing expires until most are again" in caplog.text
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_the_past() -> None:
+    store = Memory()
+    async with primary(store) as made:
+        for each in (A1, A2, A3):
+            await made.submit(asks(each))
+        assert await made.since(10) == []
+        steps = await made.since(8)
+        assert steps is not None
+        assert [step.serial for step in steps] == [9, 10]
+        made.history.clear()
+        again = await made.since(8)
+        assert again == [step_of(Past(each.before, each.serial, each.change), APEX) for each in store.commits[1:]]
+        assert await made.since(3) is None
+
+
+async def test_the_end_cancels_those_who_wait() -> None:
+    store = Memory()
+    async with primary(store) as made:
+        store.gate.clear()
+        asked = [made.submit(asks(each)) for each in (A1, A2)]
+        await asyncio.sleep(0.01)
+        asked.append(made.submit(asks(A3)))
+        await asyncio.sleep(0.01)
+    done, pending = await asyncio.wait(asked, timeout=1)
+    assert not pending
+    assert all(each.cancelled() for each in done)
+
+
+def test_serials_leave_out_zero() -> None:
+    assert list(itertools.accumulate(range(3), lambda serial, _: next_serial(serial), initial=0xFFFFFFFE)) == [
+        0xFFFFFFFE, 0xFFFFFFFF, 1, 2,
+    ]  # fmt: skip

@@ -1,0 +1,112 @@
+"""Who gets a zone, what is rendered once, and that a reader who stops costs nothing for long."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from ipaddress import ip_network
+
+import pytest
+
+from discovery.registry import zone_sender
+from discovery.registry.asked import Asked, Stream
+from discovery.registry.keys import EVERYTHING, Key, KeyRing
+from discovery.registry.lease import Leases
+from discovery.registry.messages import ixfr_query
+from discovery.registry.outline import outline
+from discovery.registry.primary import Primary
+from discovery.registry.wire import REFUSED, from_text, parse_message
+from discovery.registry.zone_sender import ZoneSender
+from tests.discovery.registry.registries import registry
+from tests.discovery.registry.test_primary import Memory, asks
+from tests.discovery.registry.test_transfer import APEX, AXFR, record
+
+SOME_KEY = Key(from_text("k"), "hmac-sha256", b"x" * 16)
+WHOLE = bytes.fromhex("000101000001000000000000") + AXFR
+KEYED, KEYLESS = KeyRing([(SOME_KEY, EVERYTHING)]), KeyRing()
+
+
+class Slow:
+    """A client that takes nothing until it is told to, or goes away."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+        self.ready = asyncio.Event()
+        self.gone = False
+
+    def write(self, message: bytes) -> None:
+        self.taken.append(message)
+
+    async def room(self) -> None:
+        await self.ready.wait()
+        if self.gone:
+            raise ConnectionError("gone")
+
+
+def asked(message: bytes, sent: list[bytes | None], client: str = "127.0.0.1", stream: Stream | None = None) -> Asked:
+    return Asked(message, outline(message), client, None, sent.append, stream, time.time)
+
+
+WHO = {
+    "this machine, where there are no keys": (KEYLESS, [], "127.0.0.1", True),
+    "this machine, where there are": (KEYED, [], "127.0.0.1", False),
+    "another machine": (KEYLESS, [], "10.0.0.1", False),
+    "one that is allowed": (KEYED, ["10.0.0.0/8"], "10.0.0.1", True),
+    "one beside them": (KEYED, ["10.0.0.0/8"], "11.0.0.1", False),
+}
+
+
+@pytest.mark.parametrize("case", WHO)
+async def test_who_gets_a_zone(case: str) -> None:
+    keys, allowed, client, expected = WHO[case]
+    sender = ZoneSender(keys, map(ip_network, allowed))
+    sent: list[bytes | None] = []
+    question = asked(ixfr_query(1, APEX.soa(7)), sent, client)
+    assert sender.may_have(question) is expected
+    store = Memory()
+    sender.answer(question, Primary(APEX, store, store.stored, leases=Leases(), clock=time.monotonic))
+    (answer,) = sent
+    assert answer is not None
+    assert (parse_message(answer).rcode != REFUSED) is expected
+
+
+async def test_a_difference_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[int] = []
+    whole = zone_sender.incremental
+
+    def counted(*given: object) -> object:
+        rendered.append(1)
+        return whole(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(zone_sender, "incremental", counted)
+    async with registry(Memory()) as where:
+        await where.primary.submit(asks(record("a.b.c")))
+        sender, sent = ZoneSender(KEYLESS), list[bytes | None]()
+        for number in range(50):
+            sender.answer(asked(ixfr_query(number, APEX.soa(7)), sent), where.primary)
+        assert len(rendered) == 1
+        assert [answer and answer[:2] for answer in sent] == [number.to_bytes(2, "big") for number in range(50)]
+        assert len({answer and answer[2:] for answer in sent}) == 1
+
+
+@pytest.mark.parametrize("ends", ["by reading", "by going away", "by our end", "by time"])
+async def test_a_reader_that_stops(ends: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if ends == "by time":
+        monkeypatch.setattr(zone_sender, "LONGEST_SECONDS", 0.05)
+    async with registry(Memory()) as where:
+        for part in range(4):
+            await where.primary.submit(asks(*(record(f"h{part}-{number}.a.b") for number in range(500))))
+        sender, sent, client = ZoneSender(KEYLESS), list[bytes | None](), Slow()
+        sender.answer(asked(WHOLE, sent, stream=client), where.primary)
+        await asyncio.sleep(0.01)
+        assert (len(client.taken), sent) == (1, [])
+        if ends in {"by reading", "by going away"}:
+            client.gone = ends == "by going away"
+            client.ready.set()
+            await asyncio.sleep(0.05)
+        elif ends == "by time":
+            await asyncio.sleep(0.1)
+        await sender.close()
+        assert len(sent) == 1
+        assert (sent[0] is not None) is (ends == "by reading")
+        assert (len(client.taken) > 2) is (ends == "by reading")
