@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from discovery.registry import messages, wire
 from discovery.registry.content import Content, Draft, content_of
 from discovery.registry.keys import EVERYTHING
-from discovery.registry.lease import Datum, Leases
+from discovery.registry.lease import LATE, Datum, Leases
 from discovery.registry.terms import Terms
 from discovery.registry.update import Update, decide, read_update
 from discovery.registry.wire import IN, A, Record, from_text, parse_message, to_wire
@@ -163,6 +165,69 @@ def test_leases_that_died_are_not_kept_for_their_term() -> None:
         for datum in data(0, number, number + 1):
             made.forget(datum)
     assert len(made._watched) < 200
+
+
+class PlainLeases:
+    """When each record ends, and with which others it is listed."""
+
+    def __init__(self) -> None:
+        self.ends: dict[Datum, tuple[float, float]] = {}
+        self.lists: dict[bytes, set[Datum]] = {}
+        """By fingerprint: what was listed, as long as no other message moved any of it."""
+
+    def renew(self, listed: set[Datum], term: float, now: float, fingerprint: bytes) -> None:
+        self.lists = {known: others for known, others in self.lists.items() if not others & listed}
+        self.lists[fingerprint] = listed
+        self.ends.update((datum, (now + term * LATE, now + term)) for datum in listed)
+
+    def forget(self, datum: Datum) -> None:
+        self.ends.pop(datum, None)
+        self.lists = {known: each for known, each in self.lists.items() if datum not in each}
+
+    def refresh(self, fingerprint: bytes, term: float, now: float) -> bool:
+        listed = self.lists.get(fingerprint, set())
+        if not listed or any(self.ends[datum][0] <= now for datum in listed):
+            return False
+        self.ends.update((datum, (now + term * LATE, now + term)) for datum in listed)
+        return True
+
+    def due(self, now: float) -> set[Datum]:
+        return {datum for datum, (_, end) in self.ends.items() if end <= now}
+
+
+LISTS = [frozenset(data(0, *numbers)) for numbers in ((1,), (2,), (1, 2), (2, 3), (1, 2, 3))]
+STEPS = st.tuples(
+    st.sampled_from(["renew", "renew", "refresh", "refresh", "forget", "wait", "expire", "restart"]),
+    st.sampled_from(LISTS), st.sampled_from([b"0", b"1"]), st.sampled_from([10.0, 10.0, 30.0]),
+)  # fmt: skip
+
+
+@given(st.lists(STEPS, max_size=40))
+def test_as_plain_leases_have_it(steps: list[tuple[str, frozenset[Datum], bytes, float]]) -> None:
+    ours, plain, now = Leases(pause=1e9, few=1000), PlainLeases(), 0.0
+    for step, listed, owner, term in steps:
+        fingerprint = owner + b"%d" % LISTS.index(listed)
+        if step == "renew":
+            ours.renew(owner, listed, term, now, fingerprint)
+            plain.renew(set(listed), term, now, fingerprint)
+        elif step == "refresh":
+            assert ours.refresh(fingerprint, term, now) == plain.refresh(fingerprint, term, now)
+        elif step == "forget":
+            ours.forget(min(listed))
+            plain.forget(min(listed))
+        elif step == "wait":
+            now += term / 4
+        elif step == "expire":
+            ours.expired(plain.due(now), now)
+            for datum in plain.due(now):
+                plain.forget(datum)
+        else:
+            terms = {datum: lease.term for datum in plain.ends if (lease := ours.lease_of(datum))}
+            ours.restart(now)
+            plain.ends = {datum: (now + each * LATE, now + each) for datum, each in terms.items()}
+        assert set(ours.due(now)) == plain.due(now)
+        assert ours.records == len(plain.ends)
+        assert ours.leases == len({id(ours.lease_of(datum)) for datum in plain.ends})
 
 
 HOST = Record(name("h1"), A, IN, 5, b"\x0a\0\0\1")

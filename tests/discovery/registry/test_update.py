@@ -16,7 +16,21 @@ from discovery.registry import wire
 from discovery.registry.content import Content, Draft, Node, RRset, content_of
 from discovery.registry.keys import EVERYTHING, Scope
 from discovery.registry.update import Limits, Update, UpdateError, decide, read_update
-from discovery.registry.wire import ANY, CNAME, IN, NONE, NS, SOA, TXT, A, Record, from_text, parse_message, to_wire
+from discovery.registry.wire import (
+    ANY,
+    CNAME,
+    IN,
+    NONE,
+    NS,
+    SOA,
+    TXT,
+    A,
+    Malformed,
+    Record,
+    from_text,
+    parse_message,
+    to_wire,
+)
 from tests.discovery.registry.making import query
 
 ORIGIN = "endpoints.cluster.local"
@@ -395,3 +409,30 @@ def test_as_a_plain_reading_of_the_rfc_has_it(
 
 def flat(node: Node) -> list[tuple[int, int, bytes]]:
     return [(rrset.type, rrset.ttl, each) for rrset in node for each in rrset.datas]
+
+
+WHOLE = update(
+    lambda m: m.present("host"),
+    lambda m: m.absent("new", "A"),
+    lambda m: m.add("new", 5, "SRV", "0 1 80 host"),
+    lambda m: m.add("host", 5, "TXT", "ready=true"),
+    lambda m: m.delete("host", "A", "10.0.0.1"),
+    lambda m: m.delete("deep.er"),
+).to_wire()
+
+
+@given(st.binary(max_size=30), st.integers(0, len(WHOLE)), st.booleans())
+def test_no_bytes_do_any_harm(noise: bytes, at: int, cut: bool) -> None:
+    """Whatever is done to an update, it is no message, or it gets an rcode, and what it changes is data of its type."""
+    draft = Draft(content())
+    try:
+        read = read_update(parse_message(WHOLE[:at] + noise + (b"" if cut else WHOLE[at + len(noise) :])), ZONE)
+    except (Malformed, UpdateError):
+        return
+    rcode = decide(draft, read, EVERYTHING, APEX)
+    assert rcode in wire.RCODE_NAMES
+    assert not draft.nodes or rcode == wire.NOERROR
+    for owner, node in draft.nodes.items():
+        assert draft.content.within(owner)
+        for kind, _, each in flat(node):
+            assert dns.rdata.from_wire("IN", kind, each, 0, len(each)).to_digestable() == each
