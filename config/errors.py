@@ -24,6 +24,13 @@ class Fault(msgspec.Struct, frozen=True):
     object: ObjectKey | None = None
     path: str = ""
     """Of the field, as in ``spec.ports[0].targetPort``."""
+    partial: bool = False
+    """An error that leaves the object in force: only what it is about cannot be carried out."""
+
+    @property
+    def disables(self) -> bool:
+        """Whether the object cannot be used."""
+        return self.severity == "error" and not self.partial
 
     def __str__(self) -> str:
         parts = [str(self.source), str(self.object) if self.object else "", self.path, self.message]

@@ -93,7 +93,7 @@ class Reading:
             first.unread.add_anything()
         validation = Validation(ConfigSet.of(first.objects), first.locator.locate, first.unread)
         found = validation.faults()
-        invalid = {fault.object for fault in found if fault.severity == "error"}
+        invalid = {fault.object for fault in found if fault.disables}
         valid = ConfigSet.of(entry for entry in first.objects if entry[0] not in invalid | first.unread.keys())
         for layer in others:
             found += validation.faults_of_others(ConfigSet.of(layer.objects), layer.locator.locate, layer.unread)

@@ -24,7 +24,7 @@ from mesh.endpoint_state import NO_ANSWER_DUE, NOT_ANSWERED, EndpointState, Left
 from mesh.judgement import Judgement
 from mesh.limits import Limits
 from mesh.plan import BackendKey, BackendPlan
-from mesh.reasons import NO_ENDPOINTS, UNRESOLVED, Reason
+from mesh.reasons import NO_ENDPOINTS, NO_SERVICE, UNRESOLVED, Reason
 from mesh.retry import RetryBudget
 from mesh.stats import BackendStats
 
@@ -116,6 +116,8 @@ class Backend(Judgement):
     @property
     def vacancy(self) -> Reason:
         """Why nobody can be picked."""
+        if self.plan.nowhere:
+            return NO_SERVICE
         return UNRESOLVED if self.plan.external and not self.plan.endpoints else NO_ENDPOINTS
 
     def foresee(self, key: bytes = b"") -> EndpointState | None:

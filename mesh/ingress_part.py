@@ -110,7 +110,7 @@ class Resolver:
         return Target(self._served[BackendKey(namespace, wanted.name, found.key)])
 
     def _nothing(self, key: BackendKey, problem: str) -> Target:
-        return self.own(BackendPlan(key, ()), problem)
+        return self.own(BackendPlan(key, (), nowhere=True), problem)
 
 
 def _port(service: Service, wanted: IngressServiceBackend) -> ServicePort | None:

@@ -53,6 +53,8 @@ class BackendPlan(msgspec.Struct, frozen=True):
     health_check: HealthCheckPolicy | None = None
     """Of the endpoints that no agent vouches for."""
     limits: LimitPolicy | None = None
+    nowhere: bool = False
+    """There is no such Service, or no such port of it."""
     external: bool = False
     """The endpoints are the addresses of a name (ExternalName): where there are none, it does not resolve."""
     send_proxy: Version | None = None

@@ -30,6 +30,7 @@ DENIED = Reason(403, "http_request_denied", "this client is not allowed here")
 RATE_LIMITED = Reason(429, "http_request_denied", "too many requests")
 
 NOT_ROUTED = Reason(404, "destination_not_found", "no rule takes this host and path")
+NO_SERVICE = Reason(503, "destination_not_found", "this rule leads to a Service or port that is not there", log=True)
 NOT_SERVED = Reason(503, "destination_not_found", "this address no longer serves anything", log=True)
 NO_ENDPOINTS = Reason(503, "destination_unavailable", "the Service has no ready endpoint", log=True)
 UNRESOLVED = Reason(502, "dns_error", "the name that the Service stands for does not resolve", log=True)

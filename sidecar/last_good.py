@@ -66,7 +66,7 @@ def _origin(paths: Sequence[Path]) -> list[str]:
 
 def keep(loaded: Loaded, before: ConfigSet) -> Loaded:
     """`loaded`, with the objects of `before` that it lacks only because of errors."""
-    errors = [fault for fault in loaded.faults if fault.severity == "error"]
+    errors = [fault for fault in loaded.faults if fault.disables]
     faulty = {_slot(fault.object) for fault in errors if fault.object is not None}
     present = {_slot(key) for key in loaded.config_set.sources}
     unclear = {fault.source.file for fault in errors if _is_unclear(fault)}

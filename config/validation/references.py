@@ -143,15 +143,19 @@ def _backends(ingress: Ingress) -> Iterator[tuple[str, IngressBackend]]:
 
 def _check_backend(backend: IngressServiceBackend, path: str, index: Index, report: ObjectReport) -> None:
     key = ObjectKey("Service", report.key.namespace, backend.name)
-    if not check_exists(key, index.config_set.services, index, f"{path}.name", report):
+    services = index.config_set.services
+    if index.is_missing(key, services):
+        report.shortcoming(f"{path}.name", f"{words_for_missing(key, services)}{_UNANSWERED}")
+    if Named(key.namespace, key.name) not in services:
         return
-    service = index.config_set.services[Named(key.namespace, key.name)]
+    service = services[Named(key.namespace, key.name)]
     wanted = backend.port.name or str(backend.port.number)
     ports = service.spec.ports
     found = any(wanted == (port.name if backend.port.name else str(port.port)) for port in ports)
     if not found and (ports or service.spec.type != "ExternalName") and _knows_ports(key, report):
         field = "name" if backend.port.name else "number"
-        report.error(f"{path}.port.{field}", _no_such_port(key, wanted, service, report), f"{path}.port")
+        words = f"{_no_such_port(key, wanted, service, report)}{_UNANSWERED}"
+        report.shortcoming(f"{path}.port.{field}", words, f"{path}.port")
 
 
 def _knows_ports(service: ObjectKey, report: ObjectReport) -> bool:
@@ -166,6 +170,8 @@ def _no_such_port(key: ObjectKey, wanted: str, service: Service, report: ObjectR
     return f"{report.elsewhere(key)} has no port {wanted}{hint}" + (f"; it has {has}" if has else "; it has none")
 
 
+_UNANSWERED = ": its requests are answered with 503"
+"""What becomes of a rule that leads nowhere; all other rules of the Ingress are served."""
 _UNTRUSTED = ": the hosts get a certificate that no client trusts"
 """What becomes of an Ingress whose Secret cannot be used; all else of it is served."""
 

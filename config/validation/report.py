@@ -48,6 +48,10 @@ class ObjectReport:
         """The object cannot be used."""
         self._add("error", path, message, given)
 
+    def shortcoming(self, path: str, message: str, *given: str) -> None:
+        """An error that leaves the object in force: only what it is about cannot be carried out."""
+        self._add("error", path, message, given, partial=True)
+
     def warning(self, path: str, message: str, *given: str) -> None:
         """The object is used, and probably does not do what was meant."""
         self._add("warning", path, message, given)
@@ -72,9 +76,11 @@ class ObjectReport:
         """Another object and where it is written, for messages that name both."""
         return f"{key} ({self._report.others.locate(key, path)})"
 
-    def _add(self, severity: Severity, path: str, message: str, given: Sequence[str]) -> None:
+    def _add(
+        self, severity: Severity, path: str, message: str, given: Sequence[str], *, partial: bool = False
+    ) -> None:
         if not self._report.unread.covers(self.key, path) and self.knows(*given):
-            self._report.faults.append(Fault(severity, self.where(path), message, self.key, path))
+            self._report.faults.append(Fault(severity, self.where(path), message, self.key, path, partial))
 
 
 def keyed(path: str, key: str) -> str:

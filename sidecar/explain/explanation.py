@@ -21,6 +21,7 @@ from mesh.compiler import Compiled
 from mesh.listener import ListenerState
 from mesh.matcher import Matcher
 from mesh.node_health import local_endpoints
+from mesh.reasons import NO_ENDPOINTS
 from mesh.table import Listener, ListenerKey, Manner, Route
 from mesh.trials import Trial, trials
 from mesh.unmatched import looked_for
@@ -132,6 +133,7 @@ def explain_backend(backend: Backend, known: Known, manner: Manner | None = None
         "policies": list(_policies("Service", service, backend.key.port, known.compiled)),
         "endpoints": endpoint_verdicts(backend, known.now),
         "endpointCount": len(backend.endpoints),
+        "lack": "" if backend.eligible or backend.vacancy is NO_ENDPOINTS else backend.vacancy.details,
         "balancer": encode(plan.balancer) | {"type": plan.balancer.type},
         "timeouts": _all_fields(timeouts),
         "retries": _all_fields(retries)
@@ -239,5 +241,5 @@ def _verdict(told: Explanation) -> str:
     if told["pick"]["address"]:
         return f"goes to {told['pick']['address']} of {where}"
     if not told["endpointCount"]:
-        return f"503: {where} has no endpoint"
+        return f"503: {where} has no endpoint" + (f": {told['lack']}" if told["lack"] else "")
     return f"503: none of the {told['endpointCount']} endpoints of {where} may be picked"
