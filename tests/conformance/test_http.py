@@ -154,7 +154,10 @@ async def test_a_trace_is_passed_on_and_begun_when_asked() -> None:
         assert b"traceparent" not in second
     async with mesh(answering(OK), filters=filters(trace=TracePolicy())) as world:
         await world.ask(GET)
-        assert b"\r\ntraceparent: 00-" in world.endpoints[0].heads[0]
+        await world.ask(get("/", TRACED))
+        first, second = world.endpoints[0].heads
+        assert b"\r\ntraceparent: 00-" in first
+        assert TRACED.encode() in second
 
 
 async def test_endpoints_are_told_of_the_client_by_the_proxy_protocol() -> None:

@@ -65,6 +65,9 @@ PATHS = {
     "Exact before Prefix of the same path": Row(
         ("Prefix /foo a", "Exact /foo b"), {"x.com/foo": "b", "x.com/foo/": "a"}
     ),
+    "Exact before Prefix, however the request spells it": Row(
+        ("Prefix /foo a", "Exact /foo b"), {"x.com/f%6Fo": "b", "x.com/foo?q": "b", "x.com/./foo": "b"}
+    ),
     "the longest path before Exact": Row(("Exact /foo a", "Prefix /foo/bar b"), {"x.com/foo/bar": "b"}),
     "/foo and /foo/: the longer string for both": Row(
         ("Prefix /foo a", "Prefix /foo/ b"), {"x.com/foo": "b", "x.com/foo/": "b"}

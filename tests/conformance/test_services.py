@@ -198,7 +198,7 @@ def test_affinity_lasts_three_hours_unless_said_otherwise(config: dict[str, Any]
 
 @pytest.mark.parametrize(
     ("endpoints", "status", "count"),
-    [([NEAR, NEAR, FAR], b"200", 2), ([FAR], b"503", 0), ([HERE_LEAVING], b"503", 0)],
+    [([NEAR, NEAR, FAR], b"200", 2), ([FAR], b"503", 0), ([HERE_LEAVING, HERE_ENDING], b"503", 0)],
 )
 def test_a_health_check_node_port_tells_of_ready_endpoints_of_this_node(
     endpoints: list[Where], status: bytes, count: int
