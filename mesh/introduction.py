@@ -13,7 +13,7 @@ from socket import MSG_PEEK, SocketType
 from typing import Final
 
 from mesh.connector import reset_on_close
-from mesh.gate import Gate
+from mesh.gate import Gate, turn_away
 from mesh.peer import Ends, Introduced, plain
 from mesh.proxy import Proxy
 from mesh.proxy_protocol import MOST_V2, Conveyed, NoHeader, read_header
@@ -102,7 +102,9 @@ class Introduction:
         except OSError:
             address = "a proxy that is gone"
         self._listener.route.backend.failed(NOT_INTRODUCED, f"{self._gate.key}: {address}: {why}")
-        self.abort()
+        self._forget()
+        self._board.forget(self._fd)
+        turn_away(self._proxy, self._gate, self._line, self._listener, NOT_INTRODUCED)
 
     def _end(self) -> None:
         self._forget()

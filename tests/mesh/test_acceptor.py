@@ -9,14 +9,17 @@ import sys
 from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from config.filters import AccessPolicy
+from mesh.acceptor import IntroducedAcceptor, RelayAcceptor, SecureAcceptor, StreamAcceptor, acceptor_type
 from mesh.filters.access import Access
 from mesh.filters.chain import Filters
-from mesh.table import AppProtocol
+from mesh.table import AppProtocol, Listener, ListenerKey, Route
 from tests.mesh.dialogue import GET, OK, PATIENCE, Wire, answering
+from tests.mesh.making import backend
 from tests.mesh.relaying import World, echo, gone, relaying, until
 
 pytestmark = pytest.mark.both_loops
@@ -103,6 +106,25 @@ async def test_a_client_that_gave_up_in_the_backlog_does_no_harm() -> None:
         await first.close()
         wire = await world.connect()
         assert await served(wire, "tcp")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "limits", "expected"),
+    [
+        ("http", {}, StreamAcceptor),
+        ("https", {}, SecureAcceptor),
+        ("tcp", {}, RelayAcceptor),
+        ("detect", {}, RelayAcceptor),
+        ("http", {"sources": (ip_network("10.0.0.0/8"),)}, RelayAcceptor),
+        *(
+            (each, {"introduced_by": (ip_network("10.0.0.0/8"),)}, IntroducedAcceptor)
+            for each in ("http", "https", "tcp")
+        ),
+    ],
+)
+async def test_nobody_looks_for_what_is_not_asked_for(protocol: AppProtocol, limits: Any, expected: type) -> None:
+    key = ListenerKey("127.0.0.1", 80)
+    assert acceptor_type(Listener(key, "NodePort", protocol, Route(backend()), **limits)) is expected
 
 
 EXHAUSTED = """

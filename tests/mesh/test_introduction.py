@@ -250,13 +250,17 @@ async def test_checks_of_another_weft_pass(scheme: Literal["http", "https"], ver
 )
 @pytest.mark.parametrize("protocol", ["tcp", "http", "detect"])
 async def test_refused(data: bytes, protocol: AppProtocol, caplog: pytest.LogCaptureFixture) -> None:
+    records: list[Ended] = []
     with caplog.at_level(logging.WARNING):
         async with introducing(echo, protocol=protocol) as world:
+            world.proxy.failure_log = records.append
             for count in range(1, 6):
                 assert await gone(await visited(world, data)) == "reset"
                 assert world.stats.reasons == {"proxy_protocol_error": count}
             await until(lambda: world.open == 0)
             assert world.endpoints[0].connections == 0
+    told = {(each.client, each.reason) for each in (record_of(ended, 0.0) for ended in records)}
+    assert (told, len(records)) == ({("127.0.0.1", "proxy_protocol_error")}, 5)
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 1, "it is counted each time, and logged now and then"
     assert "127.0.0.1" in said[0]
