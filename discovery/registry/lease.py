@@ -12,16 +12,19 @@ the process everything first lives for a full term.  Deadlines are those of a mo
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
-from typing import Final, NamedTuple
+from typing import Final
 
 from discovery.registry.content import Change, Draft
-from discovery.registry.store import RecordKey, Term, key_of
 from discovery.registry.terms import Terms
 from discovery.registry.update import Update
 from discovery.registry.wire import Record
 
+Datum = tuple[bytes, int, bytes]
+"""A record: name, type and data."""
+
+_KEY: Final = 25
 LATE: Final = 0.9
 """The part of a term after which a refresh, which comes at 0.80 to 0.85 of it, is missing."""
 MOST_SILENT: Final = 0.2
@@ -36,7 +39,7 @@ class Lease:
 
     __slots__ = ("deadline", "fingerprint", "late_at", "names", "owner", "records", "term", "watched_at")
 
-    def __init__(self, owner: bytes, records: set[RecordKey]) -> None:
+    def __init__(self, owner: bytes, records: set[Datum]) -> None:
         self.owner = owner
         self.records = records
         self.names: dict[bytes, int] = {}
@@ -53,19 +56,6 @@ class Lease:
         self.term = term
         self.deadline = now + term
         self.late_at = now + term * LATE
-
-
-class Settlement(NamedTuple):
-    """What an UPDATE means for leases."""
-
-    owner: bytes
-    listed: Mapping[RecordKey, Term | None]
-    """The records that it says are there; None: until somebody removes them."""
-    gone: tuple[RecordKey, ...]
-    differs: Mapping[RecordKey, Term | None]
-    """What the store has to know, as `store.Commit` takes it; empty for a refresh."""
-    is_whole: bool
-    """Whether it does nothing but list records, all of which are there."""
 
 
 class Leases:
@@ -102,9 +92,7 @@ class Leases:
         self._bump(lease, term, now)
         return True
 
-    def renew(
-        self, owner: bytes, records: Iterable[RecordKey], term: float, now: float, fingerprint: bytes = b""
-    ) -> None:
+    def renew(self, owner: bytes, records: Iterable[Datum], term: float, now: float, fingerprint: bytes = b"") -> None:
         """`owner` listed these records together; they live for `term` seconds from `now`.
 
         `fingerprint`: what `refresh` is to know that list by; empty: it is not to.
@@ -120,52 +108,41 @@ class Leases:
         self._bump(lease, term, now)
         self._name(lease, fingerprint)
 
-    def foresee(self, owner: bytes, update: Update, draft: Draft, change: Change, terms: Terms | None) -> Settlement:
-        """What an UPDATE that was carried out on `draft`, which then has this `change`, means for leases.
+    def settle(
+        self,
+        owner: bytes,
+        update: Update,
+        draft: Draft,
+        *,
+        change: Change,
+        terms: Terms | None,
+        now: float,
+        fingerprint: bytes = b"",
+    ) -> None:
+        """An UPDATE was carried out on `draft`, whose `change` is stored: keep the leases of what it lists or removed.
 
-        `terms`: what is granted; None: its records are to stay until somebody removes them.
+        `terms`: what was granted; None: the records are to stay until somebody removes them.
         """
-        listed = [key_of(record) for record in update.added() if _is_there(draft, record)]
-        is_whole = len(listed) == len(update.changes) and not update.prerequisites
-        wanted = {key: None if terms is None else Term(owner, terms.of(key[1])) for key in listed}
-        differs = {key: term for key, term in wanted.items() if term != self._term(key)}
-        kept = {key_of(record) for record in change.added}
-        # A record whose TTL changed is stored anew, and its term with it.
-        differs |= {key: term for key in kept if (term := wanted.get(key, self._term(key))) is not None}
-        gone = tuple(key for record in change.removed if (key := key_of(record)) not in kept)
-        return Settlement(owner, wanted, gone, differs, is_whole)
+        stays = {_datum(record) for record in change.added}
+        for datum in map(_datum, change.removed):
+            if datum not in stays:
+                self.forget(datum)
+        listed = [_datum(record) for record in update.added() if _is_there(draft, record)]
+        if terms is None:
+            for datum in listed:
+                self.forget(datum)
+            return
+        keys = [datum for datum in listed if datum[1] == _KEY]
+        plain = [datum for datum in listed if datum[1] != _KEY]
+        is_whole = len(plain) == len(update.changes) and not update.prerequisites
+        self.renew(owner, plain, terms.lease, now, fingerprint if is_whole else b"")
+        self.renew(owner, keys, terms.lease if terms.key_lease is None else terms.key_lease, now)
 
-    def settle(self, settlement: Settlement, now: float, fingerprint: bytes = b"") -> None:
-        """It is stored.  `fingerprint`: what `refresh` is to know the message by, if it is one that only lists."""
-        for key in settlement.gone:
-            self.forget(key)
-        by_seconds: dict[int, list[RecordKey]] = {}
-        for key, term in settlement.listed.items():
-            if term is None:
-                self.forget(key)
-            else:
-                by_seconds.setdefault(term.seconds, []).append(key)
-        known = fingerprint if settlement.is_whole and len(by_seconds) == 1 else b""
-        for seconds, keys in by_seconds.items():
-            self.renew(settlement.owner, keys, seconds, now, known)
-
-    def restore(self, terms: Mapping[RecordKey, Term], now: float) -> None:
-        """These records had leases when the registry was stopped; each lives for a full term from `now`."""
-        groups: dict[Term, list[RecordKey]] = {}
-        for key, term in terms.items():
-            groups.setdefault(term, []).append(key)
-        for term, keys in groups.items():
-            self.renew(term.owner, keys, term.seconds, now)
-
-    def _term(self, key: RecordKey) -> Term | None:
-        lease = self.lease_of(key)
-        return None if lease is None else Term(lease.owner, int(lease.term))
-
-    def lease_of(self, datum: RecordKey) -> Lease | None:
+    def lease_of(self, datum: Datum) -> Lease | None:
         """The lease that a record has."""
         return next((lease for lease in self._by_name.get(datum[0], ()) if datum in lease.records), None)
 
-    def forget(self, datum: RecordKey) -> None:
+    def forget(self, datum: Datum) -> None:
         """The record was removed, or is to stay until somebody removes it."""
         lease = self.lease_of(datum)
         if lease is None:
@@ -182,7 +159,7 @@ class Leases:
             self.leases -= 1
             self._late.pop(id(lease), None)
 
-    def due(self, now: float) -> list[RecordKey]:
+    def due(self, now: float) -> list[Datum]:
         """The records to be removed by now; the same again until `expired` is told of them.
 
         To be called every second or so: if much more has passed, this process was away, and nobody could refresh.
@@ -200,7 +177,7 @@ class Leases:
             return []
         return [datum for lease in self._late.values() if lease.deadline <= now for datum in lease.records]
 
-    def expired(self, records: Iterable[RecordKey], now: float) -> None:
+    def expired(self, records: Iterable[Datum], now: float) -> None:
         """What was due has been removed from the zone."""
         count, term = 0, 0.0
         for datum in records:
@@ -249,12 +226,12 @@ class Leases:
         lease.watched_at = lease.late_at
         heappush(self._watched, (lease.late_at, self._turn, lease))
 
-    def _lease_with_all(self, owner: bytes, listed: set[RecordKey]) -> Lease | None:
+    def _lease_with_all(self, owner: bytes, listed: set[Datum]) -> Lease | None:
         """The lease of exactly these records."""
         lease = self.lease_of(next(iter(listed)))
         return lease if lease is not None and lease.owner == owner and lease.records == listed else None
 
-    def _made(self, owner: bytes, records: set[RecordKey]) -> Lease:
+    def _made(self, owner: bytes, records: set[Datum]) -> Lease:
         lease = Lease(owner, records)
         alone = (lease,)
         for name in lease.names:
@@ -278,6 +255,10 @@ class Leases:
             lease.fingerprint = fingerprint
         if fingerprint:
             self._by_fingerprint[fingerprint] = lease
+
+
+def _datum(record: Record) -> Datum:
+    return record.name, record.type, record.data
 
 
 def _is_there(draft: Draft, record: Record) -> bool:

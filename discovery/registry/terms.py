@@ -15,7 +15,6 @@ UPDATE_LEASE: Final = 2
 LEAST_SECONDS: Final = 30
 MOST_SECONDS: Final = 24 * 3600
 MOST_KEY_SECONDS: Final = 7 * 24 * 3600
-KEY: Final = 25
 REFRESH_FROM: Final = 0.80
 REFRESH_UNTIL: Final = 0.85
 
@@ -25,10 +24,6 @@ class Terms(NamedTuple):
 
     lease: int
     key_lease: int | None = None
-
-    def of(self, kind: int) -> int:
-        """Seconds that a record of that type lives."""
-        return self.lease if kind != KEY or self.key_lease is None else self.key_lease
 
     def option(self) -> bytes:
         """The EDNS option."""

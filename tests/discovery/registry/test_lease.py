@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.registry import messages, wire
-from discovery.registry.content import Change, Content, Draft, content_of
+from discovery.registry.content import Content, Draft, content_of
 from discovery.registry.keys import EVERYTHING
-from discovery.registry.lease import LATE, Leases
-from discovery.registry.store import RecordKey, Term
+from discovery.registry.lease import LATE, Datum, Leases
 from discovery.registry.terms import Terms
 from discovery.registry.update import Update, decide, read_update
 from discovery.registry.wire import IN, A, Record, from_text, parse_message, to_wire
@@ -25,13 +22,13 @@ def name(text: str) -> bytes:
     return to_wire(from_text(f"{text}.endpoints.cluster.local"))
 
 
-def data(owner: int, *numbers: int) -> list[RecordKey]:
+def data(owner: int, *numbers: int) -> list[Datum]:
     """Records of one registrant: each number is one of a shared name, and has a name of its own."""
     shared = [(name("shared"), wire.SRV, b"%d-%d" % (owner, number)) for number in numbers]
     return shared + [(name(f"h{number}-{owner}"), A, b"%d" % number) for number in numbers]
 
 
-def leases(*registrants: list[RecordKey], few: int = 1000) -> Leases:
+def leases(*registrants: list[Datum], few: int = 1000) -> Leases:
     made = Leases(pause=1000, few=few)
     for number, records in enumerate(registrants):
         made.renew(b"%d" % number, records, TERM, 0, b"fp%d" % number)
@@ -174,16 +171,16 @@ class PlainLeases:
     """When each record ends, and with which others it is listed."""
 
     def __init__(self) -> None:
-        self.ends: dict[RecordKey, tuple[float, float]] = {}
-        self.lists: dict[bytes, set[RecordKey]] = {}
+        self.ends: dict[Datum, tuple[float, float]] = {}
+        self.lists: dict[bytes, set[Datum]] = {}
         """By fingerprint: what was listed, as long as no other message moved any of it."""
 
-    def renew(self, listed: set[RecordKey], term: float, now: float, fingerprint: bytes) -> None:
+    def renew(self, listed: set[Datum], term: float, now: float, fingerprint: bytes) -> None:
         self.lists = {known: others for known, others in self.lists.items() if not others & listed}
         self.lists[fingerprint] = listed
         self.ends.update((datum, (now + term * LATE, now + term)) for datum in listed)
 
-    def forget(self, datum: RecordKey) -> None:
+    def forget(self, datum: Datum) -> None:
         self.ends.pop(datum, None)
         self.lists = {known: each for known, each in self.lists.items() if datum not in each}
 
@@ -194,7 +191,7 @@ class PlainLeases:
         self.ends.update((datum, (now + term * LATE, now + term)) for datum in listed)
         return True
 
-    def due(self, now: float) -> set[RecordKey]:
+    def due(self, now: float) -> set[Datum]:
         return {datum for datum, (_, end) in self.ends.items() if end <= now}
 
 
@@ -206,7 +203,7 @@ STEPS = st.tuples(
 
 
 @given(st.lists(STEPS, max_size=40))
-def test_as_plain_leases_have_it(steps: list[tuple[str, frozenset[RecordKey], bytes, float]]) -> None:
+def test_as_plain_leases_have_it(steps: list[tuple[str, frozenset[Datum], bytes, float]]) -> None:
     ours, plain, now = Leases(pause=1e9, few=1000), PlainLeases(), 0.0
     for step, listed, owner, term in steps:
         fingerprint = owner + b"%d" % LISTS.index(listed)
@@ -244,19 +241,6 @@ class World:
     def __init__(self) -> None:
         self.content: Content = content_of(ZONE, 1, [])
         self.leases = Leases(pause=1000, few=1000)
-        self.stored: dict[RecordKey, Term] = {}
-
-    def keep(self, differs: Mapping[RecordKey, Term | None], change: Change) -> None:
-        """As a store does."""
-        for record in change.removed:
-            self.stored.pop((record.name, record.type, record.data), None)
-        for key, term in differs.items():
-            self.stored.pop(key, None)
-            if term is not None:
-                self.stored[key] = term
-        leased = {key: self.leases.lease_of(key) for key in self.stored}
-        assert len(leased) == self.leases.records
-        assert self.stored == {key: (lease.owner, lease.term) for key, lease in leased.items() if lease}
 
     def say(self, *changes: Record, terms: Terms | None = None, now: float = 0, needs: tuple[Record, ...] = ()) -> bool:
         """Whether the zone changed."""
@@ -264,10 +248,8 @@ class World:
         draft = Draft(self.content)
         assert decide(draft, update, EVERYTHING) == wire.NOERROR
         change = draft.change()
-        settlement = self.leases.foresee(b"0", update, draft, change, terms)
         self.content.adopt(draft.nodes, 2)
-        self.leases.settle(settlement, now, b"fp")
-        self.keep(settlement.differs, change)
+        self.leases.settle(b"0", update, draft, change=change, terms=terms, now=now, fingerprint=b"fp")
         return bool(change.added or change.removed)
 
     def due(self, now: float) -> set[bytes]:
@@ -325,25 +307,3 @@ def test_keys_live_longer() -> None:
     assert world.due(90) == {HOST.data, KEY.data}
     world.say(HOST, KEY, terms=Terms(30), now=91)
     assert world.due(121) == {HOST.data, KEY.data}
-
-
-def test_a_refresh_leaves_nothing_to_store() -> None:
-    world = World()
-    world.say(HOST, OTHER, terms=Terms(30))
-    again = Update(ZONE, (), (HOST, OTHER))
-    draft = Draft(world.content)
-    decide(draft, again, EVERYTHING)
-    assert not world.leases.foresee(b"0", again, draft, draft.change(), Terms(30)).differs
-    assert world.leases.foresee(b"0", again, draft, draft.change(), Terms(60)).differs
-    assert world.leases.foresee(b"1", again, draft, draft.change(), Terms(30)).differs
-
-
-def test_leases_live_for_a_full_term_after_the_registry_was_away() -> None:
-    world = World()
-    world.say(HOST, terms=Terms(30))
-    world.say(OTHER, terms=Terms(60))
-    world.leases = Leases(few=1000, pause=1000)
-    world.leases.restore(world.stored, 1000)
-    assert (world.due(1029), world.due(1030), world.due(1060)) == (set(), {HOST.data}, {HOST.data, OTHER.data})
-    world.say(HOST, terms=Terms(30), now=1061)
-    assert world.due(1062) == {OTHER.data}

@@ -62,7 +62,3 @@ def test_tests_are_granted_less() -> None:
 @pytest.mark.parametrize(("chance", "seconds"), [(0.0, 24.0), (0.5, 24.75), (1.0, 25.5)])
 def test_when_to_refresh(chance: float, seconds: float) -> None:
     assert refresh_after(30, chance) == pytest.approx(seconds)
-
-
-def test_keys_may_live_longer() -> None:
-    assert [Terms(30).of(25), Terms(30, 60).of(25), Terms(30, 60).of(1)] == [30, 60, 30]
