@@ -76,9 +76,7 @@ class ObjectReport:
         """Another object and where it is written, for messages that name both."""
         return f"{key} ({self._report.others.locate(key, path)})"
 
-    def _add(
-        self, severity: Severity, path: str, message: str, given: Sequence[str], *, partial: bool = False
-    ) -> None:
+    def _add(self, severity: Severity, path: str, message: str, given: Sequence[str], *, partial: bool = False) -> None:
         if not self._report.unread.covers(self.key, path) and self.knows(*given):
             self._report.faults.append(Fault(severity, self.where(path), message, self.key, path, partial))
 
