@@ -6,7 +6,7 @@ import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -211,6 +211,27 @@ def test_a_certificate_changes_under_traffic(weft: Weft, folder: Folder) -> None
 
         wait_for(shown, weft.told)
         assert line.ask().status == 200, "the connection that was there is as it was"
+
+
+def anonymous_memory(weft: Weft) -> int:
+    status = Path(f"/proc/{weft.process.pid}/status").read_text()
+    return int(status.partition("RssAnon:")[2].split()[0]) * 1024
+
+
+def test_memory_does_not_grow_with_handshakes(weft: Weft, size: Callable[[int, int], int]) -> None:
+    contexts = [authority().client(maximum_version=each) for each in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)]
+
+    def shake(times: int) -> None:
+        for number in range(times):
+            with Line(weft, "shop.test", contexts[number % 2]) as line:
+                assert line.ask().status == 200
+
+    shake(30)
+    before, times = anonymous_memory(weft), size(200, 5000)
+    shake(times)
+    grown = anonymous_memory(weft) - before
+    # What belongs to OpenSSL is 16 KiB each; the rest waits for the garbage collector, some 2,000 connections of it.
+    assert grown < min(times * 5 * 1024, 8 * 1024 * 1024), f"{grown / times:.0f} bytes per handshake"
 
 
 def test_no_key_is_told_to_anyone(weft: Weft) -> None:
