@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from config.balancing import EjectionPolicy, SuccessRatePolicy
 from discovery.endpoint import Endpoint
 from mesh.endpoint_state import EndpointState
-from mesh.outlier import Tally, answered, connect_failed, forgive, most, outliers, pause, set_aside
+from mesh.outlier import Tally, answered, connect_failed, forgive, most, outliers, pause, readmit, set_aside
 
 POLICY = EjectionPolicy()
 
@@ -52,6 +52,16 @@ def test_a_streak_and_its_end() -> None:
     assert (state.failures, state.ejections, state.set_aside_until) == (0, 2, 0.0)
     set_aside(state, "answers", 200.0, POLICY)
     assert (state.cause, state.set_aside_until) == ("answers", 201.0)
+
+
+def test_who_is_readmitted_is_not_forgiven_its_answers() -> None:
+    state = suspect()
+    answered(state, False, 100.0, POLICY)
+    connect_failed(state, POLICY)
+    set_aside(state, "connects", 100.0, POLICY)
+    answered(state, False, 100.5, POLICY)
+    readmit(state)
+    assert (state.connect_failures, state.failures, state.set_aside_until, state.server_errors) == (0, 0, 0.0, 1)
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0, "...."), (1, "xxxx"), (3, "..xx")])
