@@ -79,6 +79,11 @@ class Resolver:
         self._served = backends
         self._live = live
         self._made: dict[BackendKey, Backend] = {}
+        self._routes: dict[Backend, Route] = {}
+
+    def route(self, backend: Backend) -> Route:
+        """The same one for all rules: a connection whose requests meet now this and now that rule stays on it."""
+        return self._routes.get(backend) or self._routes.setdefault(backend, Route(backend))
 
     def target(self, namespace: str, wanted: IngressBackend) -> Target:
         if wanted.service is not None:
@@ -136,7 +141,7 @@ def part_steps(ingress: Ingress, verdict: Verdict, resolver: Resolver) -> Genera
     namespace, owner = ingress.metadata.namespace, _owner(ingress)
     wanted = tuple(_backends(ingress))
     targets = yield from gather(resolver.target(namespace, backend) for _, backend in wanted)
-    routes = [Route(target.backend) for target in targets]
+    routes = [resolver.route(target.backend) for target in targets]
     default = routes.pop(0) if ingress.spec.default_backend else None
     names = {Named(namespace, backend.service.name) for _, backend in wanted if backend.service}
     rules = yield from gather(_path_rules(ingress, routes, default, owner))

@@ -187,3 +187,12 @@ def test_services_are_those_of_its_own_namespace() -> None:
     elsewhere: Service = service("shop", namespace="other")
     asked = Resolver(config(elsewhere).services, {}, Live(Clock()))
     assert asked.target("default", ingress_backend("shop:80")).problem == "there is no Service shop"
+
+
+def test_rules_that_lead_to_one_backend_share_a_route() -> None:
+    asked = resolver()
+    first = make_part(ingress("a", "Prefix a.com/ -> shop:http", "Prefix b.com/ -> shop:http"), SERVED, asked)
+    second = make_part(ingress("b", "Prefix c.com/ -> shop:80", "Prefix c.com/53 -> shop:53"), SERVED, asked)
+    routes = [each.to for each in (*first.rules, *second.rules)]
+    assert routes[0] is routes[1] is routes[2]
+    assert routes[3] is not routes[0]
