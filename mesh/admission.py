@@ -10,18 +10,22 @@ from __future__ import annotations
 from mesh.backend import EndpointState
 from mesh.exchange_state import NEVER
 from mesh.filters.chain import Filters, Passed
-from mesh.filters.query import Query, Reply, target_of
+from mesh.filters.query import Query, Reply, plain_query, target_of
 from mesh.filters.size import Measure
 from mesh.forwarded import conveyed
 from mesh.http1.body import CHUNKED
-from mesh.http1.request import Request
+from mesh.http1.request import PlainRequest, Request
 from mesh.outgoing import believed
 from mesh.reasons import NO_ROOM, REQUEST_OVERDUE
 from mesh.relay import Relay
+from mesh.table import Route
 
 
 class Admission(Relay):
-    __slots__ = ()
+    __slots__ = ("_route",)
+
+    _route: Route
+    """That of the last request; before that, the listener's."""
 
     # -- filters
 
@@ -44,12 +48,34 @@ class Admission(Relay):
                 self._measure = Measure(filters.most_bytes)
         return verdict
 
+    def _ask_swiftly(self, filters: Filters, request: PlainRequest, lines: bytes) -> Passed | Reply:
+        """The same, of filters that are swift, and of a plain request, which says nothing of who sent it."""
+        peer = self._client.peer
+        method, target, _ = lines.split(b" ", 2)
+        query = plain_query(
+            (method, target, request[0], request[3], lines, peer.address, self._deadlines.now, peer.secure, b"")
+        )
+        self._backend = self._route.backend
+        verdict = filters.request(query)
+        if isinstance(verdict, Reply):
+            self._query = query
+            return verdict
+        if verdict.backend is not None:
+            self._backend = verdict.backend
+        if verdict.key:
+            query = query._replace(key=verdict.key)
+        if filters.responses or verdict.key:
+            self._query = query
+        if filters.timeout and self._overdue is None:
+            self._overdue = self._proxy.loop.call_later(filters.timeout, self._overrun)
+        return verdict
+
     def _obey(self, filters: Filters, verdict: Passed | Reply) -> None:
         """Do with the request, which is counted now, as the filters say."""
         if isinstance(verdict, Reply):
             self._reply(verdict)
             return
-        if filters.timeout:
+        if filters.timeout and self._overdue is None:
             self._overdue = self._proxy.loop.call_later(filters.timeout, self._overrun)
         if self._request_is_read:
             self._copy()
@@ -68,9 +94,15 @@ class Admission(Relay):
         self._answer(reason, details, reply.fields)
 
     def _overrun(self) -> None:
-        """The whole exchange has taken too long."""
+        """The whole exchange may have taken too long: the timer may be one that an earlier one left."""
         self._overdue = None
-        self._end_badly(REQUEST_OVERDUE)
+        if not self.running or self._filters is None:
+            return
+        left = self._started + self._filters.timeout - self._clock()
+        if left > 0:
+            self._overdue = self._proxy.loop.call_later(left, self._overrun)
+        else:
+            self._end_badly(REQUEST_OVERDUE)
 
     # -- pick, within limits
 

@@ -16,7 +16,7 @@ from mesh.exchange import Exchange
 from mesh.http1.answer import answer
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import MAX_HEAD, still_partial, stray_control
-from mesh.http1.request import read_careful_request, read_plain_request
+from mesh.http1.request import PlainRequest, read_careful_request, read_plain_request
 from mesh.peer import Peer, within
 from mesh.plan import BackendPlan
 from mesh.proxy import Proxy
@@ -24,6 +24,7 @@ from mesh.reasons import BAD_REQUEST, HEAD_TOO_LARGE, NOT_SERVED, REQUEST_TIMEOU
 from mesh.records import NOTHING, Way, refused_head, wanted
 from mesh.roles import Duplex
 from mesh.table import ListenerKey
+from mesh.upload import KEPT
 
 NEVER: Final = float("inf")
 LINGER: Final = 2.0
@@ -105,10 +106,19 @@ class HTTPDownstream(asyncio.Protocol):
         request = read_plain_request(data)
         if request is None or request[2] > MAX_HEAD:
             return self._receive_carefully(data)
+        if request[2] + request[3] != len(data):
+            return self._receive_in_part(request, data)
         self.phase = RESPONSE
-        if request[2] < len(data):
-            self._ahead = data[request.end :]
-        return self._exchange.begin(request) or self._reject(NOT_SERVED, "", data)
+        return self._exchange.begin(request, data) or self._reject(NOT_SERVED, "", data)
+
+    def _receive_in_part(self, request: PlainRequest, data: bytes) -> bool:
+        """Begin with a plain request, of which `data` is more or less than all."""
+        end = request.end + request.length
+        if end > len(data) or request.length > KEPT:
+            return self._receive_carefully(data)
+        self.phase = RESPONSE
+        data, self._ahead = data[:end], data[end:]
+        return self._exchange.begin(request, data) or self._reject(NOT_SERVED, "", data)
 
     def _receive_carefully(self, data: bytes) -> bool:
         end = data.find(b"\r\n\r\n", 0, MAX_HEAD) + 4

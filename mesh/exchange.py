@@ -14,11 +14,12 @@ from mesh.admission import Admission
 from mesh.backend import EndpointState
 from mesh.exchange_state import NEVER
 from mesh.filters.chain import Passed
+from mesh.filters.query import Reply
 from mesh.http1.grammar import KEEP_ALIVE_LENGTH
 from mesh.http1.request import PlainRequest, Request
 from mesh.http1.response import PlainResponse
 from mesh.matcher import Matcher
-from mesh.outgoing import END, last_line, outgoing_lines, own_lines, without_port
+from mesh.outgoing import END, REQUEST_ID, last_line, outgoing_lines, own_lines, without_port
 from mesh.pool import take
 from mesh.proxy import Proxy
 from mesh.proxy_protocol import header
@@ -26,7 +27,7 @@ from mesh.reasons import NOT_ROUTED
 from mesh.roles import Client
 from mesh.table import Route, RoutingTable
 from mesh.unmatched import looked_for
-from mesh.upload import Upload
+from mesh.upload import Upload, Whole
 from mesh.upstream import HTTPUpstream
 
 
@@ -34,7 +35,7 @@ class Exchange(Admission):
     """The common way, `begin` and `respond_plainly`, is written flat: on some machines each step of the
     interpreter costs as much as a short function of C."""
 
-    __slots__ = ("_about", "_careful", "_host", "_ids", "_matcher", "_name", "_ours", "_route", "_table")
+    __slots__ = ("_about", "_careful", "_host", "_ids", "_matcher", "_name", "_ours", "_table")
 
     _ours: bytes
     """What is added to the head of a plain request to `_host`, but for the id."""
@@ -44,8 +45,6 @@ class Exchange(Admission):
     """Of an Ingress listener."""
     _about: About | None
     """Of plain requests to `_host` on this route; made when somebody first wants to know."""
-    _route: Route
-    """That of the last request; before that, the listener's."""
     _careful: bool
     """The route asks for more than a plain request goes through."""
 
@@ -57,19 +56,22 @@ class Exchange(Admission):
 
     # -- begin: count, make the head, pick an endpoint, take a connection
 
-    def begin(self, request: PlainRequest) -> bool:
-        """Start on a plain request; False: this address serves nothing any more."""
+    def begin(self, request: PlainRequest, data: bytes) -> bool:
+        """Start on a plain request, which is all of `data`; False: this address serves nothing any more."""
         if self._proxy.table is not self._table and not self._adopt_table():
             return False
-        host, lines, _ = request
+        host, lines, _, length = request
         if host != self._host:
             self._adopt_host(host)
         if self._matcher is not None:
             self._find_route(self._matcher, lines)
-        if self._careful:
-            return self.begin_carefully(request, b"")
         self._request = request
-        self._head = head = lines + self._ours + next(self._ids) + END
+        if length or self._careful:
+            head = self._lade(request, data[request.end :])
+            if not head:
+                return True
+        else:
+            self._head = head = lines + self._ours + next(self._ids) + END
         self._started = self._clock()
         now = self._deadlines.now
         self._client.deadline = now + self._patience
@@ -92,6 +94,35 @@ class Exchange(Admission):
             self._send_to(state)
         return True
 
+    def _lade(self, request: PlainRequest, body: bytes) -> bytes:
+        """All that is sent of a plain request that has a body, or that filters are to see; empty: nothing yet."""
+        lines = request.lines + self._ours
+        if self._careful:
+            filters = self._filters
+            if filters is None or not filters.swift:
+                self.begin_carefully(request, body)
+                return b""
+            verdict = self._ask_swiftly(filters, request, lines[: -len(REQUEST_ID)])
+            if isinstance(verdict, Reply):
+                self._refuse(lines, body, verdict)
+                return b""
+            lines = verdict.lines + REQUEST_ID
+        self._laden = True
+        self._head = head = lines + next(self._ids) + END
+        if not body:
+            return head
+        self._upload = Whole(body)
+        self._bytes_in = len(body)
+        return head + body
+
+    def _refuse(self, lines: bytes, body: bytes, reply: Reply) -> None:
+        """Answer what filters did not let pass."""
+        self._simple = False
+        self._head = lines + next(self._ids) + END
+        self._bytes_in = len(body)
+        self._start()
+        self._reply(reply)
+
     def begin_carefully(self, request: Request, rest: bytes) -> bool:
         """Start on any request; `rest` is what was read of its body along with the head."""
         if self._proxy.table is not self._table and not self._adopt_table():
@@ -109,11 +140,11 @@ class Exchange(Admission):
             if isinstance(verdict, Passed):
                 lines = verdict.lines
         self._head = lines + last_line(request, self._listener, self._client.peer, next(self._ids))
-        self._started = self._clock()
-        self._client.deadline = self._deadlines.now + self._patience
-        self._backend.stats.in_flight += 1
-        self.running = True
-        if request.length:
+        self._start()
+        if request.length and request.plain:
+            self._upload = Whole(rest)
+            self._bytes_in = len(rest)
+        elif request.length:
             self._upload = Upload(request.length)
             if rest and self._take_body(self._upload, rest) is None:
                 return True
@@ -122,6 +153,12 @@ class Exchange(Admission):
         else:
             self._obey(filters, verdict)
         return True
+
+    def _start(self) -> None:
+        self._started = self._clock()
+        self._client.deadline = self._deadlines.now + self._patience
+        self._backend.stats.in_flight += 1
+        self.running = True
 
     def _adopt_table(self) -> bool:
         """Find out what a new table says of this address: all that stays the same until the next one."""
@@ -138,6 +175,7 @@ class Exchange(Admission):
 
     def _adopt_route(self, route: Route) -> None:
         self._about = None
+        self._be_in_time()
         self._route = route
         self._backend = backend = route.backend
         self._filters = route.filters
@@ -231,10 +269,14 @@ class Exchange(Admission):
         if not self._simple or length != len(data) - end or status >= 500 or proxy.draining:
             self.respond(response, data)
             return
+        if self._laden and self._query is not None:
+            head, cut = self._edited(response.lines(data[:end]) + b"\r\n"), -1
+            data = head + data[end:]
         # All of it in one read, nothing to change but one line at most: the way of most responses.
         client = self._client
         client.write(data if cut < 0 else data[:cut] + data[cut + KEEP_ALIVE_LENGTH :])
         if upstream.held or not upstream.reusable:
+            self._simple = False
             self._bytes_out = len(data)
             self._end(status)
             client.ready(self._deadlines.now + self._idle)
@@ -248,17 +290,28 @@ class Exchange(Admission):
         state.idle.append(upstream)
         state.in_flight -= 1
         stats.in_flight -= 1
-        stats.bytes_in += len(self._head)
+        stats.bytes_in += len(self._head) + self._bytes_in
         stats.bytes_out += len(data)
         seconds = self._clock() - self._started
         stats.finished(status, seconds)
         log = proxy.access_log
         if log is not None:
-            log((self._started, seconds, self._head, status, len(data), state, self._about or self._tell_about()))
+            if self._laden:
+                self._bytes_out = len(data)
+                log(self._record(state, status, seconds))
+            else:
+                log((self._started, seconds, self._head, status, len(data), state, self._about or self._tell_about()))
+        if self._laden:
+            self._unload()
         left = self._backend.left
         if left is not None:
             left(state, seconds, status)
         client.ready(now + self._idle)
+
+    def _unload(self) -> None:
+        self._laden = False
+        self._bytes_in = self._bytes_out = 0
+        self._upload = self._query = None
 
     def _tell_about(self) -> About:
         self._about = about = About(self._client.peer.address, str(self._listener.key), self._backend.key, self._host)

@@ -20,7 +20,7 @@ from mesh.proxy import Proxy
 from mesh.reasons import Reason
 from mesh.roles import Client
 from mesh.table import Listener
-from mesh.upload import Upload
+from mesh.upload import Upload, Whole
 from mesh.upstream import HTTPUpstream
 
 NEVER: Final = float("inf")
@@ -35,13 +35,13 @@ _BLAMED: Final = frozenset(
 
 
 class ExchangeState:
-    """`_simple`: of all this, only what every request sets anew was touched."""
+    """`_simple`: of all this, only what every request sets anew was touched; `_laden`: and what `_unload` sets."""
 
     __slots__ = (
         "_answered", "_backend", "_bytes_in", "_bytes_out", "_client", "_connected", "_filters", "_head", "_interim",
-        "_key", "_listener", "_manner", "_measure", "_mirror", "_overdue", "_persistent", "_proxy", "_query", "_queued",
-        "_reason", "_request", "_response_body", "_retries", "_retrying", "_simple", "_started", "_state", "_status",
-        "_timer", "_tried", "_try_began", "_until", "_upload", "_upstream", "_waiting", "running",
+        "_key", "_laden", "_listener", "_manner", "_measure", "_mirror", "_overdue", "_persistent", "_proxy", "_query",
+        "_queued", "_reason", "_request", "_response_body", "_retries", "_retrying", "_simple", "_started", "_state",
+        "_status", "_timer", "_tried", "_try_began", "_until", "_upload", "_upstream", "_waiting", "running",
     )  # fmt: skip
 
     _request: Request
@@ -69,6 +69,8 @@ class ExchangeState:
     def _renew(self) -> None:
         """Be as new for the next request."""
         self._simple = True
+        self._laden = False
+        """It has a body, or filters have had their say."""
         self._connected = False
         """This try has sent bytes, or may have."""
         self._interim = 0
@@ -82,7 +84,7 @@ class ExchangeState:
         self._bytes_in = 0
         """Of the body, as they were read."""
         self._bytes_out = 0
-        self._upload: Upload | None = None
+        self._upload: Upload | Whole | None = None
         self._response_body: Body | None = None
         self._query: Query | None = None
         """The request as filters saw it; None: there are none."""
@@ -105,7 +107,7 @@ class ExchangeState:
         self._timer: TimerHandle | None = None
         """Sends it in a moment."""
         self._overdue: TimerHandle | None = None
-        """Ends it when it has taken too long in all."""
+        """Ends it when it has taken too long in all; while requests are simple it is left to the next one."""
 
     @property
     def fresh(self) -> bool:
@@ -147,10 +149,16 @@ class ExchangeState:
         self._until = min(self._until, until)
         self._client.deadline = self._until
 
+    def _be_in_time(self) -> None:
+        """What was begun is not measured any longer."""
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
+
     def _stop_waiting(self) -> None:
-        for timer in (self._timer, self._overdue):
-            if timer is not None:
-                timer.cancel()
+        self._be_in_time()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._waiting:
             self._backend.retry_budget.leave(self)  # type: ignore[arg-type]  # who waits there is a Failover
         if self._queued and self._backend.limits is not None:

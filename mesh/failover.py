@@ -239,6 +239,7 @@ class Failover(ExchangeState):
     def abandon(self) -> None:
         """The client's connection is gone."""
         if not self.running:
+            self._be_in_time()
             return
         self._simple = False
         if self._upstream is not None:

@@ -49,7 +49,7 @@ class Relay(Failover):
     def request_data(self, data: bytes) -> None:
         """More of the request's body was read."""
         upload = self._upload
-        assert upload is not None
+        assert isinstance(upload, Upload)
         pieces = self._take_body(upload, data)
         if pieces is None:
             return
@@ -77,6 +77,7 @@ class Relay(Failover):
         wait = self._patience if upload.complete and not self._answered else self._idle
         self._client.deadline = min(self._deadlines.now + wait, self._until)
         if upload.complete:
+            self._bytes_in -= len(upload.rest)
             self._copy()
             self._client.request_read(upload.rest)
         return pieces

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mesh.http1.body import CHUNKED, Body, LengthBody
 from mesh.http1.chunked import ChunkedBody
 from mesh.reasons import BAD_REQUEST
 
 KEPT: int = 65_536
 """Bytes that are kept so that the request can be sent again."""
+
+
+class Whole:
+    """A body that came with its head."""
+
+    __slots__ = ("kept",)
+
+    full: Final = False
+    complete: Final = True
+    rest: Final = b""
+
+    def __init__(self, body: bytes) -> None:
+        self.kept: list[bytes] | None = [body]
+
+    def sent(self) -> None:
+        """It is little, and stays."""
 
 
 class Upload:

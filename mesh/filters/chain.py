@@ -8,6 +8,7 @@ copied.  A route without such policies has no Filters at all, and its requests c
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from mesh.backend import Backend
@@ -47,6 +48,10 @@ class Passed(NamedTuple):
     """What the client is given to be known by from now on; empty: nothing."""
 
 
+_passed = partial(tuple.__new__, Passed)
+"""The constructor of a named tuple is Python code; this is not."""
+
+
 class Filters:
     """Those of one route.  Immutable, but for what rate limits remember."""
 
@@ -61,6 +66,7 @@ class Filters:
         "most_bytes",
         "responses",
         "split",
+        "swift",
         "timeout",
     )
 
@@ -93,6 +99,9 @@ class Filters:
         self.timeout = timeout
         """Seconds for the whole exchange; 0: any number."""
 
+        self.swift = fault is None and mirror is None
+        """What passes goes on at once, and is only sent there."""
+
     def admits(self, client: str) -> bool:
         """Whether connections from this address are taken, whatever they speak."""
         return self.access is None or self.access.admits(client)
@@ -119,7 +128,7 @@ class Filters:
         copied = mirror.backend if mirror is not None and self._chance() < mirror.share else None
         backend = self.backend()
         key = self.cookie.new(lines, self._chance) if self.cookie is not None and backend is None else b""
-        return Passed(lines, backend, delay, copied, key)
+        return _passed((lines, backend, delay, copied, key))
 
     def response(self, query: Query, lines: bytes) -> bytes:
         """The lines of the head of the response to `query`, also of one that an endpoint did not give."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 from mesh.reasons import Reason
@@ -27,6 +28,10 @@ class Query(NamedTuple):
     """It came over TLS."""
     key: bytes = b""
     """By which it is picked for, if it came without one and is given it."""
+
+
+plain_query = partial(tuple.__new__, Query)
+"""The constructor of a named tuple is Python code; this is not."""
 
 
 class Reply(NamedTuple):

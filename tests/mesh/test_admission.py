@@ -400,3 +400,34 @@ async def test_endpoints_are_told_who_the_client_is_on_connections_of_its_own(ve
         client = wire.writer.get_extra_info("sockname")
         assert [each.source for each in said] == [client] * 2
         assert said[0].destination == (world.key.address, world.key.port)
+
+
+async def test_each_exchange_of_a_connection_has_its_own_time() -> None:
+    async def third_is_late(wire: Wire) -> None:
+        for _ in range(2):
+            await wire.message()
+            await wire.send(OK)
+        await wire.message()
+        await wire.rest()
+
+    in_all = TimeoutPolicy(request=0.3)
+    async with mesh(third_is_late, filters=filters(timeouts=in_all)) as world:
+        wire = await world.dial()
+        for _ in range(2):
+            await wire.send(GET)
+            await wire.message()
+            await asyncio.sleep(0.2)
+        began = time.monotonic()
+        await wire.send(GET)
+        assert (await wire.message())[0].startswith(b"HTTP/1.1 504")
+        assert 0.29 <= time.monotonic() - began < 3.0
+    assert world.stats.codes == {200: 2, 504: 1}
+
+
+async def test_what_filters_refuse_may_have_a_body() -> None:
+    async with mesh(answering(OK), filters=filters(max_request_bytes=4)) as world:
+        wire = await world.dial()
+        await wire.send(get("/", method="POST", body=b"12345") + get("/", method="POST", body=b"1234"))
+        assert (await wire.message())[0].startswith(b"HTTP/1.1 413")
+        assert await wire.message() == (OK[:-2], b"ok")
+        assert world.endpoints[0].bodies == [b"1234"]

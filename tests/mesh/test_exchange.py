@@ -8,6 +8,7 @@ import time
 import pytest
 
 from mesh.access_log import Ended, record_of, wall
+from mesh.upload import KEPT
 from tests.mesh.dialogue import GET, OK, PATIENCE, Script, Wire, answering, get, mesh
 
 
@@ -339,3 +340,50 @@ async def test_a_listener_that_is_gone() -> None:
         world.proxy.table = type(world.proxy.table)()
         await wire.send(GET)
         assert b"error=destination_not_found" in await wire.rest()
+
+
+def post(body: bytes, *fields: str) -> bytes:
+    return get("/", *fields, method="POST", body=body)
+
+
+async def test_bodies_come_whole_in_part_and_ahead() -> None:
+    bodies = [b"one", b"", b"three", b"x" * (KEPT + 1), b"last"]
+    sent = b"".join(post(body) if body else get("/", "Content-Length: 0", method="PUT") for body in bodies)
+    for size in (len(sent), 65, 7):
+        async with mesh(answering(OK)) as world:
+            wire = await world.dial()
+            if size == 7:  # two requests, in small pieces
+                sent, bodies = post(b"one") + post(b"two"), [b"one", b"two"]
+            for at in range(0, len(sent), size):
+                await wire.send(sent[at : at + size])
+            for _ in bodies:
+                assert (await wire.message())[1] == b"ok"
+            assert world.endpoints[0].bodies == bodies
+            assert world.stats.bytes_in == sum(map(len, world.endpoints[0].heads + bodies))
+
+
+async def test_a_body_is_counted_once_and_told() -> None:
+    async with mesh(answering(OK)) as world:
+        ended: list[Ended] = []
+        world.proxy.access_log = ended.append
+        wire = await world.dial()
+        for request in (GET, post(b"12345"), GET):
+            await wire.send(request)
+            await wire.message()
+        records = [record_of(one, wall()) for one in ended]
+        heads = list(map(len, world.endpoints[0].heads))
+        assert [record.bytes_in for record in records] == [heads[0], heads[1] + 5, heads[2]]
+        assert [record.method for record in records] == ["GET", "POST", "GET"]
+        assert world.stats.bytes_in == sum(heads) + 5
+
+
+async def test_a_whole_body_goes_again_if_it_may() -> None:
+    async def ends(wire: Wire) -> None:
+        await wire.message()
+        await wire.close()
+
+    for method, status in (("PUT", b"200"), ("POST", b"502")):
+        async with mesh(ends, answering(OK)) as world:
+            answers = [await world.ask(get("/", method=method, body=b"body")) for _ in range(2)]
+            assert sorted(answer.split(b" ")[1] for answer in answers) == sorted([b"200", status])
+            assert world.endpoints[1].bodies == [b"body"] * (2 if status == b"200" else 1)

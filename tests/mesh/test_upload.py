@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mesh.http1.body import CHUNKED
-from mesh.upload import KEPT, Upload
+from mesh.upload import KEPT, Upload, Whole
 
 
 def test_small_bodies_are_kept() -> None:
@@ -31,3 +31,9 @@ def test_chunked() -> None:
     upload = Upload(CHUNKED)
     upload.take(b"1\r\nx\r\n0\r\n\r\n")
     assert upload.complete
+
+
+def test_a_body_that_came_with_its_head_stays() -> None:
+    whole = Whole(b"abc")
+    whole.sent()
+    assert (whole.kept, whole.complete, whole.full, whole.rest) == ([b"abc"], True, False, b"")

@@ -232,11 +232,25 @@ ACCEPTED: dict[str, tuple[bytes, Expected, bytes]] = {
     "Expect": (field(b"Expect: 100-continue"), {}, GET + HOST + b"Expect: 100-continue\r\n"),
     "length": (
         POST + b"content-length: 5\r\nA: b\r\n\r\n",
-        {"length": 5, "method": b"POST"},
-        POST + b"A: b\r\nContent-Length: 5\r\n",
+        PLAIN | {"length": 5, "method": b"POST"},
+        POST + b"A: b\r\ncontent-length: 5\r\n",
     ),
     "length 0": (POST + b"Content-Length: 0\r\n\r\n", {"length": 0}, POST + b"Content-Length: 0\r\n"),
-    "length with zeros": (POST + b"Content-Length: 007\r\n\r\n", {"length": 7}, POST + b"Content-Length: 7\r\n"),
+    "length after keep-alive": (
+        POST + b"Connection: keep-alive\r\nA: b\r\nContent-Length: 50\r\n\r\n",
+        PLAIN | {"length": 50},
+        POST + b"A: b\r\nContent-Length: 50\r\n",
+    ),
+    "length of 15 digits": (
+        POST + b"Content-Length: 123456789012345\r\n\r\n",
+        PLAIN | {"length": 123456789012345},
+        POST + b"Content-Length: 123456789012345\r\n",
+    ),
+    "length with zeros": (
+        POST + b"Content-Length: 007\r\n\r\n",
+        {"plain": False, "length": 7},
+        POST + b"Content-Length: 7\r\n",
+    ),
     "chunked": (
         POST + b"Transfer-Encoding: Chunked\r\n\r\n",
         {"length": CHUNKED},
