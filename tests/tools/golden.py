@@ -132,7 +132,7 @@ def _said(value: Any) -> dict[str, Any]:
         given = [(name, defaults.get(name, msgspec.NODEFAULT), getattr(value, name)) for name in value._fields]
     else:
         slots = getattr(type(value), "__slots__", ())
-        given = [(name.lstrip("_"), (), getattr(value, name, None) or ()) for name in slots]
+        given = [(name.lstrip("_"), (), getattr(value, name, None) or ()) for name in slots if name != "__weakref__"]
     told = [(name, default, each) for name, default, each in given if name not in NOT_TOLD]
     return {name: each for name, default, each in told if each != default and each not in ((), None)}
 
