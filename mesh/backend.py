@@ -24,7 +24,7 @@ from mesh.endpoint_state import NO_ANSWER_DUE, NOT_ANSWERED, EndpointState, Left
 from mesh.judgement import Judgement
 from mesh.limits import Limits
 from mesh.plan import BackendKey, BackendPlan
-from mesh.reasons import NO_ENDPOINTS, NO_SERVICE, UNRESOLVED, Reason
+from mesh.reasons import NO_ENDPOINTS, NO_SERVICE, SCALED_TO_ZERO, UNRESOLVED, Reason
 from mesh.retry import RetryBudget
 from mesh.stats import BackendStats
 
@@ -49,8 +49,8 @@ class Backend(Judgement):
     """The endpoints of one Service port, who of them may be picked, and whose turn it is."""
 
     __slots__ = (
-        "_balancer", "_chance", "_deadlines", "_keyed", "_logged", "_observing", "deadline", "departed", "eligible",
-        "key", "key_of", "left", "limits", "pick", "retry_budget", "stats",
+        "_asleep", "_balancer", "_chance", "_deadlines", "_keyed", "_logged", "_observing", "deadline", "departed",
+        "eligible", "key", "key_of", "left", "limits", "pick", "retry_budget", "stats",
     )  # fmt: skip
 
     pick: Pick
@@ -71,9 +71,11 @@ class Backend(Judgement):
         clock: Callable[[], float],
         deadlines: Deadlines | None = None,
         chance: Callable[[], float] = random.random,
+        asleep: Callable[[BackendKey], bool] = lambda _: False,
     ) -> None:
         super().__init__(BackendPlan(key, ()), clock)
         self.key = key
+        self._asleep = asleep
         self._deadlines = deadlines
         self.deadline = 0.0
         """When the first endpoint that was set aside comes back; 0: none is, as far as the wheel knows."""
@@ -118,6 +120,8 @@ class Backend(Judgement):
         """Why nobody can be picked."""
         if self.plan.nowhere:
             return NO_SERVICE
+        if not self.plan.endpoints and self._asleep(self.key):
+            return SCALED_TO_ZERO
         return UNRESOLVED if self.plan.external and not self.plan.endpoints else NO_ENDPOINTS
 
     def foresee(self, key: bytes = b"") -> EndpointState | None:

@@ -19,7 +19,7 @@ from mesh.plan import BackendKey
 
 
 class Live:
-    __slots__ = ("_clock", "_deadlines", "_rate_limits", "_retired", "backends", "chance")
+    __slots__ = ("_clock", "_deadlines", "_rate_limits", "_retired", "asleep", "backends", "chance")
 
     def __init__(
         self,
@@ -29,12 +29,17 @@ class Live:
     ) -> None:
         """`chance` gives numbers from 0 to below 1, for balancers that draw lots."""
         self.chance = chance
+        self.asleep: Callable[[BackendKey], bool] = lambda _: False
+        """Whether a Service is scaled to zero; asked when a request found no endpoint."""
         self._clock = clock
         self._deadlines = deadlines
         self.backends: Mapping[BackendKey, Backend] = {}
         """Those of the table in force."""
         self._retired: list[tuple[float, Backend]] = []
         self._rate_limits: WeakValueDictionary[tuple[str, RateLimitPolicy], RateLimit] = WeakValueDictionary()
+
+    def _is_asleep(self, key: BackendKey) -> bool:
+        return self.asleep(key)
 
     def rate_limit(self, owner: str, policy: RateLimitPolicy) -> RateLimit:
         """The rate limit of whoever has this policy: the one that a table has already, or a new one."""
@@ -45,7 +50,7 @@ class Live:
 
     def backend(self, key: BackendKey) -> Backend:
         """The registered one, or a new one, which `replace` will register."""
-        return self.backends.get(key) or Backend(key, self._clock, self._deadlines, self.chance)
+        return self.backends.get(key) or Backend(key, self._clock, self._deadlines, self.chance, self._is_asleep)
 
     def replace(self, backends: Mapping[BackendKey, Backend]) -> list[Backend]:
         """Make `backends` the registered ones; returns those that are no longer, for the caller to retire."""

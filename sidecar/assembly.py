@@ -49,6 +49,7 @@ from sidecar.joining import Draining, poll, served_at
 from sidecar.publisher import Publisher
 from sidecar.pulse import Pulse
 from sidecar.running import Running
+from sidecar.scales import Scales
 from sidecar.state import StateFolder
 from sidecar.written import Written
 
@@ -94,7 +95,15 @@ class Assembly:
         self._tell(written)
         self._asking = Asking(self.running, self.recent, time.monotonic)
         self.dns = NodeDNS(config_set, self.catalog)
+        self._tell_scales()
         self._stopping = False
+
+    def _tell_scales(self) -> None:
+        """Have those who say why there is no endpoint know what is scaled to zero."""
+        publisher, desired = self.publisher, self.platform.desired
+        scales = Scales(lambda: publisher.compiled.config_set if publisher.compiled else None, desired)
+        self.proxy.live.asleep = scales.asleep
+        self.dns.follow_scales(desired)
 
     def _tell(self, written: Written) -> None:
         """Have readers know what was read, and how that went."""

@@ -23,6 +23,7 @@ from discovery.backoff import Backoff, BackoffPolicy
 from discovery.catalog import Catalog, Snapshot
 from discovery.registry import resolv_conf
 from discovery.registry.forward import Forwarder
+from discovery.registry.names import Desired
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
 from discovery.registry.server import Server
@@ -69,6 +70,10 @@ class NodeDNS:
         """Where it is bound; None while it is not."""
         self.note = ""
         """Why it is bound elsewhere or not at all, and the remedy; else empty."""
+
+    def follow_scales(self, desired: Desired) -> None:
+        """Say that a Service is scaled to zero when it is so now, whatever its manifests say."""
+        self._zone.desired = desired
 
     def put_in_force(self, compiled: Compiled) -> None:
         """This table is in force now; the names of what it was made of follow soon."""

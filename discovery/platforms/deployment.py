@@ -98,6 +98,11 @@ class LocalDeployment:
         if started == _AT_ONCE:
             asyncio.get_running_loop().call_soon(self.reconcile)
 
+    @property
+    def desired(self) -> int:
+        """Replicas that there are to be now."""
+        return self._desired
+
     def status(self) -> WorkloadStatus:
         statuses = tuple(replica.status() for replica in self.replicas)
         current = [status for status in statuses if not status.terminating]

@@ -90,6 +90,11 @@ class ProcessPlatform:
     def statuses(self) -> tuple[WorkloadStatus, ...]:
         return tuple(self._deployments[key].status() for key in sorted(self._deployments))
 
+    def desired(self, name: Named) -> int | None:
+        """How many replicas a Deployment is to have now; None: it does not run here."""
+        found = self._deployments.get(name)
+        return found.desired if found is not None else None
+
     async def read(self, workload: WorkloadRef) -> WorkloadStatus:
         return self._find(workload).status()
 

@@ -7,7 +7,7 @@ its ready endpoints, and one name for each of them: its hostname, else its addre
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -36,6 +36,12 @@ class Record(NamedTuple):
 
 
 Deployments = Mapping[Named, Deployment]
+Desired = Callable[[Named], int | None]
+"""How many replicas a Deployment is to have now; None: as its manifest says."""
+
+
+def as_written(_: Named) -> None:
+    """No platform says otherwise."""
 
 
 def service_name(named: Named, domain: str) -> str:
@@ -66,7 +72,9 @@ def counts(service: Service, endpoint: Endpoint) -> bool:
     return service.spec.publish_not_ready_addresses or (endpoint.ready and not endpoint.terminating)
 
 
-def lack(service: Service, endpoints: PortEndpoints, deployments: Deployments) -> Reason | None:
+def lack(
+    service: Service, endpoints: PortEndpoints, deployments: Deployments, desired: Desired = as_written
+) -> Reason | None:
     """Why a headless Service has no records; None when it has some, or is none."""
     if not service.headless:
         return None
@@ -77,8 +85,9 @@ def lack(service: Service, endpoints: PortEndpoints, deployments: Deployments) -
     if there:
         return Reason(NOT_READY, f"{name}: not ready: none of {len({each.address for each in there})} endpoints")
     wanted = [
-        each.spec.replicas
-        for each in deployments.values()
+        each.spec.replicas if live is None else live
+        for known, each in deployments.items()
+        for live in (desired(known),)
         if each.metadata.namespace == service.metadata.namespace
         and service.spec.selector
         and matches(service.spec.selector, each.spec.template.metadata.labels)

@@ -21,7 +21,16 @@ from discovery.catalog import PortEndpoints, Snapshot
 from discovery.registry import rdata, reverse, wire
 from discovery.registry.content import Node, RRset
 from discovery.registry.found import Found
-from discovery.registry.names import SCHEMA_VERSION, Deployments, lack, records, service_name, undashed
+from discovery.registry.names import (
+    SCHEMA_VERSION,
+    Deployments,
+    Desired,
+    as_written,
+    lack,
+    records,
+    service_name,
+    undashed,
+)
 from discovery.registry.render import Reason
 from discovery.registry.reverse import Reverse
 from discovery.registry.wire import Labels, from_text, to_wire
@@ -148,6 +157,8 @@ class Zone:
         self._snapshot = Snapshot()
         self.view: View | None = None
         """None: nothing is known yet."""
+        self.desired: Desired = as_written
+        """Asked whenever the endpoints of a Service change."""
 
     def steps(self, config_set: ConfigSet, snapshot: Snapshot) -> Generator[None, None, View]:
         """Make the view of what was written and what exists now, in steps; it is in `view` after the last one."""
@@ -157,7 +168,7 @@ class Zone:
         for named in touched:
             if named in config_set.services:
                 endpoints = snapshot.services.get(named, _NO_ENDPOINTS)
-                fresh[_key(named)] = names_of(named, config_set, endpoints)
+                fresh[_key(named)] = names_of(named, config_set, endpoints, self.desired)
                 yield
         services = dict(before.services) if before else {}
         yield
@@ -225,7 +236,9 @@ class Zone:
         return frozenset({key[0] for key in services} | {named.name.encode() for named in config_set.namespaces})
 
 
-def names_of(named: Named, config_set: ConfigSet, endpoints: PortEndpoints) -> ServiceNames:
+def names_of(
+    named: Named, config_set: ConfigSet, endpoints: PortEndpoints, desired: Desired = as_written
+) -> ServiceNames:
     """The names of one Service.  What DNS cannot say, such as a name that gets too long, is left out."""
     domain, deployments, service = config_set.node.cluster_domain, config_set.deployments, config_set.services[named]
     nodes, pointers = _nodes(named, service, endpoints, domain, deployments)
@@ -234,7 +247,7 @@ def names_of(named: Named, config_set: ConfigSet, endpoints: PortEndpoints) -> S
         endpoints=endpoints,
         nodes=nodes,
         reverse=pointers,
-        reason=lack(service, endpoints, deployments),
+        reason=lack(service, endpoints, deployments, desired),
     )
 
 

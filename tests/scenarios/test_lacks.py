@@ -40,3 +40,12 @@ def test_a_rule_that_leads_nowhere_takes_nothing_else_out_of_force(tmp_path: Pat
         assert status["state"] == "degraded"
         assert "there is no Service none: requests are answered with 503" in status["reasons"][0]
         assert sorted(fault["severity"] for fault in config["faults"]) == ["error", "error"], "as weft validate says"
+
+
+def test_a_service_that_is_scaled_to_zero_is_told_from_one_that_is_not_ready(tmp_path: Path) -> None:
+    with weft_up(tmp_path, deployment("none", 0), service("none", app="none"), service("bare")) as weft:
+        weft.wait_ready()
+        for name, why in (("none", "the Service is scaled to zero"), ("bare", "the Service has no ready endpoint")):
+            answer = ask(weft.address(name))
+            said = f'weft; error=destination_unavailable; details="{why}"'
+            assert (answer.status, answer.fields["proxy-status"]) == (503, said)

@@ -153,6 +153,18 @@ def test_why_there_is_nothing(case: str) -> None:
     assert (reason and reason.code) == code
 
 
+@pytest.mark.parametrize(
+    ("live", "code"), [({}, SCALED_TO_ZERO), ({"app": 0}, SCALED_TO_ZERO), ({"app": 2}, NOT_READY)]
+)
+def test_what_counts_is_how_many_there_are_to_be_now(live: dict[str, int], code: int) -> None:
+    each, endpoints, deployments, written = LACKS["none wanted"]
+    assert written == SCALED_TO_ZERO
+    assert [named.name for named in deployments] == ["app"]
+    reason = lack(each, {"http": endpoints}, deployments, lambda named: live.get(named.name))
+    assert reason is not None
+    assert reason.code == code
+
+
 @pytest.mark.parametrize("address", ["10.0.0.1", "fd00::1", "::1", "1::", "::", "::ffff:a00:1"])
 def test_dashed_addresses_are_labels_and_can_be_read_again(address: str) -> None:
     label = dashed(address)

@@ -1,0 +1,68 @@
+"""What is scaled to zero now, by the platform's word before the manifest's."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.configset import ConfigSet
+from config.loader import load_text
+from config.meta import Named
+from mesh.plan import BackendKey
+from sidecar.scales import Scales
+from tests.scenarios.manifests import deployment, listed, service
+from tests.scenarios.weft import Network
+
+
+def config_set(*numbers: int) -> ConfigSet:
+    """A Service that selects as many Deployments as there are numbers, and one that selects nothing."""
+    deployments = [deployment(f"web-{place}", number) for place, number in enumerate(numbers)]
+    for each in deployments:
+        labels = each["spec"]["template"]["metadata"]["labels"]
+        labels["part"] = each["spec"]["selector"]["matchLabels"]["part"] = "web"
+    web = service("web")
+    web["spec"]["selector"] = {"part": "web"}
+    return load_text(listed(Network.random(), *deployments, web, service("bare")), "test").config_set
+
+
+WEB = BackendKey("default", "web", "http")
+CASES: dict[str, tuple[tuple[int, ...], dict[str, int], bool]] = {
+    "as it is written": ((0,), {}, True),
+    "more are written": ((1,), {}, False),
+    "woken since": ((0,), {"web-0": 1}, False),
+    "scaled down since": ((3,), {"web-0": 0}, True),
+    "one of two": ((0, 0), {"web-1": 1}, False),
+    "both of two": ((2, 0), {"web-0": 0}, True),
+    "nobody is selected": ((), {}, False),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_who_is_asleep(case: str) -> None:
+    written, live, asleep = CASES[case]
+    known = config_set(*written)
+    scales = Scales(lambda: known, lambda name: live.get(name.name))
+    assert scales.asleep(WEB) is asleep
+    assert not scales.asleep(WEB._replace(service="bare"))
+    assert not scales.asleep(WEB._replace(service="none"))
+
+
+def test_manifests_that_change_are_looked_at_again() -> None:
+    in_force: list[ConfigSet | None] = [None]
+    scales = Scales(lambda: in_force[0], lambda name: None)
+    said = []
+    for number in (None, 0, 1, 0):
+        in_force[0] = None if number is None else config_set(number)
+        said.append(scales.asleep(WEB))
+    assert said == [False, True, False, True]
+
+
+def test_deployments_are_looked_for_once() -> None:
+    known, asked = config_set(0), []
+
+    def desired(name: Named) -> int:
+        asked.append(name)
+        return 0
+
+    scales = Scales(lambda: known, desired)
+    assert all(scales.asleep(WEB) for _ in range(3))
+    assert asked == [Named("default", "web-0")] * 3
