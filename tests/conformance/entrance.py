@@ -71,8 +71,9 @@ def load(*objects: dict[str, Any]) -> tuple[ConfigSet, tuple[Any, ...]]:
 
 
 def compiled(*objects: dict[str, Any]) -> Compiled:
-    assert not errors(*objects)
-    return put_together(load(*objects)[0])
+    written, faults = load(*objects)
+    assert not [fault for fault in faults if fault.severity == "error"], faults
+    return put_together(written)
 
 
 def put_together(written: ConfigSet) -> Compiled:
