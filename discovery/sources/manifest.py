@@ -3,7 +3,8 @@
 They say what runs elsewhere, and are taken at their word: `ready` is what they say.  What Kubernetes leaves to
 the reader is read as kube-proxy does: an absent `ready` means true, an absent `serving` means what `ready`
 says; ports belong together by name and protocol, only the first address of an endpoint counts, and slices of
-host names (FQDN) are left out.  If a Service has slices of both IP families, those of its first family count.
+host names (FQDN) are left out.  If a Service has slices of both IP families, those of its first family count; of a
+headless one, which is nothing but its DNS records, those of all families that it names.
 
 Which Services: those without a selector, and those with one that no Deployment of the same manifests matches.
 What ``kubectl get -o yaml`` prints of a cluster has selectors and slices, and must work as it is; but where
@@ -55,8 +56,8 @@ def by_service(config_set: ConfigSet) -> Iterator[tuple[Named, PortEndpoints]]:
 
 def of_slices(service: Service, slices: Sequence[EndpointSlice]) -> PortEndpoints:
     """The endpoints of `service` that its slices list."""
-    family = _family(service, slices)
-    counting = [each for each in slices if each.address_type == family]
+    families = {_family(service, slices), *(service.spec.ip_families if service.headless else ())}
+    counting = [each for each in slices if each.address_type in families]
     return {port.key: distinct(_on_port(port, counting)) for port in ports_of(service)}
 
 

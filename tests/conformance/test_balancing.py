@@ -20,7 +20,7 @@ from tests.mesh.making import KEY, Clock, plan
 
 NOT_HERE = (
     ("least connections as IPVS has it, Traefik's leasttime", "LeastRequest and PeakEWMA answer the same question"),
-    ("rendezvous hashing, sticky cookies that the proxy sets", "RingHash and Maglev by a cookie of the application"),
+    ("rendezvous hashing", "RingHash and Maglev answer the same question"),
     ("Envoy's bias of weight by load", "lots are drawn by weight, then load for the weight decides"),
 )
 

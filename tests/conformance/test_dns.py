@@ -72,6 +72,9 @@ ROWS = {
         "deep.default.svc", "A", ["A 127.97.0.1", "A 127.97.0.2", "A 127.97.0.5", "A 127.97.0.6"]
     ),
     "headless: AAAA of IPv6 endpoints": Row("six.default.svc", "AAAA", ["AAAA fd00::2:1"]),
+    "headless, of two families: A": Row("dual.default.svc", "A", ["A 127.97.3.1"]),
+    "headless, of two families: AAAA": Row("dual.default.svc", "AAAA", ["AAAA fd00::3:1"]),
+    "a hostname of two families has both": Row("db-0.dual.default.svc", "AAAA", ["AAAA fd00::3:1"]),
     "headless: no endpoint ready is NXDOMAIN": denied("none-ready.default.svc"),
     "headless: no endpoint ready is NXDOMAIN for SRV too": denied("_pg._tcp.none-ready.default.svc", "SRV"),
     "an endpoint is named by its hostname": Row("db-0.deep.default.svc", "A", ["A 127.97.0.1"]),

@@ -120,9 +120,15 @@ def test_slices_are_merged_without_duplicates() -> None:
         ("IPv4 unless told otherwise", {}, ["10.0.0.1"]),
         ("the first family", {"ip_families": ("IPv6", "IPv4")}, ["fd00::1"]),
         ("the family of the ClusterIP", {"cluster_ip": "fd00::80"}, ["fd00::1"]),
+        (
+            "headless: all that it names",
+            {"cluster_ip": "None", "ip_families": ("IPv4", "IPv6")},
+            ["fd00::1", "10.0.0.1"],
+        ),
+        ("headless, of one family", {"cluster_ip": "None", "ip_families": ("IPv4",)}, ["10.0.0.1"]),
     ],
 )
-def test_of_two_families_one_counts(case: str, spec: dict[str, Any], expected: list[str]) -> None:
+def test_which_families_count(case: str, spec: dict[str, Any], expected: list[str]) -> None:
     both = (
         endpoint_slice(at("fd00::1"), name="six", address_type="IPv6"),
         endpoint_slice(at("10.0.0.1"), name="four"),
