@@ -25,6 +25,8 @@ FILTERS = {
     "another path": (Filter(path="/cart/2"), False),
     "status": (Filter(statuses=parse_statuses("5xx, 404")), True),
     "another status": (Filter(statuses=parse_statuses("400-403")), False),
+    "protocol": (Filter(protocol="http"), True),
+    "another protocol": (Filter(protocol="tcp"), False),
     "not failed": (Filter(failed=True), False),
     "all at once": (Filter("shop", "cart", "GET", "/cart", parse_statuses("4xx")), True),
     "all but one": (Filter("shop", "cart", "GET", "/cart", parse_statuses("5xx")), False),

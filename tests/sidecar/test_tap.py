@@ -84,3 +84,14 @@ def test_a_client_cannot_steer_the_terminal() -> None:
 def test_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["tap", "--admin", "127.0.0.1:1"]) == 1
     assert "no weft answers at 127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_a_connection_is_told_by_what_it_moved() -> None:
+    record = {
+        "time": 0.0, "client": "192.0.2.1", "listener": "127.0.0.1:6379", "namespace": "default", "service": "db",
+        "port": "redis", "endpoint": "127.0.0.1:7000", "seconds": 1.5, "bytesIn": 10, "bytesOut": 2048,
+        "protocol": "tcp", "reason": "client_closed", "requestId": "ab",
+    }  # fmt: skip
+    shown = line(record, Painter(io.StringIO()))
+    assert " tcp client_closed " in shown
+    assert "10 bytes in, 2048 out from 192.0.2.1 to default/db:redis 127.0.0.1:7000 id ab" in shown
