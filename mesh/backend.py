@@ -49,8 +49,8 @@ class Backend(Judgement):
     """The endpoints of one Service port, who of them may be picked, and whose turn it is."""
 
     __slots__ = (
-        "_asleep", "_balancer", "_chance", "_deadlines", "_keyed", "_logged", "_observing", "deadline", "departed",
-        "eligible", "key", "key_of", "left", "limits", "pick", "retry_budget", "stats",
+        "_asleep", "_balancer", "_chance", "_deadlines", "_judging", "_keyed", "_logged", "_observing", "deadline",
+        "departed", "eligible", "key", "key_of", "left", "limits", "pick", "retry_budget", "stats",
     )  # fmt: skip
 
     pick: Pick
@@ -145,9 +145,11 @@ class Backend(Judgement):
             self.limits = Limits(plan.limits, self.stats)
         elif plan.limits != before.limits:
             self.limits.put(plan.limits)
-        self.pick = self._balancer.pick if self.limits is None else self._pick_with_room
+        pick = self._balancer.pick
+        self.pick = pick if self.limits is None else partial(self.limits.admit, pick)
         self.key_of = None if self._keyed is None else key_of(plan.balancer.hash)
-        told = self.limits is not None or self._observing is not None or self._judges_answers()
+        self._judging = self._judges_answers()
+        told = self.limits is not None or self._observing is not None or self._judging
         self.left = self._left if told else None
         if plan.ejection.success_rate is not None and before.ejection.success_rate is None:
             self._judged_at = self._clock()
@@ -160,10 +162,6 @@ class Backend(Judgement):
                 state.weight, state.used_since = state.endpoint.weight, None
         if unlimited is not None and self.limits is None:
             unlimited.open()
-
-    def _pick_with_room(self, tried: Collection[EndpointState] = ()) -> EndpointState | None:
-        assert self.limits is not None
-        return self.limits.admit(self._balancer.pick, tried)
 
     def _in_flight(self) -> int:
         return self.stats.in_flight + self.stats.tcp_open + self.stats.udp_open
@@ -193,7 +191,7 @@ class Backend(Judgement):
             good = 0 < status < 500
             if good and self._observing is not None:
                 self._observing.observe(state, seconds)
-            if self._judges_answers():
+            if self._judging:
                 self._answered(state, good)
         if self.limits is not None:
             self.limits.left(state)

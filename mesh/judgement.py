@@ -58,8 +58,12 @@ class Judgement:
         return bool(self.plan.ejection.server_errors or self.plan.ejection.success_rate)
 
     def _answered(self, state: EndpointState, good: bool) -> None:
-        state.good_answers += good
-        state.bad_answers += not good
+        if good:
+            state.good_answers += 1
+            if not state.server_errors and not state.failures:
+                return  # there is nothing that it could make good
+        else:
+            state.bad_answers += 1
         now = self._clock()
         if outlier.answered(state, good, now, self.plan.ejection):
             self._eject(state, "answers", now)

@@ -70,17 +70,29 @@ class Limits(Generic[LoadedT]):
 
         Who asks is already counted in the Backend's own counts, and not yet in the endpoint's.
         """
-        if self._in_flight() > self._all or (self._full and len(self._full) >= self._places):
+        stats = self._stats
+        if stats.in_flight + stats.tcp_open - len(self._waiters) > self._all:
             return None
-        before: LoadedT | None = None
-        for _ in range(_TRIES):
+        if self._full and len(self._full) >= self._places:
+            return None
+        state = pick(tried)
+        if state is None or state.in_flight < self._each:
+            return state
+        return self._pick_on(pick, tried, state)
+
+    def _pick_on(
+        self, pick: Callable[[Collection[LoadedT]], LoadedT | None], tried: Collection[LoadedT], full: LoadedT
+    ) -> LoadedT | None:
+        """Pick again, because one is `full`."""
+        for _ in range(_TRIES - 1):
+            self._full[full] = None
             state = pick(tried)
             if state is None or state.in_flight < self._each:
                 return state
-            self._full[state] = None
-            if state is before:  # it would go on like this: picked by a key
+            if state is full:  # it would go on like this: picked by a key
                 break
-            before = state
+            full = state
+        self._full[full] = None
         return self._search(pick, tried)
 
     def _search(
@@ -112,7 +124,7 @@ class Limits(Generic[LoadedT]):
 
     def left(self, state: LoadedT) -> None:
         """One that `state` was serving is no longer in flight, in the counts too."""
-        if state in self._full and state.in_flight < self._each:
+        if self._full and state.in_flight < self._each and state in self._full:
             del self._full[state]
         if self._waiters:
             self.room_made()

@@ -129,10 +129,12 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
     head = _PLAIN(data)
     if head is None:
         return None
-    end, cut = head.end(), head.start(2)
+    end = head.end()
+    if head.lastindex == 1:
+        return _plain_request((head[1], data[: end - 2], end, 0))
+    cut, length = head.start(2), head[3]
     lines = data[: end - 2] if cut < 0 else data[:cut] + data[cut + KEEP_ALIVE_LENGTH : end - 2]
-    host, length = head.group(1, 3)
-    return _plain_request((host, lines, end, 0 if length is None else int(length)))
+    return _plain_request((head[1], lines, end, 0 if length is None else int(length)))
 
 
 def read_request(head: bytes, authority: bytes = b"") -> Request:
