@@ -12,7 +12,7 @@ from config.filters import HeaderEdits
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
-_NOTHING = re.compile(rb"(?!)")
+_NOTHING = re.compile(rb"\n(?!)")
 
 
 def field_line(name: str, value: str) -> bytes:
@@ -24,24 +24,25 @@ def field_line(name: str, value: str) -> bytes:
 
 
 def lines_named(names: Iterable[str]) -> re.Pattern[bytes]:
-    """Expression for all field lines of `names`, in any case, with their ends; to be searched for in whole lines.
+    """Expression for all field lines of `names`, in any case, in a head that begins with its start line.
 
-    Raises ValueError for what is no field's name.
+    Each is found from the end of the line before to its own: an expression that begins with one byte looks only where
+    there is one, which costs a fraction of looking everywhere.  Raises ValueError for what is no field's name.
     """
     encoded = [name.encode("latin-1") for name in names]
     if not all(_NAME.fullmatch(name) for name in encoded):
         raise ValueError(f"no header field is called {' or '.join(map(repr, encoded))}")
     alternatives = b"|".join(map(re.escape, encoded))
-    return re.compile(rb"(?im)^(?:%b):[^\n]*\n" % alternatives) if alternatives else _NOTHING
+    return re.compile(rb"\n(?i:%b):[^\n]*(?=\n)" % alternatives) if alternatives else _NOTHING
 
 
 class Field:
-    """Finds the value of the first field of one name."""
+    """Finds the value of the first field of one name in a head that begins with its start line."""
 
     __slots__ = ("_search",)
 
     def __init__(self, name: str) -> None:
-        self._search = re.compile(rb"(?im)^%b:([^\r\n]*)" % re.escape(name.encode())).search
+        self._search = re.compile(rb"\n(?i:%b):([^\r\n]*)" % re.escape(name.encode())).search
 
     def __call__(self, lines: bytes) -> bytes | None:
         """Its value without the white space around it; None: there is no such field."""

@@ -19,9 +19,11 @@ class Rewrite:
 
     def __call__(self, lines: bytes) -> bytes:
         """The lines of a request's head, rewritten."""
+        if self._host:
+            lines = _HOST.sub(b"", lines)
         line, _, fields = lines.partition(b"\r\n")
         method, target, version = line.split(b" ")
         head = b"%b %b %b\r\n" % (method, self._place(target), version)
         if self._host:
-            return b"%bHost: %b\r\n%b" % (head, self._host, _HOST.sub(b"", fields))
+            return b"%bHost: %b\r\n%b" % (head, self._host, fields)
         return head + fields
