@@ -35,6 +35,9 @@ PROVEN = {
     "a UDP session never stays with an endpoint that went": (
         "mesh/test_udp.py", "test_an_endpoint_that_goes_takes_no_session_with_it",
     ),
+    "affinity by a cookie that the proxy sets": (
+        "scenarios/test_cookies.py", "test_a_client_stays_where_its_first_answer_came_from",
+    ),
     "affinity holds for UDP": ("mesh/test_udp.py", "test_affinity_holds_over_the_end_of_sessions"),
     "source ranges hold for UDP": ("mesh/test_udp.py", "test_only_source_ranges_are_let_in"),
     "a full listener stops accepting": ("mesh/test_acceptor.py", "test_a_full_listener_lets_clients_wait_and_goes_on"),
