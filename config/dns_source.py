@@ -15,7 +15,7 @@ from config.addresses import parse_address, parse_host_port
 from config.meta import Named
 from config.naming import shown
 from config.resources.core import Secret, Service, ServicePort
-from config.values import secret_value
+from config.tsig import TsigKey, read_key
 
 NAME = "weft.dev/dns"
 TYPE = "weft.dev/dns-type"
@@ -24,8 +24,6 @@ SEARCH = "weft.dev/dns-search"
 TSIG = "weft.dev/dns-tsig"
 ANSWERS = "weft.dev/dns-answers"
 ANNOTATIONS = (NAME, TYPE, SERVERS, SEARCH, TSIG, ANSWERS)
-
-TSIG_ALGORITHMS = ("hmac-sha256", "hmac-sha224", "hmac-sha384", "hmac-sha512")
 
 
 class DNSSource(msgspec.Struct, frozen=True):
@@ -44,13 +42,6 @@ class DNSSource(msgspec.Struct, frozen=True):
     def name_for(self, port: ServicePort) -> str:
         """What is asked for on behalf of a port."""
         return self.name.replace("{port}", port.key).replace("{protocol}", port.protocol.lower())
-
-
-class TsigKey(msgspec.Struct, frozen=True):
-    name: str
-    algorithm: str
-    secret: str
-    """Base64, as ``tsig-keygen`` prints it."""
 
 
 def dns_source(service: Service) -> DNSSource | None:
@@ -92,19 +83,7 @@ def tsig_key(source: DNSSource, namespace: str, secrets: Mapping[Named, Secret])
     """The key that queries are signed with.  Raises ValueError with a sentence if it cannot be had."""
     if not source.tsig:
         return None
-    secret = secrets.get(Named(namespace, source.tsig))
-    if secret is None:
-        raise ValueError(f"there is no Secret {shown(source.tsig)} in namespace {shown(namespace)}")
-    values = {key: (secret_value(secret, key) or b"").decode("utf-8", "replace").strip() for key in _TSIG_KEYS}
-    if not values["name"] or not values["secret"]:
-        raise ValueError(f"Secret {shown(source.tsig)} needs the keys name and secret, as tsig-keygen prints them")
-    algorithm = values["algorithm"].lower() or TSIG_ALGORITHMS[0]
-    if algorithm not in TSIG_ALGORITHMS:
-        raise ValueError(f"the algorithm in Secret {shown(source.tsig)} is none of {', '.join(TSIG_ALGORITHMS)}")
-    return TsigKey(values["name"], algorithm, values["secret"])
-
-
-_TSIG_KEYS = ("name", "algorithm", "secret")
+    return read_key(Named(namespace, source.tsig), secrets)
 
 
 def _read(annotations: Mapping[str, str]) -> DNSSource:

@@ -57,6 +57,29 @@ class ResolverSettings(Spec):
     """HOST:PORT of who is asked; empty: those of /etc/resolv.conf."""
 
 
+class RegistryKey(Spec):
+    """Somebody who may write to the registry, or have copies of its zones."""
+
+    secret: str
+    """NAME, or NAMESPACE/NAME, of the Secret that holds the key: `name`, `secret` and perhaps `algorithm`."""
+    writes: tuple[str, ...] = ()
+    """Names of the written zones, and what is beneath them; ``*``: all."""
+    transfers: bool = False
+
+
+class RegistrySettings(Spec):
+    """The registry: the zones that others may write, on the DNS server of this process."""
+
+    keys: tuple[RegistryKey, ...] = ()
+    """Without any, this machine may write everything, unsigned, and nobody else anything."""
+    transfer_to: tuple[str, ...] = ()
+    """Networks that may have copies of the zones without a key."""
+    also_notify: tuple[str, ...] = ()
+    """HOST:PORT of secondaries that are told of each change, beside the nodes that are registered."""
+    least_lease: Duration = 30.0
+    """Seconds that whoever asks for less is granted."""
+
+
 class RecentSettings(Spec):
     """Which of the last exchanges are kept in memory, for ``weft explain --id`` and ``weft tap --recent``."""
 
@@ -81,6 +104,7 @@ class NodeConfigSpec(Spec):
     ingress: IngressAddresses = IngressAddresses()
     dns: str = "127.0.0.1:1053"
     resolver: ResolverSettings = ResolverSettings()
+    registry: RegistrySettings = RegistrySettings()
     images: dict[str, tuple[str, ...]] = {}
     """Process platform: image name, or a pattern with ``*``, to the argv it runs here."""
     trusted_proxies: tuple[str, ...] = ()

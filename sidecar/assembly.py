@@ -48,6 +48,7 @@ from sidecar.garbage import Garbage
 from sidecar.joining import Draining, poll, served_at
 from sidecar.publisher import Publisher
 from sidecar.pulse import Pulse
+from sidecar.registry import Registry
 from sidecar.running import Running
 from sidecar.scales import Scales
 from sidecar.state import StateFolder
@@ -94,7 +95,7 @@ class Assembly:
         )  # fmt: skip
         self._tell(written)
         self._asking = Asking(self.running, self.recent, time.monotonic)
-        self.dns = NodeDNS(config_set, self.catalog)
+        self.dns = NodeDNS(config_set, self.catalog, Registry(config_set, self.catalog, state.path, Random()))
         self._tell_scales()
         self._stopping = False
 

@@ -23,6 +23,7 @@ from discovery.backoff import Backoff, BackoffPolicy
 from discovery.catalog import Catalog, Snapshot
 from discovery.registry import resolv_conf
 from discovery.registry.forward import Forwarder
+from discovery.registry.found import Joined
 from discovery.registry.names import Desired
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
@@ -37,6 +38,7 @@ from mesh.sockets import BindError
 from mesh.steps import run_in_slices
 from mesh.table import ListenerKey
 from sidecar.documents import Document
+from sidecar.registry import Registry
 
 RETRIES: Final = BackoffPolicy(first=0.5, ceiling=30.0, jitter=0.2)
 
@@ -46,7 +48,10 @@ log = logging.getLogger(__name__)
 class NodeDNS:
     """Serves the cluster's names on ``spec.dns`` from `start` to `close`.  Needs a running event loop."""
 
-    def __init__(self, config_set: ConfigSet, catalog: Catalog, random: Random | None = None) -> None:
+    def __init__(
+        self, config_set: ConfigSet, catalog: Catalog, registry: Registry | None = None, random: Random | None = None
+    ) -> None:
+        """`registry`: the written zones, which are answered for as well, and kept in step."""
         node = config_set.node
         self._config_set = config_set
         self._random = random or SystemRandom()
@@ -62,7 +67,8 @@ class NodeDNS:
             self._random,
             time.monotonic,
         )
-        self._server = Server(self._responder, self._forwarder)
+        self._registry = registry
+        self._server: Server | None = None
         self._closed = False
         self._latest: tuple[ConfigSet, Snapshot] | None = None
         self._changed = asyncio.Event()
@@ -82,9 +88,15 @@ class NodeDNS:
         if compiled.config_set is not self._config_set:
             self._config_set = compiled.config_set
             self._sources.apply(self._config_set)
+            if self._registry is not None:
+                self._registry.put_in_force(self._config_set)
 
     async def start(self) -> None:
         """Make the first names and try to open: who sees that this weft is ready can ask it at once."""
+        if self._registry is not None:
+            await self._registry.open()
+        authority = None if self._registry is None else self._registry.attach(self._responder, self._forwarder)
+        self._server = Server(self._responder, self._forwarder, authority)
         await self._renew()
         await self._try_to_open()
         self._sources.apply(self._config_set)
@@ -94,6 +106,8 @@ class NodeDNS:
         try:
             async with asyncio.TaskGroup() as beside:
                 beside.create_task(self._follow())
+                if self._registry is not None:
+                    beside.create_task(self._registry.run())
                 if self._settings.forward:
                     beside.create_task(self._forwarder.run())
                 await self._keep_opening()
@@ -104,7 +118,10 @@ class NodeDNS:
         """Serve no more."""
         self._closed = True
         await self._sources.close()
-        await self._server.close()
+        if self._server is not None:
+            await self._server.close()
+        if self._registry is not None:
+            await self._registry.close()
 
     def document(self) -> tuple[int, Document]:
         """What the admin API says of it."""
@@ -113,6 +130,7 @@ class NodeDNS:
             "served": str(self.served or ""),
             "note": self.note,
             "sources": (_source(each) for each in self._sources.asked()),
+            "zones": {} if self._registry is None else self._registry.document(),
         }
 
     def families(self) -> Iterator[Family]:
@@ -123,6 +141,8 @@ class NodeDNS:
             for (kind, rcode), count in self._responder.counts.items()
         ]
         yield Family("weft_dns_queries", "counter", "DNS queries that were answered, by type and outcome.", samples)
+        if self._registry is not None:
+            yield from self._registry.families()
 
     async def _follow(self) -> None:
         """Make the names anew whenever a table came in force."""
@@ -133,7 +153,9 @@ class NodeDNS:
     async def _renew(self) -> None:
         self._changed.clear()
         if self._latest is not None:
-            self._responder.put_in_force(await run_in_slices(self._zone.steps(*self._latest)))
+            view = await run_in_slices(self._zone.steps(*self._latest))
+            written = () if self._registry is None else self._registry.names()
+            self._responder.put_in_force(Joined(*written, view))
 
     async def _keep_opening(self) -> None:
         """Try to open, as often as it takes."""
@@ -153,6 +175,7 @@ class NodeDNS:
         if self.note or reason:
             log.log(WARNING if reason else INFO, "DNS is served at %s%s", key, f": {reason}" if reason else "")
         self.served, self.note = key, reason
+        assert self._server is not None
         await self._server.start(udp, tcp)
 
     def _who_knows(self, name: str) -> tuple[Resolver, ...]:

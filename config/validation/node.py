@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from config.addresses import Network, parse_address, parse_host_port, parse_network, parse_service_range
 from config.naming import DNS_SUBDOMAIN, LABEL_VALUE, shown
-from config.settings import NodeConfigSpec
+from config.settings import NodeConfigSpec, RegistrySettings
 from config.validation.report import ObjectReport, duplicates, keyed, problem_of
 
 
@@ -31,6 +31,20 @@ def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
         report.check(f"spec.resolver.allowFrom[{i}]", problem_of(parse_network, text))
     for i, text in enumerate(node.resolver.servers):
         report.check(f"spec.resolver.servers[{i}]", problem_of(parse_host_port, text))
+    _check_registry(node.registry, report)
+
+
+def _check_registry(registry: RegistrySettings, report: ObjectReport) -> None:
+    for i, text in enumerate(registry.transfer_to):
+        report.check(f"spec.registry.transferTo[{i}]", problem_of(parse_network, text))
+    for i, text in enumerate(registry.also_notify):
+        report.check(f"spec.registry.alsoNotify[{i}]", problem_of(parse_host_port, text))
+    for i, key in enumerate(registry.keys):
+        if not key.writes and not key.transfers:
+            report.warning(f"spec.registry.keys[{i}]", "may do nothing: say what it writes, or transfers: true")
+        for j, name in enumerate(key.writes):
+            if name != "*":
+                report.check(f"spec.registry.keys[{i}].writes[{j}]", DNS_SUBDOMAIN.problem(name.removesuffix(".")))
 
 
 def network_or_none(text: str) -> Network | None:

@@ -15,6 +15,10 @@ Send = Callable[[bytes | None], None]
 """Takes the answer, once; None: there is to be none."""
 
 
+Reply = Callable[[bytes], None]
+"""Takes the answer, where there always is one."""
+
+
 class Stream(Protocol):
     """A TCP connection that takes several messages for one answer."""
 
@@ -28,7 +32,7 @@ class Stream(Protocol):
 class Elsewhere(Protocol):
     """Looks up what is not ours."""
 
-    def look_up(self, query: Query, client: str, tcp: bool, send: Callable[[bytes], None]) -> None:
+    def look_up(self, query: Query, client: str, tcp: bool, send: Reply) -> None:
         """Answer `query` of the address `client` by calling `send` once, now or later."""
 
 

@@ -78,6 +78,11 @@ class Authority:
         self._signed = Replays()
         self._unsigned = Replays(UNSIGNED_SECONDS)
 
+    def admit(self, keys: KeyRing, transfers_to: Iterable[Network] = ()) -> None:
+        """These are the keys now, and those who may have zones without one."""
+        self._keys = keys
+        self._sender.admit(keys, transfers_to)
+
     def serve(self, primary: Primary) -> None:
         """Take updates of the zone of `primary`, and send it to secondaries."""
         self._primaries[primary.apex.origin] = primary

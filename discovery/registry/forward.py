@@ -19,7 +19,7 @@ from typing import Final
 from config.addresses import Network
 from discovery.registry import wire
 from discovery.registry.answer_cache import AnswerCache
-from discovery.registry.asked import Send
+from discovery.registry.asked import Reply
 from discovery.registry.exchange import NoAnswer, ask, question_bytes
 from discovery.registry.render import Answer, Reason
 from discovery.registry.resolv_conf import Resolver
@@ -74,7 +74,7 @@ class Forwarder:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def look_up(self, query: Query, client: str, tcp: bool, send: Send) -> None:
+    def look_up(self, query: Query, client: str, tcp: bool, send: Reply) -> None:
         """Answer `query` by `send`, now or later; in any case once."""
         respond = partial(self._respond, query, tcp, send)
         if not query.recursion_desired:
@@ -110,7 +110,7 @@ class Forwarder:
             self._under_way[key] = [respond]
             self._start(self._resolve(key))
 
-    def _respond(self, query: Query, tcp: bool, send: Send, answer: Answer) -> None:
+    def _respond(self, query: Query, tcp: bool, send: Reply, answer: Answer) -> None:
         finished = self._responder.finish(query, answer, tcp)
         finished.tally[0] += 1
         send(query.id + finished.next())

@@ -55,6 +55,7 @@ class Journal:
         self._thread = ThreadPoolExecutor(1, "weft-journal")
         self._database: sqlite3.Connection | None = None
         self._commits = 0
+        self._closed = False
 
     async def open(self, origins: Sequence[bytes]) -> Mapping[bytes, Stored]:
         """Begin.  Raises `StoreError` for a file that is none of ours, damaged, or in use."""
@@ -69,10 +70,12 @@ class Journal:
         return await self._run(lambda: self._history(origin, since))
 
     async def close(self) -> None:
-        """Close the file, with all of its log in it."""
-        with suppress(StoreError):
-            await self._run(self._close)
-        self._thread.shutdown(wait=False)
+        """Close the file, with all of its log in it; once more does nothing."""
+        if not self._closed:
+            self._closed = True
+            with suppress(StoreError):
+                await self._run(self._close)
+            self._thread.shutdown(wait=False)
 
     async def _run(self, work: Callable[[], T]) -> T:
         """Do `work` in the journal's thread, to its end even when the caller is cancelled."""

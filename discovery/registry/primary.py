@@ -19,13 +19,15 @@ from discovery.registry.store import Commit, Past, Store, Stored, StoreError, Te
 from discovery.registry.terms import Terms
 from discovery.registry.transfer import Apex, History, Step, step_of
 from discovery.registry.update import Update, decide
-from discovery.registry.wire import NOERROR, SERVFAIL
+from discovery.registry.wire import NOERROR, SERVFAIL, Record
 
 MOST_WAITING: Final = 1024
 """Updates that wait for the store; more are told that the server failed, and come again."""
 AT_ONCE: Final = 128
 """Updates that are decided together."""
 TICK_SECONDS: Final = 1.0
+KEY: Final = 25
+"""The type of records whose lease may be another one (RFC 9664 section 4)."""
 
 log = logging.getLogger(__name__)
 
@@ -141,18 +143,24 @@ class Primary:
         return RRset(soa.type, soa.ttl, (soa.data,)), RRset(ns.type, ns.ttl, (ns.data,))
 
     def _terms(self, accepted: Iterable[Request], draft: Draft, change: Change) -> dict[Datum, Term | None]:
-        """What the store must know of leases: of new records, and of old ones that get their first or last lease."""
-        fresh = {(record.name, record.type, record.data) for record in change.added}
-        terms: dict[Datum, Term | None] = {}
+        """What the store must know of leases: those of new records, and those that are not what they were.
+
+        A record that comes anew because the TTL of its set changed keeps the lease that it has.
+        """
+        listed: dict[Datum, Term | None] = {}
         for request in accepted:
-            term = Term(request.owner, request.terms.lease) if request.terms else None
-            for name, kind, _, _, data in request.update.added():
-                datum = name, kind, data
-                has_lease = datum not in fresh and self.leases.lease_of(datum) is not None
-                terms.pop(datum, None)
-                if has_lease != (term is not None):
-                    terms[datum] = term
-        return {datum: term for datum, term in terms.items() if _is_in(draft, datum)}
+            for record in request.update.added():
+                listed[_datum(record)] = _term(request, record.type)
+        fresh = {_datum(record) for record in change.added}
+        terms = {datum: listed.get(datum, self._lasting(datum)) for datum in fresh}
+        new = {datum: term for datum, term in terms.items() if term is not None}
+        other = {datum: term for datum, term in listed.items() if datum not in fresh and term != self._lasting(datum)}
+        return {datum: term for datum, term in {**new, **other}.items() if _is_in(draft, datum)}
+
+    def _lasting(self, datum: Datum) -> Term | None:
+        """The lease that a record has by now."""
+        lease = self.leases.lease_of(datum)
+        return None if lease is None else Term(lease.owner, int(lease.term))
 
     async def _stored(self, draft: Draft, change: Change, terms: dict[Datum, Term | None]) -> bool:
         """Store what the draft changed, and then put it in force; False: it could not be stored."""
@@ -211,6 +219,18 @@ def _give_up(asked: list[_Asked]) -> None:
 def next_serial(serial: int) -> int:
     """The serial after `serial` (RFC 1982); 0 is left out, since some take it for none."""
     return (serial + 1) % SERIALS or 1
+
+
+def _datum(record: Record) -> Datum:
+    return record.name, record.type, record.data
+
+
+def _term(request: Request, kind: int) -> Term | None:
+    """What was granted for a record of that type; None: it stays."""
+    if request.terms is None:
+        return None
+    lease, key_lease = request.terms
+    return Term(request.owner, lease if key_lease is None or kind != KEY else key_lease)
 
 
 def _is_in(draft: Draft, datum: Datum) -> bool:

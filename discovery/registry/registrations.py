@@ -116,7 +116,7 @@ class Registrations:
 
     def __init__(self, content: Content) -> None:
         self._content = content
-        self._known: dict[tuple[bytes, bytes], tuple[Node, Endpoint]] = {}
+        self._known: dict[bytes, dict[bytes, tuple[Node, Endpoint]]] = {}
         """By port name and SRV data: the host's node, and what both make."""
 
     def touched(self, names: Iterable[bytes]) -> set[Named]:
@@ -133,24 +133,18 @@ class Registrations:
     def _on_port(self, owner: bytes) -> Iterator[Endpoint]:
         nodes = self._content.nodes
         rrset = _rrset(nodes.get(owner, ()), SRV)
+        before = self._known.pop(owner, {})
+        now: dict[bytes, tuple[Node, Endpoint]] = {}
         for data in rrset.datas if rrset else ():
             node = nodes.get(data[6:].lower(), ())
-            key = owner, data
-            known = self._known.get(key)
-            if known is None or known[0] is not node:
-                endpoint = read_endpoint(data, node)
-                if endpoint is None:
-                    self._known.pop(key, None)
-                    continue
-                known = self._known[key] = node, endpoint
-            yield known[1]
-
-    def forget(self) -> None:
-        """Drop what belongs to records that are gone."""
-        for owner, data in tuple(self._known):
-            rrset = _rrset(self._content.nodes.get(owner, ()), SRV)
-            if rrset is None or data not in rrset.datas:
-                del self._known[owner, data]
+            known = before.get(data)
+            if known is not None and known[0] is node:
+                now[data] = known
+            elif (endpoint := read_endpoint(data, node)) is not None:
+                now[data] = node, endpoint
+        if now:
+            self._known[owner] = now
+        return (endpoint for _, endpoint in now.values())
 
 
 def _rrset(node: Node, kind: int) -> RRset | None:

@@ -40,12 +40,16 @@ class ZoneSender:
 
     def __init__(self, keys: KeyRing, allowed: Iterable[Network] = ()) -> None:
         """`allowed`: who may have a zone without a key."""
-        self._keys = keys
-        self._allowed = tuple(allowed)
+        self.admit(keys, allowed)
         self._limit = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._finished: dict[tuple[bytes, int, int, int], bytes] = {}
         """By zone, the serials that it leads from and to, and how large it may be: a message without its id."""
+
+    def admit(self, keys: KeyRing, allowed: Iterable[Network] = ()) -> None:
+        """Send zones to these from now on."""
+        self._keys = keys
+        self._allowed = tuple(allowed)
 
     def may_have(self, asked: Asked) -> bool:
         """Whether whoever asks gets zones."""

@@ -15,10 +15,11 @@ from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from config.configset import ConfigSet
-from config.dns_source import DNSSource, TsigKey, dns_source, is_from_dns, tsig_key
+from config.dns_source import DNSSource, dns_source, is_from_dns, tsig_key
 from config.external_names import led_to
 from config.meta import Named
 from config.resources.core import Service, ServicePort
+from config.tsig import TsigKey
 from discovery.catalog import Catalog
 from discovery.endpoint import Endpoint
 from discovery.membership import ports_of

@@ -21,7 +21,8 @@ import dns.rrset
 import dns.tsig
 from dns.rdtypes.IN.SRV import SRV
 
-from config.dns_source import DNSSource, TsigKey
+from config.dns_source import DNSSource
+from config.tsig import TsigKey
 from discovery.registry.exchange import NoAnswer, converse
 from discovery.registry.render import LARGEST_UDP
 from discovery.registry.resolv_conf import Resolver

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from config.dns_source import DNSSource, TsigKey, dns_source, is_from_dns, problems, tsig_key
+from config.dns_source import DNSSource, dns_source, is_from_dns, problems, tsig_key
 from config.meta import Named, ObjectMeta
 from config.resources.core import Secret, Service, ServicePort, ServiceSpec
+from config.tsig import TsigKey
 
 PLAIN = DNSSource("web.example.com", "A", (), (), "", sample=False)
 

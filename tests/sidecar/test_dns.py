@@ -45,7 +45,7 @@ class World:
     def __init__(self, config_set: ConfigSet) -> None:
         self.config_set = config_set
         self.catalog = Catalog()
-        self.dns = NodeDNS(config_set, self.catalog, Random(1))
+        self.dns = NodeDNS(config_set, self.catalog, random=Random(1))
 
     def put_in_force(self, config_set: ConfigSet) -> None:
         self.catalog.define(config_set.services)

@@ -13,7 +13,7 @@ import dns.flags
 import dns.message
 import dns.rrset
 
-from discovery.registry.asked import Elsewhere, Send
+from discovery.registry.asked import Elsewhere, Reply
 from discovery.registry.authority import Authority
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
@@ -99,9 +99,9 @@ class Nowhere:
     """Remembers what it was asked, and answers when it is told to."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Query, str, bool, Send]] = []
+        self.asked: list[tuple[Query, str, bool, Reply]] = []
 
-    def look_up(self, query: Query, client: str, tcp: bool, send: Send) -> None:
+    def look_up(self, query: Query, client: str, tcp: bool, send: Reply) -> None:
         self.asked.append((query, client, tcp, send))
 
 

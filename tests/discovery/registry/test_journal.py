@@ -142,6 +142,7 @@ async def test_closed_is_closed(tmp_path: Path) -> None:
         await store._run(store._close)
         with pytest.raises(StoreError, match="not open"):
             await store.commit([adds(1, 1)])
+    await store.close()
 
 
 WRITER = """

@@ -203,6 +203,26 @@ async def test_a_lease_that_is_given_up_or_begun_later_is_stored() -> None:
         assert [each.serial for each in store.commits] == [8, 8, 8]
 
 
+async def test_a_record_keeps_its_lease_when_the_ttl_of_its_set_changes() -> None:
+    store, other = Memory(), record("a.shop.default", b"\5\5\5\5")
+    async with primary(store) as made:
+        await made.submit(asks(A1, terms=Terms(30)))
+        await made.submit(asks(other._replace(ttl=9)))
+        assert there(made.content) == {A1._replace(ttl=9), other._replace(ttl=9)}
+        assert store.commits[1].terms == {key_of(A1): Term(b"", 30)}
+
+
+async def test_another_term_is_stored_and_the_same_is_not() -> None:
+    store, key = Memory(), record("a.shop.default", b"\1\2\3\4", 25)
+    async with primary(store) as made:
+        await made.submit(asks(A1, key, terms=Terms(30, 90)))
+        await made.submit(asks(A1, terms=Terms(30)))
+        await made.submit(asks(A1, terms=Terms(45)))
+        assert [each.terms for each in store.commits] == [
+            {key_of(A1): Term(b"", 30), key_of(key): Term(b"", 90)}, {key_of(A1): Term(b"", 45)},
+        ]  # fmt: skip
+
+
 async def test_after_a_restart_leases_live_for_a_full_term() -> None:
     store, clock = Memory(Stored(9, (A1, A2), {key_of(A1): Term(b"\1k\0", 30)})), Clock()
     async with primary(store, clock) as made:

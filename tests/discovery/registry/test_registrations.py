@@ -116,7 +116,6 @@ def test_what_stays_is_the_same_object() -> None:
     assert after[1] is second
     assert after[0] is not first
     content.adopt(dict.fromkeys(content.nodes, ()), 3)
-    registrations.forget()
     assert registrations.endpoints(SHOP, SERVICE) == {}
     assert not registrations._known
 

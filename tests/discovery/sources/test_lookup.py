@@ -12,7 +12,8 @@ import dns.rrset
 import dns.tsig
 import pytest
 
-from config.dns_source import DNSSource, TsigKey
+from config.dns_source import DNSSource
+from config.tsig import TsigKey
 from discovery.registry import exchange
 from discovery.sources.lookup import Found, Lookup, LookupFailed
 from discovery.sources.refresh import Target

@@ -1,0 +1,194 @@
+"""The registry in this process: the written zones, from the store to the catalog, and whom their changes are told.
+
+``endpoints.Z`` holds endpoints, ``nodes.Z`` the nodes that are told of each change: the address and, in an SRV record,
+the port of each node's DNS server.  Both live in the state folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from config.addresses import parse_host_port, parse_network
+from config.configset import ConfigSet
+from config.meta import Named
+from config.resources.core import Secret
+from config.settings import RegistryKey, RegistrySettings
+from config.tsig import read_key
+from discovery.catalog import Catalog
+from discovery.registry.asked import Elsewhere
+from discovery.registry.authority import Authority
+from discovery.registry.found import Written
+from discovery.registry.journal import Journal
+from discovery.registry.keys import ALGORITHMS, Key, KeyRing, Scope
+from discovery.registry.lease import Leases
+from discovery.registry.notifier import Notifier
+from discovery.registry.primary import Primary
+from discovery.registry.registrations import origin
+from discovery.registry.resolv_conf import Resolver
+from discovery.registry.responder import Responder
+from discovery.registry.store import StoreError
+from discovery.registry.targets import notified
+from discovery.registry.transfer import Apex
+from discovery.registry.wire import from_text, to_wire
+from discovery.sources.registry import RegistrySource
+from mesh.exposition import Family, Sample
+from sidecar.documents import Document
+from sidecar.errors import UserError
+
+FILE: Final = "registry.db"
+NODES: Final = "nodes"
+DEFAULT_NAMESPACE: Final = "default"
+
+log = logging.getLogger(__name__)
+
+
+class Registry:
+    """The zones from `open` to `close`; `run` carries out what is asked of them.  Needs a running event loop."""
+
+    def __init__(self, config_set: ConfigSet, catalog: Catalog, folder: Path, random: Random) -> None:
+        self._config_set = config_set
+        self._catalog = catalog
+        self._journal = Journal(folder / FILE)
+        self._random = random
+        self._primaries: dict[str, Primary] = {}
+        self._source: RegistrySource | None = None
+        self._authority: Authority | None = None
+        self._notifier = Notifier(self._targets, random)
+
+    async def open(self) -> None:
+        """Read what is stored, and tell the catalog.  Raises UserError for a store that cannot be used."""
+        domain = self._config_set.node.cluster_domain
+        server, mailbox = to_wire(from_text(f"ns.dns.{domain}")), to_wire(from_text(f"hostmaster.{domain}"))
+        origins = {"endpoints": origin(domain), NODES: to_wire(from_text(f"{NODES}.{domain}"))}
+        try:
+            stored = await self._journal.open(tuple(origins.values()))
+        except StoreError as error:
+            raise UserError(str(error)) from None
+        for name, zone in origins.items():
+            there = stored[zone]
+            if not there.serial:  # a store that was lost must not go back to serials that secondaries have seen
+                there = there._replace(serial=int(time.time()))
+            apex = Apex(zone, server, mailbox)
+            self._primaries[name] = Primary(apex, self._journal, there, leases=Leases(), clock=time.monotonic)
+        endpoints = self._primaries["endpoints"]
+        self._source = RegistrySource(self._catalog, endpoints.content)
+        endpoints.followers += [self._source.changed, self._notify]
+        self._source.define(self._config_set.services)
+
+    def attach(self, responder: Responder, elsewhere: Elsewhere) -> Authority:
+        """Have what is asked at the DNS server answered."""
+        authority = Authority(
+            responder, elsewhere, KeyRing(), least_lease=int(self._settings.least_lease),
+            clock=time.monotonic, wall=time.time,
+        )  # fmt: skip
+        for primary in self._primaries.values():
+            primary.followers.append(responder.changed)
+            authority.serve(primary)
+        self._authority = authority
+        self._admit()
+        return authority
+
+    def names(self) -> Iterator[Written]:
+        """What the zones say, for answers."""
+        return (Written(primary.apex, primary.content) for primary in self._primaries.values())
+
+    def put_in_force(self, config_set: ConfigSet) -> None:
+        """These are the Services and the settings now."""
+        if config_set is self._config_set or self._source is None:
+            return
+        self._config_set = config_set
+        self._source.define(config_set.services)
+        self._admit()
+
+    async def run(self) -> None:
+        """Carry out updates and let leases expire, until cancelled."""
+        async with asyncio.TaskGroup() as beside:
+            for primary in self._primaries.values():
+                beside.create_task(primary.run())
+
+    async def close(self) -> None:
+        """Close the store."""
+        self._notifier.close()
+        await self._journal.close()
+
+    def document(self) -> dict[str, Document]:
+        """What the admin API says of the zones."""
+        return {name: _zone(primary) for name, primary in self._primaries.items()}
+
+    def families(self) -> Iterator[Family]:
+        """Metrics of the zones."""
+        if not self._primaries:
+            return
+        zones = self._primaries.items()
+        yield Family(
+            "weft_registry_serial", "gauge", "Serial of a written zone.",
+            [Sample("weft_registry_serial", {"zone": name}, primary.content.serial) for name, primary in zones],
+        )  # fmt: skip
+        yield Family(
+            "weft_registry_leases", "gauge", "Leases in force.",
+            [Sample("weft_registry_leases", {"zone": name}, primary.leases.leases) for name, primary in zones],
+        )  # fmt: skip
+        yield Family(
+            "weft_registry_expiry_suspended", "gauge", "1 while so many leases are not refreshed that none expires.",
+            [
+                Sample("weft_registry_expiry_suspended", {"zone": name}, int(primary.leases.is_suspended))
+                for name, primary in zones
+            ],
+        )  # fmt: skip
+
+    @property
+    def _settings(self) -> RegistrySettings:
+        return self._config_set.node.registry
+
+    def _admit(self) -> None:
+        """Let those in whom the settings name."""
+        if self._authority is not None:
+            keys = key_ring(self._settings.keys, self._config_set.secrets)
+            self._authority.admit(keys, map(parse_network, self._settings.transfer_to))
+
+    def _notify(self, names: Iterable[bytes]) -> None:
+        primary = self._primaries["endpoints"]
+        self._notifier.changed(primary.apex, primary.content.serial)
+
+    def _targets(self) -> set[Resolver]:
+        written = (Resolver(*parse_host_port(text)) for text in self._settings.also_notify)
+        return {*written, *notified(self._primaries[NODES].content)}
+
+
+def key_ring(written: Iterable[RegistryKey], secrets: Mapping[Named, Secret]) -> KeyRing:
+    """The keys that the settings name, each with what it may do; one that cannot be had is told of and left out."""
+    scopes = []
+    for each in written:
+        try:
+            key = key_in(each.secret, secrets)
+        except ValueError as error:
+            log.error("registry.keys: a key is left out: %s", error)
+            continue
+        suffixes = tuple(to_wire(from_text("" if name == "*" else name)) for name in each.writes)
+        scopes.append((key, Scope(suffixes, each.transfers)))
+    return KeyRing(scopes)
+
+
+def key_in(secret: str, secrets: Mapping[Named, Secret]) -> Key:
+    """The key in the Secret ``NAME`` or ``NAMESPACE/NAME``.  Raises ValueError."""
+    namespace, _, name = secret.rpartition("/")
+    key = read_key(Named(namespace or DEFAULT_NAMESPACE, name), secrets)
+    if key.algorithm not in ALGORITHMS:
+        raise ValueError(f"the algorithm in Secret {secret} is none of {', '.join(ALGORITHMS)}")
+    return Key(from_text(key.name), key.algorithm, b64decode(key.secret))
+
+
+def _zone(primary: Primary) -> Document:
+    return {
+        "serial": primary.content.serial,
+        "names": len(primary.content.nodes),
+        "leases": primary.leases.leases,
+        "expirySuspended": primary.leases.is_suspended,
+    }

@@ -1,0 +1,121 @@
+"""The registry in a process: who is let in, whom it tells, and that its store outlives it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from random import Random
+
+import pytest
+from msgspec.structs import replace
+
+from config.configset import ConfigSet
+from config.meta import Named, ObjectMeta
+from config.resources.core import Secret
+from config.settings import NodeConfigSpec, RegistryKey, RegistrySettings
+from discovery.catalog import Catalog
+from discovery.registry.keys import EVERYTHING, Key
+from discovery.registry.primary import Request
+from discovery.registry.registrations import origin, registered
+from discovery.registry.resolv_conf import Resolver
+from discovery.registry.responder import Responder
+from discovery.registry.targets import node_records
+from discovery.registry.update import Update
+from discovery.registry.wire import NOERROR, Record, from_text, to_wire
+from sidecar.errors import UserError
+from sidecar.registry import Registry, key_in, key_ring
+from tests.discovery.registry.servers import Nowhere
+from tests.discovery.sources.test_registry import ONE, SERVICES, SHOP
+
+ZONE = origin("cluster.local")
+NODES = to_wire(from_text("nodes.cluster.local"))
+SECRET = Secret(
+    metadata=ObjectMeta("node-1", "default"), string_data={"name": "n1", "secret": "MDEyMzQ1Njc4OWFiY2RlZg=="}
+)
+SECRETS = {Named("default", "node-1"): SECRET, Named("keys", "node-1"): SECRET}
+KEY = Key(from_text("n1"), "hmac-sha256", b"0123456789abcdef")
+
+
+def settings(**given: object) -> ConfigSet:
+    return ConfigSet(node=NodeConfigSpec(registry=RegistrySettings(**given)), services=SERVICES)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def opened(folder: Path, catalog: Catalog, written: ConfigSet) -> AsyncIterator[Registry]:
+    registry = Registry(written, catalog, folder, Random(1))
+    await registry.open()
+    registry.attach(Responder(Random(1)), Nowhere())
+    running = asyncio.create_task(registry.run())
+    try:
+        yield registry
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        await registry.close()
+
+
+async def write(registry: Registry, zone: str, *records: Record) -> None:
+    primary = registry._primaries[zone]
+    assert await primary.submit(Request(Update(primary.apex.origin, (), records), EVERYTHING)) == NOERROR
+
+
+async def test_what_is_written_is_there_after_a_restart(tmp_path: Path) -> None:
+    began = int(time.time())
+    catalog = Catalog()
+    catalog.define(SERVICES)
+    async with opened(tmp_path, catalog, settings()) as registry:
+        await write(registry, "endpoints", *registered(SHOP, SERVICES[SHOP], {"http": (ONE,)}, ZONE))
+        assert catalog.snapshot.services[SHOP] == {"http": (ONE,)}
+        first = registry.document()
+    assert int(str(first["endpoints"]["serial"])) > began  # type: ignore[call-overload, index]
+    again = Catalog()
+    again.define(SERVICES)
+    async with opened(tmp_path, again, settings()) as registry:
+        assert again.snapshot.services[SHOP] == {"http": (ONE,)}
+        assert registry.document()["endpoints"] == first["endpoints"]
+        names = {family.name for family in registry.families()}
+    assert names == {"weft_registry_serial", "weft_registry_leases", "weft_registry_expiry_suspended"}
+
+
+async def test_whom_it_tells(tmp_path: Path) -> None:
+    async with opened(tmp_path, Catalog(), settings(also_notify=("192.0.2.9:53",))) as registry:
+        await write(registry, "nodes", *node_records(b"\2n1" + NODES, Resolver("192.0.2.1", 1053)))
+        assert registry._targets() == {Resolver("192.0.2.9", 53), Resolver("192.0.2.1", 1053)}
+
+
+async def test_services_that_come_later(tmp_path: Path) -> None:
+    catalog, written = Catalog(), settings()
+    async with opened(tmp_path, catalog, replace(written, services={})) as registry:
+        await write(registry, "endpoints", *registered(SHOP, SERVICES[SHOP], {"http": (ONE,)}, ZONE))
+        catalog.define(SERVICES)
+        registry.put_in_force(written)
+        assert catalog.snapshot.services[SHOP] == {"http": (ONE,)}
+
+
+async def test_a_store_that_cannot_be_used_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "registry.db").write_bytes(b"something else " * 100)
+    registry = Registry(settings(), Catalog(), tmp_path, Random(1))
+    with pytest.raises(UserError, match="not a database"):
+        await registry.open()
+    await registry.close()
+
+
+@pytest.mark.parametrize("secret", ["node-1", "default/node-1", "keys/node-1"])
+def test_keys_come_from_secrets(secret: str) -> None:
+    assert key_in(secret, SECRETS) == KEY
+
+
+def test_what_keys_may_do(caplog: pytest.LogCaptureFixture) -> None:
+    written = [RegistryKey("node-1", ("default.endpoints.cluster.local",)), RegistryKey("missing", ("*",))]
+    ring = key_ring(written, SECRETS)
+    scope = ring.scope(KEY, loopback=False)
+    assert scope.may_write(to_wire(from_text("a.default.endpoints.cluster.local")))
+    assert not scope.may_write(to_wire(from_text("a.other.endpoints.cluster.local")))
+    assert not scope.transfers
+    assert "there is no Secret" in caplog.text
+    everything = key_ring([RegistryKey("node-1", ("*",), transfers=True)], SECRETS).scope(KEY, loopback=False)
+    assert everything == EVERYTHING
