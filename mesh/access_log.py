@@ -71,9 +71,9 @@ class About:
         """Of a line: what it says of this, once it was needed; see `mesh.log_lines`."""
 
 
-PlainEnd = tuple[float, float, bytes, int, int, EndpointState, About]
-"""A plain exchange that went well: when it began by the monotonic clock, seconds, the head as it was sent, status,
-bytes of the response, and the rest.  Nothing is made of these here: they are what the exchange holds anyway."""
+PlainEnd = tuple[float, float, bytes, int, int, int, EndpointState, About]
+"""A plain exchange that went well: when it began by the monotonic clock, seconds, the head as it was sent, bytes of
+the request, status, bytes of the response, and the rest.  They are what the exchange holds anyway."""
 
 Ended = AccessRecord | PlainEnd
 
@@ -90,7 +90,7 @@ def record_of(ended: Ended, began: float) -> AccessRecord:
     """The record of what ended; `began` is what `wall` says."""
     if isinstance(ended, AccessRecord):
         return ended
-    started, seconds, head, status, size, state, about = ended
+    started, seconds, head, taken, status, given, state, about = ended
     method, target, _ = head.split(b" ", 2)
     return AccessRecord(
         time=began + started,
@@ -104,8 +104,8 @@ def record_of(ended: Ended, began: float) -> AccessRecord:
         status=status,
         endpoint=f"{state.host}:{state.port}",
         seconds=seconds,
-        bytes_in=len(head),
-        bytes_out=size,
+        bytes_in=taken,
+        bytes_out=given,
         request_id=head[REQUEST_ID].decode("ascii"),
         host=about.host.decode("ascii"),
     )

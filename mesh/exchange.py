@@ -290,17 +290,18 @@ class Exchange(Admission):
         state.idle.append(upstream)
         state.in_flight -= 1
         stats.in_flight -= 1
-        stats.bytes_in += len(self._head) + self._bytes_in
+        size = len(self._head) + self._bytes_in
+        stats.bytes_in += size
         stats.bytes_out += len(data)
         seconds = self._clock() - self._started
         stats.finished(status, seconds)
         log = proxy.access_log
-        if log is not None:
-            if self._laden:
-                self._bytes_out = len(data)
-                log(self._record(state, status, seconds))
-            else:
-                log((self._started, seconds, self._head, status, len(data), state, self._about or self._tell_about()))
+        if log is not None and self._careful:
+            self._bytes_out = len(data)
+            log(self._record(state, status, seconds))
+        elif log is not None:
+            about = self._about or self._tell_about()
+            log((self._started, seconds, self._head, size, status, len(data), state, about))
         if self._laden:
             self._unload()
         left = self._backend.left

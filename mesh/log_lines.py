@@ -21,7 +21,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _encode = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
 _first, _second, _id_of = itemgetter(0), itemgetter(1), itemgetter(REQUEST_ID)
-_length, _split = bytes.__len__, bytes.split
+_split = bytes.split
 
 
 _JSON: Final = [
@@ -60,10 +60,10 @@ def _joined(
 
 
 def _plain_json(ended: list[PlainEnd], wall: float) -> bytes:
-    started, seconds, heads, statuses, sizes, states, abouts = zip(*ended, strict=True)
+    started, seconds, heads, taken, statuses, given, states, abouts = zip(*ended, strict=True)
     count, width = len(ended), len(_JSON)
     times = [wall + at for at in started]
-    numbers = _encode([*times, *statuses, *seconds, *map(_length, heads), *sizes])[1:-1].split(b",")
+    numbers = _encode([*times, *statuses, *seconds, *taken, *given])[1:-1].split(b",")
     requests = [*map(_split, heads, repeat(b" "), repeat(2))]
     around = [about.json or _json_around(about) for about in abouts]
     endpoints = {state: f',"endpoint":"{state.host}:{state.port}","seconds":'.encode() for state in set(states)}
@@ -103,7 +103,7 @@ def _escaped(targets: list[bytes]) -> list[bytes]:
 
 
 def _plain_common(ended: list[PlainEnd], wall: float) -> bytes:
-    started, seconds, heads, statuses, sizes, states, abouts = zip(*ended, strict=True)
+    started, seconds, heads, _, statuses, given, states, abouts = zip(*ended, strict=True)
     width = len(_COMMON)
     requests = [*map(_split, heads, repeat(b" HTTP/1.1\r\n"), repeat(1))]
     endpoints = {state: f" - {state.host}:{state.port} ".encode() for state in set(states)}
@@ -112,9 +112,9 @@ def _plain_common(ended: list[PlainEnd], wall: float) -> bytes:
     line[1::width] = [_moment(int(wall + at)).encode() for at in started]
     line[3::width] = _escaped([*map(_first, requests)])
     line[5::width] = [b"%d" % status for status in statuses]
-    line[7::width] = [b"%d" % size for size in sizes]
+    line[7::width] = [b"%d" % size for size in given]
     line[8::width] = map(endpoints.__getitem__, states)
-    line[9::width] = [b"%.6f" % taken for taken in seconds]
+    line[9::width] = [b"%.6f" % took for took in seconds]
     line[11::width] = map(_id_of, heads)
     return b"".join(line)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 _COUNT = [b"%02x" % n for n in range(256)]
 _SANE = re.compile(rb"[!-~]{1,128}")
@@ -14,9 +15,13 @@ _SANE = re.compile(rb"[!-~]{1,128}")
 
 def request_ids(randbytes: Callable[[int], bytes]) -> Iterator[bytes]:
     """Endless ids; `randbytes(n)` gives n random bytes."""
+    return chain.from_iterable(_blocks(randbytes))  # whose next one is had without a step of the interpreter
+
+
+def _blocks(randbytes: Callable[[int], bytes]) -> Iterator[Iterator[bytes]]:
     while True:
         block = randbytes(7).hex().encode()
-        yield from map(block.__add__, _COUNT)
+        yield map(block.__add__, _COUNT)
 
 
 def acceptable(request_id: bytes) -> bool:

@@ -20,7 +20,7 @@ RECORD = AccessRecord(1700000000.5, "192.0.2.1", "127.96.0.1:80", "default", "sh
 
 
 PLAIN: PlainEnd = (
-    3.5, 0.25, b"GET /a?b HTTP/1.1\r\nHost: shop\r\nX-Request-Id: 0123456789abcdef\r\n\r\n", 200, 99,
+    3.5, 0.25, b"GET /a?b HTTP/1.1\r\nHost: shop\r\nX-Request-Id: 0123456789abcdef\r\n\r\n", 65, 200, 99,
     EndpointState(Endpoint("10.0.0.1", 80)),
     About("192.0.2.1", "127.96.0.1:80", BackendKey("default", "shop", "http"), b"shop"),
 )  # fmt: skip

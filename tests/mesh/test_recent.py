@@ -79,7 +79,10 @@ def test_of_long_targets_the_beginning_is_kept_and_all_is_told() -> None:
     recent.watch(seen.extend)
     head = b"GET /" + b"c" * 16_000 + b" HTTP/1.1\r\nX-Request-Id: 0123456789abcdef\r\n\r\n"
     about = About("127.0.0.1", "127.96.0.1:80", BackendKey("default", "shop", "http"), b"a")
-    proxy.tell(record(1, target="/" + "b" * 16_000), (1.0, 0.1, head, 200, 2, EndpointState(Endpoint("a", 1)), about))
+    proxy.tell(
+        record(1, target="/" + "b" * 16_000),
+        (1.0, 0.1, head, len(head), 200, 2, EndpointState(Endpoint("a", 1)), about),
+    )
     assert [each.target[:2] for each in recent.records()] == ["/a", "/b", "/c"]
     assert {len(each.target) for each in recent.records()} == {LONGEST}
     assert isinstance(seen[0], AccessRecord)
