@@ -64,7 +64,7 @@ class Copy:
         upstream = take(self._state, self._proxy.deadlines.now)
         if upstream is None:
             self._upstream = upstream = HTTPUpstream(self._proxy, self._state, self)
-            upstream.open(self._backend.plan.timeouts.connect)
+            upstream.open(self._backend.plan.timeouts.connect, self._backend.plan.tls)
         else:
             self._upstream = upstream
             upstream.exchange = self

@@ -20,6 +20,7 @@ from config.resources.core import ConfigMap, Secret
 from discovery.endpoint import Endpoint
 from mesh.compiler import Compiled, compile  # noqa: A004 - the word for it
 from mesh.live import Live
+from mesh.mirror import send_copy
 from mesh.plan import BackendKey
 from mesh.reencryption import reencryption
 from mesh.tls.context import server_context
@@ -207,6 +208,25 @@ async def test_unverified_is_as_the_policy_says() -> None:
         wire = await world.connect()
         await wire.send(GET)
         assert (await wire.message())[1] == b"ok"
+
+
+async def test_copies_go_over_tls_too() -> None:
+    async with endpoint(authority().sign(NAME)) as port, encrypting(port, ca_secret="ca") as world:
+        send_copy(world.proxy, world.backend, GET, bodiless=False)
+        await until(lambda: not world.proxy.copies)
+        assert world.stats.codes == {200: 1}
+
+
+async def test_a_copy_is_never_sent_in_the_clear() -> None:
+    begun: list[bytes] = []
+
+    async def overhearing(wire: Wire) -> None:
+        begun.append(await wire.exactly(1))
+
+    async with endpoint(script=overhearing) as port, encrypting(port, ca_secret="ca") as world:
+        send_copy(world.proxy, world.backend, GET, bodiless=False)
+        await until(lambda: bool(begun))
+        assert begun == [b"\x16"], "a handshake"
 
 
 async def test_an_endpoint_that_speaks_no_tls() -> None:
