@@ -22,6 +22,8 @@ class Found(msgspec.Struct, frozen=True):
     """Data of that zone's SOA record."""
     reason: Reason | None = None
     """Why there is nothing."""
+    depends: bytes = b""
+    """Another name, as wire bytes, that says the same, and is told of when that changes; empty: none."""
 
 
 class Names(Protocol):

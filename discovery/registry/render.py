@@ -54,12 +54,23 @@ class Answer(NamedTuple):
     additional: tuple[Record, ...] = ()
     authoritative: bool = True
     reason: Reason | None = None
+    depends: tuple[bytes, ...] = ()
+    """Names, as wire bytes, that it says nothing of but was decided by."""
+
+
+class Serial:
+    """Of a zone, as it is by now, in wire bytes: shared by all messages that say it."""
+
+    __slots__ = ("bytes",)
+
+    def __init__(self, serial: bytes) -> None:
+        self.bytes = serial
 
 
 class Finished:
     """A message that lacks nothing but its id."""
 
-    __slots__ = ("_body", "_cuts", "_head", "_length", "_tail", "_turn", "tally")
+    __slots__ = ("_body", "_cuts", "_head", "_length", "_serial", "_tail", "_turn", "tally")
 
     def __init__(self, head: bytes, body: bytes, tail: bytes, cuts: tuple[int, ...] = (0,), turn: int = 0) -> None:
         """`cuts`: where in `body` each of the records begins that take turns in being first."""
@@ -71,6 +82,7 @@ class Finished:
         self._tail = tail
         self._cuts = cuts
         self._turn = turn % len(cuts)
+        self._serial: Serial | None = None
         self.tally = [0]
         """How often this question was asked: shared by all that count as one."""
 
@@ -80,12 +92,21 @@ class Finished:
 
     def next(self) -> bytes:
         """The message without its id, with the next of its records first."""
+        if self._serial is not None:
+            return self._head + self._serial.bytes + self._tail
         if not self._length:
             return self._head
         turn = self._turn
         cut = self._cuts[turn]
         self._turn = turn + 1 if turn + 1 < len(self._cuts) else 0
         return self._head + self._body[cut : cut + self._length] + self._tail
+
+    def follow(self, numbers: bytes, serial: Serial) -> bool:
+        """Say `serial` where the `numbers` are that end the data of a SOA record; False: they are not there."""
+        at = -1 if self._length else self._head.find(numbers)
+        if at >= 0:
+            self._head, self._tail, self._serial = self._head[:at], self._head[at + len(serial.bytes) :], serial
+        return at >= 0
 
 
 class _Section:

@@ -3,19 +3,20 @@
 Clients ask the same few questions over and over, in the same bytes but for the id.  So what was answered once
 is kept as a finished message under the query's own bytes, and the next time costs one look-up.  It must not outlive
 what it was made of: what names change is said, and answers that hold one of these are forgotten.  Answers that say
-no are kept apart, so that a flood of made-up names cannot crowd out the others; any change forgets all of them.
+no are kept apart, so that a flood of made-up names cannot crowd out the others; they hold the zone's serial, which
+any change moves, so that is put in when they are sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from random import Random
 from typing import Final
 
 from discovery.registry import wire
-from discovery.registry.content import Node, RRset
+from discovery.registry.content import Node, RRset, parent
 from discovery.registry.found import Found, Names
-from discovery.registry.render import LARGEST_TCP, Answer, Finished, Reason, render, udp_limit
+from discovery.registry.render import LARGEST_TCP, Answer, Finished, Reason, Serial, render, udp_limit
 from discovery.registry.wire import Malformed, Query, QueryError, Record, parse_query, to_labels, to_wire
 from discovery.registry.zone import NEGATIVE_TTL
 
@@ -28,7 +29,7 @@ KEPT_BYTES: Final = 1 << 20
 """Of finished messages, those that say yes and those that say no each."""
 _ENTRY_BYTES: Final = 400
 """What keeping a message costs beside its bytes."""
-_TARGETS: Final = {wire.SRV: 6, wire.NS: 0}
+_TARGETS: Final = {wire.SRV: 6, wire.NS: 0, wire.CNAME: 0}
 """Types whose data ends with the name of a host, and how many bytes come before it."""
 _REFUSED_TYPES: Final = frozenset({251, 252})
 """IXFR and AXFR: this zone is made here and not handed on."""
@@ -56,7 +57,8 @@ class _Kept:
 
     def forget(self, name: bytes) -> None:
         for key in self._by_name.pop(name, ()):
-            self.messages.pop(key, None)
+            gone = self.messages.pop(key, None)
+            self._bytes -= _ENTRY_BYTES + (len(gone) + len(key) + _ENTRY_BYTES if gone is not None else 0)
 
     def clear(self) -> None:
         self.messages.clear()
@@ -74,23 +76,42 @@ class Responder:
         self._names: Names | None = None
         self._by_udp, self._by_tcp = _Kept(), _Kept()
         self._denials_by_udp, self._denials_by_tcp = _Kept(), _Kept()
+        self._soas: dict[bytes, Serial] = {}
+        """By the names of the zones that kept answers tell of."""
         self.finished = self._by_udp.messages
         """What can be sent by UDP at once, under the bytes of a query after its id."""
         self.counts: dict[tuple[str, str], list[int]] = {}
         """Queries by type and rcode."""
 
-    def put_in_force(self, names: Names) -> None:
-        """Answer from `names` from now on."""
+    def put_in_force(self, names: Names, moved: Collection[bytes] | None = None) -> None:
+        """Answer from `names` from now on; `moved`: those names that are not what they were, None: any may be."""
         self._names = names
-        self._forget()
+        if moved is None:
+            self._forget()
+        else:
+            self.changed(moved)
 
     def changed(self, names: Iterable[bytes]) -> None:
-        """These names (wire bytes, lower case) are not what they were, nor may those be that did not exist."""
+        """These names (wire bytes, lower case) are not what they were; those above may exist that did not."""
         for name in names:
             self._by_udp.forget(name)
             self._by_tcp.forget(name)
-        self._denials_by_udp.clear()
-        self._denials_by_tcp.clear()
+            above = name
+            while len(above) > 1:
+                self._denials_by_udp.forget(above)
+                self._denials_by_tcp.forget(above)
+                above = parent(above)
+        self._follow_serials()
+
+    def _follow_serials(self) -> None:
+        """The SOA records of zones are what they are by now."""
+        for apex, serial in self._soas.items():
+            found = self._names.find(to_labels(apex)) if self._names is not None else None
+            if found is None or found.soa[-20:-16] == serial.bytes:
+                continue
+            serial.bytes = found.soa[-20:-16]
+            self._by_udp.forget(apex)
+            self._by_tcp.forget(apex)
 
     def allow_recursion(self, recursion: bool) -> None:
         """Whether names that are not ours are looked up elsewhere."""
@@ -100,12 +121,13 @@ class Responder:
     def _forget(self) -> None:
         for kept in (self._by_udp, self._by_tcp, self._denials_by_udp, self._denials_by_tcp):
             kept.clear()
+        self._soas.clear()
 
     def respond(self, message: bytes, tcp: bool = False) -> bytes | Query | None:
         """The answer; None where there is to be none; the query itself if it is to be looked up elsewhere."""
-        positive, negative = (self._by_tcp, self._denials_by_tcp) if tcp else (self._by_udp, self._denials_by_udp)
+        kept_ones = (self._by_tcp, self._denials_by_tcp) if tcp else (self._by_udp, self._denials_by_udp)
         tail = message[2:]
-        kept = positive.messages.get(tail) or negative.messages.get(tail)
+        kept = kept_ones[0].messages.get(tail) or kept_ones[1].messages.get(tail)
         if kept is not None:
             kept.tally[0] += 1
             return message[:2] + kept.next()
@@ -120,13 +142,23 @@ class Responder:
         if answer is None:
             return query
         finished = self.finish(query, answer, tcp)
-        if _is_common(query):
-            if answer.records:
-                positive.put(tail, finished, _parts(query, answer))
-            else:
-                negative.put(tail, finished)
         finished.tally[0] += 1
-        return query.id + finished.next()
+        message = query.id + finished.next()
+        if _is_common(query):
+            self._keep(tail, finished, answer, _parts(query, answer), kept_ones)
+        return message
+
+    def _keep(
+        self, tail: bytes, finished: Finished, answer: Answer, parts: Iterable[bytes], kept_ones: tuple[_Kept, _Kept]
+    ) -> None:
+        """Have `finished` at hand until something changes that it tells of."""
+        soas = [record for record in (*answer.authority, *answer.records) if record.type == wire.SOA]
+        serials = [self._soas.setdefault(soa.name, Serial(soa.data[-20:-16])) for soa in soas]
+        positive, negative = kept_ones
+        if not answer.authority:
+            positive.put(tail, finished, parts)
+        elif serials and finished.follow(soas[0].data[-20:], serials[0]):
+            negative.put(tail, finished, parts)
 
     def finish(self, query: Query, answer: Answer, tcp: bool) -> Finished:
         """`answer` as a message for `query`, counted where its type and rcode are."""
@@ -181,7 +213,7 @@ def _is_common(query: Query) -> bool:
 
 def _parts(query: Query, answer: Answer) -> set[bytes]:
     """The names that have part in an answer, as those do of which there might be more, were they not what they are."""
-    names = {to_wire(query.labels)}
+    names = {to_wire(query.labels), *answer.depends}
     for record in (*answer.records, *answer.additional):
         names.add(record.name)
         before = _TARGETS.get(record.type)
@@ -196,11 +228,14 @@ def resolve(view: Names, labels: wire.Labels, kind: int) -> Answer | None:
     The end of a chain of CNAMEs decides about rcode and authority (RFC 1034 section 4.3.2, RFC 6604).
     """
     chain: list[Record] = []
+    depends: list[bytes] = []
     for _ in range(LONGEST_CHAIN):
         found = view.find(labels)
         if found is None:
             break
         name = to_wire(labels)
+        if found.depends:
+            depends.append(found.depends)
         node = found.node or ()
         alias = None if kind in {wire.CNAME, wire.ANY} else _rrset(node, wire.CNAME)
         if alias is not None:
@@ -210,9 +245,9 @@ def resolve(view: Names, labels: wire.Labels, kind: int) -> Answer | None:
         rrset = node[0] if kind == wire.ANY and node else _rrset(node, kind)
         if rrset is not None:
             records = _records(name, rrset)
-            return Answer(records=(*chain, *records), additional=tuple(_targets(view, records)))
+            return Answer(records=(*chain, *records), additional=tuple(_targets(view, records)), depends=tuple(depends))
         rcode = wire.NXDOMAIN if found.node is None else wire.NOERROR
-        return Answer(rcode, tuple(chain), (_soa(found),), reason=found.reason)
+        return Answer(rcode, tuple(chain), (_soa(found),), reason=found.reason, depends=tuple(depends))
     return Answer(records=tuple(chain)) if chain else None
 
 

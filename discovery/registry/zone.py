@@ -1,43 +1,47 @@
-"""The zone: all names of the cluster at one moment, as an immutable `View` made from what was written and what exists.
+"""The zone: all names of the cluster, as a `View` made from what was written and what exists.
 
-Names are kept Service by Service, so that a change of one makes only its own names anew; what is the same for
-all (the apex, namespaces, reverse zones) is computed when asked for.  A name that has others beneath it exists,
-with or without records of its own (RFC 8020).
+Names are kept Service by Service, so that a change of one makes only its own names anew, and says which these are;
+what is the same for all (the apex, namespaces, reverse zones) is computed when asked for.  Views share what they know
+of Services, so that a change costs the same however many there are: the newest one is the one to be asked.  A name that
+has others beneath it exists, with or without records of its own (RFC 8020).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Set
+from collections.abc import Collection, Generator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from config.addresses import Network, parse_host_port, parse_network
 from config.configset import ConfigSet
 from config.meta import Named
-from config.resources.core import Service
 from discovery.catalog import PortEndpoints, Snapshot
 from discovery.registry import rdata, reverse, wire
-from discovery.registry.content import Node, RRset
+from discovery.registry.content import Node
 from discovery.registry.found import Found
 from discovery.registry.names import (
     SCHEMA_VERSION,
-    Deployments,
     Desired,
     as_written,
-    lack,
-    records,
-    service_name,
     undashed,
 )
 from discovery.registry.render import Reason
 from discovery.registry.reverse import Reverse
+from discovery.registry.service_names import (
+    NOTHING,
+    Key,
+    ServiceNames,
+    address_set,
+    moved,
+    names_of,
+    pod_name,
+    rrset,
+)
 from discovery.registry.wire import Labels, from_text, to_wire
 
-POSITIVE_TTL: Final = 5
-LONGEST_TEXT: Final = 253
-"""Characters of a name without its last dot (RFC 1035 section 3.1)."""
 NEGATIVE_TTL: Final = 1
 """Shorter, so that an endpoint that has just become ready is soon seen by who asked before."""
 NAMES_PER_STEP: Final = 200
@@ -47,23 +51,8 @@ _EMPTY: Node = ()
 _NO_ENDPOINTS: PortEndpoints = {}
 
 
-class ServiceNames(msgspec.Struct, frozen=True):
-    """The names of one Service, by what stands before its own name."""
-
-    service: Service
-    endpoints: PortEndpoints
-    nodes: dict[Labels, Node]
-    reverse: dict[bytes, tuple[bytes, ...]]
-    """PTR data by address."""
-    reason: Reason | None
-
-
-_Key = tuple[bytes, bytes]
-"""Namespace and name of a Service."""
-
-
 class View(msgspec.Struct, frozen=True):
-    """All names at one moment."""
+    """All names, until there is a newer view."""
 
     domain: Labels
     apex: bytes
@@ -74,12 +63,14 @@ class View(msgspec.Struct, frozen=True):
     """Names of the zone itself, without the domain."""
     networks: tuple[Network, ...]
     """Whose reverse zones are ours as a whole."""
-    services: dict[_Key, ServiceNames]
+    services: dict[Key, ServiceNames]
     namespaces: frozenset[bytes]
-    owners: dict[bytes, tuple[_Key, ...]]
+    owners: dict[bytes, tuple[Key, ...]]
     """The Services that have a PTR record for an address."""
-    pods: dict[bytes, frozenset[bytes]]
-    """Addresses of endpoints by namespace; filled when first asked for."""
+    pods: dict[bytes, dict[bytes, int]]
+    """How many Services of a namespace have an endpoint with an address."""
+    moved: frozenset[bytes] | None = None
+    """The names that differ from the view before, but for SOA records; None: any may."""
 
     def find(self, labels: Labels) -> Found | None:
         """What is known of a name; None: it is not ours to know."""
@@ -109,26 +100,16 @@ class View(msgspec.Struct, frozen=True):
         names = self.services.get((labels[-2], labels[-3]))
         if names is None:
             return self._found(None)
-        return self._found(names.nodes.get(labels[:-3]), names.reason)
+        owner = to_wire((*labels[-3:], *self.domain)) if names.reason else b""
+        return Found(names.nodes.get(labels[:-3]), self.apex, self.soa, names.reason, owner)
 
     def _of_pod(self, labels: Labels) -> Found:
+        """An address may be written in several ways: what is said of all of them depends on the one."""
         address = undashed(labels[0])
-        if address is None or address not in self._addresses(labels[1]):
+        if address is None:
             return self._found(None)
-        return self._found((_address(address),))
-
-    def _addresses(self, namespace: bytes) -> frozenset[bytes]:
-        if namespace not in self.namespaces:
-            return frozenset()
-        if namespace not in self.pods:
-            self.pods[namespace] = frozenset(
-                ip_address(endpoint.address).packed
-                for key, names in self.services.items()
-                if key[0] == namespace
-                for endpoints in names.endpoints.values()
-                for endpoint in endpoints
-            )
-        return self.pods[namespace]
+        node = (address_set(address),) if address in self.pods.get(labels[1], ()) else None
+        return Found(node, self.apex, self.soa, None, pod_name(address, labels[1], self.domain))
 
     def _in_reverse(self, name: Reverse) -> Found | None:
         zone = name.zone(self.networks)
@@ -137,7 +118,7 @@ class View(msgspec.Struct, frozen=True):
             pointers = dict.fromkeys(
                 data for key in self.owners[address] for data in self.services[key].reverse[address]
             )
-            return Found((_set(wire.PTR, *pointers),), to_wire(zone or name.labels), self.soa)
+            return Found((rrset(wire.PTR, *pointers),), to_wire(zone or name.labels), self.soa)
         if zone is None:
             return None
         if zone == name.labels:
@@ -155,31 +136,71 @@ class Zone:
         self._serial = serial
         self._config_set: ConfigSet | None = None
         self._snapshot = Snapshot()
+        self._services: dict[Key, ServiceNames] = {}
+        self._owners: dict[bytes, tuple[Key, ...]] = {}
+        self._pods: dict[bytes, dict[bytes, int]] = {}
         self.view: View | None = None
         """None: nothing is known yet."""
         self.desired: Desired = as_written
         """Asked whenever the endpoints of a Service change."""
 
     def steps(self, config_set: ConfigSet, snapshot: Snapshot) -> Generator[None, None, View]:
-        """Make the view of what was written and what exists now, in steps; it is in `view` after the last one."""
-        before = self.view
+        """Make the view of what was written and what exists now, in steps; it is in `view` after the last one.
+
+        The serial is another one if anything differs from the view before, which must not be asked any more.
+        """
         touched = yield from self._touched(config_set, snapshot)
-        fresh: dict[_Key, ServiceNames] = {}
+        fresh: dict[Key, ServiceNames] = {}
         for named in touched:
             if named in config_set.services:
                 endpoints = snapshot.services.get(named, _NO_ENDPOINTS)
                 fresh[_key(named)] = names_of(named, config_set, endpoints, self.desired)
                 yield
-        services = dict(before.services) if before else {}
-        yield
-        gone = {key: services.pop(key) for key in map(_key, touched) if key in services}
-        yield
-        services.update(fresh)
-        owners = yield from _owners(before.owners if before else {}, gone, fresh)
+        keys = list(dict.fromkeys(map(_key, touched)))
+        domain = from_text(config_set.node.cluster_domain)
+        differs: set[bytes] = set()
+        came_or_went = False
+        for key in keys:
+            was, now = self._services.get(key), fresh.get(key)
+            came_or_went |= (was is None) != (now is None)
+            differs.update(moved(key, was, now, domain))
+            self._replace(key, was, now)
+            yield
+        before, self._config_set, self._snapshot = self._config_set, config_set, snapshot
+        if before is config_set and not differs and self.view is not None:
+            self.view = replace(self.view, moved=frozenset())
+            return self.view
         self._serial += 1
-        self.view = self._view(config_set, services, owners)
-        self._config_set, self._snapshot = config_set, snapshot
+        is_other = came_or_went or before is None or before.namespaces is not config_set.namespaces
+        namespaces = self._namespaces(config_set) if is_other or self.view is None else self.view.namespaces
+        self.view = self._view(config_set, namespaces, frozenset(differs) if before is config_set else None)
         return self.view
+
+    def _replace(self, key: Key, was: ServiceNames | None, now: ServiceNames | None) -> None:
+        """A Service has other names now, or none any more."""
+        if now is None:
+            self._services.pop(key, None)
+        else:
+            self._services[key] = now
+        was, now = was or NOTHING, now or NOTHING
+        had, has = was.reverse, now.reverse
+        for address in had.keys() - has.keys():
+            left = tuple(each for each in self._owners[address] if each != key)
+            if left:
+                self._owners[address] = left
+            else:
+                del self._owners[address]
+        for address in has.keys() - had.keys():
+            self._owners[address] = (*self._owners.get(address, ()), key)
+        pods = self._pods.setdefault(key[0], {})
+        for address in now.pods - was.pods:
+            pods[address] = pods.get(address, 0) + 1
+        for address in was.pods - now.pods:
+            pods[address] -= 1
+            if not pods[address]:
+                del pods[address]
+        if not pods:
+            del self._pods[key[0]]
 
     def update(self, config_set: ConfigSet, snapshot: Snapshot) -> View:
         """All steps at once."""
@@ -205,14 +226,12 @@ class Zone:
                 yield
         return touched
 
-    def _view(
-        self, config_set: ConfigSet, services: dict[_Key, ServiceNames], owners: dict[bytes, tuple[_Key, ...]]
-    ) -> View:
+    def _view(self, config_set: ConfigSet, namespaces: frozenset[bytes], moved: frozenset[bytes] | None) -> View:
         node = config_set.node
         domain, server = node.cluster_domain, f"ns.dns.{node.cluster_domain}"
         soa = rdata.soa(server, f"hostmaster.{domain}", self._serial, NEGATIVE_TTL)
         own: dict[Labels, Node] = {
-            (b"dns-version",): (_set(wire.TXT, rdata.txt(SCHEMA_VERSION)),),
+            (b"dns-version",): (rrset(wire.TXT, rdata.txt(SCHEMA_VERSION)),),
             (b"ns", b"dns"): _addresses_of_server(config_set),
             **{(label,): _EMPTY for label in (b"dns", b"svc", b"pod")},
         }
@@ -220,91 +239,18 @@ class Zone:
             domain=from_text(domain),
             apex=rdata.name(domain),
             soa=soa,
-            apex_node=(_set(wire.SOA, soa), _set(wire.NS, rdata.name(server))),
+            apex_node=(rrset(wire.SOA, soa), rrset(wire.NS, rdata.name(server))),
             own=own,
             networks=tuple(parse_network(text) for text in (node.service_range.cidr, node.pod_cidr)),
-            services=services,
-            namespaces=self._namespaces(config_set, services),
-            owners=owners,
-            pods={},
+            services=self._services,
+            namespaces=namespaces,
+            owners=self._owners,
+            pods=self._pods,
+            moved=moved,
         )
 
-    def _namespaces(self, config_set: ConfigSet, services: dict[_Key, ServiceNames]) -> frozenset[bytes]:
-        before, view = self._config_set, self.view
-        if before and view and before.namespaces is config_set.namespaces and services.keys() == view.services.keys():
-            return view.namespaces
-        return frozenset({key[0] for key in services} | {named.name.encode() for named in config_set.namespaces})
-
-
-def names_of(
-    named: Named, config_set: ConfigSet, endpoints: PortEndpoints, desired: Desired = as_written
-) -> ServiceNames:
-    """The names of one Service.  What DNS cannot say, such as a name that gets too long, is left out."""
-    domain, deployments, service = config_set.node.cluster_domain, config_set.deployments, config_set.services[named]
-    nodes, pointers = _nodes(named, service, endpoints, domain, deployments)
-    return ServiceNames(
-        service=service,
-        endpoints=endpoints,
-        nodes=nodes,
-        reverse=pointers,
-        reason=lack(service, endpoints, deployments, desired),
-    )
-
-
-def _nodes(
-    named: Named, service: Service, endpoints: PortEndpoints, domain: str, deployments: Deployments
-) -> tuple[dict[Labels, Node], dict[bytes, tuple[bytes, ...]]]:
-    base = from_text(service_name(named, domain))
-    found: dict[Labels, dict[int, list[bytes]]] = {}
-    pointers: dict[bytes, tuple[bytes, ...]] = {}
-    for record in records(named, service, endpoints, domain, deployments):
-        if len(record.name) > LONGEST_TEXT:
-            continue
-        try:
-            kind, data = rdata.encode(record.type, record.value)
-        except ValueError:
-            continue
-        if kind == wire.PTR:
-            pointers[reverse.packed(record.name)] = (data,)
-            continue
-        labels = from_text(record.name)
-        before = labels[: -len(base)]
-        for depth in range(1, len(before) + 1):
-            found.setdefault(before[depth:], {})
-        datas = found.setdefault(before, {}).setdefault(kind, [])
-        if data not in datas:
-            datas.append(data)
-    nodes = {before: tuple(_set(kind, *datas) for kind, datas in node.items()) for before, node in found.items()}
-    return nodes, pointers
-
-
-def _owners(
-    before: dict[bytes, tuple[_Key, ...]], gone: dict[_Key, ServiceNames], fresh: dict[_Key, ServiceNames]
-) -> Generator[None, None, dict[bytes, tuple[_Key, ...]]]:
-    """Who has which address now, in steps; the same as before if no address came or went."""
-    moved = []
-    for number, key in enumerate(gone.keys() | fresh.keys()):
-        if _reversed(gone.get(key)) != _reversed(fresh.get(key)):
-            moved.append(key)
-        if not number % NAMES_PER_STEP:
-            yield
-    owners = dict(before) if moved else before
-    yield
-    for key in moved:
-        for address in _reversed(gone.get(key)):
-            left = tuple(each for each in owners[address] if each != key)
-            if left:
-                owners[address] = left
-            else:
-                del owners[address]
-        for address in _reversed(fresh.get(key)):
-            owners[address] = (*owners.get(address, ()), key)
-        yield
-    return owners
-
-
-def _reversed(names: ServiceNames | None) -> Set[bytes]:
-    return names.reverse.keys() if names else frozenset()
+    def _namespaces(self, config_set: ConfigSet) -> frozenset[bytes]:
+        return frozenset({key[0] for key in self._services} | {named.name.encode() for named in config_set.namespaces})
 
 
 def _addresses_of_server(config_set: ConfigSet) -> Node:
@@ -312,16 +258,8 @@ def _addresses_of_server(config_set: ConfigSet) -> Node:
     address: IPv4Address | IPv6Address = ip_address(parse_host_port(config_set.node.dns)[0])
     if address.is_unspecified and config_set.node.node_addresses:
         address = ip_address(config_set.node.node_addresses[0])
-    return (_address(address.packed),)
+    return (address_set(address.packed),)
 
 
-def _address(packed: bytes) -> RRset:
-    return _set(wire.A if len(packed) == 4 else wire.AAAA, packed)
-
-
-def _set(kind: int, *datas: bytes) -> RRset:
-    return RRset(kind, POSITIVE_TTL, datas)
-
-
-def _key(named: Named) -> _Key:
+def _key(named: Named) -> Key:
     return named.namespace.encode(), named.name.encode()

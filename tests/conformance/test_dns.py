@@ -17,7 +17,8 @@ import pytest
 from msgspec.structs import replace
 
 from discovery.registry.responder import Responder
-from discovery.registry.zone import NEGATIVE_TTL, POSITIVE_TTL, Zone
+from discovery.registry.service_names import POSITIVE_TTL
+from discovery.registry.zone import NEGATIVE_TTL, Zone
 from sidecar.dns import NodeDNS
 from tests.discovery.objects import replica
 from tests.discovery.registry.making import ask, existing, query, rcode, values, view, written

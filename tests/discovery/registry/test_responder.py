@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.meta import Named
+from discovery.endpoint import Endpoint
 from discovery.registry import wire
 from discovery.registry.render import Answer
 from discovery.registry.responder import KEPT_BYTES, Responder
 from discovery.registry.wire import Query
+from discovery.registry.zone import Zone
 from tests.discovery.registry.making import (
     ALL,
     EMPTY,
@@ -21,11 +24,13 @@ from tests.discovery.registry.making import (
     SHOP,
     agree,
     ask,
+    existing,
     query,
     rcode,
     responder,
     values,
     view,
+    written,
 )
 
 Z = "cluster.local"
@@ -176,6 +181,70 @@ def test_a_new_view_forgets_what_was_kept() -> None:
     assert values(ask(made, f"shop.default.svc.{Z}")) == ["A 127.96.1.1"]
     made.put_in_force(view(ALL.replace("127.96.1.1", "127.96.1.2")))
     assert values(ask(made, f"shop.default.svc.{Z}")) == ["A 127.96.1.2"]
+
+
+def test_only_what_moved_is_forgotten() -> None:
+    made = Responder(Random(1))
+    config_set = written(ALL)
+    catalog, zone = existing(config_set), Zone(0)
+    made.put_in_force(zone.update(config_set, catalog.snapshot))
+    for name in (f"shop.default.svc.{Z}", f"db.data.svc.{Z}", f"absent.default.svc.{Z}"):
+        ask(made, name)
+    kept = dict(made.finished)
+    catalog.put_endpoints("other", {Named("default", "empty"): {"pg": (Endpoint("10.0.0.9", 5432),)}})
+    newer = zone.update(config_set, catalog.snapshot)
+    made.put_in_force(newer, newer.moved)
+    assert made.finished == kept
+    absent = ask(made, f"absent.default.svc.{Z}")
+    assert serial_of(absent) == int.from_bytes(newer.soa[-20:-16], "big") == 2
+    assert values(ask(made, f"empty.default.svc.{Z}")) == ["A 10.0.0.9"]
+
+
+ASKED = [
+    (f"{prefix}{name}.default.svc.{Z}", kind)
+    for name in ("a", "b", "alias")
+    for prefix, kind in (("", "A"), ("", "AAAA"), ("_http._tcp.", "SRV"), ("_tcp.", "A"), ("x.", "A"), ("h.", "A"))
+] + [
+    (name, kind)
+    for name in (f"10-0-0-1.default.pod.{Z}", f"fd00--1.default.pod.{Z}", f"fd00-0-0-0-0-0-0-1.default.pod.{Z}")
+    for kind in ("A", "AAAA")
+] + [("1.0.0.10.in-addr.arpa", "PTR"), (Z, "SOA"), (f"default.svc.{Z}", "A")]  # fmt: skip
+ENDPOINTS = st.lists(
+    st.builds(
+        Endpoint, st.sampled_from(["10.0.0.1", "10.0.0.2", "fd00::1"]), st.just(80), st.booleans(),
+        hostname=st.sampled_from(["", "h"]),
+    ),
+    unique_by=lambda each: each.address, max_size=3,
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), ENDPOINTS, st.sets(st.integers(0, len(ASKED) - 1))), max_size=6))
+def test_what_is_kept_is_what_would_be_said_now(changes: list[tuple[str, list[Endpoint], set[int]]]) -> None:
+    text = "apiVersion: v1\nkind: Service\nmetadata: {name: %s}\nspec: {%s, ports: [{name: http, port: 80}]}\n"
+    alias = "apiVersion: v1\nkind: Service\nmetadata: {name: alias}\nspec: {type: ExternalName, externalName: %s}\n"
+    parts = (text % ("a", "clusterIP: None"), text % ("b", "clusterIP: 127.96.1.1"), alias % f"h.a.default.svc.{Z}")
+    config_set = written("---\n".join(parts))
+    catalog, zone, made = existing(config_set), Zone(0), Responder(Random(1))
+    made.put_in_force(zone.update(config_set, catalog.snapshot))
+    for name, endpoints, asked in changes:
+        for each in asked:
+            ask(made, *ASKED[each], use_edns=0)
+        catalog.change_endpoints("test", {Named("default", name): {"http": tuple(endpoints)}})
+        newer = zone.update(config_set, catalog.snapshot)
+        made.put_in_force(newer, newer.moved)
+        fresh = Responder(Random(1))
+        fresh.put_in_force(newer)
+        for each in asked:
+            now, right = (ask(responder, *ASKED[each], use_edns=0) for responder in (made, fresh))
+            for message in (now, right):
+                message.id = 0
+            assert now == right, ASKED[each]
+            assert now.extended_errors() == right.extended_errors()
+
+
+def serial_of(message: dns.message.Message) -> int:
+    [soa] = (rrset[0] for rrset in message.authority)
+    return int(soa.serial)
 
 
 def test_cookies_and_random_case_are_not_kept() -> None:

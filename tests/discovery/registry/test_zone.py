@@ -12,8 +12,9 @@ from discovery.endpoint import Endpoint
 from discovery.registry import wire
 from discovery.registry.content import Node, RRset
 from discovery.registry.names import NOT_READY
-from discovery.registry.wire import from_text, to_labels
-from discovery.registry.zone import POSITIVE_TTL, View, Zone
+from discovery.registry.service_names import POSITIVE_TTL
+from discovery.registry.wire import from_text, to_labels, to_wire
+from discovery.registry.zone import View, Zone
 from tests.discovery.objects import named, replica, service
 from tests.discovery.registry.making import ALL, DB, EMPTY, SHOP, existing, view, written
 
@@ -163,20 +164,38 @@ def test_names_that_dns_cannot_say_are_left_out() -> None:
     assert made.services[long.namespace.encode(), long.name.encode()].nodes == {}
 
 
-def test_only_what_changed_is_made_anew() -> None:
+def test_only_what_changed_is_made_anew_and_is_named() -> None:
     config_set = written(ALL)
     catalog = existing(config_set)
     zone = Zone(7)
     before = zone.update(config_set, catalog.snapshot)
+    names, namespaces = dict(before.services), before.namespaces
+    assert before.moved is None
+    assert before.find(from_text("9.0.0.10.in-addr.arpa")) is None
     catalog.put_endpoints("other", {Named("default", "empty"): {"pg": (Endpoint("10.0.0.9", 5432),)}})
     after = zone.update(config_set, catalog.snapshot)
-    changed = {key for key in after.services if after.services[key] is not before.services[key]}
+    changed = {key for key in after.services if after.services[key] is not names[key]}
     assert changed == {(b"default", b"empty")}
-    assert after.namespaces is before.namespaces
-    assert before.find(from_text("9.0.0.10.in-addr.arpa")) is None
+    assert after.namespaces is namespaces
     assert after.find(from_text("9.0.0.10.in-addr.arpa")) is not None
     serials = [each.soa[-20:-16] for each in (before, after)]
     assert serials == [(8).to_bytes(4, "big"), (9).to_bytes(4, "big")]
+    domain = "empty.default.svc.cluster.local"
+    prefixes = ["", "_tcp.", "_pg._tcp.", "10-0-0-9."]
+    moved = [*(f"{prefix}{domain}" for prefix in prefixes), "9.0.0.10.in-addr.arpa"]
+    assert after.moved == {to_wire(from_text(name)) for name in (*moved, "10-0-0-9.default.pod.cluster.local")}
+
+
+def test_endpoints_that_no_name_tells_of_move_no_serial() -> None:
+    config_set = written(SHOP)
+    catalog = existing(config_set)
+    zone = Zone(7)
+    shop = Named("default", "shop")
+    catalog.put_endpoints("other", {shop: {"http": (Endpoint("10.0.0.9", 1),)}})
+    before = zone.update(config_set, catalog.snapshot)
+    catalog.put_endpoints("other", {shop: {"http": (Endpoint("10.0.0.9", 1, ready=False),)}})
+    after = zone.update(config_set, catalog.snapshot)
+    assert (after.moved, after.soa) == (frozenset(), before.soa)
 
 
 ADDRESSES = st.lists(st.sampled_from(["10.0.0.1", "10.0.0.2", "fd00::1"]), unique=True)
@@ -209,6 +228,7 @@ def test_a_zone_that_followed_every_change_is_the_one_made_at_once(
     assert followed.services == at_once.services
     assert {k: set(v) for k, v in followed.owners.items()} == {k: set(v) for k, v in at_once.owners.items()}
     assert followed.namespaces == at_once.namespaces
+    assert followed.pods == at_once.pods
 
 
 def test_a_zone_of_a_changed_domain_is_made_anew() -> None:
