@@ -95,9 +95,12 @@ class Dialling:
     def _connect(self, otherwise: Reason) -> None:
         """Begin to connect to an endpoint that was not tried; if there is none, refuse the client."""
         state = self._pick()
-        if state is None or state in self._tried:
-            if state is not None or not self._waits_for_room():
+        if state is None:
+            if not self._waits_for_room():
                 self._refuse(otherwise if self._backend.limits is None or not self._backend.eligible else NO_ROOM)
+            return
+        if state in self._tried:
+            self._refuse(otherwise)
             return
         try:
             line = dial(state.host, state.port)
@@ -196,6 +199,8 @@ class Dialling:
         reset_on_close(self._lines[CLIENT])
         self._lines[CLIENT].close()
         self._leave()
+        if self._backend.limits is not None:  # what the endpoint's end told came too early for the Backend's own limit
+            self._backend.limits.room_made()
 
     def _tell(self, reason: str, state: EndpointState | None, tries: int, moved: tuple[int, int]) -> None:
         """Tell whoever wants to know that the connection is over."""

@@ -147,6 +147,14 @@ async def gone(wire: Wire) -> str:
     return "end"
 
 
+def begun(address: tuple[str, int]) -> socket.socket:
+    """A client that begins to connect; three of them fill a backlog of 0, and nobody else is answered."""
+    line = socket.socket()
+    line.setblocking(False)
+    line.connect_ex(address)
+    return line
+
+
 def closed_port() -> int:
     """A port of loopback where nothing listens."""
     with socket.socket() as unused:

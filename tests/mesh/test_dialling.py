@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
 
 from config.balancing import BackendLimits, EndpointLimits, LimitPolicy, QueuePolicy
-from tests.mesh.relaying import echo, gone, relaying, until
+from discovery.endpoint import Endpoint
+from tests.mesh.relaying import begun, echo, gone, relaying, until
 
 pytestmark = pytest.mark.both_loops
 
@@ -43,6 +45,22 @@ async def test_who_waits_in_vain_is_reset() -> None:
         assert world.stats.reasons == {"connection_limit_reached": 1}
         await first.send(b"two")
         assert await first.exactly(3) == b"two"
+
+
+async def test_a_place_is_free_again_when_nobody_could_be_connected_to() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        fillers = [begun(full.getsockname()) for _ in range(3)]
+        plan = limited(seconds=60.0, backend=BackendLimits(connections=1))
+        async with relaying(echo, timeouts={"connect": 0.2}, plan=plan) as world:
+            world.use(Endpoint("127.0.0.1", full.getsockname()[1]))
+            first, second = await world.connect(), await world.connect()
+            await until(lambda: world.backend.limits is not None and len(world.backend.limits) == 1)
+            assert [await gone(first), await gone(second)] == ["reset", "reset"]
+            assert world.stats.reasons == {"connection_timeout": 2}
+        for filler in fillers:
+            filler.close()
 
 
 async def test_a_full_queue_is_joined_by_nobody() -> None:

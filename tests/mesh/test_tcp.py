@@ -19,7 +19,7 @@ from mesh.balancing.affinity import AffinityPolicy
 from mesh.conduit import BULK
 from mesh.proxy_protocol import Version, header
 from tests.mesh.dialogue import PATIENCE, Wire
-from tests.mesh.relaying import World, closed_port, echo, gone, relaying, silent, until
+from tests.mesh.relaying import World, begun, closed_port, echo, gone, relaying, silent, until
 
 pytestmark = pytest.mark.both_loops
 
@@ -204,7 +204,7 @@ async def test_a_connect_that_gets_no_answer_goes_to_another_endpoint() -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        fillers = [_begun(full.getsockname()) for _ in range(3)]  # the backlog is full: more are not answered
+        fillers = [begun(full.getsockname()) for _ in range(3)]  # the backlog is full: more are not answered
         async with relaying(echo, timeouts={"connect": 0.2}) as world:
             alive = Endpoint("127.0.0.1", world.endpoints[0].port)
             stuck = Endpoint("127.0.0.1", full.getsockname()[1])
@@ -217,13 +217,6 @@ async def test_a_connect_that_gets_no_answer_goes_to_another_endpoint() -> None:
             assert world.backend.endpoints[stuck.where].in_flight == 0
         for filler in fillers:
             filler.close()
-
-
-def _begun(address: tuple[str, int]) -> socket.socket:
-    line = socket.socket()
-    line.setblocking(False)
-    line.connect_ex(address)
-    return line
 
 
 async def test_a_reset_goes_through() -> None:
@@ -263,7 +256,7 @@ async def test_a_client_that_gives_up_while_connecting() -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        fillers = [_begun(full.getsockname()) for _ in range(3)]
+        fillers = [begun(full.getsockname()) for _ in range(3)]
         async with relaying(echo, timeouts={"connect": 0.3}) as world:
             world.use(Endpoint("127.0.0.1", full.getsockname()[1]))
             wire = await world.connect()
@@ -279,7 +272,7 @@ async def test_aborted_while_connecting() -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        fillers = [_begun(full.getsockname()) for _ in range(3)]
+        fillers = [begun(full.getsockname()) for _ in range(3)]
         async with relaying(echo, timeouts={"connect": 0}) as world:
             world.use(Endpoint("127.0.0.1", full.getsockname()[1]))
             wire = await world.connect()
