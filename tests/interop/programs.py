@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,6 +24,16 @@ http {
   server { listen 127.0.0.1:%(lasting)d; location /to { return 302 /text.txt; } }
   server { listen 127.0.0.1:%(short)d; keepalive_timeout 0; }
 }
+"""
+
+
+NAMED = """
+options {
+  directory "%(folder)s"; pid-file none; session-keyfile none; recursion no;
+  listen-on port %(port)d { 127.0.0.1; }; listen-on-v6 { none; };
+};
+controls { };
+%(keys)s
 """
 
 
@@ -57,6 +67,30 @@ def nginx(folder: Path, root: Path, lasting: int, short: int) -> Iterator[None]:
     try:
         wait_for(lambda: process.poll() is not None or (accepts(lasting) and accepts(short)))
         assert process.poll() is None, (folder / "error.log").read_text()
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def named(
+    folder: Path, port: int, zones: Mapping[str, str], *, keys: str = "", rules: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """BIND is the primary of `zones`, which this machine may update; `rules`: what holds for one instead."""
+    folder.mkdir()
+    lines = [NAMED % {"folder": folder, "port": port, "keys": keys}]
+    for zone, text in zones.items():
+        (folder / f"{zone}.zone").write_text(text)
+        rule = (rules or {}).get(zone, "allow-update { 127.0.0.1; };")
+        lines.append(f'zone "{zone}" {{ type primary; file "{zone}.zone"; {rule} }};')
+    (folder / "named.conf").write_text("\n".join(lines))
+    told = folder / "log"
+    with told.open("wb") as log:
+        process = subprocess.Popen(["named", "-g", "-n", "1", "-c", str(folder / "named.conf")], stdout=log, stderr=log)
+    try:
+        wait_for(lambda: process.poll() is not None or " running" in told.read_text(), told.read_text)
+        assert process.poll() is None, told.read_text()
         yield
     finally:
         process.terminate()

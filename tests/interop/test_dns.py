@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.interop.programs import free_ports, needs, run
+from tests.interop.programs import free_ports, named, needs, run
 from tests.scenarios.manifests import endpoint_slice, service
 from tests.scenarios.weft import Weft, wait_for
 from tests.scenarios.world import ready, weft_up
 
 Z = "cluster.local"
-NAMED = """
-options {
-  directory "%(folder)s"; pid-file none; session-keyfile none; recursion no;
-  listen-on port %(port)d { 127.0.0.1; }; listen-on-v6 { none; };
-};
-controls { };
-key weft { algorithm hmac-sha256; secret "c2VjcmV0c2VjcmV0"; };
-zone "example.com" { type primary; file "example.com.zone"; allow-query { key weft; }; allow-update { key weft; }; };
-zone "large.example" { type primary; file "large.example.zone"; };
-"""
+KEYS = 'key weft { algorithm hmac-sha256; secret "c2VjcmV0c2VjcmV0"; };'
+RULES = {"example.com": "allow-query { key weft; }; allow-update { key weft; };"}
 ZONE = """$TTL 1
 @ SOA ns hostmaster 1 60 60 60 1
 @ NS ns
@@ -47,25 +36,6 @@ LARGE = "$TTL 1\n@ SOA ns hostmaster 1 60 60 60 1\n@ NS ns\nns A 127.0.0.1\n" + 
 SECRET = {"name": "weft", "secret": "c2VjcmV0c2VjcmV0"}
 
 pytestmark = [needs("dig"), needs("kdig"), needs("named")]
-
-
-@contextmanager
-def bind(folder: Path, port: int) -> Iterator[None]:
-    """BIND serves the zones above."""
-    folder.mkdir()
-    (folder / "named.conf").write_text(NAMED % {"folder": folder, "port": port})
-    (folder / "example.com.zone").write_text(ZONE)
-    (folder / "large.example.zone").write_text(LARGE)
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(["named", "-g", "-n", "1", "-c", str(folder / "named.conf")], stdout=log, stderr=log)
-    try:
-        told = folder / "log"
-        wait_for(lambda: process.poll() is not None or " running" in told.read_text(), told.read_text)
-        assert process.poll() is None, told.read_text()
-        yield
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def from_dns(name: str, port: int, ports: dict[str, int], **annotations: str) -> dict[str, Any]:
@@ -99,7 +69,8 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Weft, int
         }),
         from_dns("unsigned", port, {"http": 80}, **{"weft.dev/dns": "web.example.com"}),
     ]  # fmt: skip
-    with bind(folder / "bind", port), weft_up(folder, *objects) as weft:
+    zones = {"example.com": ZONE, "large.example": LARGE}
+    with named(folder / "bind", port, zones, keys=KEYS, rules=RULES), weft_up(folder, *objects) as weft:
         yield weft, port
 
 
