@@ -42,6 +42,15 @@ class IngressAddresses(Spec):
     proxy_protocol: Introducers = Introducers()
 
 
+class InboundSettings(Spec):
+    """Listeners on the first node address for endpoints of this node that others cannot dial."""
+
+    reach: Literal["auto", "always", "never"] = "auto"
+    """`auto`: unless that address is of the loopback, so that all nodes are on one machine."""
+    bridges: tuple[str, ...] = ()
+    """Networks inside this machine, beside the loopback and links."""
+
+
 class ConnectionLimits(Spec):
     per_listener: Annotated[int, Meta(ge=1)] = 10_000
 
@@ -110,6 +119,7 @@ class NodeConfigSpec(Spec):
     trusted_proxies: tuple[str, ...] = ()
     """Networks whose X-Forwarded-* fields are believed."""
     connections: ConnectionLimits = ConnectionLimits()
+    inbound: InboundSettings = InboundSettings()
     access_log: bool = False
     access_log_format: Literal["json", "common"] = "json"
     recent: RecentSettings = RecentSettings()

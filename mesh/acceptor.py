@@ -71,6 +71,10 @@ class RelayAcceptor:
         self.accepting = False
 
     async def resume(self) -> None:
+        self.accept()
+
+    def accept(self) -> None:
+        """As `resume`, at once."""
         if not self.accepting and self._gate.room > 0:
             self.accepting = True
             self._board.watch(self._fd, self, EPOLLIN)

@@ -20,6 +20,7 @@ from mesh.acceptor import Acceptor, acceptor_type
 from mesh.descriptors import Descriptors, raise_limit
 from mesh.downstream import HTTPDownstream
 from mesh.gate import Gate
+from mesh.inbound_listener import InboundListeners
 from mesh.introduction import Introduction
 from mesh.node_health import Inquiry
 from mesh.proxy import Proxy
@@ -85,6 +86,8 @@ class Listeners:
         self._random = random or Random()
         self._descriptors = Descriptors(raise_limit() if limit is None else limit)
         self._board = Switchboard(proxy.loop)
+        self.inbound = InboundListeners(proxy, self._board, self._descriptors)
+        """They are closed by themselves: a node that ends goes on serving others until its replicas are stopped."""
         self.states: dict[ListenerKey, ListenerState] = {}
         """Of all listeners of the table that was handed over last."""
         self._served: dict[ListenerKey, _Served] = {}

@@ -16,10 +16,11 @@ from mesh.backend import REMEMBERED, Backend
 from mesh.deadlines import Deadlines
 from mesh.filters.rate_limit import RateLimit
 from mesh.plan import BackendKey
+from mesh.table import ListenerKey
 
 
 class Live:
-    __slots__ = ("_clock", "_deadlines", "_rate_limits", "_retired", "asleep", "backends", "chance")
+    __slots__ = ("_clock", "_deadlines", "_rate_limits", "_retired", "asleep", "backends", "chance", "inbound")
 
     def __init__(
         self,
@@ -35,6 +36,8 @@ class Live:
         self._deadlines = deadlines
         self.backends: Mapping[BackendKey, Backend] = {}
         """Those of the table in force."""
+        self.inbound: dict[ListenerKey, Backend] = {}
+        """Those of inbound listeners, each of one endpoint of this node."""
         self._retired: list[tuple[float, Backend]] = []
         self._rate_limits: WeakValueDictionary[tuple[str, RateLimitPolicy], RateLimit] = WeakValueDictionary()
 
@@ -59,13 +62,23 @@ class Live:
             return []
         now = self._clock()
         withdrawn = [backend for key, backend in before.items() if backends.get(key) is not backend]
-        self._retired = [(since, backend) for since, backend in self._retired if since > now - REMEMBERED]
+        self._forget(now)
         self._retired += [(now, backend) for backend in withdrawn]
         return withdrawn
 
+    def inbound_closed(self, key: ListenerKey) -> None:
+        """The inbound listener is closed; what it accepted may go on."""
+        now = self._clock()
+        self._forget(now)
+        self._retired.append((now, self.inbound.pop(key)))
+
+    def _forget(self, now: float) -> None:
+        self._retired = [(since, backend) for since, backend in self._retired if since > now - REMEMBERED]
+
     def all(self) -> Iterator[Backend]:
-        """The registered Backends, then the ones retired not long ago."""
+        """The registered Backends, those of inbound listeners, then the ones retired not long ago."""
         yield from self.backends.values()
+        yield from self.inbound.values()
         for _, backend in self._retired:
             yield backend
 

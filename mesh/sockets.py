@@ -21,7 +21,7 @@ REMEDY: Final = (
     "allow it with `sysctl net.ipv4.ip_unprivileged_port_start={port}`, or `setcap cap_net_bind_service=+ep` on the "
     "python3 binary, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit"
 )
-What = Entry | Literal["DNS"]
+What = Entry | Literal["DNS", "Inbound"]
 
 _FIELDS: Final[dict[What, str]] = {
     "ClusterIP": "the Service's spec.clusterIP, or NodeConfig spec.serviceRange",
@@ -31,6 +31,7 @@ _FIELDS: Final[dict[What, str]] = {
     "HealthCheck": "the Service's healthCheckNodePort, or NodeConfig spec.nodeAddresses",
     "Ingress": "NodeConfig spec.ingress",
     "DNS": "NodeConfig spec.dns",
+    "Inbound": "NodeConfig spec.nodeAddresses",
 }
 """What a user changes to have another address."""
 

@@ -45,6 +45,10 @@ class DatagramAcceptor:
         self.accepting = False
 
     async def resume(self) -> None:
+        self.accept()
+
+    def accept(self) -> None:
+        """As `resume`, at once."""
         if not self.accepting:
             self.accepting = True
             self.board.watch(self._fd, self, EPOLLIN)
@@ -58,6 +62,9 @@ class DatagramAcceptor:
         self.on_event(self._fd, EPOLLIN)
 
     async def close(self) -> None:
+        self.finish()
+
+    def finish(self) -> None:
         """Take no more; what was asked may still be answered."""
         self.pause()
         for session in tuple(self.sessions.values()):

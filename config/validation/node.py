@@ -27,6 +27,8 @@ def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
         for i, text in enumerate(networks):
             if problem_of(parse_address, text):
                 report.check(f"{path}[{i}]", problem_of(parse_network, text))
+    for i, text in enumerate(node.inbound.bridges):
+        report.check(f"spec.inbound.bridges[{i}]", problem_of(parse_network, text))
     for i, text in enumerate(node.resolver.allow_from):
         report.check(f"spec.resolver.allowFrom[{i}]", problem_of(parse_network, text))
     for i, text in enumerate(node.resolver.servers):

@@ -57,6 +57,11 @@ CASES = [
         node("{nodeAddresses: [127.96.0.1]}"),
         error("spec.nodeAddresses[0]", "lies in the service range"),
     ),
+    case(
+        "a bridge that is no network",
+        node("{inbound: {bridges: [172.17.0.0/16, docker0]}}"),
+        error("spec.inbound.bridges[1]", "ADDRESS/BITS"),
+    ),
     case("a zone", node("{zone: eu-west-1a}")),
     case("a zone that is none", node("{zone: 'eu west'}"), error("spec.zone", "label value")),
     case("admin", node("{admin: '9901'}"), error("spec.admin", "HOST:PORT")),

@@ -57,7 +57,8 @@ class World:
         self.backend = Backend(KEY, loop.time, self.proxy.deadlines)
         self.endpoints = [FakeEndpoint(script) for script in scripts]
         self.key = ListenerKey("127.0.0.1", 0)
-        self._wires: list[Wire] = []
+        self.wires: list[Wire] = []
+        """Ended with the world."""
         self._ticking: asyncio.TimerHandle | None = None
 
     @property
@@ -98,7 +99,7 @@ class World:
     async def connect(self, **options: Any) -> Wire:
         async with asyncio.timeout(PATIENCE):
             wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, **options))
-        self._wires.append(wire)
+        self.wires.append(wire)
         return wire
 
     async def ending(self) -> str:
@@ -114,7 +115,7 @@ class World:
         self._ticking = self.proxy.loop.call_later(0.02, self._tick)
 
     async def stop(self) -> None:
-        for wire in self._wires:
+        for wire in self.wires:
             wire.writer.transport.abort()
         await self.listeners.close()
         self.listeners.abort()
