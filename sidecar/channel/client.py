@@ -1,0 +1,254 @@
+"""A node's end of the channel: one connection to the registry, opened again whenever it is gone.
+
+The registry is known by the fingerprint of its certificate, which is compared before anything is said.  Tries back off
+with jitter, so that many nodes do not come back at one moment.  What goes up says how things stand, counters at most
+once a second: nothing is queued, and a connection that begins anew says everything once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from itertools import count
+from random import Random
+from typing import Final
+
+import aiohttp
+
+from discovery.backoff import Backoff, BackoffPolicy
+from sidecar import VERSION as WEFT
+from sidecar.channel.credentials import Token
+from sidecar.channel.messages import (
+    HEARTBEAT_SECONDS,
+    HELLO_SECONDS,
+    LARGEST_MESSAGE,
+    MOST_SECONDS,
+    PATH,
+    SEND_SECONDS,
+    VERSION,
+    Await,
+    Awaited,
+    Downward,
+    Garbage,
+    Hello,
+    InForce,
+    Manifests,
+    Message,
+    Welcome,
+    decode_downward,
+    encoded,
+)
+from sidecar.channel.report import Report
+from sidecar.options import Address
+
+TRIES: Final = BackoffPolicy(first=0.1, ceiling=5.0, jitter=0.5, forget_after=30.0)
+CONNECT_SECONDS: Final = 10.0
+SAY_SECONDS: Final = 5.0
+"""What is in force is said again so often, though it is the same: by that the registry knows when it last heard."""
+
+log = logging.getLogger("weft.channel")
+
+
+class Channel:
+    """The connection while `run` runs."""
+
+    def __init__(
+        self,
+        address: Address,
+        token: Token,
+        received: Callable[[Manifests], None],
+        report: Report,
+        random: Random,
+        *,
+        role: str = "node",
+        runs: Iterable[str] = (),
+    ) -> None:
+        """`received` is told of manifests as they come; `runs`: the Deployments that run here."""
+        self._address = address
+        self._token = token
+        self._received = received
+        self._report = report
+        self._random = random
+        self._hello = Hello(VERSION, WEFT, role, tuple(sorted(runs)))
+        self._said = InForce()
+        self._woken = asyncio.Event()
+        self._ids = count()
+        self._asking: dict[int, tuple[Await, asyncio.Future[Awaited | None]]] = {}
+        self._connected = asyncio.Event()
+        self.failure = "no registry has answered yet"
+        """Why there is no connection; empty while there is one."""
+
+    @property
+    def connected(self) -> bool:
+        return self._connected.is_set()
+
+    def in_force(self, *, serial: int | None = None, manifests: int | None = None) -> None:
+        """Have the registry know what is in force here; what is not given is as it was."""
+        said = InForce(
+            self._said.serial if serial is None else serial, self._said.manifests if manifests is None else manifests
+        )
+        if said != self._said:
+            self._said = said
+            self._woken.set()
+
+    def hurry(self) -> None:
+        """Send counters now: there is one that somebody waits for."""
+        self._report.hurry()
+        self._woken.set()
+
+    async def confirmed(self, deadline: float, serial: int | None = None) -> tuple[str, ...] | None:
+        """Who does not have `serial` in force, or what the registry has when it is asked; empty: all have.
+
+        Waits until then, at most until `deadline` (the loop's time); None: the registry could not be asked.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(deadline):
+                while True:
+                    await self._connected.wait()
+                    left = min(max(deadline - loop.time() - 0.05, 0.0), MOST_SECONDS)
+                    if (answer := await self._ask(Await(next(self._ids), left, serial))) is not None:
+                        return answer.missing
+        except TimeoutError:
+            return None
+
+    async def _ask(self, question: Await) -> Awaited | None:
+        """The answer; None: the connection was lost meanwhile."""
+        answer: asyncio.Future[Awaited | None] = asyncio.get_running_loop().create_future()
+        self._asking[question.id] = question, answer
+        self._woken.set()
+        try:
+            return await answer
+        finally:
+            del self._asking[question.id]
+
+    async def run(self) -> None:
+        """Hold the connection until cancelled."""
+        backoff = Backoff(TRIES, self._random)
+        loop = asyncio.get_running_loop()
+        connector = aiohttp.TCPConnector(force_close=True, limit=1)
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+            while True:
+                try:
+                    problem = await self._converse(session)
+                except* (aiohttp.ClientError, OSError, TimeoutError, Garbage) as failures:
+                    problem = _words(failures)
+                self._lost(problem)
+                await asyncio.sleep(backoff.failed(loop.time()))
+
+    async def _converse(self, session: aiohttp.ClientSession) -> str:
+        """One connection from its beginning to its end; why it ended."""
+        async with asyncio.timeout(CONNECT_SECONDS):
+            socket = await session.ws_connect(
+                f"https://{self._address}{PATH}",
+                ssl=aiohttp.Fingerprint(bytes.fromhex(self._token.fingerprint)),
+                headers={"Authorization": self._token.authorization},
+                heartbeat=HEARTBEAT_SECONDS,
+                max_msg_size=LARGEST_MESSAGE,
+                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+            )
+        async with socket:
+            await _send(socket, self._hello)
+            async with asyncio.timeout(HELLO_SECONDS):
+                welcome = _read(await socket.receive())
+            if not isinstance(welcome, Welcome):
+                return "it did not say welcome" if welcome is not None else _farewell(socket)
+            self._began()
+            async with asyncio.TaskGroup() as beside:
+                sending = beside.create_task(self._send_all(socket))
+                while (said := _read(await socket.receive())) is not None:
+                    self._take(said)
+                sending.cancel()
+        return _farewell(socket)
+
+    def _began(self) -> None:
+        log.info("connected to the registry's channel at %s", self._address)
+        self.failure = ""
+        self._report.begin()
+        self._connected.set()
+
+    def _lost(self, problem: str) -> None:
+        """There is no connection; only the first of equal reasons is told."""
+        self._connected.clear()
+        for _, answer in self._asking.values():
+            if not answer.done():
+                answer.set_result(None)
+        if problem != self.failure:
+            log.warning("no connection to the registry's channel at %s: %s", self._address, problem)
+        self.failure = problem
+
+    def _take(self, said: Downward) -> None:
+        if isinstance(said, Manifests):
+            self._received(said)
+        elif isinstance(said, Awaited):
+            _, answer = self._asking.get(said.id, (None, None))
+            if answer is not None and not answer.done():
+                answer.set_result(said)
+        else:
+            raise Garbage("a second welcome")
+
+    async def _send_all(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        loop = asyncio.get_running_loop()
+        said: InForce | None = None
+        again = 0.0
+        asked: set[int] = set()
+        while True:
+            self._woken.clear()
+            if said != self._said or loop.time() >= again:
+                said, again = self._said, loop.time() + SAY_SECONDS
+                await _send(socket, said)
+            for question, _ in tuple(self._asking.values()):
+                if question.id not in asked:
+                    await _send(socket, question)
+            asked = set(self._asking)
+            async for stats in self._report.due(loop.time()):
+                await _send(socket, stats)
+            await self._pause(min(again, self._report.next) - loop.time())
+
+    async def _pause(self, seconds: float) -> None:
+        """Until there is something to say."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+
+async def _send(socket: aiohttp.ClientWebSocketResponse, message: Message) -> None:
+    async with asyncio.timeout(SEND_SECONDS):
+        await socket.send_str(encoded(message))
+
+
+def _read(message: aiohttp.WSMessage) -> Downward | None:
+    """What was said; None: nothing more will be.  Raises `Garbage`."""
+    if message.type == aiohttp.WSMsgType.TEXT:
+        return decode_downward(message.data)
+    if message.type == aiohttp.WSMsgType.BINARY:
+        raise Garbage("messages of the channel are text")
+    return None
+
+
+def _farewell(socket: aiohttp.ClientWebSocketResponse) -> str:
+    return f"the registry ended the connection (code {socket.close_code or 'none'})"
+
+
+def _words(failures: BaseExceptionGroup[BaseException]) -> str:
+    """The first of them, in words for whoever runs the node."""
+    first: BaseException = failures
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    if isinstance(first, aiohttp.ServerFingerprintMismatch):
+        return "it shows another certificate than this node's token names"
+    if isinstance(first, aiohttp.WSServerHandshakeError):
+        return _STATUSES.get(first.status, f"it answers with status {first.status}")
+    if isinstance(first, TimeoutError):
+        return "it does not answer in time"
+    return str(first) or type(first).__name__
+
+
+_STATUSES: Final = {
+    401: "it does not know this node's token",
+    404: "what answers there is no channel",
+    429: "it was tried with wrong tokens too often from this address",
+}

@@ -1,0 +1,143 @@
+"""One node's connection, at the registry: what it says is taken, and what is due to it is sent.
+
+Sending is driven by how things stand, never by a queue (`shelf.Feed`): what is waiting is one manifest batch and a few
+answers.  Taking and sending run beside each other; whichever fails ends both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+
+from sidecar import VERSION as WEFT
+from sidecar.channel.messages import (
+    HELLO_SECONDS,
+    SEND_SECONDS,
+    VERSION,
+    Await,
+    Awaited,
+    Garbage,
+    Hello,
+    InForce,
+    Message,
+    Upward,
+    Welcome,
+    decode_upward,
+    encoded,
+)
+from sidecar.channel.nodes import Nodes, Standing
+from sidecar.channel.shelf import Feed
+
+MOST_QUESTIONS: Final = 64
+"""Of one node that wait for their answers; one more ends the connection."""
+
+
+class Connection:
+    """A node that is admitted."""
+
+    def __init__(
+        self,
+        response: web.WebSocketResponse,
+        transport: asyncio.BaseTransport | None,
+        nodes: Nodes,
+        serial: Callable[[], int],
+    ) -> None:
+        """`serial`: the registry's own, now."""
+        self._response = response
+        self._transport = transport
+        self._nodes = nodes
+        self._serial = serial
+        self._woken = asyncio.Event()
+        self._answers: list[Awaited] = []
+        self._asking: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._woken.set()
+
+    def cut(self) -> None:
+        """End it without a word."""
+        if isinstance(self._transport, asyncio.WriteTransport):
+            self._transport.abort()
+
+    async def refuse(self, why: str) -> None:
+        """End it, saying why."""
+        await self._response.close(code=WSCloseCode.POLICY_VIOLATION, message=why.encode()[:120])
+
+    async def hello(self) -> Hello | None:
+        """What it says first; None: it is over."""
+        try:
+            async with asyncio.timeout(HELLO_SECONDS):
+                said = _read(await self._response.receive())
+        except (Garbage, TimeoutError) as fault:
+            await self.refuse(str(fault) or "no hello came")
+            return None
+        if isinstance(said, Hello) and said.version == VERSION:
+            return said
+        other = f"of version {VERSION} of the channel, not {said.version}" if isinstance(said, Hello) else "first"
+        await self.refuse(f"a hello is expected {other}")
+        return None
+
+    async def run(self, feed: Feed, node: Standing) -> None:
+        """Send and take until one of the two ends it."""
+        try:
+            async with asyncio.TaskGroup() as beside:
+                sending = beside.create_task(self._send_all(feed))
+                while (said := _read(await self._response.receive())) is not None:
+                    node.last_contact = self._nodes.clock()
+                    self._take(said, node, beside)
+                for task in (sending, *self._asking):
+                    task.cancel()
+        except* Garbage as garbage:
+            await self.refuse(str(garbage.exceptions[0]))
+        except* (ConnectionError, TimeoutError):
+            self.cut()
+
+    def _take(self, said: Upward, node: Standing, beside: asyncio.TaskGroup) -> None:
+        if isinstance(said, InForce):
+            self._nodes.has(node, said)
+        elif isinstance(said, Await):
+            if len(self._asking) == MOST_QUESTIONS:
+                raise Garbage(f"more than {MOST_QUESTIONS} questions at once")
+            task = beside.create_task(self._ask(said, node.name))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+        elif isinstance(said, Hello):
+            raise Garbage("a second hello")
+        else:
+            node.counted(said)
+
+    async def _ask(self, said: Await, asker: str) -> None:
+        serial = self._serial() if said.serial is None else said.serial
+        missing = await self._nodes.confirmed(serial, asyncio.get_running_loop().time() + said.seconds, asker)
+        self._answers.append(Awaited(said.id, serial, missing))
+        self.wake()
+
+    async def _send_all(self, feed: Feed) -> None:
+        await self._send(Welcome(VERSION, WEFT))
+        while True:
+            self._woken.clear()
+            answers, self._answers = self._answers, []
+            for answer in answers:
+                await self._send(answer)
+            if feed.is_due:
+                for message in feed.messages():
+                    await self._send(message)
+            elif not self._answers:
+                await self._woken.wait()
+
+    async def _send(self, message: Message) -> None:
+        async with asyncio.timeout(SEND_SECONDS):
+            await self._response.send_str(encoded(message))
+
+
+def _read(message: WSMessage) -> Upward | None:
+    """What was said; None: nothing more will be.  Raises `Garbage`."""
+    if message.type == WSMsgType.TEXT:
+        return decode_upward(message.data)
+    if message.type == WSMsgType.BINARY:
+        raise Garbage("messages of the channel are text")
+    return None

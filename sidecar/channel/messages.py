@@ -1,0 +1,159 @@
+"""What is said over the channel: WebSocket text messages (RFC 6455) of JSON, told apart by their field ``is``.
+
+A node begins with `Hello`, the registry answers with `Welcome`; then the registry sends all manifests that are the
+node's, and later what differs, while the node tells what it has in force.  Nothing here is queued: every message
+says how things stand, so one that was not sent is made up for by the next.  All is bounded, and what is not one of
+these messages ends the connection.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from config.meta import ObjectKey
+from mesh.stats import BackendFrame
+
+VERSION: Final = 1
+PATH: Final = "/channel"
+HEARTBEAT_SECONDS: Final = 5.0
+"""Either side asks whether the other is there when it has not heard from it for so long; half as long it waits."""
+HELLO_SECONDS: Final = 5.0
+"""From the connection to the hello, and from that to the welcome."""
+SEND_SECONDS: Final = 10.0
+"""A peer that does not take a message for so long is cut off; it comes again and gets everything anew."""
+LARGEST_OBJECT: Final = 1 << 20
+"""Bytes of one manifest."""
+LARGEST_BATCH: Final = 256 << 10
+"""Bytes of manifests in one message, unless one alone has more."""
+LARGEST_MESSAGE: Final = LARGEST_OBJECT + LARGEST_BATCH
+MOST_BACKENDS: Final = 256
+"""In one message of stats."""
+MOST_RUNS: Final = 1000
+MOST_SECONDS: Final = 60.0
+"""That a question may wait for its answer."""
+
+Name = Annotated[str, Meta(max_length=253)]
+Word = Annotated[str, Meta(max_length=64)]
+Serial = Annotated[int, Meta(ge=0, lt=2**32)]
+Generation = Annotated[int, Meta(ge=0, lt=2**62)]
+
+
+class Manifest(msgspec.Struct, frozen=True, array_like=True):
+    """An object as it is stored."""
+
+    kind: Word
+    namespace: Name
+    name: Name
+    source: str
+    """Where it was written before it was applied."""
+    body: msgspec.Raw
+    """JSON."""
+
+    @property
+    def key(self) -> ObjectKey:
+        return ObjectKey(self.kind, self.namespace, self.name)
+
+
+class Message(msgspec.Struct, frozen=True, tag_field="is", rename="camel", omit_defaults=True):
+    """Base of all messages."""
+
+
+# -- up
+
+
+class Hello(Message, frozen=True, tag="hello"):
+    version: int
+    """Of the protocol."""
+    weft: Word
+    """Version of the program."""
+    role: Word = ""
+    runs: Annotated[tuple[str, ...], Meta(max_length=MOST_RUNS)] = ()
+    """``NAMESPACE/NAME`` of the Deployments that this node runs."""
+
+
+class InForce(Message, frozen=True, tag="in-force"):
+    """What the node's traffic is carried by."""
+
+    serial: Serial | None = None
+    """Of endpoints.Z; None: there is no copy yet."""
+    manifests: Generation = 0
+
+
+class Stats(Message, frozen=True, tag="stats"):
+    """Counters that are not what they were; all of them when `whole`."""
+
+    backends: Annotated[list[BackendFrame], Meta(max_length=MOST_BACKENDS)]
+    whole: bool = False
+
+
+class Await(Message, frozen=True, tag="await"):
+    """Asks to be told once every node has a serial in force."""
+
+    id: Generation
+    seconds: Annotated[float, Meta(ge=0, le=MOST_SECONDS)]
+    """Then the answer says who has not."""
+    serial: Serial | None = None
+    """None: the one that the registry has when it is asked."""
+
+
+# -- down
+
+
+class Welcome(Message, frozen=True, tag="welcome"):
+    version: int
+    weft: Word
+
+
+class Manifests(Message, frozen=True, tag="manifests"):
+    """What differs, or everything; in several messages while there is `more`."""
+
+    generation: Generation
+    put: list[Manifest] = []
+    gone: list[ObjectKey] = []
+    whole: bool = False
+    more: bool = False
+
+
+class Awaited(Message, frozen=True, tag="awaited"):
+    id: Generation
+    serial: Serial
+    missing: tuple[str, ...] = ()
+    """Nodes that did not confirm in time."""
+
+
+Upward = Hello | InForce | Stats | Await
+Downward = Welcome | Manifests | Awaited
+
+
+class Garbage(Exception):
+    """What came is no message of this channel; the text says why, without quoting it."""
+
+
+_encoder: Final = msgspec.json.Encoder()
+_upward: Final[msgspec.json.Decoder[Upward]] = msgspec.json.Decoder(Upward)
+_downward: Final[msgspec.json.Decoder[Downward]] = msgspec.json.Decoder(Downward)
+M = TypeVar("M")
+
+
+def encoded(message: Message) -> str:
+    return _encoder.encode(message).decode()
+
+
+def decode_upward(text: str) -> Upward:
+    """What a node said.  Raises `Garbage`."""
+    return _decoded(_upward, text)
+
+
+def decode_downward(text: str) -> Downward:
+    """What the registry said.  Raises `Garbage`."""
+    return _decoded(_downward, text)
+
+
+def _decoded(decoder: msgspec.json.Decoder[M], text: str) -> M:
+    try:
+        return decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Garbage(f"not a message of the channel: {error}"[:200]) from None

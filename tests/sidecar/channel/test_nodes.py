@@ -1,0 +1,99 @@
+"""What is known of nodes, and when all of them have a serial in force."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mesh.stats import BackendFrame
+from sidecar.channel import nodes as module
+from sidecar.channel.messages import Hello, InForce, Stats
+from sidecar.channel.nodes import Nodes
+
+HELLO = Hello(1, "0.1")
+NEVER = 1000.0
+
+
+def _nodes(*leased: str) -> Nodes:
+    return Nodes(lambda: leased, lambda: 5.0)
+
+
+def _after(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+ROWS: dict[str, tuple[tuple[str, ...], dict[str, int | None], int, tuple[str, ...]]] = {
+    "nobody is there": ((), {}, 7, ()),
+    "a lease and no connection": (("a",), {}, 7, ("a",)),
+    "the lease of one that says nothing": (("a",), {"a": None}, 7, ("a",)),
+    "one that has it": (("a",), {"a": 7}, 7, ()),
+    "one that has a later one": (("a",), {"a": 8}, 7, ()),
+    "one that is behind": (("a", "b"), {"a": 6, "b": 7}, 7, ("a",)),
+    "one that is behind, without a lease": ((), {"a": 6}, 7, ("a",)),
+    "one that does not follow the zone": ((), {"a": None}, 7, ()),
+    "the one that asks": (("asker",), {}, 7, ()),
+    "beyond the last serial": (("a", "b"), {"a": 3, "b": 2**32 - 2}, 1, ("b",)),
+}
+
+
+@pytest.mark.parametrize(("leased", "serials", "wanted", "missing"), ROWS.values(), ids=ROWS)
+async def test_who_has_not_a_serial_in_force(
+    leased: tuple[str, ...], serials: dict[str, int | None], wanted: int, missing: tuple[str, ...]
+) -> None:
+    nodes = _nodes(*leased)
+    for name, serial in serials.items():
+        nodes.has(nodes.came(name, HELLO, ""), InForce(serial))
+    assert await nodes.confirmed(wanted, _after(0.02), "asker") == missing
+    assert [each.missing for each in nodes.unconfirmed] == ([missing] if missing else [])
+
+
+async def test_a_question_is_answered_at_the_moment_the_last_one_confirms() -> None:
+    nodes = _nodes("a", "b")
+    a, b = (nodes.came(name, HELLO, "") for name in "ab")
+    asking = asyncio.create_task(nodes.confirmed(9, _after(NEVER)))
+    await asyncio.sleep(0)
+    nodes.has(a, InForce(9))
+    await asyncio.sleep(0)
+    assert not asking.done()
+    nodes.has(b, InForce(10))
+    assert await asking == ()
+
+
+async def test_nobody_waits_for_a_node_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    leased = {"a"}
+    nodes = Nodes(lambda: leased, lambda: 5.0)
+    b = nodes.came("b", HELLO, "")
+    nodes.has(b, InForce(1))
+    asking = asyncio.create_task(nodes.confirmed(9, _after(NEVER)))
+    await asyncio.sleep(0.02)
+    assert not asking.done()
+    leased.clear()
+    nodes.left(b)
+    assert await asking == ()
+
+
+def test_counters_are_taken_over_and_kept_when_a_node_leaves() -> None:
+    nodes = _nodes()
+    node = nodes.came("a", HELLO, "")
+    node.counted(Stats([BackendFrame("d", "x", "p", bytes_in=1), BackendFrame("d", "y", "p", bytes_in=1)], whole=True))
+    node.counted(Stats([BackendFrame("d", "x", "p", bytes_in=5)]))
+    nodes.left(node)
+    assert {each.service: each.bytes_in for each in nodes.frames()["a"].backends} == {"x": 5, "y": 1}
+    node.counted(Stats([BackendFrame("d", "z", "p")], whole=True))
+    assert [each.service for each in nodes.frames()["a"].backends] == ["z"]
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_NODES", 3)
+    monkeypatch.setattr(module, "MOST_BACKENDS", 2)
+    nodes = _nodes()
+    stays = nodes.came("stays", HELLO, "")
+    stays.counted(Stats([BackendFrame("d", str(number), "p") for number in range(9)]))
+    assert len(stays.backends) == 2
+    for number in range(9):
+        nodes.left(nodes.came(str(number), HELLO, ""))
+    assert {node.name for node in nodes} == {"stays", "7", "8"}
+    nodes.forget(["8"])
+    assert {node.name for node in nodes} == {"stays", "8"}
