@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from discovery.registry.content import SERIALS
-from discovery.registry.store import Commit, Past, RecordKey, Stored, StoreError, Term, key_of, pack, unpack
+from discovery.registry.store import Alone, Commit, Past, RecordKey, Stored, StoreError, Term, key_of, pack, unpack
 from discovery.registry.wire import IN, Record
 
 T = TypeVar("T")
@@ -44,11 +44,12 @@ CREATE INDEX journal_before ON journal (origin, before);
 """
 
 
-class Journal:
+class Journal(Alone):
     """A store in the file `path`, made when it is not there."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time, busy_seconds: float = 5.0) -> None:
         """`clock`: Unix time, for the age of what is kept; `busy_seconds`: how long another user is waited for."""
+        super().__init__()
         self._path = path
         self._busy_seconds = busy_seconds
         self._clock = clock
@@ -64,6 +65,7 @@ class Journal:
     async def commit(self, commits: Sequence[Commit]) -> None:
         """Keep all of these in one transaction.  Raises `StoreError`."""
         await self._run(lambda: self._commit(commits))
+        self.tell(commits)
 
     async def history(self, origin: bytes, since: int) -> Sequence[Past] | None:
         """What happened after `since`, None if that is not known any more.  Raises `StoreError`."""
@@ -147,7 +149,7 @@ class Journal:
             raise
 
     def _write(self, database: sqlite3.Connection, commit: Commit) -> None:
-        origin, before, serial, change, terms = commit
+        origin, before, serial, change, terms = commit[:5]
         database.executemany(
             "DELETE FROM records WHERE origin = ? AND name = ? AND type = ? AND data = ?",
             [(origin, *key_of(record)) for record in change.removed],
@@ -158,7 +160,7 @@ class Journal:
         )
         database.executemany(
             "UPDATE records SET owner = ?, seconds = ? WHERE origin = ? AND name = ? AND type = ? AND data = ?",
-            [(*(term or (None, None)), origin, *key) for key, term in terms.items()],
+            [(*(term[:2] if term else (None, None)), origin, *key) for key, term in terms.items()],
         )
         if serial == before:
             return

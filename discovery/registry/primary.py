@@ -2,29 +2,36 @@
 
 Updates that arrive while the store is busy are decided together, in order, on one draft, and stored as one change with
 one serial (group commit); each gets its own answer.  Leases are settled when the change is stored, and what expires
-goes the same way as what is removed.
+goes the same way as what is removed.  What other registries store of the zone arrives beside that (see `store`); what
+was decided on an older state then is decided anew.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from discovery.registry.content import SERIALS, Change, Draft, RRset, content_of
+from discovery.registry.custody import Custody
 from discovery.registry.keys import Scope
 from discovery.registry.lease import Datum, Leases
-from discovery.registry.store import Commit, Past, Store, Stored, StoreError, Term
+from discovery.registry.store import Arrival, Commit, Outdated, Past, Store, Stored, StoreError, Term, key_of
 from discovery.registry.terms import Terms
 from discovery.registry.transfer import Apex, History, Step, step_of
 from discovery.registry.update import Update, decide
-from discovery.registry.wire import NOERROR, SERVFAIL, Record
+from discovery.registry.wire import NOERROR, SERVFAIL
 
 MOST_WAITING: Final = 1024
 """Updates that wait for the store; more are told that the server failed, and come again."""
 AT_ONCE: Final = 128
 """Updates that are decided together."""
+MOST_TRIES: Final = 8
+"""Of a commit that others were faster with."""
+EXPIRE_AT_ONCE: Final = 1000
+"""Records that are removed together; others are at the next look."""
 TICK_SECONDS: Final = 1.0
 KEY: Final = 25
 """The type of records whose lease may be another one (RFC 9664 section 4)."""
@@ -65,12 +72,13 @@ class Primary:
         self._waiting: list[_Asked] = []
         self._woken = asyncio.Event()
         self._failing = False
-        for (owner, seconds), records in _by_term(stored).items():
-            leases.renew(owner, records, seconds, clock())
+        self._custody = Custody(leases, store.keeper, clock)
+        self._custody.begin(stored.terms, store.keepers)
+        store.follow(apex.origin, self)
 
     def refresh(self, fingerprint: bytes, terms: Terms) -> bool:
         """Whether this is a refresh that is known by its bytes, and is done with that."""
-        return self.leases.refresh(fingerprint, terms.lease, self._clock())
+        return self._store.is_keeping and self.leases.refresh(fingerprint, terms.lease, self._clock())
 
     def submit(self, request: Request) -> asyncio.Future[int]:
         """Carry out an update: the rcode is there once whatever it changed is stored; cancelled at the end of `run`."""
@@ -92,12 +100,39 @@ class Primary:
             steps = None if past is None else [step_of(each, self.apex) for each in past]
         return steps
 
+    def arrive(self, arrival: Arrival) -> None:
+        """This is stored: put it in force."""
+        before = self.content.serial
+        nodes = dict(arrival.nodes)
+        if arrival.is_whole:
+            nodes.update(dict.fromkeys(self.content.nodes.keys() - nodes.keys(), ()))
+        change = arrival.change
+        if change is None:
+            draft = Draft(self.content)
+            draft.nodes = nodes
+            change = draft.change()
+        self._custody.follow(arrival, change)
+        if arrival.serial != before:
+            self.content.adopt(nodes, arrival.serial)
+            self.history.add(Past(before, arrival.serial, change))
+            touched = {record.name for record in (*change.removed, *change.added)} if arrival.is_whole else nodes
+            for follow in self.followers:
+                follow(touched)
+
+    def attend(self, keepers: frozenset[bytes]) -> None:
+        """These registries serve the zone now."""
+        self._custody.attend(keepers)
+
+    def resume(self) -> None:
+        """Others know of this registry again: what it keeps was not refreshed meanwhile."""
+        self.leases.restart(self._clock())
+
     async def run(self) -> None:
         """Carry out what is submitted, and let expire what is not refreshed, until cancelled."""
         try:
             while True:
                 await self._wait()
-                batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+                batch = self._batch()
                 try:
                     await self._carry_out(batch)
                 finally:
@@ -116,20 +151,53 @@ class Primary:
             except TimeoutError:
                 return
 
+    def _batch(self) -> list[_Asked]:
+        """The updates that are decided together, by their number and by what the store does well."""
+        names = 0
+        for count, (request, _) in enumerate(self._waiting[:AT_ONCE]):
+            names += len(request.update.changes) + len(request.update.prerequisites)
+            if names > self._store.most_names and count:
+                break
+        else:
+            count = AT_ONCE
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
+
     async def _carry_out(self, batch: list[_Asked]) -> None:
+        for _ in range(MOST_TRIES):
+            try:
+                rcodes = await self._decide(batch)
+            except Outdated:
+                continue
+            break
+        else:
+            rcodes = [SERVFAIL] * len(batch)
+        for (_, answer), rcode in zip(batch, rcodes, strict=True):
+            if not answer.done():
+                answer.set_result(rcode)
+
+    async def _decide(self, batch: list[_Asked]) -> list[int]:
+        """Decide, and store what that changes: the rcodes.  Raises `Outdated`."""
         draft = Draft(self.content)
         rcodes = [decide(draft, request.update, request.scope, self._apex_node()) for request, _ in batch]
         accepted = [request for (request, _), rcode in zip(batch, rcodes, strict=True) if rcode == NOERROR]
         change = draft.change()
-        stored = await self._stored(draft, change, self._terms(accepted, draft, change))
-        if stored:
-            rest = change
-            for request in accepted:
-                self._settle(request, draft, rest)
-                rest = _NOTHING
-        for (_, answer), rcode in zip(batch, rcodes, strict=True):
-            if not answer.done():
-                answer.set_result(rcode if stored or rcode != NOERROR else SERVFAIL)
+        terms = self._terms(accepted, draft, change)
+        if not await self._stored(draft, change, terms, self._read(batch)):
+            return [SERVFAIL if rcode == NOERROR else rcode for rcode in rcodes]
+        rest = change
+        for request in accepted:
+            self._settle(request, draft, rest)
+            rest = _NOTHING
+        return rcodes
+
+    def _read(self, batch: list[_Asked]) -> dict[bytes, bool]:
+        """The names on which a batch is decided, where others may write them meanwhile."""
+        if not self._store.keeper:
+            return {}
+        updates = [request.update for request, _ in batch]
+        names = {record.name for update in updates for record in (*update.prerequisites, *update.changes)}
+        return {name: name in self.content.nodes for name in names if self.content.within(name)}
 
     def _settle(self, request: Request, draft: Draft, change: Change) -> None:
         self.leases.settle(
@@ -147,29 +215,37 @@ class Primary:
 
         A record that comes anew because the TTL of its set changed keeps the lease that it has.
         """
+        lasting = self._custody.lasting
         listed: dict[Datum, Term | None] = {}
         for request in accepted:
             for record in request.update.added():
-                listed[_datum(record)] = _term(request, record.type)
-        fresh = {_datum(record) for record in change.added}
-        terms = {datum: listed.get(datum, self._lasting(datum)) for datum in fresh}
-        new = {datum: term for datum, term in terms.items() if term is not None}
-        other = {datum: term for datum, term in listed.items() if datum not in fresh and term != self._lasting(datum)}
-        return {datum: term for datum, term in {**new, **other}.items() if _is_in(draft, datum)}
+                listed[key_of(record)] = _term(request, record.type, self._store.keeper)
+        fresh = set(map(key_of, change.added))
+        terms = {datum: listed[datum] if datum in listed else lasting(datum) for datum in fresh | listed.keys()}
+        return {
+            datum: term
+            for datum, term in terms.items()
+            if (term != lasting(datum) or (datum in fresh and term is not None)) and _is_in(draft, datum)
+        }
 
-    def _lasting(self, datum: Datum) -> Term | None:
-        """The lease that a record has by now."""
-        lease = self.leases.lease_of(datum)
-        return None if lease is None else Term(lease.owner, int(lease.term))
-
-    async def _stored(self, draft: Draft, change: Change, terms: dict[Datum, Term | None]) -> bool:
-        """Store what the draft changed, and then put it in force; False: it could not be stored."""
-        if change == _NOTHING and not terms:
+    async def _stored(
+        self,
+        draft: Draft,
+        change: Change,
+        terms: dict[Datum, Term | None],
+        read: Mapping[bytes, bool],
+        absent: Collection[bytes] = (),
+    ) -> bool:
+        """Store what the draft changed, which puts it in force; False: it could not be stored.  Raises `Outdated`."""
+        if change == _NOTHING and not terms and not read:
             return True
         before = self.content.serial
         serial = next_serial(before) if change != _NOTHING else before
+        commit = Commit(self.apex.origin, before, serial, change, terms, draft.nodes, read, absent)
         try:
-            await self._store.commit([Commit(self.apex.origin, before, serial, change, terms)])
+            await self._store.commit([commit])
+        except Outdated:
+            raise
         except StoreError as error:
             if not self._failing:
                 log.error("updates of %s are refused: %s", _text(self.apex.origin), error)
@@ -178,26 +254,24 @@ class Primary:
         if self._failing:
             log.info("updates of %s are stored again", _text(self.apex.origin))
         self._failing = False
-        if change != _NOTHING:
-            self.content.adopt(draft.nodes, serial)
-            self.history.add(Past(before, serial, change))
-            for follow in self.followers:
-                follow(draft.nodes)
         return True
 
     async def _expire(self) -> None:
-        """Remove what nobody refreshed in time."""
+        """Remove what nobody refreshed in time; what is not so any more is looked at again."""
         was_suspended = self.leases.is_suspended
-        due = self.leases.due(self._clock())
+        due = self.leases.due(self._clock()) if self._store.is_keeping else []
         if self.leases.is_suspended != was_suspended:
             self._tell_suspended()
         if not due:
             return
+        due = due[:EXPIRE_AT_ONCE]
         draft = Draft(self.content)
         for datum in due:
             draft.remove(*datum)
-        if await self._stored(draft, draft.change(), {}):
-            self.leases.expired(due, self._clock())
+        read = {name: name in self.content.nodes for name, _, _ in due} if self._store.keeper else {}
+        with suppress(Outdated):
+            if await self._stored(draft, draft.change(), {}, read, self._custody.absent(due)):
+                self.leases.expired(due, self._clock())
 
     def _tell_suspended(self) -> None:
         if self.leases.is_suspended:
@@ -221,29 +295,17 @@ def next_serial(serial: int) -> int:
     return (serial + 1) % SERIALS or 1
 
 
-def _datum(record: Record) -> Datum:
-    return record.name, record.type, record.data
-
-
-def _term(request: Request, kind: int) -> Term | None:
+def _term(request: Request, kind: int, keeper: bytes) -> Term | None:
     """What was granted for a record of that type; None: it stays."""
     if request.terms is None:
         return None
     lease, key_lease = request.terms
-    return Term(request.owner, lease if key_lease is None or kind != KEY else key_lease)
+    return Term(request.owner, lease if key_lease is None or kind != KEY else key_lease, keeper)
 
 
 def _is_in(draft: Draft, datum: Datum) -> bool:
     rrset = draft.rrset(datum[0], datum[1])
     return rrset is not None and datum[2] in rrset.datas
-
-
-def _by_term(stored: Stored) -> dict[Term, list[Datum]]:
-    """The leased records, those together that had one owner and one term."""
-    found: dict[Term, list[Datum]] = {}
-    for datum, term in stored.terms.items():
-        found.setdefault(term, []).append(datum)
-    return found
 
 
 def _text(name: bytes) -> str:

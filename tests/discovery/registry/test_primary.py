@@ -15,7 +15,7 @@ from discovery.registry.keys import EVERYTHING, Scope
 from discovery.registry.lease import Leases
 from discovery.registry.messages import absent, removed
 from discovery.registry.primary import MOST_WAITING, Primary, Request, next_serial
-from discovery.registry.store import Commit, Past, Stored, StoreError, Term, key_of
+from discovery.registry.store import Alone, Commit, Past, Stored, StoreError, Term, key_of
 from discovery.registry.terms import Terms
 from discovery.registry.transfer import step_of
 from discovery.registry.update import Update
@@ -25,10 +25,11 @@ from tests.discovery.registry.test_transfer import APEX, ORIGIN, record
 A1, A2, A3 = record("a.shop.default"), record("b.shop.default"), record("c.shop.default")
 
 
-class Memory:
+class Memory(Alone):
     """A store whose disk is a list; `gate` holds commits back, and `broken` fails them."""
 
     def __init__(self, stored: Stored = Stored(7, (), {})) -> None:  # noqa: B008 - immutable
+        super().__init__()
         self.stored = stored
         self.commits: list[Commit] = []
         self.gate = asyncio.Event()
@@ -43,6 +44,7 @@ class Memory:
         if self.broken:
             raise StoreError("the disk is full")
         self.commits += commits
+        self.tell(commits)
 
     async def history(self, origin: bytes, since: int) -> Sequence[Past] | None:
         past = [Past(each.before, each.serial, each.change) for each in self.commits]

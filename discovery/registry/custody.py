@@ -1,0 +1,96 @@
+"""Whose leases are whose, where several registries serve one zone.
+
+A refresh touches memory only, so nobody else learns of it: each leased record has a *keeper*, the registry that takes
+its refreshes and alone may let it expire.  Who refreshes at another registry makes that the keeper, which is a commit
+of terms without a serial.  What a registry that is gone kept has no keeper: everybody else gives it a full term from
+the moment they notice, whoever is asked to refresh it first becomes its keeper, and if nobody is, any of them removes
+it.  `leases` holds what may expire here: what this registry keeps, and what nobody does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from discovery.registry.content import Change
+from discovery.registry.lease import Datum, Leases
+from discovery.registry.store import Arrival, Term, key_of
+
+
+class Custody:
+    """The leases of a zone and their keepers; a registry that is alone keeps them all."""
+
+    def __init__(self, leases: Leases, keeper: bytes, clock: Callable[[], float]) -> None:
+        """`keeper`: this registry; `clock`: monotonic seconds."""
+        self.leases = leases
+        self.keeper = keeper
+        self._clock = clock
+        self._keepers: frozenset[bytes] = frozenset({keeper})
+        self._others: dict[Datum, Term] = {}
+        """What this registry does not keep."""
+
+    def begin(self, terms: Mapping[Datum, Term], keepers: frozenset[bytes]) -> None:
+        """The zone begins with these, and these registries are there: whatever may expire here has a full term."""
+        self._keepers = keepers
+        self._take(terms)
+
+    def lasting(self, datum: Datum) -> Term | None:
+        """The term that a record has by now."""
+        other = self._others.get(datum) if self._others else None
+        if other is not None:
+            return other
+        lease = self.leases.lease_of(datum)
+        return None if lease is None else Term(lease.owner, int(lease.term), self.keeper)
+
+    def absent(self, due: Iterable[Datum]) -> frozenset[bytes]:
+        """The registries that kept what is due here, and must be gone when it is removed."""
+        return frozenset(self._others[datum].keeper for datum in due if datum in self._others)
+
+    def follow(self, arrival: Arrival, change: Change) -> None:
+        """The zone has changed; leases that this registry granted by it are left to who granted them."""
+        stays = set(map(key_of, change.added)) if change.removed else ()
+        for datum in map(key_of, change.removed):
+            if datum not in stays:
+                self._others.pop(datum, None)
+                if not arrival.is_own:
+                    self.leases.forget(datum)
+        if arrival.is_own:
+            for datum, term in arrival.terms.items():
+                if term is not None and term.keeper != self.keeper:
+                    self._others[datum] = term
+                elif self._others:
+                    self._others.pop(datum, None)
+        else:
+            self._take(arrival.terms)
+
+    def attend(self, keepers: frozenset[bytes]) -> None:
+        """These registries are there now; this one is always among them."""
+        came, went = keepers - self._keepers, self._keepers - keepers
+        self._keepers = keepers
+        self._renew((datum, term) for datum, term in self._others.items() if term.keeper in went)
+        if came:
+            for datum, term in self._others.items():
+                if term.keeper in came:
+                    self.leases.forget(datum)
+
+    def _take(self, terms: Mapping[Datum, Term | None]) -> None:
+        """These are the terms now, and who keeps what is seen by them."""
+        for datum, term in terms.items():
+            if term is None or term.keeper == self.keeper:
+                self._others.pop(datum, None)
+            else:
+                self._others[datum] = term
+            if term is None or (term.keeper != self.keeper and term.keeper in self._keepers):
+                self.leases.forget(datum)
+        self._renew((datum, term) for datum, term in terms.items() if term is not None and self._may_expire(term))
+
+    def _may_expire(self, term: Term) -> bool:
+        return term.keeper == self.keeper or term.keeper not in self._keepers
+
+    def _renew(self, terms: Iterable[tuple[Datum, Term]]) -> None:
+        """A full term for what may expire here, those together that had one owner, one term and one keeper."""
+        together: dict[Term, list[Datum]] = {}
+        for datum, term in terms:
+            if self.leases.lease_of(datum) is None:
+                together.setdefault(term, []).append(datum)
+        for (owner, seconds, _), datums in together.items():
+            self.leases.renew(owner, datums, seconds, self._clock())
