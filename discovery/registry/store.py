@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from discovery.registry.content import Change, Node
 from discovery.registry.wire import Record
@@ -139,10 +139,10 @@ class Store(Protocol):
 class Alone:
     """What is so of every store that one registry has for itself."""
 
-    keeper: Final = b""
-    keepers: Final = frozenset({b""})
-    most_names: Final = 4096
-    is_keeping: Final = True
+    keeper = b""
+    keepers = frozenset({b""})
+    most_names = 4096
+    is_keeping = True
 
     def __init__(self) -> None:
         self._followers: dict[bytes, Follower] = {}
