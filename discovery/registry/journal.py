@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
+from discovery.registry import documents
 from discovery.registry.content import SERIALS
+from discovery.registry.documents import Document, DocumentKey
 from discovery.registry.store import Alone, Commit, Past, RecordKey, Stored, StoreError, Term, key_of, pack, unpack
 from discovery.registry.wire import IN, Record
 
@@ -71,6 +73,15 @@ class Journal(Alone):
         """What happened after `since`, None if that is not known any more.  Raises `StoreError`."""
         return await self._run(lambda: self._history(origin, since))
 
+    async def documents(self) -> Sequence[Document]:
+        """The manifests that are kept.  Raises `StoreError`."""
+        return await self._run(lambda: documents.load(self._open_database))
+
+    async def store_documents(self, put: Iterable[Document], gone: Iterable[DocumentKey]) -> None:
+        """Change them, all or nothing.  Raises `StoreError`."""
+        put, gone = tuple(put), tuple(gone)
+        await self._run(lambda: documents.write(self._open_database, put, gone))
+
     async def close(self) -> None:
         """Close the file, with all of its log in it; once more does nothing."""
         if not self._closed:
@@ -113,6 +124,8 @@ class Journal(Alone):
             for statement in TABLES.split(";"):
                 database.execute(statement)
             database.execute(f"PRAGMA user_version={FORMAT}")
+        if version in {0, FORMAT}:
+            database.execute(documents.TABLE)
         database.execute("COMMIT")
         if version not in {0, FORMAT}:
             raise StoreError(
