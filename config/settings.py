@@ -87,6 +87,12 @@ class RegistrySettings(Spec):
     """HOST:PORT of secondaries that are told of each change, beside the nodes that are registered."""
     least_lease: Duration = 30.0
     """Seconds that whoever asks for less is granted."""
+    servers: tuple[str, ...] = ()
+    """``weft node``: HOST:PORT of the registries that it follows, in the order in which they are asked."""
+    key: str = ""
+    """``weft node``: the Secret of the key that it signs with, as in `RegistryKey`; empty: it does not sign."""
+    lease: Duration = 30.0
+    """``weft node``: seconds that what it registers lives without being refreshed."""
 
 
 class RecentSettings(Spec):

@@ -10,22 +10,20 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from ipaddress import ip_network
-from itertools import chain, islice
+from itertools import chain
+from pathlib import Path
 from random import Random
 
 from config.changes import same
 from config.configset import ConfigSet
-from config.meta import Named
 from config.settings import NodeConfigSpec
 from discovery.catalog import Catalog
 from discovery.endpoint import Replica
-from discovery.membership import PortEndpoints
 from discovery.platforms.process import ProcessPlatform
 from discovery.prober import Prober
-from discovery.sources import manifest
 from mesh.access_log import AccessLog
 from mesh.compiler import Compiled
 from mesh.exposition import FamilyLike
@@ -34,20 +32,21 @@ from mesh.log_lines import FORMATS
 from mesh.metrics import page, process_families
 from mesh.proxy import Proxy
 from mesh.recent import Recent
-from mesh.steps import run_in_slices, run_to_end
 from mesh.tls import expiry
 from sidecar import views
 from sidecar.asking import Asking
 from sidecar.checks import Checks
-from sidecar.dns import NodeDNS
+from sidecar.dns import NodeDNS, Zones
 from sidecar.documents import Answer, Question, Stream
 from sidecar.errors import UserError
+from sidecar.existing import Existing
 from sidecar.families import Reloads, build_info
 from sidecar.fingerprints import new_fingerprints
 from sidecar.garbage import Garbage
 from sidecar.joining import Draining, poll, served_at
 from sidecar.publisher import Publisher
 from sidecar.pulse import Pulse
+from sidecar.readiness import Missing
 from sidecar.registry import Registry
 from sidecar.running import Running
 from sidecar.scales import Scales
@@ -56,8 +55,7 @@ from sidecar.written import Written
 
 GRACE_SECONDS = 0.05
 """What clients sent before the listeners closed may take this long to get here."""
-BATCH = 100
-"""Services whose endpoints are told to the catalog at a time."""
+MakeZones = Callable[[ConfigSet, Catalog, Path, Random], Zones]
 PROXY = "proxy"
 """The catalog's consumer: what is acknowledged under this name is in force in this process."""
 
@@ -65,14 +63,16 @@ PROXY = "proxy"
 class Assembly:
     """All parts of one node."""
 
-    def __init__(self, written: Written, state: StateFolder) -> None:
-        """Make the parts; nothing runs yet.  Needs a running event loop."""
+    def __init__(self, written: Written, state: StateFolder, make_zones: MakeZones = Registry) -> None:
+        """Make the parts; nothing runs yet.  Needs a running event loop.
+
+        `make_zones`: who has the written zones.  Raises UserError for what the user can put right.
+        """
         loop = asyncio.get_running_loop()
         self._config_set = config_set = written.config_set
-        self.catalog = Catalog()
-        self._given: Mapping[Named, PortEndpoints] = {}
-        self.catalog.define(config_set.services)
-        run_to_end(self._give(run_to_end(self._endpoints(config_set))))
+        self._existing = Existing(config_set)
+        self.catalog = self._existing.catalog
+        self._zones = make_zones(config_set, self.catalog, state.path, Random())
         self.proxy = Proxy(loop, time.monotonic)
         self._adopt(config_set.node)
         self._garbage = Garbage(lambda: len(self.proxy.clients))
@@ -90,12 +90,13 @@ class Assembly:
         self.platform = self._make_platform(state)
         self._reloads = Reloads()
         self.running = Running(
-            config_set, written.faults, self.catalog, self.proxy, self.publisher, self.listeners, self.platform,
-            self._reloads,
+            config_set=config_set, faults=written.faults, catalog=self.catalog, reloads=self._reloads,
+            proxy=self.proxy, publisher=self.publisher, listeners=self.listeners, platform=self.platform,
         )  # fmt: skip
         self._tell(written)
         self._asking = Asking(self.running, self.recent, time.monotonic)
-        self.dns = NodeDNS(config_set, self.catalog, Registry(config_set, self.catalog, state.path, Random()))
+        self.dns = NodeDNS(config_set, self.catalog, self._zones)
+        self.running.lacks.append(self._lack)
         self._tell_scales()
         self._stopping = False
 
@@ -117,25 +118,6 @@ class Assembly:
         self.proxy.trusted_proxies = tuple(map(ip_network, node.trusted_proxies))
         self.proxy.farewell = node.drain_timeout
 
-    def _endpoints(self, config_set: ConfigSet) -> Generator[None, None, Mapping[Named, PortEndpoints]]:
-        """The endpoints that are written, those that are as before being the same objects."""
-        given: dict[Named, PortEndpoints] = {}
-        for name, made in manifest.by_service(config_set):
-            before = self._given.get(name)
-            given[name] = before if before == made else made
-            yield
-        return given
-
-    def _give(self, given: Mapping[Named, PortEndpoints]) -> Generator[None, None, None]:
-        """Tell the catalog what differs, some Services at a time."""
-        changed = {name: endpoints for name, endpoints in given.items() if self._given.get(name) is not endpoints}
-        changed |= {name: {} for name in self._given.keys() - given.keys()}
-        self._given = given
-        rest = iter(changed.items())
-        while batch := dict(islice(rest, BATCH)):
-            self.catalog.change_endpoints("manifest", batch)
-            yield
-
     def _make_platform(self, state: StateFolder) -> ProcessPlatform:
         try:
             return ProcessPlatform(
@@ -148,7 +130,7 @@ class Assembly:
         except OSError as error:
             raise UserError(f"the state folder {state.path} cannot be written ({error.strerror})") from None
 
-    async def start_data_plane(self) -> None:
+    async def start(self) -> None:
         """Put the first table in force and open the listeners."""
         self._pulse.start()
         self.catalog.subscribe(self.publisher.catalog_changed)
@@ -156,7 +138,7 @@ class Assembly:
             self._open_listeners,
             self._acknowledge,
             self._checks.put_in_force,
-            self.dns.put_in_force,
+            self._name,
         ]
         await self.publisher.publish()
         await self.listeners.settled()
@@ -186,11 +168,9 @@ class Assembly:
             self._tell(written)
             return
         with self._garbage.unsought(_new_objects(self._config_set, config_set)):
-            given = await run_in_slices(self._endpoints(config_set))
             self._config_set = config_set
             with self.publisher.held():
-                await run_in_slices(self.catalog.define_steps(config_set.services))
-                await run_in_slices(self._give(given))
+                await self._existing.change(config_set)
                 self.publisher.config_changed(config_set)
             self._adopt(config_set.node)
             self._tell(written)
@@ -221,14 +201,7 @@ class Assembly:
 
     def answers(self) -> dict[str, Answer]:
         """What the admin server says, by path."""
-        return {
-            "/healthz": views.healthz,
-            "/readyz": partial(views.readyz, self.running),
-            "/api/v1/services": partial(views.services, self.running),
-            "/api/v1/endpoints": partial(views.endpoints, self.running),
-            "/api/v1/config": partial(views.config, self.running, self._hide),
-            "/api/v1/dns": self.dns.document,
-        }
+        return {**views.answers(self.running, self._hide), "/api/v1/dns": self.dns.document}
 
     def questions(self) -> dict[str, Question]:
         """What the admin server is asked, by path."""
@@ -258,7 +231,13 @@ class Assembly:
         return expiry.families(compiled.entrance.termination.keyring) if compiled else ()
 
     def _replicas_changed(self, replicas: tuple[Replica, ...]) -> None:
-        self.catalog.put_replicas("process", replicas)
+        self._zones.replicas.put_replicas("process", replicas)
+
+    def _name(self, compiled: Compiled) -> None:
+        self.dns.put_in_force(compiled.config_set, compiled.snapshot)
+
+    def _lack(self) -> Missing | None:
+        return Missing("registry", self._zones.lack) if self._zones.lack else None
 
     def _open_listeners(self, compiled: Compiled) -> None:
         if not self._stopping:

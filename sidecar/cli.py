@@ -18,7 +18,7 @@ from sidecar import VERSION
 from sidecar.errors import INTERRUPTED, UserError
 from sidecar.options import add_options
 
-COMMANDS = ("up", "validate", "diff", "explain", "status", "get", "tap", "load", "schema")
+COMMANDS = ("up", "registry", "node", "validate", "diff", "explain", "status", "get", "tap", "load", "schema")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

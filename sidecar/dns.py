@@ -10,11 +10,11 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from logging import INFO, WARNING
 from random import Random, SystemRandom
-from typing import Final
+from typing import Final, Protocol
 
 from config.addresses import parse_host_port, parse_network
 from config.configset import ConfigSet
@@ -22,8 +22,10 @@ from config.settings import ResolverSettings
 from discovery.backoff import Backoff, BackoffPolicy
 from discovery.catalog import Catalog, Snapshot
 from discovery.registry import resolv_conf
+from discovery.registry.asked import Elsewhere
+from discovery.registry.authority import Authority
 from discovery.registry.forward import Forwarder
-from discovery.registry.found import Joined
+from discovery.registry.found import Joined, Names
 from discovery.registry.names import Desired
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
@@ -32,26 +34,65 @@ from discovery.registry.zone import Zone
 from discovery.sources.dns import Asked, DNSSources
 from discovery.sources.hosts import Hosts
 from mesh import sockets
-from mesh.compiler import Compiled
 from mesh.exposition import Family, Sample
 from mesh.sockets import BindError
 from mesh.steps import run_in_slices
 from mesh.table import ListenerKey
 from sidecar.documents import Document
-from sidecar.registry import Registry
 
 RETRIES: Final = BackoffPolicy(first=0.5, ceiling=30.0, jitter=0.2)
 
 log = logging.getLogger(__name__)
 
 
+class Zones(Protocol):
+    """Whoever has the written zones in this process, from `open` to `close`; `run` belongs to a task of the caller."""
+
+    replicas: Catalog
+    """The catalog that is told which replicas run on this node."""
+
+    async def open(self) -> None:
+        """Have what was kept.  Raises UserError for what the user can put right."""
+
+    def attach(self, responder: Responder, elsewhere: Elsewhere) -> Authority:
+        """Have what is asked at the DNS server answered."""
+
+    def served_at(self, key: ListenerKey) -> None:
+        """The DNS server of this process is bound there."""
+
+    @property
+    def lack(self) -> str:
+        """Why the names are not known yet, so that nothing is answered; empty: they are."""
+
+    async def known(self) -> None:
+        """Wait until nothing lacks."""
+
+    def names(self) -> Iterable[Names]:
+        """What the zones say, for answers."""
+
+    def put_in_force(self, config_set: ConfigSet, generation: int) -> None:
+        """These are the Services and the settings now, and this generation of the catalog."""
+
+    async def run(self) -> None:
+        """Do what is to be done all the time, until cancelled."""
+
+    async def close(self) -> None:
+        """End it; `run` goes on until this is done."""
+
+    def document(self) -> dict[str, Document]:
+        """What the admin API says of the zones."""
+
+    def families(self) -> Iterator[Family]:
+        """Metrics of the zones."""
+
+
 class NodeDNS:
     """Serves the cluster's names on ``spec.dns`` from `start` to `close`.  Needs a running event loop."""
 
     def __init__(
-        self, config_set: ConfigSet, catalog: Catalog, registry: Registry | None = None, random: Random | None = None
+        self, config_set: ConfigSet, catalog: Catalog, zones: Zones | None = None, random: Random | None = None
     ) -> None:
-        """`registry`: the written zones, which are answered for as well, and kept in step."""
+        """`zones`: the written ones, which are answered for as well, and kept in step."""
         node = config_set.node
         self._config_set = config_set
         self._random = random or SystemRandom()
@@ -67,7 +108,7 @@ class NodeDNS:
             self._random,
             time.monotonic,
         )
-        self._registry = registry
+        self._zones = zones
         self._server: Server | None = None
         self._closed = False
         self._latest: tuple[ConfigSet, Snapshot] | None = None
@@ -77,25 +118,30 @@ class NodeDNS:
         self.note = ""
         """Why it is bound elsewhere or not at all, and the remedy; else empty."""
 
+    @property
+    def lack(self) -> str:
+        """Why the names are not known yet; empty: they are."""
+        return "" if self._zones is None else self._zones.lack
+
     def follow_scales(self, desired: Desired) -> None:
         """Say that a Service is scaled to zero when it is so now, whatever its manifests say."""
         self._zone.desired = desired
 
-    def put_in_force(self, compiled: Compiled) -> None:
-        """This table is in force now; the names of what it was made of follow soon."""
-        self._latest = compiled.config_set, compiled.snapshot
+    def put_in_force(self, config_set: ConfigSet, snapshot: Snapshot) -> None:
+        """This is in force now, and its names follow soon."""
+        self._latest = config_set, snapshot
         self._changed.set()
-        if compiled.config_set is not self._config_set:
-            self._config_set = compiled.config_set
-            self._sources.apply(self._config_set)
-            if self._registry is not None:
-                self._registry.put_in_force(self._config_set)
+        if config_set is not self._config_set:
+            self._config_set = config_set
+            self._sources.apply(config_set)
+        if self._zones is not None:
+            self._zones.put_in_force(config_set, snapshot.generation)
 
     async def start(self) -> None:
         """Make the first names and try to open: who sees that this weft is ready can ask it at once."""
-        if self._registry is not None:
-            await self._registry.open()
-        authority = None if self._registry is None else self._registry.attach(self._responder, self._forwarder)
+        if self._zones is not None:
+            await self._zones.open()
+        authority = None if self._zones is None else self._zones.attach(self._responder, self._forwarder)
         self._server = Server(self._responder, self._forwarder, authority)
         await self._renew()
         await self._try_to_open()
@@ -106,8 +152,8 @@ class NodeDNS:
         try:
             async with asyncio.TaskGroup() as beside:
                 beside.create_task(self._follow())
-                if self._registry is not None:
-                    beside.create_task(self._registry.run())
+                if self._zones is not None:
+                    beside.create_task(self._zones.run())
                 if self._settings.forward:
                     beside.create_task(self._forwarder.run())
                 await self._keep_opening()
@@ -120,8 +166,8 @@ class NodeDNS:
         await self._sources.close()
         if self._server is not None:
             await self._server.close()
-        if self._registry is not None:
-            await self._registry.close()
+        if self._zones is not None:
+            await self._zones.close()
 
     def document(self) -> tuple[int, Document]:
         """What the admin API says of it."""
@@ -130,7 +176,7 @@ class NodeDNS:
             "served": str(self.served or ""),
             "note": self.note,
             "sources": (_source(each) for each in self._sources.asked()),
-            "zones": {} if self._registry is None else self._registry.document(),
+            "zones": {} if self._zones is None else self._zones.document(),
         }
 
     def families(self) -> Iterator[Family]:
@@ -141,21 +187,24 @@ class NodeDNS:
             for (kind, rcode), count in self._responder.counts.items()
         ]
         yield Family("weft_dns_queries", "counter", "DNS queries that were answered, by type and outcome.", samples)
-        if self._registry is not None:
-            yield from self._registry.families()
+        if self._zones is not None:
+            yield from self._zones.families()
 
     async def _follow(self) -> None:
-        """Make the names anew whenever a table came in force."""
+        """Make the names anew whenever a table came in force, and once the zones are known."""
+        if self.lack and self._zones is not None:
+            await self._zones.known()
+            self._changed.set()
         while True:
             await self._changed.wait()
             await self._renew()
 
     async def _renew(self) -> None:
         self._changed.clear()
-        if self._latest is not None:
+        if self._latest is not None and not self.lack:
             view = await run_in_slices(self._zone.steps(*self._latest))
-            written = () if self._registry is None else self._registry.names()
-            self._responder.put_in_force(Joined(*written, view))
+            written = () if self._zones is None else self._zones.names()
+            self._responder.put_in_force(Joined(*written, view), view.moved)
 
     async def _keep_opening(self) -> None:
         """Try to open, as often as it takes."""
@@ -175,6 +224,8 @@ class NodeDNS:
         if self.note or reason:
             log.log(WARNING if reason else INFO, "DNS is served at %s%s", key, f": {reason}" if reason else "")
         self.served, self.note = key, reason
+        if self._zones is not None:
+            self._zones.served_at(key)
         assert self._server is not None
         await self._server.start(udp, tcp)
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from sidecar.announcer import Announcer
 from sidecar.doors import Door
-from sidecar.running import Running
+from sidecar.standing import Standing
 
 LOOK_SECONDS = 0.02
 """Changes come in swarms; this long they may gather."""
@@ -21,15 +21,14 @@ class Progress:
     """Shows `running` to `announcer`; `began` is a time of `time.monotonic`, `to_try` makes the last lines."""
 
     def __init__(
-        self, running: Running, announcer: Announcer, to_try: Callable[[Sequence[Door]], list[str]], began: float
+        self, running: Standing, announcer: Announcer, to_try: Callable[[Sequence[Door]], list[str]], began: float
     ) -> None:
         self._running = running
         self._announcer = announcer
         self._to_try = to_try
         self._began = began
         self._changed = asyncio.Event()
-        running.publisher.in_force.append(lambda _: self._changed.set())
-        running.platform.subscribe(lambda _: self._changed.set())
+        running.subscribe(self._changed.set)
 
     async def tell(self) -> None:
         """Print what is new until everything is ready."""

@@ -39,6 +39,7 @@ from discovery.registry.transfer import Apex
 from discovery.registry.wire import from_text, to_wire
 from discovery.sources.registry import RegistrySource
 from mesh.exposition import Family, Sample
+from mesh.table import ListenerKey
 from sidecar.documents import Document
 from sidecar.errors import UserError
 
@@ -54,7 +55,7 @@ class Registry:
 
     def __init__(self, config_set: ConfigSet, catalog: Catalog, folder: Path, random: Random) -> None:
         self._config_set = config_set
-        self._catalog = catalog
+        self._catalog = self.replicas = catalog
         self._journal = Journal(folder / FILE)
         self._random = random
         self._primaries: dict[str, Primary] = {}
@@ -82,6 +83,18 @@ class Registry:
         endpoints.followers += [self._source.changed, self._notify]
         self._source.define(self._config_set.services)
 
+    @property
+    def lack(self) -> str:
+        """What is written is known from `open` on."""
+        return ""
+
+    async def known(self) -> None:
+        """It is."""
+
+    def served_at(self, key: ListenerKey) -> None:
+        """Send what secondaries are told from the address at which they ask."""
+        self._notifier.source = key.address
+
     def attach(self, responder: Responder, elsewhere: Elsewhere) -> Authority:
         """Have what is asked at the DNS server answered."""
         authority = Authority(
@@ -99,7 +112,7 @@ class Registry:
         """What the zones say, for answers."""
         return (Written(primary.apex, primary.content) for primary in self._primaries.values())
 
-    def put_in_force(self, config_set: ConfigSet) -> None:
+    def put_in_force(self, config_set: ConfigSet, generation: int) -> None:
         """These are the Services and the settings now."""
         if config_set is self._config_set or self._source is None:
             return

@@ -6,16 +6,11 @@ It is only ever read from here, on the event loop that also carries the traffic.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import msgspec
-
 from config.addresses import parse_host_port
-from config.configset import ConfigSet
-from config.errors import Fault
 from config.meta import Named, ObjectKey
-from discovery.catalog import Catalog, Snapshot
 from discovery.platforms.base import Platform, WorkloadStatus
 from mesh.listener import Listeners
 from mesh.proxy import Proxy
@@ -23,43 +18,34 @@ from mesh.status import ACCEPTED, ObjectStatus
 from mesh.table import ListenerKey
 from mesh.tls.expiry import remarks
 from sidecar.doors import Door, doors, note, unbound
-from sidecar.families import Reloads
 from sidecar.publisher import Publisher
 from sidecar.readiness import Missing, missing
+from sidecar.standing import Standing
 
 NOT_YET = {
     "HorizontalPodAutoscaler": ObjectStatus("pending", ("there is no autoscaler yet",)),
 }
 """Kinds that are read and checked, and that nothing acts on so far."""
 
-LAST_GOOD = "what is written has errors: its last good version is in force"
 
+@dataclass(slots=True, kw_only=True)
+class Running(Standing):
+    """A process that carries traffic."""
 
-@dataclass(slots=True)
-class Running:
-    config_set: ConfigSet
-    faults: tuple[Fault, ...]
-    catalog: Catalog
     proxy: Proxy
     publisher: Publisher
     listeners: Listeners
     platform: Platform
-    reloads: Reloads
-    kept: frozenset[ObjectKey] = frozenset()
-    """Objects that are in force in their last good version."""
-    draining: bool = False
-    """The process is about to end."""
     _was_ready: bool = False
 
-    @property
-    def snapshot(self) -> Snapshot:
-        return self.catalog.snapshot
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        self.publisher.in_force.append(lambda _: changed())
+        self.platform.subscribe(lambda _: changed())
 
     def doors(self) -> Iterator[Door]:
         return doors(self.proxy.table, self.listeners)
 
     def listens(self, named: Named) -> dict[str, list[str]]:
-        """By the ports of a Service: the addresses that are really bound for it."""
         listeners, states = self.proxy.table.listeners, self.listeners.states
         found: dict[str, list[str]] = {}
         for port in self.status(ObjectKey("Service", *named)).ports:
@@ -79,9 +65,10 @@ class Running:
         At first that is also a table which lags behind the catalog by milliseconds: who sees the first "ready"
         and sends a request at once must be served.
         """
+        found = Standing.missing(self)
         if self.draining:
-            return [Missing("weft", "it is stopping")]
-        found = list(missing(self._unbound(), self.workloads()))
+            return found
+        found += missing(self._unbound(), self.workloads())
         if not (found or self._was_ready or self._up_to_date()):
             found.append(Missing("routing table", "the latest endpoints are not in force yet"))
         self._was_ready = self._was_ready or not found
@@ -102,8 +89,7 @@ class Running:
         compiled = self.publisher.compiled
         status = compiled.statuses.get(key) if compiled else None
         status = status or NOT_YET.get(key.kind, ACCEPTED)
-        more = (*((LAST_GOOD,) if key in self.kept else ()), *self._remarks(status))
-        return msgspec.structs.replace(status, reasons=(*status.reasons, *more)) if more else status
+        return self._told(key, status, tuple(self._remarks(status)))
 
     def _remarks(self, status: ObjectStatus) -> Iterator[str]:
         yield from remarks(status.certificates, time.time())
@@ -112,10 +98,3 @@ class Running:
                 state = self.listeners.states.get(key)
                 if state and state.reason:
                     yield f"port {port.port}: {note(key, state)}"
-
-    def not_in_force(self) -> Iterator[tuple[ObjectKey, ObjectStatus]]:
-        """Objects that are valid and yet not, or not wholly, in force."""
-        for key in self.config_set.sources:
-            status = self.status(key)
-            if status.state != "accepted":
-                yield key, status

@@ -9,19 +9,23 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from importlib import import_module
 from socket import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from config.changes import Changes
 from sidecar.announcer import Announcer, commands_to_try
 from sidecar.assembly import Assembly
+from sidecar.documents import Answer, Question, Stream
 from sidecar.lifecycle import Lifecycle
 from sidecar.options import Address, Options, default_state
 from sidecar.progress import Progress
 from sidecar.reload import Reloader
+from sidecar.roles import NODE, REGISTRY, UP, Role
+from sidecar.standing import Standing
 from sidecar.state import StateFolder
 from sidecar.taken import bind_admin, refuse_taken
 from sidecar.written import Manifests, Written, report
@@ -33,20 +37,64 @@ TURNS = 100
 """Of the event loop: in as many the first replicas are started."""
 
 
+class Process(Protocol):
+    """Parts that were made, and are started and stopped in the order in which the methods stand here."""
+
+    @property
+    def running(self) -> Standing:
+        """What it knows of itself."""
+
+    async def start(self) -> None:
+        """Open what others dial.  Raises UserError for what the user can put right."""
+
+    async def run_beside(self) -> None:
+        """What runs until the end of `stop`, until cancelled."""
+
+    async def start_platform(self) -> None:
+        """Start what this process runs."""
+
+    async def reload(self, written: Written) -> None:
+        """Put in force what is written now."""
+
+    async def drain(self, delay: float) -> None:
+        """Say that the end is near, and go on for `delay` seconds."""
+
+    async def stop(self) -> None:
+        """Finish, within bounds."""
+
+    def answers(self) -> Mapping[str, Answer]:
+        """What the admin server says, by path."""
+
+    def questions(self) -> Mapping[str, Question]:
+        """What the admin server is asked, by path."""
+
+    def streams(self) -> Mapping[str, Stream]:
+        """What the admin server tells as it happens, by path."""
+
+    def metrics(self) -> Iterator[bytes]:
+        """The page of /metrics, in slices."""
+
+
 async def serve(
-    written: Written, manifests: Manifests, state: StateFolder, options: Options, lifecycle: Lifecycle
+    written: Written,
+    manifests: Manifests,
+    state: StateFolder,
+    options: Options,
+    lifecycle: Lifecycle,
+    *,
+    role: Role = UP,
 ) -> None:
     """Run until `lifecycle` ends.  Raises UserError for an address that is taken."""
     with closing(bind_admin(options.admin, written.config_set)) as admin:
         address = Address(*admin.getsockname()[:2])
-        node = Assembly(written, state)
+        node = make(role, written, state)
         own_state = options.state != default_state(os.environ, os.getuid())
         to_try = partial(commands_to_try, admin=address, own_state=own_state)
         announcer = Announcer(sys.stdout)
         progress = Progress(node.running, announcer, to_try, lifecycle.began)
         reloader = Reloader(manifests, written, node.reload, lifecycle.reload, partial(_tell, announcer))
         try:
-            await node.start_data_plane()
+            await node.start()
             refuse_taken(node.running.doors(), written.config_set)
         except BaseException:
             await node.stop()
@@ -56,7 +104,20 @@ async def serve(
         progress.stopped()
 
 
-async def _run(node: Assembly, admin: socket, progress: Progress, reloader: Reloader, stop: asyncio.Event) -> None:
+def make(role: Role, written: Written, state: StateFolder) -> Process:
+    """The parts of a process with that role.  Raises UserError for what the user can put right."""
+    if role == REGISTRY:
+        from sidecar.registry_assembly import RegistryAssembly
+
+        return RegistryAssembly(written, state)
+    if role == NODE:
+        from sidecar.follower import Follower
+
+        return Assembly(written, state, Follower)
+    return Assembly(written, state)
+
+
+async def _run(node: Process, admin: socket, progress: Progress, reloader: Reloader, stop: asyncio.Event) -> None:
     """Start replicas and the admin server, follow the manifests, wait for `stop`, and stop in order.
 
     If something that runs beside fails, which is a fault of ours, it is stopped in the same order.
@@ -85,7 +146,7 @@ async def _run(node: Assembly, admin: socket, progress: Progress, reloader: Relo
                 await server.close()
 
 
-def _admin_server(node: Assembly) -> AdminServer:
+def _admin_server(node: Process) -> AdminServer:
     """Makes it, and imports all that it needs, which holds the loop: nothing is ready, and the replicas need a while.
 
     aiohttp fills a TLS context with every certificate authority of the machine when it is imported, which is

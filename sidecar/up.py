@@ -1,4 +1,4 @@
-"""The role of ``weft up``: all that one machine needs, in one process.
+"""A role from start to end; ``weft up`` is all that one machine needs, in one process.
 
 Named phases in reading order; what can be refused is refused before the first replica starts.  Manifests are
 read in a process of their own, and meanwhile this one imports what it will run: on two cores a start takes
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -18,11 +18,12 @@ from types import ModuleType
 from sidecar.lifecycle import Lifecycle
 from sidecar.local_route import local_route
 from sidecar.options import Options
+from sidecar.roles import UP, Role
 from sidecar.state import StateFolder
 from sidecar.written import Manifests, Written, report, require_usable
 
 
-async def up(paths: Sequence[Path], options: Options, lifecycle: Lifecycle) -> int:
+async def up(paths: Sequence[Path], options: Options, lifecycle: Lifecycle, role: Role = UP) -> int:
     """Run until `lifecycle` ends; the exit code.  Raises UserError for what the user can put right."""
     with closing(StateFolder.open(options.state)) as state:
         manifests = Manifests(paths, state)
@@ -30,9 +31,12 @@ async def up(paths: Sequence[Path], options: Options, lifecycle: Lifecycle) -> i
             return 0
         written, serving = read
         report(written, sys.stderr)
-        require_usable(written, paths)
-        with local_route(written.config_set.node.service_range, state.path):
-            await serving.serve(written, manifests, state, options, lifecycle)
+        if role.needs_work:
+            require_usable(written, paths)
+        with ExitStack() as reached:
+            if role.carries_traffic:
+                reached.enter_context(local_route(written.config_set.node.service_range, state.path))
+            await serving.serve(written, manifests, state, options, lifecycle, role=role)
     return 0
 
 

@@ -41,6 +41,10 @@ def _check_registry(registry: RegistrySettings, report: ObjectReport) -> None:
         report.check(f"spec.registry.transferTo[{i}]", problem_of(parse_network, text))
     for i, text in enumerate(registry.also_notify):
         report.check(f"spec.registry.alsoNotify[{i}]", problem_of(parse_host_port, text))
+    for i, text in enumerate(registry.servers):
+        report.check(f"spec.registry.servers[{i}]", problem_of(parse_host_port, text))
+    if registry.lease < 1:
+        report.error("spec.registry.lease", "a lease lasts a second at least: write such as 30s")
     for i, key in enumerate(registry.keys):
         if not key.writes and not key.transfers:
             report.warning(f"spec.registry.keys[{i}]", "may do nothing: say what it writes, or transfers: true")

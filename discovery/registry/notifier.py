@@ -97,6 +97,8 @@ class Notifier:
         self._outbox = Outbox(random)
         self._sockets: dict[int, socket.socket] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self.source = ""
+        """The address that they come from, by which targets know us; empty: as the system chooses."""
         self.sent = 0
         """Messages so far."""
 
@@ -131,6 +133,8 @@ class Notifier:
         family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
         if family not in self._sockets:
             made = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            if self.source and (":" in self.source) == (family == socket.AF_INET6):
+                made.bind((self.source, 0))
             self._sockets[family] = made
             self._loop.add_reader(made, self._readable, made)
         return self._sockets[family]

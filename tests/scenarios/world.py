@@ -80,7 +80,7 @@ async def inside(folder: Path, *objects: Mapping[str, Any]) -> AsyncIterator[Ins
         async with asyncio.TaskGroup() as beside:
             running_beside = beside.create_task(node.run_beside())
             try:
-                await node.start_data_plane()
+                await node.start()
                 yield Inside(node)
             finally:
                 await node.stop()

@@ -61,7 +61,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Assembly]:
         port = server.sockets[0].getsockname()[1]
         written = Written(config_set(f"{Network.random().prefix}.9", port), ())
         made = Assembly(written, state)
-        await made.start_data_plane()
+        await made.start()
         await made.start_platform()
         yield made
         await made.stop()

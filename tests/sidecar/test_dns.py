@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from random import Random
-from types import SimpleNamespace
 from typing import cast
 
 import dns.asyncquery
@@ -20,7 +19,6 @@ from config.resources.core import ServicePort
 from config.settings import NodeConfigSpec, ResolverSettings
 from discovery.backoff import BackoffPolicy
 from discovery.catalog import Catalog
-from mesh.compiler import Compiled
 from mesh.exposition import Sample
 from mesh.sockets import BindError
 from mesh.table import ListenerKey
@@ -49,8 +47,7 @@ class World:
 
     def put_in_force(self, config_set: ConfigSet) -> None:
         self.catalog.define(config_set.services)
-        compiled = SimpleNamespace(config_set=config_set, snapshot=self.catalog.snapshot)
-        self.dns.put_in_force(cast(Compiled, compiled))
+        self.dns.put_in_force(config_set, self.catalog.snapshot)
 
     async def ask(self, name: str) -> dns.message.Message:
         await until(lambda: self.dns.served is not None)

@@ -21,12 +21,10 @@ class Running:
     """A start that the test plays."""
 
     def __init__(self) -> None:
-        self.publisher = self.platform = self
-        self.in_force: list[Callable[[object], None]] = []
-        self.subscribed: list[Callable[[object], None]] = []
+        self.subscribed: list[Callable[[], None]] = []
         self.ready = 0
 
-    def subscribe(self, callback: Callable[[object], None]) -> None:
+    def subscribe(self, callback: Callable[[], None]) -> None:
         self.subscribed.append(callback)
 
     def doors(self) -> list[Any]:
@@ -43,8 +41,8 @@ class Running:
 
     def become(self, ready: int) -> None:
         self.ready = ready
-        for tell in (*self.in_force, *self.subscribed):
-            tell(None)
+        for tell in self.subscribed:
+            tell()
 
 
 def telling(running: Running, out: io.StringIO) -> Progress:

@@ -1,0 +1,195 @@
+"""What this node registers: itself, so that it is told of changes, and the endpoints of the replicas that run here.
+
+Its replicas are told to a catalog of its own, which selects them by the same Services and knows nothing of others: so
+what this node knows of itself does not depend on the registry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+from itertools import chain
+from random import Random
+from socket import gethostname
+
+from config.addresses import parse_host_port
+from config.configset import ConfigSet
+from config.meta import Named
+from config.settings import NodeConfigSpec
+from discovery.catalog import Catalog, PortEndpoints, Snapshot
+from discovery.endpoint import Endpoint
+from discovery.registry.content import Content, records
+from discovery.registry.keys import Key
+from discovery.registry.registrant import Registrant
+from discovery.registry.registrations import origin, read_text, registered
+from discovery.registry.resolv_conf import Resolver
+from discovery.registry.targets import node_records
+from discovery.registry.wire import SRV, TXT, Record, from_text, to_wire
+from mesh.table import ListenerKey
+
+NODES = "nodes"
+"""The zone of those that are told of changes, beneath the cluster's domain."""
+SOURCE = "local"
+"""The catalog's source of what runs here."""
+NAMES_AT_A_TIME = 500
+FAREWELL_SECONDS = 2.0
+"""That the registry has, at the end, to take note."""
+
+Published = Callable[[Endpoint], Endpoint]
+"""Where others reach an endpoint of this node."""
+
+log = logging.getLogger(__name__)
+
+
+def as_it_is(endpoint: Endpoint) -> Endpoint:
+    """The endpoint's own address and port can be dialled from every node."""
+    return endpoint
+
+
+def registries(node: NodeConfigSpec) -> tuple[Resolver, ...]:
+    """Who has the written zones, in the order in which they are asked."""
+    return tuple(Resolver(*parse_host_port(text)) for text in node.registry.servers)
+
+
+def node_name(node: NodeConfigSpec) -> str:
+    """The name of this node, as its replicas say it."""
+    return node.node_name or gethostname()
+
+
+class Enrolment:
+    """One registrant of endpoints and one of the node itself.  Needs a running event loop."""
+
+    def __init__(
+        self, config_set: ConfigSet, catalog: Catalog, key: Key | None, random: Random, published: Published = as_it_is
+    ) -> None:
+        """`catalog`: is told of the endpoints that are here."""
+        node = config_set.node
+        servers = registries(node)
+        self.zone = origin(node.cluster_domain)
+        self.replicas = Catalog()
+        self._node = node
+        self._name = to_wire(from_text(f"{node_name(node).lower()}.{NODES}.{node.cluster_domain}"))
+        self._catalog = catalog
+        self._published = published
+        self._config_set = config_set
+        self._wanted: dict[Named, tuple[Record, ...]] = {}
+        self._by_name: dict[bytes, list[Record]] = {}
+        self._seen: set[Record] = set()
+        """Of what is wanted, what the copy of the zone has had."""
+        lease = int(node.registry.lease)
+        nodes = to_wire(from_text(f"{NODES}.{node.cluster_domain}"))
+        self.endpoints = Registrant(self.zone, servers, key=key, lease=lease, random=random, wall=time.time)
+        self.itself = Registrant(nodes, servers, key=key, lease=lease, random=random, wall=time.time)
+        self.replicas.define(config_set.services)
+        self.replicas.subscribe(self._changed)
+
+    def define(self, config_set: ConfigSet) -> None:
+        """These are the Services now."""
+        before, self._config_set = self._config_set.services, config_set
+        self.replicas.define(config_set.services)
+        differ = {name for name, service in config_set.services.items() if before.get(name) is not service}
+        self._register(differ | (before.keys() - config_set.services.keys()))
+
+    def reachable_at(self, key: ListenerKey) -> None:
+        """Here this node is told of changes."""
+        address = key.address
+        if ip_address(address).is_unspecified and self._node.node_addresses:
+            address = self._node.node_addresses[0]
+        self.itself.want(node_records(self._name, Resolver(address, key.port)))
+
+    async def run(self) -> None:
+        """Keep both registered, until cancelled."""
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self.endpoints.run())
+            beside.create_task(self.itself.run())
+
+    async def close(self) -> None:
+        """Take everything back; `run` must be running."""
+        self._wanted.clear()
+        both = (self.endpoints, self.itself)
+        for registrant in both:
+            registrant.want(())
+        await asyncio.gather(*(registrant.settled(FAREWELL_SECONDS) for registrant in both))
+
+    def is_ours(self, endpoint: Endpoint) -> bool:
+        """Whether a registered endpoint is one of this node's replicas, now or in an earlier run.
+
+        Others on this machine that register endpoints of their own say no workload.
+        """
+        return endpoint.node == node_name(self._node) and endpoint.workload is not None
+
+    async def find(self, content: Content) -> None:
+        """What of `content` an earlier run registered here goes, unless it is still wanted."""
+        name_of_node = node_name(self._node)
+        hosts: set[bytes] = set()
+        found: list[Record] = []
+        for number, (name, node) in enumerate(tuple(content.nodes.items())):
+            if any(rrset.type == TXT and _is_ours(rrset.datas[0], name_of_node) for rrset in node):
+                hosts.add(name)
+                found += records(name, node)
+            if not number % NAMES_AT_A_TIME:
+                await asyncio.sleep(0)
+        for name, node in content.nodes.items() if hosts else ():
+            found += (record for record in records(name, node) if record.type == SRV and record.data[6:] in hosts)
+        if found:
+            self.endpoints.found(found)
+
+    def watch(self, content: Content, names: Iterable[bytes]) -> None:
+        """These names of the zone changed: what was there of ours, and is not any more, is registered again."""
+        gone = []
+        for name in names:
+            there = set(records(name, content.nodes.get(name, ())))
+            for record in self._by_name.get(name, ()):
+                if record in there:
+                    self._seen.add(record)
+                elif record in self._seen:
+                    self._seen.discard(record)
+                    gone.append(record)
+        if gone:
+            log.warning("%d records of this node are gone from the registry, and registered again", len(gone))
+            self.endpoints.lost(gone)
+
+    def _changed(self, snapshot: Snapshot) -> None:
+        there: dict[Named, PortEndpoints] = {}
+        for name in snapshot.changed:
+            ports = snapshot.services.get(name, {})
+            there[name] = ports if any(ports.values()) else {}
+        self._catalog.change_endpoints(SOURCE, there)
+        self._register(snapshot.changed)
+
+    def _register(self, names: Iterable[Named]) -> None:
+        """Have the records of these Services registered as they are now."""
+        changed = False
+        for name in names:
+            made = self._records(name)
+            if made != self._wanted.pop(name, ()):
+                changed = True
+            if made:
+                self._wanted[name] = made
+        if changed:
+            self._by_name = {}
+            for record in chain.from_iterable(self._wanted.values()):
+                self._by_name.setdefault(record.name, []).append(record)
+            self._seen = {record for record in self._seen if record in self._by_name.get(record.name, ())}
+            self.endpoints.want(chain.from_iterable(self._wanted.values()))
+
+    def _records(self, name: Named) -> tuple[Record, ...]:
+        service = self._config_set.services.get(name)
+        if service is None:
+            return ()
+        here = self.replicas.snapshot.services.get(name, {})
+        ports = {port: tuple(map(self._published, there)) for port, there in here.items()}
+        try:
+            return tuple(registered(name, service, ports, self.zone))
+        except ValueError as problem:
+            log.error("endpoints of Service %s cannot be registered: %s", name, problem)
+            return ()
+
+
+def _is_ours(text: bytes, node: str) -> bool:
+    """Whether a TXT record tells of a replica of that node."""
+    said = read_text(text)
+    return said.get("node") == node and bool(said.get("workload"))

@@ -1,0 +1,101 @@
+"""The registry alone: the written zones, and the names of the Services that are written, without any traffic.
+
+Its catalog follows the manifests and the written zone as a node's does, so that it answers as every node does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from itertools import chain
+from random import Random
+
+from config.changes import same
+from discovery.catalog import Snapshot
+from mesh.exposition import render
+from mesh.metrics import process_families
+from sidecar import views
+from sidecar.dns import NodeDNS
+from sidecar.documents import Answer, Question, Stream
+from sidecar.errors import UserError
+from sidecar.existing import Existing
+from sidecar.families import Reloads, build_info
+from sidecar.fingerprints import new_fingerprints
+from sidecar.registry import Registry
+from sidecar.standing import Standing
+from sidecar.state import StateFolder
+from sidecar.written import Written
+
+
+class RegistryAssembly:
+    """All parts of a registry that is nothing else.  Needs a running event loop."""
+
+    def __init__(self, written: Written, state: StateFolder) -> None:
+        config_set = written.config_set
+        self._existing = Existing(config_set)
+        self._reloads = Reloads()
+        self._hide = new_fingerprints(state.path)
+        catalog = self._existing.catalog
+        self.running = Standing(config_set=config_set, faults=(), catalog=catalog, reloads=self._reloads)
+        self._tell(written)
+        self.dns = NodeDNS(config_set, catalog, Registry(config_set, catalog, state.path, Random()))
+
+    async def start(self) -> None:
+        """Open the DNS server.  Raises UserError if its address cannot be used: others must find it there."""
+        self.running.catalog.subscribe(self._changed)
+        self._changed(self.running.snapshot)
+        await self.dns.start()
+        if self.dns.served is None or self.dns.note:
+            raise UserError(f"DNS is not served at {self.running.config_set.node.dns}: {self.dns.note}")
+
+    async def run_beside(self) -> None:
+        """What runs until the end of `stop`, until cancelled."""
+        await self.dns.run()
+
+    async def start_platform(self) -> None:
+        """Nothing runs here but the registry."""
+
+    async def reload(self, written: Written) -> None:
+        """Put in force what is written now."""
+        changed = not same(self.running.config_set, written.config_set)
+        self._tell(written)
+        if changed:
+            await self._existing.change(written.config_set)
+            self._changed(self.running.snapshot)
+
+    async def drain(self, delay: float) -> None:
+        """Say that the end is near: those who ask have others to turn to."""
+        self.running.draining = True
+        await asyncio.sleep(delay)
+
+    async def stop(self) -> None:
+        """Finish what is under way."""
+        self.running.draining = True
+        await self.dns.close()
+
+    def answers(self) -> dict[str, Answer]:
+        """What the admin server says, by path."""
+        return {**views.answers(self.running, self._hide), "/api/v1/dns": self.dns.document}
+
+    def questions(self) -> dict[str, Question]:
+        """Where no traffic goes, nothing is to be explained."""
+        return {}
+
+    def streams(self) -> dict[str, Stream]:
+        """Where no traffic goes, nothing happens."""
+        return {}
+
+    def metrics(self) -> Iterator[bytes]:
+        """The page of /metrics."""
+        families = chain(self._reloads.families(), [build_info()], self.dns.families(), process_families())
+        return render(families)
+
+    def _tell(self, written: Written) -> None:
+        """Have readers know what was read, and how that went."""
+        self.running.config_set, self.running.faults = written.config_set, written.faults
+        self.running.kept = frozenset(written.kept)
+        self._reloads.read(successful=not written.failed, at=time.time())
+
+    def _changed(self, snapshot: Snapshot) -> None:
+        self.dns.put_in_force(self.running.config_set, snapshot)

@@ -1,0 +1,20 @@
+"""The roles of long-running processes: what a user starts, and what each of them can do without."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Role(NamedTuple):
+    """What a process does."""
+
+    name: str
+    """The command that starts it."""
+    needs_work: bool
+    """Whether there is nothing to do for it without a Service or a Deployment."""
+    carries_traffic: bool
+
+
+UP = Role("up", needs_work=True, carries_traffic=True)
+NODE = Role("node", needs_work=False, carries_traffic=True)
+REGISTRY = Role("registry", needs_work=False, carries_traffic=False)
