@@ -142,7 +142,7 @@ class RelayAcceptor:
             Sniffer(self._proxy, self._board, listener, line, self._handover).start()
 
     def _relay(self, listener: Listener, line: SocketType) -> None:
-        backend = way(listener, line)
+        backend = way(listener.route, line)
         if backend is None:
             turn_away(self._proxy, self._gate, line, listener, DENIED)
         else:

@@ -12,7 +12,8 @@ from mesh.descriptors import PER_CONNECTION, Descriptors
 from mesh.proxy import Proxy
 from mesh.reasons import DENIED, SOURCE_REFUSED, Reason
 from mesh.records import Way, flow, wanted
-from mesh.table import Listener, ListenerKey
+from mesh.table import Listener, ListenerKey, Route
+from mesh.tls.names import Passage
 
 
 class Gate:
@@ -71,9 +72,9 @@ def turn_away(proxy: Proxy, gate: Gate, line: SocketType, listener: Listener | N
     gate.left()
 
 
-def way(listener: Listener, line: SocketType) -> Backend | None:
+def way(route: Route | Passage, line: SocketType) -> Backend | None:
     """Where a connection that is relayed goes, as filters of its route have it; None: its client is not let in."""
-    filters, backend = listener.route.filters, listener.route.backend
+    filters, backend = route.filters, route.backend
     if filters is None:
         return backend
     try:

@@ -56,7 +56,7 @@ class CountedHTTP(HTTPDownstream):
         if protocol not in ("http2", "tls") or (filters is not None and listener.http_required):
             return False  # of which the second may be what a client tries who would not be held up by filters
         line = self._line()
-        backend = way(listener, line)
+        backend = way(listener.route, line)
         if backend is None:
             line.close()
             return False

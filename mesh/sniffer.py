@@ -110,7 +110,7 @@ class Sniffer:
         if protocol == "http" or (listener.http_required and listener.route.filters is not None):
             self._handover.serve(self._line)  # where all else is refused, for nobody is to get around the filters
             return
-        backend = way(self._listener, self._line)
+        backend = way(listener.route, self._line)
         if backend is None:
             turn_away(self._proxy, self._gate, self._line, listener, DENIED)
         else:

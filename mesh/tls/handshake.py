@@ -16,14 +16,15 @@ from collections import deque
 from time import perf_counter
 from typing import Final
 
-from mesh.backend import Backend
 from mesh.detect import detect
+from mesh.gate import turn_away, way
 from mesh.handover import CountedHTTP, Handover, IntroducedHTTP, count
 from mesh.http1.answer import answer
 from mesh.peer import Ends, Introduced
 from mesh.proxy import Proxy
-from mesh.reasons import Reason
+from mesh.reasons import DENIED, Reason
 from mesh.tls.hello import Hello, NoHello, alert, read_hello
+from mesh.tls.names import Certificate, Passage
 from mesh.tls.stream import TLSStream
 
 PATIENCE: Final = 10.0
@@ -122,11 +123,11 @@ class Handshakes:
                 self._proxy.loop.call_soon(self._take_turns)
                 return
 
-    def lead(self, hello: Hello) -> ssl.SSLContext | Backend | None:
+    def lead(self, hello: Hello) -> ssl.SSLContext | Passage | None:
         """What the name in `hello` leads to, by the table in force."""
         listener = self._proxy.table.listeners.get(self.handover.gate.key)
         target = listener.tls.match(hello.server_name) if listener is not None and listener.tls else None
-        return target if target is None or isinstance(target, Backend) else target.context
+        return target.context if isinstance(target, Certificate) else target
 
     def failed(self, reason: Reason) -> None:
         listener = self._proxy.table.listeners.get(self.handover.gate.key)
@@ -192,11 +193,11 @@ class Handshake(asyncio.Protocol):
 
     # -- after the hello
 
-    def _lead(self, target: ssl.SSLContext | Backend | None) -> None:
+    def _lead(self, target: ssl.SSLContext | Passage | None) -> None:
         said, self._said = self._said, b""
         if target is None:
             self.give_up(NAME_UNKNOWN, alert(UNRECOGNIZED_NAME))
-        elif isinstance(target, Backend):
+        elif isinstance(target, Passage):
             self._pass_on(target, said)
         else:
             app = self._secured()
@@ -209,15 +210,21 @@ class Handshake(asyncio.Protocol):
         proxy, handover, ends = self._proxy, self._handshakes.handover, self._ends
         return SecureHTTP(proxy, handover) if ends is None else IntroducedSecureHTTP(proxy, handover, ends)
 
-    def _pass_on(self, backend: Backend, said: bytes) -> None:
+    def _pass_on(self, passage: Passage, said: bytes) -> None:
         """Have it relayed as it is, from its first byte."""
-        count(backend, "tls")
+        handover = self._handshakes.handover
         line = self._raw.get_extra_info("socket").dup()  # the transport closes its own
         self._leave()
         self._raw.abort()
         if self._ends is not None:
             line = Introduced(line, self._ends)
-        self._handshakes.handover.resume(line, backend, said)
+        backend = way(passage, line)
+        if backend is None:
+            handover.gate.entered()
+            turn_away(self._proxy, handover.gate, line, self._proxy.table.listeners.get(handover.gate.key), DENIED)
+        else:
+            count(backend, "tls")
+            handover.resume(line, backend, said)
 
     def _refuse(self) -> None:
         """Tell who speaks HTTP what is spoken here, in words that it understands, and others in TLS's."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from config.meta import Named
 from mesh.backend import Backend
+from mesh.filters.chain import Filters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,8 +28,15 @@ class Certificate:
     context: ssl.SSLContext = field(repr=False)
 
 
-Target = Certificate | Backend
-"""A Backend: the connection is relayed to it as it is, and the handshake is with the endpoint."""
+class Passage(NamedTuple):
+    """Where a connection is relayed as it is: the handshake is with the endpoint."""
+
+    backend: Backend
+    filters: Filters | None = None
+    """Of which those count that look at connections: who is let in, and where to."""
+
+
+Target = Certificate | Passage
 
 
 @dataclass(frozen=True, slots=True)

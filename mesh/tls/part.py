@@ -22,7 +22,7 @@ from mesh.ingress_part import IngressPart
 from mesh.rules import Rule
 from mesh.table import Route
 from mesh.tls.keyring import Kept, Keyring, kept
-from mesh.tls.names import Certificate, ServerNames, Target
+from mesh.tls.names import Certificate, Passage, ServerNames, Target
 from mesh.tls.selfmade import default_certificate
 from mesh.x509 import covers
 
@@ -117,11 +117,11 @@ class _Making:
         if route is None:
             self.problems[name].append(f"{where}: no rule and no defaultBackend says where {host} is to be passed to")
         else:
-            self._claim(name, part, host, route.backend, where)
+            self._claim(name, part, host, Passage(route.backend, route.filters), where)
 
     def _claim(self, name: Named, part: IngressPart, host: str, target: Target, where: str) -> None:
         owner, holder = self._claims.setdefault(host, (part.owner, target))
-        if holder is not target:
+        if holder != target:
             words = "has a certificate" if isinstance(holder, Certificate) else "is passed through"
             self.problems[name].append(f"{where}: {host or 'every other host'} {words} by {owner}, which is older")
         if isinstance(target, Certificate) and target.secret.name and host and not covers(target.names, host):

@@ -21,8 +21,9 @@ from mesh.compiler import Compiled
 from mesh.listener import ListenerState
 from mesh.matcher import Matcher
 from mesh.node_health import local_endpoints
-from mesh.reasons import NO_ENDPOINTS
+from mesh.reasons import DENIED, NO_ENDPOINTS
 from mesh.table import Listener, ListenerKey, Manner, Route
+from mesh.tls.names import Passage
 from mesh.trials import Trial, trials
 from mesh.unmatched import looked_for
 from sidecar.doors import note
@@ -75,8 +76,10 @@ def _at_listener(told: Explanation, listener: Listener, question: Question, know
     if listener.tls is not None:
         told["certificate"] = certificate(listener.tls, question)
         relayed = listener.tls.match(question.host_name.lower())
-        if isinstance(relayed, Backend):
-            return _to_backend(told, relayed, None, question, known)
+        if isinstance(relayed, Passage):
+            if relayed.filters is not None and not relayed.filters.admits(question.client):
+                return told | {"verdict": f"no connection: {DENIED.details}"}
+            return _to_backend(told, relayed.backend, None, question, known)
     if listener.routes is None:
         return _along(told, listener.route, question, known)
     host, target = question.host_name.encode(), question.target.encode()

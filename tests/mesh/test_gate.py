@@ -69,7 +69,7 @@ def test_filters_say_where_a_relayed_connection_goes() -> None:
         line, _ = server.accept()
         with line:
             for filters, expected in ((None, there), (denied, None), (split, elsewhere)):
-                assert way(Listener(KEY, "ClusterIP", "tcp", Route(there, filters)), line) is expected
+                assert way(Route(there, filters), line) is expected
             assert there.stats.reasons == {"http_request_denied": 1}
     with socket.socket() as unconnected:
         assert way(Listener(KEY, "ClusterIP", "tcp", Route(there, split)), unconnected) is None

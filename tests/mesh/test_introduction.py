@@ -22,6 +22,7 @@ from mesh.filters.chain import Filters
 from mesh.introduction import Introduction
 from mesh.proxy_protocol import SIGNATURE, header
 from mesh.table import AppProtocol
+from mesh.tls.names import Passage
 from tests.certificates import authority
 from tests.mesh.dialogue import GET, OK, Script, Wire, answering
 from tests.mesh.relaying import World, echo, gone, relaying, until
@@ -220,7 +221,7 @@ async def test_tls_of_others_needs_none() -> None:
 
 async def test_tls_that_is_passed_through_is_for_the_client_named() -> None:
     async with introducing(echo, protocol="https", plan={"send_proxy": "v1"}) as world:
-        names = type(NAMES)({"shop.example": world.backend}, {})  # type: ignore[dict-item]
+        names = type(NAMES)({"shop.example": Passage(world.backend)}, {})
         await world.serve("https", tls=names)
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         client = authority().client().wrap_bio(incoming, outgoing, server_hostname="shop.example")

@@ -11,17 +11,20 @@ from typing import Any
 
 import pytest
 
+from config.filters import AccessPolicy
 from config.meta import Named
 from mesh.descriptors import Descriptors
+from mesh.filters.access import Access
+from mesh.filters.chain import Filters
 from mesh.gate import Gate
 from mesh.handover import Handover
 from mesh.tls import handshake
 from mesh.tls.handshake import CLIENT_ENDED, NO_COMMON_GROUND, Handshakes, reason_of
 from mesh.tls.keyring import certificate
-from mesh.tls.names import Certificate, ServerNames
+from mesh.tls.names import Certificate, Passage, ServerNames
 from tests.certificates import Authority, authority, pair
 from tests.mesh.dialogue import GET, OK, Wire, answering
-from tests.mesh.relaying import World, relaying, until
+from tests.mesh.relaying import World, gone, relaying, until
 
 pytestmark = pytest.mark.both_loops
 
@@ -176,6 +179,18 @@ async def test_a_hello_in_pieces() -> None:
             await wire.send(bytes((byte,)))
             await asyncio.sleep(0)
         assert (await wire.exactly(1)) == b"\x16", "a ServerHello"
+
+
+async def test_what_is_passed_through_must_be_let_in() -> None:
+    async with serving() as world:
+        nobody = Filters(lambda: 0.0, access=Access(AccessPolicy(deny=("127.0.0.0/8",))))
+        await world.serve("https", tls=ServerNames({"shop.example": Passage(world.backend, nobody)}))
+        wire = await world.connect()
+        await wire.send(hello())
+        assert await gone(wire) == "reset"
+        await until(lambda: not world.open)
+        assert world.stats.reasons == {"http_request_denied": 1}
+        assert not world.endpoints[0].connections
 
 
 @pytest.mark.parametrize("said", [0, 1, 100], ids=["nothing", "a byte", "a part"])

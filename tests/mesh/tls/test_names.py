@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from config.meta import Named
-from mesh.tls.names import Certificate, ServerNames
+from mesh.tls.names import Certificate, Passage, ServerNames
 from tests.mesh.making import backend
 
 
@@ -15,7 +15,7 @@ def shown(name: str) -> Certificate:
     return Certificate(Named("default", name), (name,), 0.0, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
 
 
-EXACT, WILD, DEFAULT, PASSED = shown("exact"), shown("wild"), shown("default"), backend()
+EXACT, WILD, DEFAULT, PASSED = shown("exact"), shown("wild"), shown("default"), Passage(backend())
 NAMES = ServerNames({"a.example": EXACT, "passed.example": PASSED}, {"example": WILD}, DEFAULT)
 
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from config.configset import ConfigSet
-from config.filters import TLSPolicy
+from config.filters import AccessPolicy, TLSPolicy
 from config.meta import Named, ObjectKey, ObjectMeta
 from config.policies import TargetRef, TrafficPolicy, TrafficPolicySpec
 from config.resources.core import Secret, ServicePort
@@ -19,7 +19,7 @@ from mesh.entrance import UNMET_SECURELY
 from mesh.live import Live
 from mesh.status import ObjectStatus
 from mesh.table import ListenerKey
-from mesh.tls.names import Certificate, ServerNames
+from mesh.tls.names import Certificate, Passage, ServerNames
 from tests.certificates import authority, pair
 from tests.mesh.making import Clock, config, ingress, ingress_class, service, snapshot
 
@@ -63,11 +63,27 @@ def led_to(made: Compiled, host: str) -> str:
     """The Secret that is shown, ``default`` for the one made here, or the Backend."""
     target = names(made).match(host)
     assert target is not None
-    return target.secret.name or "default" if isinstance(target, Certificate) else str(target.key)
+    return target.secret.name or "default" if isinstance(target, Certificate) else str(target.backend.key)
 
 
 def status(made: Compiled, name: str) -> ObjectStatus:
     return made.statuses[ObjectKey("Ingress", "default", name)]
+
+
+def test_who_is_passed_through_is_let_in_as_the_policies_say() -> None:
+    direct = passing("i")
+    direct = replace(direct, spec=replace(direct.spec, access=AccessPolicy(deny=("192.0.2.0/24",))))
+    passage = names(compiled(written(secured("i", ("", "p.example")), direct))).match("p.example")
+    assert isinstance(passage, Passage)
+    assert passage.filters is not None
+    assert [passage.filters.admits(client) for client in ("192.0.2.1", "192.0.3.1")] == [False, True]
+
+
+def test_two_that_pass_one_host_to_one_port_agree() -> None:
+    made = compiled(
+        written(secured("i", ("", "p.example")), secured("j", ("", "p.example")), passing("i"), passing("j"))
+    )
+    assert status(made, "j").reasons == status(made, "i").reasons == ()
 
 
 def test_without_tls_nothing_listens() -> None:

@@ -22,10 +22,12 @@ from config.resources.core import ServicePort
 from config.settings import NodeConfigSpec
 from mesh.access_log import AccessRecord
 from mesh.backend import Backend
+from mesh.filters.access import Access
+from mesh.filters.chain import Filters
 from mesh.listener import ListenerState
 from mesh.plan import BackendKey
 from mesh.table import ListenerKey
-from mesh.tls.names import Certificate, ServerNames
+from mesh.tls.names import Certificate, Passage, ServerNames
 from sidecar.explain.explanation import MOST_LOST_RULES, Known, explain_record, explain_rules
 from tests.mesh.making import Clock, config, endpoint, endpoints, ingress, policy, service
 from tests.sidecar.explaining import explained, known
@@ -202,13 +204,17 @@ CERTIFICATE = Certificate(Named("default", "shop-tls"), ("shop.example",), 2e9, 
     [
         ("shop.example", "goes to 10.0.0.0:8080 of default/shop:http", "default/shop-tls"),
         ("raw.example", "503: default/raw:tls has no endpoint", None),
+        ("shut.example", "no connection: this client is not allowed here", None),
         ("none.example", "no connection: there is no certificate for none.example", None),
     ],
 )
 def test_tls(host: str, verdict: str, secret: str | None) -> None:
     there = world()
     raw = Backend(BackendKey("default", "raw", "tls"), Clock())
-    names = ServerNames({"shop.example": CERTIFICATE, "raw.example": raw})
+    nobody = Filters(lambda: 0.0, access=Access(AccessPolicy(deny=("0.0.0.0/0", "::/0"))))
+    names = ServerNames(
+        {"shop.example": CERTIFICATE, "raw.example": Passage(raw), "shut.example": Passage(raw, nobody)}
+    )
     door = there.compiled.table.listeners[ListenerKey("127.0.0.1", 8080)]
     secure = replace(door, key=ListenerKey("127.0.0.1", 8443), protocol="https", tls=names)
     table = there.compiled.table
