@@ -7,6 +7,7 @@ are really bound, and how many endpoints there are and are ready.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,10 +17,21 @@ from config.meta import Named, ObjectKey
 from config.resources.core import Service, ServicePort
 from discovery.catalog import PortEndpoints
 from discovery.endpoint import Endpoint
-from sidecar.documents import Document
+from sidecar.documents import Answer, Document
 from sidecar.logs import timestamp
 from sidecar.redaction import Hide, hidden, shown
-from sidecar.running import Running
+from sidecar.standing import Standing
+
+
+def answers(running: Standing, hide: Hide) -> dict[str, Answer]:
+    """What the admin server says in every role, by path; `hide`: what is shown of a value that is secret."""
+    return {
+        "/healthz": healthz,
+        "/readyz": partial(readyz, running),
+        "/api/v1/services": partial(services, running),
+        "/api/v1/endpoints": partial(endpoints, running),
+        "/api/v1/config": partial(config, running, hide),
+    }
 
 
 def healthz() -> tuple[int, Document]:
@@ -27,12 +39,12 @@ def healthz() -> tuple[int, Document]:
     return 200, {"ok": True}
 
 
-def readyz(running: Running) -> tuple[int, Document]:
+def readyz(running: Standing) -> tuple[int, Document]:
     missing = [item._asdict() for item in running.missing()]
     return (503 if missing else 200), {"ready": not missing, "missing": missing}
 
 
-def services(running: Running) -> tuple[int, Document]:
+def services(running: Standing) -> tuple[int, Document]:
     services = running.config_set.services
     there = running.snapshot.services
     return 200, {
@@ -42,7 +54,7 @@ def services(running: Running) -> tuple[int, Document]:
     }
 
 
-def endpoints(running: Running) -> tuple[int, Document]:
+def endpoints(running: Standing) -> tuple[int, Document]:
     services = running.snapshot.services
     return 200, {
         "generation": running.snapshot.generation,
@@ -55,7 +67,7 @@ def endpoints(running: Running) -> tuple[int, Document]:
     }
 
 
-def config(running: Running, hide: Hide = hidden) -> tuple[int, Document]:
+def config(running: Standing, hide: Hide = hidden) -> tuple[int, Document]:
     """`hide`: what is shown of a value that is secret."""
     return 200, {
         "read": {"at": timestamp(running.reloads.at), "successful": running.reloads.successful},
@@ -113,7 +125,7 @@ def _endpoint(named: Named, port: str, endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _objects(running: Running, hide: Hide) -> Iterator[dict[str, Any]]:
+def _objects(running: Standing, hide: Hide) -> Iterator[dict[str, Any]]:
     for key, source in running.config_set.sources.items():
         item = running.config_set.get(key)
         yield {
