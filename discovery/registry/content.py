@@ -8,7 +8,7 @@ zone itself are made when asked for, and are not content.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from discovery.registry.wire import IN, Record
@@ -137,7 +137,10 @@ class Draft:
 
     def rrset(self, name: bytes, kind: int) -> RRset | None:
         """The RRset of that type, if there would be one."""
-        return next((rrset for rrset in self.get(name) if rrset.type == kind), None)
+        for rrset in self.get(name):
+            if rrset.type == kind:
+                return rrset
+        return None
 
     def put(self, name: bytes, node: Node) -> None:
         """`name` would have `node`; an empty one takes it away."""
@@ -182,17 +185,37 @@ class Draft:
         for name, node in self.nodes.items():
             before = self.content.nodes.get(name, ())
             if before != node:
-                was, now = dict.fromkeys(records(name, before)), dict.fromkeys(records(name, node))
-                removed += (record for record in was if record not in now)
-                added += (record for record in now if record not in was)
+                removed += _only_in(name, before, node)
+                added += _only_in(name, node, before)
         return Change(tuple(removed), tuple(added))
+
+
+def _only_in(name: bytes, node: Node, other: Node) -> Iterator[Record]:
+    """The records of `node` that the other one lacks."""
+    for rrset in node:
+        kind, ttl, datas = rrset
+        there: Collection[bytes] = ()
+        for each in other:
+            if each.type == kind and each.ttl == ttl:
+                there = each.datas
+        if there == datas:
+            continue
+        if len(there) > 1:
+            there = frozenset(there)
+        for data in datas:
+            if data not in there:
+                yield Record(name, kind, IN, ttl, data)
 
 
 def content_of(origin: bytes, serial: int, stored: Iterable[Record]) -> Content:
     """The content that has these records, such as a store or a transfer gave it."""
+    found: dict[bytes, dict[int, tuple[int, dict[bytes, None]]]] = {}
+    for name, kind, _, ttl, data in stored:
+        sets = found.setdefault(name, {})
+        datas = sets[kind][1] if kind in sets else {}
+        datas[data] = None
+        sets[kind] = ttl, datas
     content = Content(origin, serial)
-    draft = Draft(content)
-    for record in stored:
-        draft.add(record)
-    content.adopt(draft.nodes, serial)
+    for name, sets in found.items():
+        content.put(name, tuple(RRset(kind, ttl, tuple(datas)) for kind, (ttl, datas) in sets.items()))
     return content

@@ -29,13 +29,13 @@ from discovery.registry.wire import (
 )
 
 LARGEST_UDP: Final = 1232
-_TO_QUESTION: Final = (0xC000 | HEADER).to_bytes(2, "big")
+TO_QUESTION: Final = (0xC000 | HEADER).to_bytes(2, "big")
 
 
 def rendered(record: Record, zone: bytes) -> bytes:
     """`record` as it is in every message whose question is for `zone`."""
     name, kind, klass, ttl, data = record
-    short = name[: -len(zone)] + _TO_QUESTION if name.endswith(zone) else name
+    short = name[: -len(zone)] + TO_QUESTION if name.endswith(zone) else name
     return short + (kind << 64 | klass << 48 | ttl << 16 | len(data)).to_bytes(10, "big") + data
 
 

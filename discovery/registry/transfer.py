@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from typing import Final, NamedTuple
 
-from discovery.registry.content import Node, records
-from discovery.registry.messages import rendered
+from discovery.registry.content import Node
+from discovery.registry.messages import TO_QUESTION, rendered
 from discovery.registry.store import Past
 from discovery.registry.wire import AA, HEADER, IN, NS, QR, SOA, Record
 
@@ -112,10 +112,19 @@ def whole(apex: Apex, serial: int, nodes: Mapping[bytes, Node]) -> Iterator[byte
     soa = rendered(apex.soa(serial), apex.origin)
     yield soa
     yield rendered(apex.ns(), apex.origin)
-    for name, node in nodes.items():
-        for record in records(name, node):
-            yield rendered(record, apex.origin)
+    yield from chain.from_iterable(map(_of_name, nodes.items(), repeat(apex.origin)))
     yield soa
+
+
+def _of_name(item: tuple[bytes, Node], zone: bytes) -> list[bytes]:
+    """The records of one name: what they have in common is put together once."""
+    name, node = item
+    start = name[: -len(zone)] + TO_QUESTION
+    chunks: list[bytes] = []
+    for kind, ttl, datas in node:
+        head = start + (kind << 48 | IN << 32 | ttl).to_bytes(8, "big")
+        chunks += [head + len(data).to_bytes(2, "big") + data for data in datas]
+    return chunks
 
 
 def messages(query_id: bytes, question: bytes, chunks: Iterable[bytes], limit: int = LARGEST) -> Iterator[bytes]:

@@ -139,6 +139,7 @@ async def _send_all(asked: Asked, made: Iterator[bytes]) -> None:
     for message in made:
         assert asked.stream is not None
         asked.stream.write(sign(held))
+        await asyncio.sleep(0)  # there may be room for far more than the loop is to be held for
         await asked.stream.room()
         held = message
     asked.sender(sign(held))
