@@ -7,6 +7,12 @@ lists other records gets a new lease for them, which takes them out of those the
 When many go silent at once, more likely the network or this process was away than they: if more than a fifth of all
 leased records were not refreshed in time, nothing expires until that share has fallen again; and after a pause of
 the process everything first lives for a full term.  Deadlines are those of a monotonic clock, which is passed in.
+
+That has an end, or the records of one of three nodes, which are more than a fifth, would outlive it for ever.  Of how
+many owners the silent ones are says nothing about it: the owners of a small cluster are few, and many may share a key.
+What does is who still refreshes.  If that is at least half, the way to here is open, and who has been silent for ten
+terms more is gone.  If it is less, it is we who are cut off: an hour of that must change nothing, so the silent are
+held for two, or for as many terms as are two hours at the usual lease.
 """
 
 from __future__ import annotations
@@ -28,6 +34,12 @@ _KEY: Final = 25
 LATE: Final = 0.9
 """The part of a term after which a refresh, which comes at 0.80 to 0.85 of it, is missing."""
 MOST_SILENT: Final = 0.2
+HELD_TERMS: Final = 10
+"""That a lease outlives its deadline by, at most, while nothing expires, and most are refreshed."""
+HELD_TERMS_ALONE: Final = 240
+"""The same while most are silent."""
+HELD_SECONDS: Final = 2 * 3600.0
+"""No lease outlives its deadline by more, however long its term is."""
 FEW_RECORDS: Final = 10
 """Of which all may expire at once."""
 LONGEST_PAUSE: Final = 5.0
@@ -57,6 +69,10 @@ class Lease:
         self.deadline = now + term
         self.late_at = now + term * LATE
 
+    def is_over(self, now: float, held_terms: int) -> bool:
+        """Whether it ended, and was held for so many terms after that."""
+        return self.deadline + min(self.term * held_terms, HELD_SECONDS) <= now
+
 
 class Leases:
     """All leases of a zone."""
@@ -79,7 +95,7 @@ class Leases:
         """How many records have a lease."""
         self.leases = 0
         self.is_suspended = False
-        """Whether nothing expires because too much would."""
+        """Whether what is due is held back because too much is."""
 
     def refresh(self, fingerprint: bytes, term: float, now: float) -> bool:
         """A message came whose bytes stand for all of a lease; False: not known, or late, so it is to be read.
@@ -103,7 +119,8 @@ class Leases:
         lease = self._lease_with_all(owner, listed)
         if lease is None:
             for datum in listed:
-                self.forget(datum)
+                if datum[0] in self._by_name:
+                    self.forget(datum)
             lease = self._made(owner, listed)
         self._bump(lease, term, now)
         self._name(lease, fingerprint)
@@ -140,7 +157,10 @@ class Leases:
 
     def lease_of(self, datum: Datum) -> Lease | None:
         """The lease that a record has."""
-        return next((lease for lease in self._by_name.get(datum[0], ()) if datum in lease.records), None)
+        for lease in self._by_name.get(datum[0], ()):
+            if datum in lease.records:
+                return lease
+        return None
 
     def forget(self, datum: Datum) -> None:
         """The record was removed, or is to stay until somebody removes it."""
@@ -172,10 +192,10 @@ class Leases:
             self._expired.popleft()
         gone = sum(count for _, count in self._expired)
         silent = gone + sum(len(lease.records) for lease in self._late.values())
-        self.is_suspended = silent > max(self._few, MOST_SILENT * (self.records + gone))
-        if self.is_suspended:
-            return []
-        return [datum for lease in self._late.values() if lease.deadline <= now for datum in lease.records]
+        known = self.records + gone
+        self.is_suspended = silent > max(self._few, MOST_SILENT * known)
+        terms = (HELD_TERMS_ALONE if 2 * silent > known else HELD_TERMS) if self.is_suspended else 0
+        return [datum for lease in self._late.values() if lease.is_over(now, terms) for datum in lease.records]
 
     def expired(self, records: Iterable[Datum], now: float) -> None:
         """What was due has been removed from the zone."""

@@ -157,6 +157,38 @@ def test_a_few_may_always_go() -> None:
     assert leases(data(0, 1, 2), few=3).due(30) == []
 
 
+HELD = {
+    "one of six": (6, 1, TERM, 30),
+    "one of three": (3, 1, TERM, 330),
+    "one of two": (2, 1, TERM, 330),
+    "two of three": (3, 2, TERM, 30 + 7200),
+    "the only one": (1, 1, TERM, 30 + 7200),
+    "one of three, with a long term": (3, 1, 86400.0, 86400 + 7200),
+    "two of three, with a short term": (3, 2, 2.0, 2 + 480),
+}
+
+
+@pytest.mark.parametrize("case", HELD)
+def test_how_long_the_silent_are_held(case: str) -> None:
+    nodes, silent, term, ends = HELD[case]
+    made = Leases(pause=1e9, few=1)
+    for number in range(nodes):
+        made.renew(b"%d" % number, data(number, 1, 2), term, 0, b"fp%d" % number)
+    step = term / 2
+    for turn in range(1, int(ends / step) + 1):
+        for number in range(silent, nodes):
+            assert made.refresh(b"fp%d" % number, term, turn * step - step / 8)
+        due = made.due(min(turn * step, ends - 0.1))
+        assert due == []
+        assert made.is_suspended is (ends > term and turn > 1)
+    due = made.due(ends)
+    assert set(due) == {datum for number in range(silent) for datum in data(number, 1, 2)}
+    made.expired(due, ends)
+    for number in range(silent, nodes):
+        assert made.refresh(b"fp%d" % number, 4 * term, ends)
+    assert (made.due(ends + term), made.is_suspended) == ([], False)
+
+
 def test_leases_that_died_are_not_kept_for_their_term() -> None:
     made = Leases()
     for number in range(1000):
