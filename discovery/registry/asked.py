@@ -85,6 +85,14 @@ class Asked(NamedTuple):
         """Answer by an rcode and nothing else."""
         self.send(error(self.message, self.parts, rcode))
 
+    def refuse_as_too_old(self) -> None:
+        """Answer a signed message that may have been here before, nobody can tell (RFC 8945 section 5.2.3)."""
+        assert self.verified is not None
+        key, mac, signed, *_ = self.verified
+        record = tsig.Record(*tsig.identity(key), signed, tsig.FUDGE_SECONDS, mac, self.message[:2], 0, b"")
+        fault = tsig.TsigError(record, tsig.BADTIME, key=key)
+        self.sender(tsig.refusal(self.message, fault, self.wall()))
+
     def signer(self) -> Callable[[bytes], bytes]:
         """Signs the messages of one answer, if that is to be signed."""
         if self.verified is None:

@@ -39,6 +39,7 @@ from discovery.registry.wire import (
     Malformed,
     Message,
     Query,
+    parse_end,
     parse_message,
     to_labels,
 )
@@ -117,7 +118,7 @@ class Authority:
     def _verified(self, message: bytes, parts: Outline, client: str, send: Send, stream: Stream | None) -> Asked | None:
         """The message without its signature; None: that does not hold, and is answered."""
         try:
-            verified = tsig.verify(message, self._keys.keys, self._wall())
+            verified = tsig.verify(message, self._keys.keys, self._wall(), parts=parts)
         except Malformed:
             send(error(message, parts, FORMERR))
             return None
@@ -172,7 +173,7 @@ class Authority:
         elif arrival is Arrival.PENDING:
             asked.sender(None)
         elif arrival is Arrival.TOO_OLD:
-            asked.refuse(REFUSED)
+            asked.refuse_as_too_old()
         else:
 
             def answered(answer: bytes | None) -> None:
@@ -185,17 +186,19 @@ class Authority:
             self._carry_out(asked._replace(sender=answered))
 
     def _carry_out(self, asked: Asked) -> None:
+        """A refresh that is known by its bytes is not read: of that only what it asks for is new."""
         primary = self._primaries.get(asked.zone)
         try:
+            end = parse_end(asked.message, asked.parts.additional)
+            wanted = read_terms(end)
+            terms = None if wanted is None else granted(wanted, self._least_lease)
+            known = b"" if terms is None else fingerprint(asked.message, asked.parts, asked.owner)
+            if primary is not None and terms is not None and primary.refresh(known, terms):
+                asked.send(reply(end, NOERROR, terms))
+                return
             message = parse_message(asked.message)
-            wanted = read_terms(message)
             if primary is None:
                 asked.refuse(REFUSED if self._responder.knows(to_labels(asked.zone)) else NOTAUTH)
-                return
-            terms = None if wanted is None else granted(wanted, self._least_lease)
-            known = fingerprint(asked.message, asked.parts, asked.owner)
-            if terms is not None and primary.refresh(known, terms):
-                asked.send(reply(message, NOERROR, terms))
                 return
             update = read_update(message, primary.apex.origin)
         except Malformed:
@@ -205,7 +208,7 @@ class Authority:
             asked.refuse(fault.rcode)
             return
         scope = self._keys.scope(asked.verified.key if asked.verified else None, asked.is_loopback)
-        outcome = primary.submit(Request(update, scope, asked.owner, terms, known if terms else b""))
+        outcome = primary.submit(Request(update, scope, asked.owner, terms, known))
         outcome.add_done_callback(lambda done: _tell(done, asked, message, terms))
 
 

@@ -37,7 +37,9 @@ def outline(message: bytes) -> Outline:
             starts.append(at)
             for remaining in range(message[place] << 8 | message[place + 1], 0, -1):
                 start = at
-                at = _past_name(message, at) + 10
+                while 0 < (length := message[at]) < 64:  # `_past_name`, without a call for each record
+                    at += length + 1
+                at = _past_name(message, at) + 10 if length else at + 11
                 if message[at - 9] == TSIG and message[at - 10] == 0:
                     if place != 10 or remaining != 1:
                         raise Malformed("a TSIG record is not the last one")

@@ -107,13 +107,15 @@ def sign(message: bytes, key: Key, now: float, request_mac: bytes = b"") -> tupl
     return _signed(message, key, _fresh(message, key, now), request_mac)
 
 
-def verify(message: bytes, keys: Mapping[Labels, Key], now: float, request_mac: bytes = b"") -> Verified | None:
-    """Check the signature of `message`; None: it has none.
+def verify(
+    message: bytes, keys: Mapping[Labels, Key], now: float, request_mac: bytes = b"", parts: Outline | None = None
+) -> Verified | None:
+    """Check the signature of `message`; None: it has none.  `parts`: its outline, if that is known.
 
     Raises `Malformed` for what is no message, which is answered by FORMERR, and `TsigError`, which is answered
     by what `refusal` says.
     """
-    parts = outline(message)
+    parts = parts or outline(message)
     if not parts.signature:
         return None
     record = read(message, parts)

@@ -299,6 +299,14 @@ def parse_part(message: bytes) -> Message:
     return _apart(message, NO_QUESTION, HEADER) if message[4:6] == b"\0\0" else parse_message(message)
 
 
+def parse_end(message: bytes, at: int) -> Message:
+    """The same for a message of which only the additional section, which begins at `at`, is wanted."""
+    name, end = read_name(message, HEADER)
+    question = name, int.from_bytes(message[end : end + 2], "big"), int.from_bytes(message[end + 2 : end + 4], "big")
+    additional, _ = _records(message, at, int.from_bytes(message[10:12], "big"))
+    return Message(message[:2], int.from_bytes(message[2:4], "big"), question, (), (), additional)
+
+
 def _apart(message: bytes, question: tuple[bytes, int, int], at: int) -> Message:
     sections = []
     for place in (6, 8, 10):

@@ -25,8 +25,8 @@ from discovery.registry.secondary import Secondary
 from discovery.registry.store import Commit
 from discovery.registry.wire import IN, NOERROR, A, Record
 from tests.discovery.registry.registries import registry
+from tests.discovery.registry.test_authority import until
 from tests.discovery.registry.test_primary import Memory
-from tests.discovery.registry.test_secondary import until
 from tests.interop.changing import change, wire
 from tests.interop.nameservers import (
     DOMAIN,

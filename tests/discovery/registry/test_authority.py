@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dns.asyncquery
@@ -22,12 +25,15 @@ import dns.xfr
 import dns.zone
 import pytest
 
+from discovery.registry import authority, messages, tsig
 from discovery.registry.keys import Key, KeyRing, Scope
 from discovery.registry.messages import notify
-from discovery.registry.wire import from_text, to_wire
+from discovery.registry.replays import Replays
+from discovery.registry.terms import Terms, read_terms
+from discovery.registry.wire import TSIG, from_text, parse_message, to_wire
 from tests.discovery.registry.registries import Registry, registry
 from tests.discovery.registry.test_primary import Memory
-from tests.discovery.registry.test_transfer import APEX, DOMAIN, ORIGIN
+from tests.discovery.registry.test_transfer import APEX, DOMAIN, ORIGIN, record
 
 SECRET = b"0123456789abcdef"
 NODE = Key(from_text("node-1"), "hmac-sha256", SECRET)
@@ -54,6 +60,13 @@ def update(*adds: str, key: str = "", **options: Any) -> dns.update.UpdateMessag
     if key:
         made.use_tsig(THEIRS, key)
     return made
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        await asyncio.sleep(0.002)
 
 
 async def ask(where: Registry, message: dns.message.Message, tcp: bool = False) -> dns.message.Message:
@@ -175,6 +188,47 @@ async def test_leases_are_granted() -> None:
         made.id += 1
         assert await rcode(where, made) == "NOERROR"
         assert where.primary.content.serial == serial
+
+
+def _has(sent: list[bytes | None], count: int) -> bool:
+    return len(sent) == count
+
+
+async def test_a_known_refresh_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [record(f"h{number}.default") for number in range(300)]
+
+    def never(message: bytes) -> None:
+        raise AssertionError("a refresh was read")
+
+    async with registry(Memory(), KEYS) as where:
+        sent: list[bytes | None] = []
+        for message_id, seconds in ((1, 30), (2, 60)):
+            made = messages.update(message_id, ORIGIN, records, terms=Terms(seconds))
+            where.authority.take(tsig.sign(made, NODE, time.time())[0], "127.0.0.1", sent.append)
+            await until(partial(_has, sent, message_id))
+            monkeypatch.setattr(authority, "parse_message", never)
+        for number, answer in enumerate(sent):
+            read = parse_message(answer or b"")
+            assert (read.id, read.rcode, read_terms(read)) == (bytes((0, number + 1)), 0, Terms(30 * (number + 1)))
+        lease = where.primary.leases.lease_of((records[0].name, records[0].type, records[0].data))
+        assert lease is not None
+        assert lease.term == 60
+
+
+async def test_what_may_have_been_here_before_is_out_of_time() -> None:
+    async with registry(Memory(), KEYS) as where:
+        where.authority._signed = Replays(most=1)
+        now = int(time.time())
+        for number, signed in enumerate((now - 2, now - 1, now - 3)):
+            made = messages.update(number, ORIGIN, [record(f"h{number}.default")])
+            message, mac = tsig.sign(made, NODE, signed)
+            answer, _ = await _raw(where, message)
+        assert where.primary.content.serial == 9
+        assert answer[3] & 0xF == dns.rcode.NOTAUTH
+        with pytest.raises(dns.tsig.PeerBadTime):
+            dns.message.from_wire(answer, keyring=THEIRS, request_mac=mac)
+        (said,) = [each for each in parse_message(answer).additional if each.type == TSIG]
+        assert int.from_bytes(said.data[-6:], "big") in range(now, now + 10)
 
 
 async def inbound(

@@ -14,8 +14,9 @@ from discovery.registry.resolv_conf import Resolver
 from discovery.registry.wire import QR, parse_message
 from tests.discovery.registry.registries import registry
 from tests.discovery.registry.servers import upstream
+from tests.discovery.registry.test_authority import until
 from tests.discovery.registry.test_primary import Memory, asks
-from tests.discovery.registry.test_secondary import same, secondary, until
+from tests.discovery.registry.test_secondary import same, secondary
 from tests.discovery.registry.test_transfer import APEX, ORIGIN, record
 
 A, B = Resolver("127.0.0.1", 1), Resolver("127.0.0.2", 2)

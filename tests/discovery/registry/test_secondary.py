@@ -18,16 +18,9 @@ from discovery.registry.secondary import Secondary
 from discovery.registry.transfer import incremental, messages
 from tests.discovery.registry.registries import Registry, registry
 from tests.discovery.registry.servers import upstream
-from tests.discovery.registry.test_authority import KEYS, NODE, READER
+from tests.discovery.registry.test_authority import KEYS, NODE, READER, until
 from tests.discovery.registry.test_primary import Memory, asks
 from tests.discovery.registry.test_transfer import APEX, IXFR, ORIGIN, record
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        await asyncio.sleep(0.002)
 
 
 @asynccontextmanager
