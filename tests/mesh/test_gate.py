@@ -72,7 +72,7 @@ def test_filters_say_where_a_relayed_connection_goes() -> None:
                 assert way(Route(there, filters), line) is expected
             assert there.stats.reasons == {"http_request_denied": 1}
     with socket.socket() as unconnected:
-        assert way(Listener(KEY, "ClusterIP", "tcp", Route(there, split)), unconnected) is None
+        assert way(Route(there, split), unconnected) is None
 
 
 @pytest.mark.parametrize(
