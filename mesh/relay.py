@@ -74,8 +74,9 @@ class Relay(Failover):
                 self._client.request_read(upload.rest)
             self._end_badly(CONTENT_TOO_LARGE)
             return None
-        wait = self._patience if upload.complete and not self._answered else self._idle
-        self._client.deadline = min(self._deadlines.now + wait, self._until)
+        if self._timer is None:  # a pause before it is sent is no part of the time that anything may take
+            wait = self._patience if upload.complete and not self._answered else self._idle
+            self._client.deadline = min(self._deadlines.now + wait, self._until)
         if upload.complete:
             self._bytes_in -= len(upload.rest)
             self._copy()

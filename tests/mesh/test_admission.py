@@ -28,6 +28,7 @@ from config.meta import IntOrString
 from config.policies import TargetRef, TimeoutPolicy, TrafficPolicySpec
 from mesh.access_log import AccessRecord
 from mesh.backend import Backend
+from mesh.downstream import RESPONSE
 from mesh.filters.chain import Filters
 from mesh.filters.making import Where, filters_of
 from mesh.filters.rate_limit import RateLimit
@@ -83,6 +84,20 @@ async def test_edits_of_both_heads() -> None:
             assert b"X-Forwarded-For" not in head
             assert head.count(b"X-Request-Id") == 1
         assert world.endpoints[0].connections == 1
+
+
+async def test_a_delay_is_no_part_of_the_time_to_answer_whatever_is_read_meanwhile() -> None:
+    fault, timeouts = filters(fault=FaultPolicy(FaultDelay(0.3))), TimeoutPolicy(response_head=0.1, idle=0.1)
+    async with mesh(answering(OK), filters=fault, timeouts=timeouts) as world:
+        wire = await world.dial()
+        await wire.send(get("/", "Content-Length: 4", method="PUT") + b"1")
+        await world.wait(lambda: bool(world.stats.in_flight))
+        until = world.clients[0].deadline
+        await wire.send(b"234")
+        await world.wait(lambda: world.clients[0].phase == RESPONSE)
+        assert world.clients[0].deadline == until
+        assert (await wire.message())[0].startswith(b"HTTP/1.1 200")
+        assert world.endpoints[0].bodies == [b"1234"]
 
 
 async def test_rewrites() -> None:
