@@ -26,7 +26,8 @@ def test_what_it_says(case: str) -> None:
     value = cookie.new(LINES, lambda: 0.5)
     assert value == b"10000000000000"
     head = b"HTTP/1.1 200 OK\r\nServer: x\r\n"
-    assert cookie.response(query()._replace(key=value), head) == head + b"Set-Cookie: user=" + value + attributes + b"\r\n"
+    said = b"Set-Cookie: user=" + value + attributes + b"\r\n"
+    assert cookie.response(query()._replace(key=value), head) == head + said
     assert cookie.response(query(), head) == head, "to others nothing is said"
 
 
