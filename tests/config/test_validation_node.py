@@ -77,16 +77,19 @@ CASES = [
         node("{registry: {keys: [{secret: k, writes: ['*']}], transferTo: [10.0.0.0/8], alsoNotify: ['10.0.0.1:53']}}"),
     ),
     case(
-        "who may have zones", node("{registry: {transferTo: [10.0.0.1]}}"),
+        "who may have zones",
+        node("{registry: {transferTo: [10.0.0.1]}}"),
         error("spec.registry.transferTo[0]", "ADDRESS/BITS"),
     ),
     case("who is told", node("{registry: {alsoNotify: [x]}}"), error("spec.registry.alsoNotify[0]", "HOST:PORT")),
     case(
-        "a name of a zone", node("{registry: {keys: [{secret: k, writes: [a..b]}]}}"),
+        "a name of a zone",
+        node("{registry: {keys: [{secret: k, writes: [a..b]}]}}"),
         error("spec.registry.keys[0].writes[0]", "a..b"),
     ),
     case(
-        "a key that may do nothing", node("{registry: {keys: [{secret: k}]}}"),
+        "a key that may do nothing",
+        node("{registry: {keys: [{secret: k}]}}"),
         warning("spec.registry.keys[0]", "may do nothing"),
     ),
     case("who is asked", node("{resolver: {servers: [10.0.0.1]}}"), error("spec.resolver.servers[0]", "HOST:PORT")),
