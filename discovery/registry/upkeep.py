@@ -100,7 +100,8 @@ class Upkeep:
         self._doubtful.difference_update(letter.gone, letter.there)
         if letter.is_of_round:
             self._refresh_at = min(self._refresh_at, now + refresh_after(lease, chance))
-            self._round = {record: None for record in self._round if record not in self._known}
+            for record in letter.there:
+                self._round.pop(record, None)
 
     def failed(self) -> None:
         """Nobody knows what became of the letter under way, or it was refused."""
