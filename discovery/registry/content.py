@@ -110,6 +110,20 @@ class Content:
             if was == self.exists(name):
                 return
 
+    def begin(self, nodes: dict[bytes, Node]) -> None:
+        """Have `nodes`, where there is nothing yet: at once, as there are many."""
+        self.nodes, beneath = nodes, self._beneath
+        for each in nodes:
+            name = each
+            while name != self.origin:
+                name = name[name[0] + 1 :]
+                if name in beneath:
+                    beneath[name] += 1
+                    break
+                beneath[name] = 1
+                if name in nodes:
+                    break
+
     def adopt(self, nodes: Mapping[bytes, Node], serial: int) -> None:
         """Put in force what is stored: the new node of each name that differs."""
         for name, node in nodes.items():
@@ -208,14 +222,33 @@ def _only_in(name: bytes, node: Node, other: Node) -> Iterator[Record]:
 
 
 def content_of(origin: bytes, serial: int, stored: Iterable[Record]) -> Content:
-    """The content that has these records, such as a store or a transfer gave it."""
-    found: dict[bytes, dict[int, tuple[int, dict[bytes, None]]]] = {}
-    for name, kind, _, ttl, data in stored:
-        sets = found.setdefault(name, {})
-        datas = sets[kind][1] if kind in sets else {}
-        datas[data] = None
-        sets[kind] = ttl, datas
+    """The content that has these records, such as a store gave it: best those of one name together."""
     content = Content(origin, serial)
-    for name, sets in found.items():
-        content.put(name, tuple(RRset(kind, ttl, tuple(datas)) for kind, (ttl, datas) in sets.items()))
+    draft = Draft(content)
+    last, records = b"", list[Record]()
+    for record in stored:
+        if record.name != last:
+            _put_new(draft, last, records)
+            last, records = record.name, []
+        records.append(record)
+    _put_new(draft, last, records)
+    content.begin(draft.nodes)
     return content
+
+
+def _put_new(draft: Draft, name: bytes, records: list[Record]) -> None:
+    """The name has these records, if it has none yet; else these too."""
+    if name in draft.nodes:
+        for record in records:
+            draft.add(record)
+        return
+    sets: dict[int, tuple[int, dict[bytes, None]]] = {}
+    for _, kind, _, ttl, data in records:
+        known = sets.get(kind)
+        if known is None:
+            sets[kind] = ttl, {data: None}
+        else:
+            known[1][data] = None
+            sets[kind] = ttl, known[1]
+    if sets:
+        draft.nodes[name] = tuple([RRset(kind, ttl, tuple(datas)) for kind, (ttl, datas) in sets.items()])

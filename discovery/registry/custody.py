@@ -10,10 +10,13 @@ it.  `leases` holds what may expire here: what this registry keeps, and what nob
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from discovery.registry.content import Change
 from discovery.registry.lease import Datum, Leases
 from discovery.registry.store import Arrival, Term, key_of
+
+T = TypeVar("T")
 
 
 class Custody:
@@ -66,7 +69,9 @@ class Custody:
         """These registries are there now; this one is always among them."""
         came, went = keepers - self._keepers, self._keepers - keepers
         self._keepers = keepers
-        self._renew((datum, term) for datum, term in self._others.items() if term.keeper in went)
+        alone = {datum: term for datum, term in self._others.items() if term.keeper in went}
+        for term, datums in _by_term(alone).items():
+            self._renew(term, datums)
         if came:
             for datum, term in self._others.items():
                 if term.keeper in came:
@@ -74,23 +79,36 @@ class Custody:
 
     def _take(self, terms: Mapping[Datum, Term | None]) -> None:
         """These are the terms now, and who keeps what is seen by them."""
-        for datum, term in terms.items():
-            if term is None or term.keeper == self.keeper:
-                self._others.pop(datum, None)
+        for term, datums in _by_term(terms).items():
+            if term is not None and term.keeper != self.keeper:
+                self._others.update(dict.fromkeys(datums, term))
+            elif self._others:
+                for datum in datums:
+                    self._others.pop(datum, None)
+            if term is not None and (term.keeper == self.keeper or self._is_alone(term)):
+                self._renew(term, datums)
             else:
-                self._others[datum] = term
-            if term is None or (term.keeper != self.keeper and term.keeper in self._keepers):
-                self.leases.forget(datum)
-        self._renew((datum, term) for datum, term in terms.items() if term is not None and self._may_expire(term))
+                for datum in datums:
+                    self.leases.forget(datum)
 
-    def _may_expire(self, term: Term) -> bool:
-        return term.keeper == self.keeper or term.keeper not in self._keepers
+    def _is_alone(self, term: Term) -> bool:
+        """Whether its keeper is gone."""
+        return term.keeper not in self._keepers
 
-    def _renew(self, terms: Iterable[tuple[Datum, Term]]) -> None:
-        """A full term for what may expire here, those together that had one owner, one term and one keeper."""
-        together: dict[Term, list[Datum]] = {}
-        for datum, term in terms:
-            if self.leases.lease_of(datum) is None:
-                together.setdefault(term, []).append(datum)
-        for (owner, seconds, _), datums in together.items():
-            self.leases.renew(owner, datums, seconds, self._clock())
+    def _renew(self, term: Term, datums: Iterable[Datum]) -> None:
+        """A full term, together, for those that may expire here and do not yet."""
+        if self.leases.records:
+            datums = [datum for datum in datums if self.leases.lease_of(datum) is None]
+        self.leases.renew(term.owner, datums, term.seconds, self._clock())
+
+
+def _by_term(terms: Mapping[Datum, T]) -> dict[T, list[Datum]]:
+    """Those together that have one owner, one term and one keeper."""
+    together: dict[T, list[Datum]] = {}
+    for datum, term in terms.items():
+        found = together.get(term)
+        if found is None:
+            together[term] = [datum]
+        else:
+            found.append(datum)
+    return together

@@ -138,12 +138,17 @@ class Journal(Alone):
         rows = database.execute("SELECT name, type, data, ttl, owner, seconds FROM records WHERE origin = ?", (origin,))
         records: list[Record] = []
         terms: dict[RecordKey, Term] = {}
-        last = b""
+        known: dict[tuple[bytes, int], Term] = {}
+        last, make = b"", tuple.__new__
         for name, kind, data, ttl, owner, seconds in rows:
-            last = last if name == last else name  # one object for all records of a name
-            records.append(Record(last, kind, IN, ttl, data))
+            if name != last:  # one object for all records of a name
+                last = name
+            records.append(make(Record, (last, kind, IN, ttl, data)))
             if seconds is not None:
-                terms[last, kind, data] = Term(owner, seconds)
+                term = known.get((owner, seconds))
+                if term is None:
+                    term = known[owner, seconds] = Term(owner, seconds)
+                terms[last, kind, data] = term
         return Stored(row[0] if row else 0, tuple(records), terms)
 
     def _commit(self, commits: Sequence[Commit]) -> None:
