@@ -18,14 +18,39 @@ BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 NAME: Final = "weft_network_programming_duration_seconds"
 
 
+TEXT: Final = "From learning of a change of endpoints or configuration to the table in force that holds it."
+
+
+class Durations:
+    """A histogram of seconds."""
+
+    def __init__(self, name: str, text: str) -> None:
+        """`name` and `text` are those of the metric."""
+        self._name = name
+        self._text = text
+        self._counts = [0] * (len(BOUNDS) + 1)
+        self._sum = 0.0
+
+    def add(self, seconds: float) -> None:
+        """It took so long once more."""
+        self._counts[bisect_left(BOUNDS, seconds)] += 1
+        self._sum += seconds
+
+    def families(self) -> Iterator[Family]:
+        name, bounds = self._name, (*map(str, BOUNDS), "+Inf")
+        below = tuple(accumulate(self._counts))
+        samples = [Sample(f"{name}_bucket", {"le": le}, n) for le, n in zip(bounds, below, strict=True)]
+        samples += [Sample(f"{name}_sum", {}, self._sum), Sample(f"{name}_count", {}, below[-1])]
+        yield Family(name, "histogram", self._text, samples)
+
+
 class Convergence:
     """A histogram of tables that brought a change."""
 
     def __init__(self) -> None:
         self._since: float | None = None
         """When the first change was learned of that no table holds yet."""
-        self._counts = [0] * (len(BOUNDS) + 1)
-        self._sum = 0.0
+        self._durations = Durations(NAME, TEXT)
 
     def learned(self, now: float) -> None:
         """There is a change; `now` is in seconds of any clock that never goes back."""
@@ -40,13 +65,7 @@ class Convergence:
     def published(self, since: float | None, now: float) -> None:
         """The table is in force whose changes were `taken`."""
         if since is not None:
-            self._counts[bisect_left(BOUNDS, now - since)] += 1
-            self._sum += now - since
+            self._durations.add(now - since)
 
     def families(self) -> Iterator[Family]:
-        bounds = (*map(str, BOUNDS), "+Inf")
-        below = tuple(accumulate(self._counts))
-        samples = [Sample(f"{NAME}_bucket", {"le": le}, n) for le, n in zip(bounds, below, strict=True)]
-        samples += [Sample(f"{NAME}_sum", {}, self._sum), Sample(f"{NAME}_count", {}, below[-1])]
-        text = "From learning of a change of endpoints or configuration to the table in force that holds it."
-        yield Family(NAME, "histogram", text, samples)
+        return self._durations.families()
