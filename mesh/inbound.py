@@ -32,6 +32,8 @@ class Behind(NamedTuple):
 
     address: str
     port: int
+    owner: str
+    """Whose it is, whichever replica: the same address may become another's."""
     transport: Transport = "TCP"
 
 
@@ -67,21 +69,23 @@ def _stays_inside(address: str, bridges: Networks) -> bool:
     return own.is_loopback or own.is_link_local or any(own in bridge for bridge in bridges)
 
 
-def needed(ports: Sequence[ServicePort], endpoints: PortEndpoints, how: Reach) -> dict[Behind, tuple[str, Endpoint]]:
+def needed(
+    name: Named, ports: Sequence[ServicePort], endpoints: PortEndpoints, how: Reach
+) -> dict[Behind, tuple[str, Endpoint]]:
     """What of a Service's endpoints needs a listener: to each, the port of the Service and the endpoint."""
     found: dict[Behind, tuple[str, Endpoint]] = {}
-    for key, behind, endpoint in _behind(ports, endpoints):
+    for key, behind, endpoint in _behind(name, ports, endpoints):
         if how.needs(endpoint.address):
             found.setdefault(behind, (key, endpoint))
     return found
 
 
 def published(
-    ports: Sequence[ServicePort], endpoints: PortEndpoints, how: Reach, doors: Mapping[Behind, int]
+    name: Named, ports: Sequence[ServicePort], endpoints: PortEndpoints, how: Reach, doors: Mapping[Behind, int]
 ) -> PortEndpoints:
     """What others are told; `doors`: the ports of open listeners.  An endpoint that lacks one is left out."""
     told: dict[str, list[Endpoint]] = {port.key: [] for port in ports if port.key in endpoints}
-    for key, behind, endpoint in _behind(ports, endpoints):
+    for key, behind, endpoint in _behind(name, ports, endpoints):
         if not how.needs(endpoint.address):
             told[key].append(endpoint)
         elif behind in doors:
@@ -89,15 +93,16 @@ def published(
     return {key: tuple(some) for key, some in told.items()}
 
 
-def owner(name: Named, behind: Behind, endpoint: Endpoint) -> str:
-    """Whose a listener's port is, whichever replica is behind it: a workload, or a Service where none is said."""
-    workload = endpoint.workload
-    whose = "/".join(workload) if workload else f"Service/{name.namespace}/{name.name}"
-    return f"{whose}:{behind.port}/{behind.transport}"
-
-
-def _behind(ports: Sequence[ServicePort], endpoints: PortEndpoints) -> Iterator[tuple[str, Behind, Endpoint]]:
+def _behind(
+    name: Named, ports: Sequence[ServicePort], endpoints: PortEndpoints
+) -> Iterator[tuple[str, Behind, Endpoint]]:
     for port in ports:
         transport = transport_of(port)
         for endpoint in endpoints.get(port.key, ()):
-            yield port.key, Behind(endpoint.address, endpoint.port, transport), endpoint
+            owner = f"{_whose(name, endpoint)}:{endpoint.port}/{transport}"
+            yield port.key, Behind(endpoint.address, endpoint.port, owner, transport), endpoint
+
+
+def _whose(name: Named, endpoint: Endpoint) -> str:
+    """A workload, or the Service where none is said."""
+    return "/".join(endpoint.workload or ("Service", *name))

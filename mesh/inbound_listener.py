@@ -151,8 +151,13 @@ class InboundListeners:
             self._checking = None
 
     def connections(self, key: ListenerKey) -> int:
-        """Open ones, of a listener that is open."""
+        """Those and UDP sessions that came in at one listener and are not over."""
         return self._served[key].gate.open
+
+    @property
+    def all_connections(self) -> int:
+        """Those that came in at any, also at one that is closed by now."""
+        return sum(stats.tcp_open + stats.udp_open for stats in self._stats.values())
 
     def families(self) -> Iterator[Family]:
         """Metrics of what came in here."""

@@ -42,6 +42,10 @@ class BindError(Exception):
     """The address cannot be bound; the text says why and what to do."""
 
 
+class Taken(BindError):
+    """Another program has the port."""
+
+
 class Bound:
     """A listening socket; `key` is where it is bound, `reason` why that is not where it was wanted."""
 
@@ -98,7 +102,8 @@ def bind(wanted: ListenerKey, entry: What = "ClusterIP", opener: Opener | None =
     except PermissionError:
         return _nearby(wanted, entry, opener)
     except (OSError, OverflowError) as error:
-        raise BindError(_why(wanted, entry, error)) from None
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        raise (Taken if taken else BindError)(_why(wanted, entry, error)) from None
 
 
 def _nearby(wanted: ListenerKey, entry: What, opener: Opener) -> Bound:

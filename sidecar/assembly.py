@@ -77,6 +77,7 @@ class Assembly:
         self._adopt(config_set.node)
         self._garbage = Garbage(lambda: len(self.proxy.clients))
         self.listeners = Listeners(self.proxy)
+        self._inbound = self._zones.publish_at(self.listeners.inbound)
         self.publisher = Publisher(self.proxy, config_set, self.catalog.snapshot)
         self._pulse = Pulse(loop, self.proxy.deadlines)
         self._access_log = _access_log(config_set.node)
@@ -150,6 +151,8 @@ class Assembly:
         async with asyncio.TaskGroup() as beside:
             beside.create_task(self.publisher.run())
             beside.create_task(self.dns.run())
+            if self._inbound is not None:
+                beside.create_task(self._inbound.run())
             if self._access_log is not None:
                 beside.create_task(self._access_log.run(self.recent.gather))
 
@@ -192,8 +195,10 @@ class Assembly:
         await self.listeners.close()
         await asyncio.sleep(GRACE_SECONDS)
         self.proxy.drain()
-        await poll(lambda: not self.proxy.clients or self._draining.overdue)
+        inbound = self.listeners.inbound
+        await poll(lambda: len(self.proxy.clients) <= inbound.all_connections or self._draining.overdue)
         await self.platform.close()
+        inbound.close_all()
         self.listeners.abort()
         await self.dns.close()
         self._pulse.stop()
@@ -201,7 +206,8 @@ class Assembly:
 
     def answers(self) -> dict[str, Answer]:
         """What the admin server says, by path."""
-        return {**views.answers(self.running, self._hide), "/api/v1/dns": self.dns.document}
+        inbound = {} if self._inbound is None else {"/api/v1/inbound": self._inbound.document}
+        return {**views.answers(self.running, self._hide), "/api/v1/dns": self.dns.document, **inbound}
 
     def questions(self) -> dict[str, Question]:
         """What the admin server is asked, by path."""
@@ -221,6 +227,7 @@ class Assembly:
             [build_info()],
             families(self.catalog, self.prober),
             self.dns.families(),
+            () if self._inbound is None else self._inbound.families(),
             self._certificates(),
             process_families(),
         )

@@ -35,10 +35,12 @@ from discovery.sources.dns import Asked, DNSSources
 from discovery.sources.hosts import Hosts
 from mesh import sockets
 from mesh.exposition import Family, Sample
+from mesh.inbound_listener import InboundListeners
 from mesh.sockets import BindError
 from mesh.steps import run_in_slices
 from mesh.table import ListenerKey
 from sidecar.documents import Document
+from sidecar.inbound import Inbound
 
 RETRIES: Final = BackoffPolicy(first=0.5, ceiling=30.0, jitter=0.2)
 
@@ -50,6 +52,9 @@ class Zones(Protocol):
 
     replicas: Catalog
     """The catalog that is told which replicas run on this node."""
+
+    def publish_at(self, listeners: InboundListeners) -> Inbound | None:
+        """Who publishes endpoints of this node as listeners; None: nobody does.  Raises UserError."""
 
     async def open(self) -> None:
         """Have what was kept.  Raises UserError for what the user can put right."""

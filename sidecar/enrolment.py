@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 from itertools import chain
 from random import Random
@@ -18,9 +18,11 @@ from socket import gethostname
 from config.addresses import parse_host_port
 from config.configset import ConfigSet
 from config.meta import Named
+from config.resources.core import ServicePort
 from config.settings import NodeConfigSpec
 from discovery.catalog import Catalog, PortEndpoints, Snapshot
 from discovery.endpoint import Endpoint
+from discovery.membership import ports_of
 from discovery.registry.content import Content, records
 from discovery.registry.keys import Key
 from discovery.registry.registrant import Registrant
@@ -38,15 +40,15 @@ NAMES_AT_A_TIME = 500
 FAREWELL_SECONDS = 2.0
 """That the registry has, at the end, to take note."""
 
-Published = Callable[[Endpoint], Endpoint]
-"""Where others reach an endpoint of this node."""
+Published = Callable[[Named, Sequence[ServicePort], PortEndpoints], PortEndpoints]
+"""Where others reach the endpoints that a Service has on this node; it is told of every change, the last one too."""
 
 log = logging.getLogger(__name__)
 
 
-def as_it_is(endpoint: Endpoint) -> Endpoint:
-    """The endpoint's own address and port can be dialled from every node."""
-    return endpoint
+def as_they_are(name: Named, ports: Sequence[ServicePort], endpoints: PortEndpoints) -> PortEndpoints:
+    """All addresses and ports can be dialled from every node."""
+    return endpoints
 
 
 def registries(node: NodeConfigSpec) -> tuple[Resolver, ...]:
@@ -63,7 +65,11 @@ class Enrolment:
     """One registrant of endpoints and one of the node itself.  Needs a running event loop."""
 
     def __init__(
-        self, config_set: ConfigSet, catalog: Catalog, key: Key | None, random: Random, published: Published = as_it_is
+        self,
+        config_set: ConfigSet,
+        catalog: Catalog,
+        key: Key | None,
+        random: Random,
     ) -> None:
         """`catalog`: is told of the endpoints that are here."""
         node = config_set.node
@@ -73,7 +79,7 @@ class Enrolment:
         self._node = node
         self._name = to_wire(from_text(f"{node_name(node).lower()}.{NODES}.{node.cluster_domain}"))
         self._catalog = catalog
-        self._published = published
+        self._published: Published = as_they_are
         self._config_set = config_set
         self._wanted: dict[Named, tuple[Record, ...]] = {}
         self._by_name: dict[bytes, list[Record]] = {}
@@ -91,7 +97,11 @@ class Enrolment:
         before, self._config_set = self._config_set.services, config_set
         self.replicas.define(config_set.services)
         differ = {name for name, service in config_set.services.items() if before.get(name) is not service}
-        self._register(differ | (before.keys() - config_set.services.keys()))
+        self.register(differ | (before.keys() - config_set.services.keys()))
+
+    def publish_by(self, published: Published) -> None:
+        """This says where others reach the endpoints, from now on."""
+        self._published = published
 
     def reachable_at(self, key: ListenerKey) -> None:
         """Here this node is told of changes."""
@@ -158,9 +168,9 @@ class Enrolment:
             ports = snapshot.services.get(name, {})
             there[name] = ports if any(ports.values()) else {}
         self._catalog.change_endpoints(SOURCE, there)
-        self._register(snapshot.changed)
+        self.register(snapshot.changed)
 
-    def _register(self, names: Iterable[Named]) -> None:
+    def register(self, names: Iterable[Named]) -> None:
         """Have the records of these Services registered as they are now."""
         changed = False
         for name in names:
@@ -179,11 +189,11 @@ class Enrolment:
     def _records(self, name: Named) -> tuple[Record, ...]:
         service = self._config_set.services.get(name)
         if service is None:
+            self._published(name, (), {})
             return ()
         here = self.replicas.snapshot.services.get(name, {})
-        ports = {port: tuple(map(self._published, there)) for port, there in here.items()}
         try:
-            return tuple(registered(name, service, ports, self.zone))
+            return tuple(registered(name, service, self._published(name, ports_of(service), here), self.zone))
         except ValueError as problem:
             log.error("endpoints of Service %s cannot be registered: %s", name, problem)
             return ()

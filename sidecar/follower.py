@@ -26,10 +26,12 @@ from discovery.registry.transfer import Apex
 from discovery.registry.wire import from_text, to_wire
 from discovery.sources.registry import RegistrySource
 from mesh.exposition import Family, Sample
+from mesh.inbound_listener import InboundListeners
 from mesh.table import ListenerKey
 from sidecar.documents import Document
 from sidecar.enrolment import Enrolment, registries
 from sidecar.errors import UserError
+from sidecar.inbound import Inbound
 from sidecar.registry import key_in
 
 STALE_SECONDS: Final = 30.0
@@ -53,6 +55,7 @@ class Follower:
         except ValueError as problem:
             raise UserError(f"spec.registry.key in {_where(config_set)}: {problem}") from None
         self._config_set = config_set
+        self._folder = folder
         self._enrolment = Enrolment(config_set, catalog, key, random)
         self.replicas = self._enrolment.replicas
         zone = self._enrolment.zone
@@ -62,6 +65,13 @@ class Follower:
         self._source = RegistrySource(catalog, self._secondary.content, lambda each: not self._enrolment.is_ours(each))
         self._secondary.followers += [self._source.changed, self._seen]
         self._source.define(config_set.services)
+
+    def publish_at(self, listeners: InboundListeners) -> Inbound:
+        """Have endpoints that others cannot dial published as listeners here.  Raises UserError."""
+        inbound = Inbound(self._config_set, listeners, self._folder)
+        inbound.again = self._enrolment.register
+        self._enrolment.publish_by(inbound.publish)
+        return inbound
 
     @property
     def lack(self) -> str:

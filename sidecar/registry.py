@@ -39,6 +39,7 @@ from discovery.registry.transfer import Apex
 from discovery.registry.wire import from_text, to_wire
 from discovery.sources.registry import RegistrySource
 from mesh.exposition import Family, Sample
+from mesh.inbound_listener import InboundListeners
 from mesh.table import ListenerKey
 from sidecar.documents import Document
 from sidecar.errors import UserError
@@ -62,6 +63,9 @@ class Registry:
         self._source: RegistrySource | None = None
         self._authority: Authority | None = None
         self._notifier = Notifier(self._targets, random)
+
+    def publish_at(self, listeners: InboundListeners) -> None:
+        """What runs beside the registry is not published."""
 
     async def open(self) -> None:
         """Read what is stored, and tell the catalog.  Raises UserError for a store that cannot be used."""

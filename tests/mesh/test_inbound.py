@@ -10,11 +10,13 @@ from config.meta import Named
 from config.resources.core import ServicePort
 from config.settings import InboundSettings, NodeConfigSpec
 from discovery.endpoint import Endpoint, WorkloadRef
-from mesh.inbound import Behind, needed, owner, published, reach
+from mesh.inbound import Behind, needed, published, reach
 
 WEB = ServicePort(port=80, name="web", target_port=8080)
 DNS = ServicePort(port=53, name="dns", protocol="UDP")
 SHOP = Named("default", "shop")
+WEB_BEHIND = Behind("127.97.0.1", 8080, "Service/default/shop:8080/TCP")
+DNS_BEHIND = Behind("127.97.0.1", 53, "Service/default/shop:53/UDP", "UDP")
 
 
 def node(*addresses: str, **inbound: Any) -> NodeConfigSpec:
@@ -61,18 +63,19 @@ def test_a_node_without_an_address_is_told_so() -> None:
 def test_each_local_port_needs_one_listener() -> None:
     endpoint, far = Endpoint("127.97.0.1", 8080), Endpoint("10.0.0.1", 8080)
     same, resolver = Endpoint("127.97.0.1", 8080, weight=3), Endpoint("127.97.0.1", 53)
-    found = needed((WEB, DNS), {"web": (endpoint, same, far), "dns": (resolver,), "old": (endpoint,)}, reach(node()))
-    assert found == {
-        Behind("127.97.0.1", 8080): ("web", endpoint),
-        Behind("127.97.0.1", 53, "UDP"): ("dns", resolver),
+    there = {"web": (endpoint, same, far), "dns": (resolver,), "old": (endpoint,)}
+    assert needed(SHOP, (WEB, DNS), there, reach(node())) == {
+        WEB_BEHIND: ("web", endpoint),
+        DNS_BEHIND: ("dns", resolver),
     }
 
 
 def test_what_is_published_can_be_dialled() -> None:
     here = Endpoint("127.97.0.1", 8080, ready=False, serving=True, terminating=True, replica_id="shop-1", node="a")
     closed, far, resolver = Endpoint("127.97.0.2", 8080), Endpoint("10.0.0.1", 8080), Endpoint("127.97.0.1", 53)
-    doors = {Behind("127.97.0.1", 8080): 15007, Behind("127.97.0.1", 53, "UDP"): 15008, Behind("127.97.0.9", 1): 15009}
-    told = published((WEB, DNS), {"web": (here, closed, far), "dns": (resolver,)}, reach(node("10.0.0.9")), doors)
+    doors = {WEB_BEHIND: 15007, DNS_BEHIND: 15008, WEB_BEHIND._replace(port=1): 15009}
+    there = {"web": (here, closed, far), "dns": (resolver,)}
+    told = published(SHOP, (WEB, DNS), there, reach(node("10.0.0.9")), doors)
     listener = Endpoint("10.0.0.9", 15007, False, True, True, replica_id="shop-1", node="a")
     assert told == {"web": (listener, far), "dns": (Endpoint("10.0.0.9", 15008),)}
 
@@ -80,12 +83,14 @@ def test_what_is_published_can_be_dialled() -> None:
 def test_where_all_nodes_are_on_one_machine_endpoints_are_published_as_they_are() -> None:
     endpoints = {"web": (Endpoint("127.97.0.1", 8080),)}
     how = reach(node("127.0.0.1"))
-    assert needed((WEB,), endpoints, how) == {}
-    assert published((WEB,), endpoints, how, {}) == endpoints
+    assert needed(SHOP, (WEB,), endpoints, how) == {}
+    assert published(SHOP, (WEB,), endpoints, how, {}) == endpoints
 
 
-def test_a_port_belongs_to_a_workload_whichever_replica_has_it() -> None:
-    behind, workload = Behind("127.97.0.1", 8080), WorkloadRef("Deployment", "default", "shop")
-    replicas = [Endpoint("127.97.0.1", 8080, workload=workload, replica_id=name) for name in ("a", "b")]
-    assert {owner(SHOP, behind, each) for each in replicas} == {"Deployment/default/shop:8080/TCP"}
-    assert owner(SHOP, behind, Endpoint("127.97.0.1", 8080)) == "Service/default/shop:8080/TCP"
+def test_a_listener_belongs_to_a_workload_whichever_service_has_it() -> None:
+    cart = Named("default", "cart")
+    replica = Endpoint("127.97.0.1", 8080, workload=WorkloadRef("Deployment", "default", "shop"))
+    both = [needed(name, (WEB,), {"web": (replica,)}, reach(node())) for name in (SHOP, cart)]
+    assert both[0].keys() == both[1].keys() == {Behind("127.97.0.1", 8080, "Deployment/default/shop:8080/TCP")}
+    given = [needed(name, (WEB,), {"web": (Endpoint("127.0.0.1", 1),)}, reach(node())) for name in (SHOP, cart)]
+    assert not given[0].keys() & given[1].keys()

@@ -11,7 +11,7 @@ import pytest
 
 from discovery.endpoint import Endpoint
 from mesh.inbound_listener import InboundListeners, Whose
-from mesh.sockets import BindError
+from mesh.sockets import Taken
 from mesh.table import ListenerKey
 from tests.mesh.dialogue import PATIENCE, Wire
 from tests.mesh.relaying import World, closed_port, echo, gone, relaying, silent, until
@@ -144,7 +144,7 @@ async def test_a_full_listener_has_the_next_one_wait() -> None:
 async def test_an_address_that_is_taken_is_told() -> None:
     async with relaying(silent) as world, inbound(world) as listeners:
         taken = ListenerKey("127.0.0.1", world.endpoints[0].port)
-        with pytest.raises(BindError, match="nodeAddresses"):
+        with pytest.raises(Taken, match="nodeAddresses"):
             listeners.open(taken, SHOP, endpoint(world, 0), 10)
         assert len(listeners) == 0
 
