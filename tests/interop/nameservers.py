@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import dns.message
+import dns.name
 import dns.query
+import dns.rdata
 import dns.rdatatype
 import dns.tsigkeyring
 import dns.xfr
 import dns.zone
 
+from discovery.registry.content import Content
 from discovery.registry.keys import Key
 from discovery.registry.wire import from_text, to_wire
 from tests.interop.programs import accepts
@@ -181,6 +184,15 @@ def zone_at(host: str, port: int, signed: bool = True) -> Zone | None:
         if rdata.rdtype != dns.rdatatype.SOA
     )
     return Zone(zone.get_soa().serial, found)
+
+
+def zone_of(content: Content) -> Zone:
+    """The same as `zone_at` says of a server."""
+    found = set()
+    for record in content.records():
+        data = dns.rdata.from_wire("IN", record.type, record.data, 0, len(record.data))
+        found.add((dns.name.from_wire(record.name, 0)[0].to_text(), record.type, record.ttl, data.to_digestable()))
+    return Zone(content.serial, frozenset(found))
 
 
 def serial_at(host: str, port: int) -> int:

@@ -11,12 +11,10 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-import dns.name
-import dns.rdata
 import pytest
 
 from discovery.registry import tsig
-from discovery.registry.content import Change, Content
+from discovery.registry.content import Change
 from discovery.registry.journal import Journal
 from discovery.registry.keys import Key
 from discovery.registry.messages import update
@@ -36,12 +34,12 @@ from tests.interop.nameservers import (
     Follows,
     Primary,
     Start,
-    Zone,
     bind,
     knot,
     registry_folder,
     serial_at,
     zone_at,
+    zone_of,
 )
 from tests.interop.programs import free_ports, needs
 from tests.scenarios.weft import Network, running, wait_for
@@ -139,15 +137,6 @@ async def following(where: Resolver, key: Key) -> AsyncIterator[tuple[Secondary,
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-
-
-def zone_of(content: Content) -> Zone:
-    """The same as `zone_at` says of a server."""
-    found = set()
-    for record in content.records():
-        data = dns.rdata.from_wire("IN", record.type, record.data, 0, len(record.data))
-        found.add((dns.name.from_wire(record.name, 0)[0].to_text(), record.type, record.ttl, data.to_digestable()))
-    return Zone(content.serial, frozenset(found))
 
 
 def has_serial(made: Secondary, serial: int) -> bool:
