@@ -325,6 +325,7 @@ class HTTPDownstream(asyncio.Protocol):
         self.phase = CLOSED
         self._proxy.clients.discard(self)
         self._duplex.abandon()
+        del self._duplex, self._exchange  # each holds this: the collector need not find that out
 
     def on_deadline(self, now: float) -> None:
         self.deadline = now + LINGER  # until something else is said

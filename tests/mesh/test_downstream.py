@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import tracemalloc
 
@@ -11,6 +12,7 @@ import pytest
 from config.policies import TimeoutPolicy
 from mesh import downstream
 from mesh.downstream import HTTPDownstream
+from mesh.exchange import Exchange
 from mesh.http1.request import read_plain_request
 from tests.mesh.dialogue import GET, OK, Mesh, Wire, answering, get, mesh
 from tests.mesh.http1.test_request import REFUSED
@@ -32,6 +34,26 @@ async def test_a_bad_head_is_answered_and_ends_the_connection(name: str) -> None
         assert b"Connection: close\r\n" in answer
         assert answer.count(b"\r\n\r\n") == 1
         assert len(world.endpoints[0].heads) == 1
+
+
+async def test_a_connection_that_is_over_leaves_nothing_to_the_garbage_collector() -> None:
+    def alive() -> int:
+        return sum(isinstance(each, HTTPDownstream | Exchange) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with mesh(answering(OK)) as world:
+            before = alive()
+            wire = await world.dial()
+            await wire.send(GET)
+            await wire.exactly(len(OK))
+            assert alive() == before + 2
+            world.clients.clear()
+            await wire.close()
+            await world.wait(lambda: alive() == before)  # once the wheel has come to it
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
