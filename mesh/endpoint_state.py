@@ -65,10 +65,13 @@ class EndpointState:
 
     def become(self, endpoint: Endpoint) -> None:
         """The same address and replica, of which discovery now says something else."""
-        ending = endpoint.terminating and endpoint.serving and not self.endpoint.terminating
+        ending = endpoint.terminating and not self.endpoint.terminating
+        # It may stay in use for want of others, or have been out of use for long: who only looks at who may be picked
+        # sees no change, and yet what goes on through it must come to an end.
+        unseen = endpoint.serving or not self.endpoint.ready
         self.endpoint = endpoint
         self.weight = endpoint.weight
-        if ending:  # it may stay in use for want of others, and yet what goes on through it must come to an end
+        if ending and unseen:
             self.withdraw()
 
     def withdraw(self) -> None:

@@ -91,6 +91,14 @@ def test_what_turns_unready_is_withdrawn_once() -> None:
     assert connection.told == 1
 
 
+def test_what_terminates_after_it_turned_unready_is_withdrawn_again() -> None:
+    there = backend(*endpoints(2))
+    there.apply(plan(endpoint(0), endpoint(1, ready=False, serving=False)))
+    tunnel = Connection(state_of(there, 1))
+    there.apply(plan(endpoint(0), endpoint(1, ready=False, serving=False, terminating=True)))
+    assert tunnel.told == 1, "tunnels that stayed must come to an end"
+
+
 def test_the_last_ones_serve_while_they_terminate() -> None:
     there = backend(endpoint(0))
     connection = Connection(state_of(there, 0))
