@@ -273,8 +273,8 @@ class Relay(Failover):
         self._tunnel = tunnel = Tunnel(self._proxy, client, upstream, idle, self._tunnel_ended)
         upstream.tunnel(tunnel)
         early = client.become(tunnel)
-        accepted = b"Connection: upgrade\r\nUpgrade: %b\r\n\r\n" % b", ".join(response.upgrade)
-        client.write(response.start + accepted)
+        head = b"%bConnection: upgrade\r\nUpgrade: %b\r\n\r\n" % (response.start, b", ".join(response.upgrade))
+        client.write(head if self._query is None else self._edited(head))
         client.deadline = self._deadlines.now + idle
         if rest:
             tunnel.response_data(rest)

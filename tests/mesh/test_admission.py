@@ -100,6 +100,19 @@ async def test_a_delay_is_no_part_of_the_time_to_answer_whatever_is_read_meanwhi
         assert world.endpoints[0].bodies == [b"1234"]
 
 
+async def test_the_answer_that_switches_protocols_is_edited_like_others() -> None:
+    switch = b"HTTP/1.1 101 Switching Protocols\r\nServer: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    edits = HeaderPolicy(response=HeaderEdits(add={"X-C": "2"}, remove=("Server",)))
+    async with mesh(answering(switch), filters=filters(headers=edits)) as world:
+        wire = await world.dial()
+        await wire.send(get("/", "Connection: Upgrade", "Upgrade: websocket"))
+        head = await wire.until(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+        assert b"\r\nUpgrade: websocket\r\n" in head
+        assert b"\r\nX-C: 2\r\n" in head
+        assert b"Server" not in head
+
+
 async def test_rewrites() -> None:
     async with mesh(answering(OK), filters=filters(rewrite=RewritePolicy("in.example", prefix="/v2"))) as world:
         assert (await world.ask(get("/a?b"))).endswith(b"ok")
