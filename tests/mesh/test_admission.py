@@ -111,6 +111,7 @@ async def test_the_answer_that_switches_protocols_is_edited_like_others() -> Non
         assert b"\r\nUpgrade: websocket\r\n" in head
         assert b"\r\nX-C: 2\r\n" in head
         assert b"Server" not in head
+        wire.reset()
 
 
 async def test_rewrites() -> None:
