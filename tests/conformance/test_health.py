@@ -22,6 +22,7 @@ NOT_HERE = (
     ("Envoy: an unexpected status is unhealthy at once", "`fall` failures in a row, as HAProxy and Kubernetes"),
     ("Linkerd's probe request after a penalty", "an endpoint that comes back is balanced as all are"),
     ("failure-percentage ejection", "off in Envoy too; the success rate is judged"),
+    ("Envoy: who was ejected returns at the next sweep, every 10 s", "at the next tick of 0.1 s: pauses begin at 1 s"),
     ("Traefik's breaker expressions", "ejection is per endpoint; what is beyond limits is answered 503"),
 )
 
