@@ -40,14 +40,19 @@ class Behind(NamedTuple):
 
 
 Outcome = Whole | Steps | Behind
+Wanted = Callable[[bytes], bool]
 
 
 class Incoming:
     """One answer, being received."""
 
-    def __init__(self, origin: bytes, serial: int | None) -> None:
-        """`serial`: that from which a difference was asked for; None: the whole zone was."""
+    def __init__(self, origin: bytes, serial: int | None, wanted: Wanted | None = None) -> None:
+        """`serial`: that from which a difference was asked for; None: the whole zone was.
+
+        `wanted`: which names of the zone are kept, in differences as in the whole; None: all.
+        """
         self._origin = origin
+        self._wanted = wanted
         self._ours = serial
         self._last: int | None = None
         """The serial that the answer leads to."""
@@ -101,7 +106,7 @@ class Incoming:
     def _listing(self, record: Record) -> Outcome | None:
         serial = self._soa(record)
         if serial is None:
-            self._records.append(self._kept(record))
+            self._keep(record, self._records)
             return None
         if serial != self._last:
             raise TransferError("the zone changed while it was sent")
@@ -110,7 +115,7 @@ class Incoming:
     def _removing(self, record: Record) -> Outcome | None:
         serial = self._soa(record)
         if serial is None:
-            self._removed.append(self._kept(record))
+            self._keep(record, self._removed)
         else:
             self._serial = serial
             self._take = self._adding
@@ -119,7 +124,7 @@ class Incoming:
     def _adding(self, record: Record) -> Outcome | None:
         serial = self._soa(record)
         if serial is None:
-            self._records.append(self._kept(record))
+            self._keep(record, self._records)
             return None
         if serial != self._serial:
             raise TransferError("the serials of its changes do not follow each other")
@@ -138,8 +143,9 @@ class Incoming:
             raise TransferError("its SOA is too short")
         return int.from_bytes(record.data[-20:-16], "big")
 
-    def _kept(self, record: Record) -> Record:
+    def _keep(self, record: Record, there: list[Record]) -> None:
         name = record.name.lower()
         if record.klass != IN or not within(name, self._origin):
             raise TransferError("it has a record of another class, or outside the zone")
-        return record._replace(name=name)
+        if self._wanted is None or self._wanted(name):
+            there.append(record._replace(name=name))

@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 
 from discovery.registry import tsig
 from discovery.registry.content import Content, Draft, later
-from discovery.registry.incoming import Behind, Incoming, Outcome, Steps, TransferError, Whole
+from discovery.registry.incoming import Behind, Incoming, Outcome, Steps, TransferError, Wanted, Whole
 from discovery.registry.keys import Key
 from discovery.registry.messages import axfr_query, ixfr_query
 from discovery.registry.resolv_conf import Resolver
@@ -59,6 +59,9 @@ class Secondary:
         """Why the last try failed; empty if it did not."""
         self.last_contact = 0.0
         """When a primary was last heard, in seconds of the loop's clock."""
+        self._wanted: Wanted | None = None
+        self._is_partial = False
+        """Names are wanted that may not be here."""
         self._primaries = tuple(primaries)
         self._key = key
         self._random = random
@@ -71,6 +74,12 @@ class Secondary:
     def primary(self) -> Resolver:
         """Who is asked."""
         return self._primaries[self._transfers % len(self._primaries)]
+
+    def want(self, wanted: Wanted) -> None:
+        """Keep these names only, from now on; the whole zone is asked for once more to find them."""
+        self._wanted = wanted
+        self._is_partial = True
+        self._notified.set()
 
     def heard(self, serial: int | None, client: str) -> bool:
         """A NOTIFY came from the address `client`; False: that is none of the primaries."""
@@ -117,8 +126,10 @@ class Secondary:
 
     async def _catch_up(self) -> None:
         """Ask until nothing is newer."""
-        if not self.synced.is_set():
+        if self._is_partial or not self.synced.is_set():
+            wanted = self._wanted
             await self._take(await self._by_tcp(None))
+            self._is_partial = wanted is not self._wanted
             return
         outcome = await self._by_udp()
         if isinstance(outcome, Behind):
@@ -173,7 +184,9 @@ class Secondary:
                     answer = await loop.sock_recv(asking, LARGEST)
                     if answer[:2] == query[:2]:
                         break
-        outcome = Incoming(self.content.origin, self.content.serial).feed(parse_part(verify(answer)), is_udp=True)
+        outcome = Incoming(self.content.origin, self.content.serial, self._wanted).feed(
+            parse_part(verify(answer)), is_udp=True
+        )
         verify.end()
         assert outcome is not None  # a message by UDP is all there is, or raises
         return outcome
@@ -183,7 +196,7 @@ class Secondary:
         message_id, origin = self._random.randrange(1 << 16), self.content.origin
         question = axfr_query(message_id, origin) if serial is None else ixfr_query(message_id, self._apex.soa(serial))
         query, verify = self._signed(question)
-        incoming = Incoming(origin, serial)
+        incoming = Incoming(origin, serial, self._wanted)
         async with _connected(self.primary) as (reader, writer):
             writer.write(len(query).to_bytes(2, "big") + query)
             outcome: Outcome | None = None

@@ -152,3 +152,19 @@ async def test_nonsense(case: str) -> None:
         await until(lambda: bool(made.failure))
         assert says in made.failure
         assert not made.content.nodes
+
+
+async def test_only_the_names_that_are_wanted_are_kept() -> None:
+    async with registry(Memory()) as where:
+        primary = where.primary
+        await primary.submit(asks(*(record(f"h{number}.{service}.b") for number in range(300) for service in "ac")))
+        async with secondary(where) as made:
+            made.want(lambda name: b"\1a\1b" in name)
+            await asyncio.wait_for(made.synced.wait(), 5)
+            wanted = {each for each in primary.content.nodes if b"\1a\1b" in each}
+            await until(lambda: made.content.nodes.keys() == wanted)
+            await primary.submit(asks(removed(record("h1.a.b")), removed(record("h1.c.b")), record("new.c.b")))
+            await until(lambda: made.content.serial == primary.content.serial)
+            assert made.content.nodes.keys() == wanted - {record("h1.a.b").name}
+            made.want(lambda name: b"\1c\1b" in name)
+            await until(lambda: made.content.nodes.keys() == {n for n in primary.content.nodes if b"\1c\1b" in n})
