@@ -2,8 +2,9 @@
 
 It speaks on its own address and never on one that carries traffic.  Web pages of other origins must not read
 it through a name that resolves to this machine (DNS rebinding), so a Host that is neither an address of this
-machine nor ``localhost`` is answered 421 (RFC 9110 section 15.5.20).  Everything it gives is read-only: an answer,
-the answer to a question (with a query), or a stream of lines that goes on until the reader leaves.
+machine nor ``localhost`` is answered 421 (RFC 9110 section 15.5.20).  What it gives is an answer, the answer to a
+question (with a query), or a stream of lines that goes on until the reader leaves.  Few paths can be written, and only
+with the token of the state folder, by no page of another origin (`sidecar.bearer`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from urllib.parse import parse_qs
 import msgspec
 from aiohttp import web
 
-from sidecar.documents import Answer, Document, Query, Question, Refused, Stream, slices
+from sidecar.bearer import may_write
+from sidecar.documents import Answer, Document, Query, Question, Refused, Stream, Write, slices
 
 JSON = {"Content-Type": "application/json"}
 LINES = {"Content-Type": "application/x-ndjson"}
@@ -29,6 +31,8 @@ MAX_CONNECTIONS = 128
 HEAD_LIMIT = 8190
 MAX_FIELDS = 200
 """Of a query."""
+MAX_BODY = 24 * 1024 * 1024
+WRITING = ("POST", "DELETE")
 IDLE_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
 """How long a request that is being answered may take when the server closes: a reader may have stopped reading."""
@@ -52,11 +56,17 @@ class AdminServer:
         metrics: Callable[[], Iterable[bytes]],
         questions: Mapping[str, Question] | None = None,
         streams: Mapping[str, Stream] | None = None,
+        *,
+        writes: Mapping[str, Write] | None = None,
+        token: str = "",
     ) -> None:
+        """`writes`: paths that also take the methods `WRITING`, from who has the `token`."""
         self._answers = answers
         self._metrics = metrics
         self._questions = questions or {}
         self._streams = streams or {}
+        self._writes = writes or {}
+        self._token = token
         self._server = _Server(
             self._handle,
             access_log=None,
@@ -84,7 +94,8 @@ class AdminServer:
         try:
             if request.path in self._streams:
                 return await _follow(request, self._streams[request.path](_query(request)))
-            status, document = self._answer(request)
+            writing = request.method in WRITING
+            status, document = await self._write(request) if writing else self._answer(request)
         except Refused as refused:
             return _error(refused.status, str(refused))
         if any(isinstance(value, Iterator) for value in document.values()):
@@ -94,6 +105,17 @@ class AdminServer:
     def _answer(self, request: web.BaseRequest) -> tuple[int, Document]:
         question = self._questions.get(request.path)
         return question(_query(request)) if question else self._answers[request.path]()
+
+    async def _write(self, request: web.BaseRequest) -> tuple[int, Document]:
+        given = (request.headers.get(name, "") for name in ("Authorization", "Origin", "Host"))
+        if not self._token or not may_write(self._token, *given):
+            raise Refused("writing needs the token of the state folder", 403)
+        body = bytearray()
+        async for piece in request.content.iter_any():
+            body += piece
+            if len(body) > MAX_BODY:
+                raise Refused(f"a body of more than {MAX_BODY >> 20} MiB", 413)
+        return await self._writes[request.path](request.method, _query(request), bytes(body))
 
     @property
     def _paths(self) -> list[str]:
@@ -110,7 +132,7 @@ class AdminServer:
             )
         if request.path not in self._paths:
             return _error(404, f"no such path: {request.path[:255]}; there are {', '.join(self._paths)}")
-        if request.method not in ("GET", "HEAD"):
+        if request.method not in ("GET", "HEAD", *(WRITING if request.path in self._writes else ())):
             return _error(405, f"{request.path} can only be read", {"Allow": "GET, HEAD"})
         return None
 

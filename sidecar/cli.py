@@ -18,7 +18,10 @@ from sidecar import VERSION
 from sidecar.errors import INTERRUPTED, UserError
 from sidecar.options import add_options
 
-COMMANDS = ("up", "registry", "node", "validate", "diff", "explain", "status", "get", "tap", "load", "schema")
+COMMANDS = (
+    "up", "registry", "node", "token", "apply", "delete", "get", "validate", "diff", "explain", "status", "tap", "load",
+    "schema",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ slices are asked for.  All else is encoded at once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import msgspec
@@ -21,6 +21,8 @@ Question = Callable[[Query], tuple[int, Document]]
 """As an Answer, to what was asked; raises `Refused`."""
 Stream = Callable[[Query], AsyncGenerator[bytes, None]]
 """Lines, as they come; raises `Refused` at once."""
+Write = Callable[[str, Query, bytes], Awaitable[tuple[int, Document]]]
+"""Carries out what a method, a query and a body ask for; raises `Refused`."""
 
 ITEMS_PER_SLICE = 32
 """About a millisecond of encoding for the largest objects that a listing has."""

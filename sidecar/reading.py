@@ -1,4 +1,4 @@
-"""Reading from the admin server of a running weft: where it is, and what it says."""
+"""Asking the admin server of a running weft: where it is, what it says, and what it is to change."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from sidecar.state import read_admin
 
 DEFAULT = Address("127.0.0.1", 9901)
 TIMEOUT_SECONDS = 5.0
+WRITE_SECONDS = 90.0
+"""Manifests are judged before they are stored, which takes its time when there are many."""
 MAX_BYTES = 256 * 1024 * 1024
 MAX_ERROR = MAX_LINE = 1024 * 1024
 
@@ -51,6 +53,27 @@ class AdminClient:
         if response.status not in accept:
             raise UserError(f"what answers at {self.address} is not weft ({path} gave {response.status})")
         return body.decode("utf-8", "replace")
+
+    def write(self, method: str, path: str, token: str, body: bytes = b"") -> tuple[int, Any]:
+        """The status and the document of the answer to a request that changes something.
+
+        Raises UserError for a refusal that has no document but an error.
+        """
+        connection = HTTPConnection(self.address.host, self.address.port, timeout=WRITE_SECONDS)
+        try:
+            connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
+            response = connection.getresponse()
+            text = response.read(MAX_BYTES)
+        except (OSError, HTTPException) as error:
+            raise self._nobody(error) from None
+        finally:
+            connection.close()
+        if refusal := _error(text):
+            raise UserError(refusal)
+        try:
+            return response.status, json.loads(text)
+        except ValueError:
+            raise UserError(f"what answers at {self.address} is not weft ({path} is no JSON)") from None
 
     def lines(self, path: str) -> Iterator[Any]:
         """The lines of JSON of a stream, as they come, until the weft ends."""

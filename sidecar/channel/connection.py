@@ -28,7 +28,7 @@ from sidecar.channel.messages import (
     decode_upward,
     encoded,
 )
-from sidecar.channel.nodes import Nodes, Standing
+from sidecar.channel.nodes import KnownNode, Nodes
 from sidecar.channel.shelf import Feed
 
 MOST_QUESTIONS: Final = 64
@@ -81,7 +81,7 @@ class Connection:
         await self.refuse(f"a hello is expected {other}")
         return None
 
-    async def run(self, feed: Feed, node: Standing) -> None:
+    async def run(self, feed: Feed, node: KnownNode) -> None:
         """Send and take until one of the two ends it."""
         try:
             async with asyncio.TaskGroup() as beside:
@@ -96,7 +96,7 @@ class Connection:
         except* (ConnectionError, TimeoutError):
             self.cut()
 
-    def _take(self, said: Upward, node: Standing, beside: asyncio.TaskGroup) -> None:
+    def _take(self, said: Upward, node: KnownNode, beside: asyncio.TaskGroup) -> None:
         if isinstance(said, InForce):
             self._nodes.has(node, said)
         elif isinstance(said, Await):

@@ -27,7 +27,7 @@ MOST_UNCONFIRMED: Final = 100
 BackendName = tuple[str, str, str]
 
 
-class Standing:
+class KnownNode:
     """One node, as of the last time it was heard; times are in seconds of `Nodes.clock`."""
 
     __slots__ = ("address", "backends", "connected", "hello", "last_contact", "manifests", "name", "serial", "since")
@@ -80,23 +80,23 @@ class Nodes:
         """`leased`: the names in nodes.Z; `clock`: seconds that never go back."""
         self._leased = leased
         self.clock = clock
-        self._nodes: dict[str, Standing] = {}
+        self._nodes: dict[str, KnownNode] = {}
         self._questions: set[_Question] = set()
         self.unconfirmed: deque[Unconfirmed] = deque(maxlen=MOST_UNCONFIRMED)
 
-    def __iter__(self) -> Iterator[Standing]:
+    def __iter__(self) -> Iterator[KnownNode]:
         return iter(self._nodes.values())
 
-    def get(self, name: str) -> Standing | None:
+    def get(self, name: str) -> KnownNode | None:
         return self._nodes.get(name)
 
     def leased(self) -> set[str]:
         """The names of nodes with a live lease."""
         return set(self._leased())
 
-    def came(self, name: str, hello: Hello, address: str) -> Standing:
+    def came(self, name: str, hello: Hello, address: str) -> KnownNode:
         """`name` has opened a connection."""
-        node = self._nodes.setdefault(name, Standing(name))
+        node = self._nodes.setdefault(name, KnownNode(name))
         node.hello, node.address = hello, address
         node.since = node.last_contact = self.clock()
         node.connected += 1
@@ -105,7 +105,7 @@ class Nodes:
         self._bound()
         return node
 
-    def left(self, node: Standing) -> None:
+    def left(self, node: KnownNode) -> None:
         """One of its connections is gone."""
         node.connected -= 1
         node.last_contact = self.clock()
@@ -114,7 +114,7 @@ class Nodes:
         """All that is not `kept` and not connected is no longer known."""
         self._nodes = {name: node for name, node in self._nodes.items() if node.connected or name in kept}
 
-    def has(self, node: Standing, said: InForce) -> None:
+    def has(self, node: KnownNode, said: InForce) -> None:
         """`node` has this in force."""
         node.serial, node.manifests = said.serial, said.manifests
         for question in self._questions:

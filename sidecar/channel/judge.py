@@ -1,0 +1,79 @@
+"""What the helper process does that judges manifests before they are stored: all of them, with those that are.
+
+They are accepted as a whole or not at all.  What counts against them is every error in themselves, and every error
+that they would bring to objects that are stored; not what was wrong with these before.  Imported by the helper only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from config.configset import ConfigSet, Loaded
+from config.documents import parse
+from config.errors import Fault, FaultList
+from config.frames import answer
+from config.loader import Reading
+from config.meta import ObjectKey, Source
+from sidecar.channel.messages import LARGEST_OBJECT
+from sidecar.channel.proposal import Proposal
+
+NODE: Final = "the registry's NodeConfig"
+LARGEST: Final = LARGEST_OBJECT // 2
+"""Bytes of one object: less than travels, since it may grow when it is completed."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """The helper; its argument is a file that holds a `Proposal` as msgpack."""
+    answer(lambda: judge(msgspec.msgpack.decode(Path(arguments[0]).read_bytes(), type=Proposal)))
+
+
+def judge(proposal: Proposal) -> Loaded:
+    """The objects of the new files, and what speaks against storing them, or is worth a warning."""
+    alone = _read(proposal.new)
+    wanted = alone.config_set.sources.keys() | {fault.object for fault in alone.faults if fault.object}
+    replaced = {*wanted, *proposal.gone}
+    left = [_file(key, text) for key, text in proposal.stored if key not in replaced]
+    node = [(NODE, proposal.node)] if proposal.node else []
+    whole = _read([*proposal.new, *left, *node])
+    files = {name for name, _ in proposal.new}
+    own = [fault for fault in whole.faults if fault.source.file in files]
+    others = [fault for fault in whole.faults if fault.source.file not in {*files, NODE} and fault.severity == "error"]
+    if others:
+        before = _read([*(_file(key, text) for key, text in proposal.stored), *node])
+        known = {(fault.object, fault.path, fault.message) for fault in before.faults}
+        others = [fault for fault in others if (fault.object, fault.path, fault.message) not in known]
+    objects = [
+        (key, source, whole.config_set.get(key))
+        for key, source in whole.config_set.sources.items()
+        if source.file in files and key.kind != "NodeConfig"
+    ]
+    return Loaded(ConfigSet.of(objects), (*own, *_unfit(alone, files), *others))
+
+
+def _file(key: ObjectKey, text: str) -> tuple[str, str]:
+    return f"stored {key}", text
+
+
+def _read(files: Iterable[tuple[str, str]]) -> Loaded:
+    faults = FaultList()
+    reading = Reading(faults)
+    for name, text in files:
+        for document in parse(text, name, faults):
+            reading.take(document)
+    return reading.finish()
+
+
+def _unfit(loaded: Loaded, files: Iterable[str]) -> Iterable[Fault]:
+    """What is well written, and cannot be stored."""
+    for key, source in loaded.config_set.sources.items():
+        if key.kind == "NodeConfig":
+            yield Fault("error", source, "is not distributed: it belongs into the node's own files", key)
+        elif len(msgspec.json.encode(loaded.config_set.get(key))) > LARGEST:
+            yield Fault("error", source, f"larger than {LARGEST // 1024} KiB", key)
+    if not loaded.config_set.sources and not loaded.faults:
+        for name in files:
+            yield Fault("error", Source(name, 1, 1), "there is no object in it")

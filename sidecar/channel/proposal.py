@@ -1,0 +1,20 @@
+"""A change of the stored manifests, as it is handed to the helper process that judges it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from config.meta import ObjectKey
+
+
+class Proposal(msgspec.Struct, frozen=True, array_like=True):
+    """What is stored, and what is to be stored instead."""
+
+    node: str
+    """The registry's own NodeConfig, for what rules depend on; empty: there is none."""
+    stored: list[tuple[ObjectKey, str]]
+    """As JSON."""
+    new: list[tuple[str, str]]
+    """Names and texts of files."""
+    gone: list[ObjectKey]
+    """What is to be stored no longer."""

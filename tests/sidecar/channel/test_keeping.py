@@ -1,0 +1,114 @@
+"""The manifests in the registry's store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from config.configset import ConfigSet
+from config.loader import load_text
+from config.meta import ObjectKey
+from discovery.registry.journal import Journal
+from discovery.registry.store import StoreError
+from sidecar.channel.keeping import Keeping
+from sidecar.channel.shelf import Shelf
+from tests.scenarios.manifests import ingress, policy, service
+
+WEB = ("web.json", json.dumps(service("web")))
+SITE = ("site.yaml", "---\n" + json.dumps(ingress("site", "a.example", "web")))
+TUNED = ("policy.json", json.dumps(policy("web", timeouts={"request": "1500ms"})))
+BAD = ("bad.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: bad}\nspec:\n  ports: [{port: 99999}]\n")
+WEB_KEY = ObjectKey("Service", "default", "web")
+
+
+@asynccontextmanager
+async def keeping(state: Path) -> AsyncIterator[Keeping]:
+    journal = Journal(state / "store")
+    await journal.open([])
+    made = Keeping(journal, Shelf(1), state, ConfigSet)
+    try:
+        await made.open()
+        yield made
+    finally:
+        await journal.close()
+
+
+async def test_what_is_accepted_is_stored_and_distributed_and_there_again(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as there:
+        outcome = await there.apply([WEB, SITE, TUNED])
+        assert not outcome.refused
+        assert {(change.key.kind, change.what) for change in outcome.changes} == {
+            ("Service", "created"), ("Ingress", "created"), ("TrafficPolicy", "created"),
+        }  # fmt: skip
+        assert there.stored[WEB_KEY].source == "web.json:1:1"
+        again = await there.apply([WEB])
+        assert [change.what for change in again.changes] == ["unchanged"]
+        changed = await there.apply([("web.json", json.dumps(service("web", {"http": 81, "tcp": 9090})))])
+        assert [change.what for change in changed.changes] == ["configured"]
+    async with keeping(tmp_path) as later:
+        assert len(later.stored) == 3
+        assert set(later._shelf.stored) == set(later.stored)
+        text = "\n---\n".join(each.body.decode() for each in later.stored.values())
+        loaded = load_text(text, "stored")
+        assert not [fault for fault in loaded.faults if fault.severity == "error"]
+        assert loaded.config_set.policies
+
+
+async def test_one_error_refuses_all_and_says_where(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as there:
+        outcome = await there.apply([WEB, BAD])
+        assert outcome.refused
+        assert any(str(fault.source).startswith("bad.yaml:5:") for fault in outcome.faults)
+        assert not there.stored
+        assert not there._shelf.stored
+    assert not list((tmp_path / "channel").glob("proposed*"))
+
+
+async def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as there:
+        assert [change.what for change in (await there.apply([WEB], dry_run=True)).changes] == ["created"]
+        assert not there.stored
+        await there.apply([WEB])
+        outcome = await there.delete(WEB_KEY, dry_run=True)
+        assert outcome
+        assert there.stored
+
+
+async def test_deleting_warns_of_what_is_missing_then(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as there:
+        await there.apply([WEB, SITE])
+        outcome = await there.delete(WEB_KEY)
+        assert outcome
+        assert [(change.what, fault.severity) for change in outcome.changes for fault in outcome.faults] == [
+            ("deleted", "warning")
+        ]
+        assert set(there.stored) == set(there._shelf.stored) == {ObjectKey("Ingress", "default", "site")}
+        assert await there.delete(WEB_KEY) is None
+        shop = await there.apply([("shop.json", json.dumps(service("shop")))])
+        assert not shop.refused
+
+
+async def test_changes_come_one_after_the_other(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as there:
+        outcomes = await asyncio.gather(*(there.apply([WEB]) for _ in range(3)))
+        assert sorted(change.what for each in outcomes for change in each.changes) == [
+            "created", "unchanged", "unchanged",
+        ]  # fmt: skip
+
+
+async def test_what_cannot_be_stored_is_not_distributed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with keeping(tmp_path) as there:
+
+        async def fails(*_: object) -> None:
+            raise StoreError("the disk is full")
+
+        monkeypatch.setattr(there._documents, "store_documents", fails)
+        with pytest.raises(StoreError):
+            await there.apply([WEB])
+        assert not there.stored
+        assert not there._shelf.stored
