@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import socket
 from functools import partial
 from select import EPOLLIN, POLLIN, poll
@@ -34,8 +33,6 @@ from mesh.udp import DatagramAcceptor
 BURST: Final = 32
 """Connections that one listener accepts before others have their turn."""
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-
-log = logging.getLogger(__name__)
 
 
 class Acceptor(Protocol):
@@ -105,7 +102,7 @@ class RelayAcceptor:
                 return
             except OSError as error:
                 if error.errno in _EXHAUSTED:
-                    log.warning("%s accepts no more for a moment: %s", gate.key, error.strerror)
+                    gate.lacks(error, self._proxy.clock())
                     self._stop()
                     return
                 continue  # the client is gone already
@@ -203,7 +200,7 @@ class StreamAcceptor:
                 listening = self._listening.dup()
                 self._server = await self._proxy.loop.create_server(self._accepted, sock=listening, backlog=BACKLOG)
             except OSError as error:
-                log.warning("%s accepts no more for a moment: %s", self._gate.key, error.strerror)
+                self._gate.lacks(error, self._proxy.clock())
                 self.accepting = False
             if not self.accepting:
                 self.pause()

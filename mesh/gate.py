@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from ipaddress import ip_address
 from socket import SocketType
+from typing import Final
 
 from mesh.backend import Backend
 from mesh.connector import close_with_reset, peer_address
@@ -15,9 +17,14 @@ from mesh.records import Way, flow, wanted
 from mesh.table import Listener, ListenerKey, Route
 from mesh.tls.names import Passage
 
+QUIET: Final = 60.0
+"""Seconds between two lines in the log about one listener that lacks something."""
+
+log = logging.getLogger(__name__)
+
 
 class Gate:
-    __slots__ = ("_descriptors", "advised", "closed", "key", "limit", "open")
+    __slots__ = ("_descriptors", "_quiet_until", "advised", "closed", "key", "limit", "open")
 
     def __init__(
         self, descriptors: Descriptors, key: ListenerKey, limit: int, closed: Callable[[], None] = lambda: None
@@ -30,6 +37,7 @@ class Gate:
         """It was logged that the port should say what it speaks."""
         self.limit = limit
         self.open = 0
+        self._quiet_until = 0.0
 
     @property
     def room(self) -> int:
@@ -44,6 +52,12 @@ class Gate:
         """A connection is closed."""
         self.open -= 1
         self._descriptors.free += PER_CONNECTION
+
+    def lacks(self, what: OSError, now: float) -> None:
+        """Say now and then that accepting stops for a moment: it is tried again many times a second."""
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET
+            log.warning("%s accepts no more for a moment: %s", self.key, what.strerror)
 
 
 def welcome(listener: Listener, address: str) -> bool:
