@@ -241,7 +241,8 @@ class Primary:
             return True
         before = self.content.serial
         serial = next_serial(before) if change != _NOTHING else before
-        commit = Commit(self.apex.origin, before, serial, change, terms, draft.nodes, read, absent)
+        nodes = {**{name: draft.get(name) for name, _, _ in terms}, **draft.nodes}
+        commit = Commit(self.apex.origin, before, serial, change, terms, nodes, read, absent)
         try:
             await self._store.commit([commit])
         except Outdated:
