@@ -250,7 +250,11 @@ class Failover(ExchangeState):
 
     def on_deadline(self) -> None:
         """Whoever had to move did not."""
-        if self._waiting:
+        if (
+            self._timer is not None
+        ):  # it is about to be sent, and its time begins then: the wheel's clock is a coarse one
+            self._client.deadline = self._proxy.deadlines.now + (self._manner.timeouts.response_head or NEVER)
+        elif self._waiting:
             self._count_retry("budget")
             self._end_badly(self._waiting)
         elif self._queued:

@@ -25,7 +25,7 @@ from config.filters import (
     TokenBucketPolicy,
 )
 from config.meta import IntOrString
-from config.policies import TargetRef, TimeoutPolicy, TrafficPolicySpec
+from config.policies import RetryPolicy, TargetRef, TimeoutPolicy, TrafficPolicySpec
 from mesh.access_log import AccessRecord
 from mesh.backend import Backend
 from mesh.downstream import RESPONSE
@@ -98,6 +98,20 @@ async def test_a_delay_is_no_part_of_the_time_to_answer_whatever_is_read_meanwhi
         assert world.clients[0].deadline == until
         assert (await wire.message())[0].startswith(b"HTTP/1.1 200")
         assert world.endpoints[0].bodies == [b"1234"]
+
+
+@pytest.mark.parametrize("retries", [RetryPolicy(on=("timeout",)), RetryPolicy(attempts=0)], ids=["retried", "not"])
+async def test_what_is_delayed_is_not_overdue(retries: RetryPolicy) -> None:
+    fault = filters(fault=FaultPolicy(FaultDelay(0.1)))
+    async with mesh(answering(OK), filters=fault, retries=retries) as world:
+        wire = await world.dial()
+        await wire.send(GET)
+        await world.wait(lambda: bool(world.stats.in_flight))
+        world.clients[0].on_deadline(world.proxy.deadlines.now)
+        assert (await wire.message())[0].startswith(b"HTTP/1.1 200")
+        await world.settled()
+        assert world.stats.retries == {}
+        assert len(world.endpoints[0].heads) == 1
 
 
 async def test_the_answer_that_switches_protocols_is_edited_like_others() -> None:
