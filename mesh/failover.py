@@ -250,9 +250,7 @@ class Failover(ExchangeState):
 
     def on_deadline(self) -> None:
         """Whoever had to move did not."""
-        if (
-            self._timer is not None
-        ):  # it is about to be sent, and its time begins then: the wheel's clock is a coarse one
+        if self._timer is not None:  # it is about to be sent: the wheel's clock is a coarse one, its timer's is not
             self._client.deadline = self._proxy.deadlines.now + (self._manner.timeouts.response_head or NEVER)
         elif self._waiting:
             self._count_retry("budget")
