@@ -23,12 +23,14 @@ from sidecar.channel.messages import (
     HEARTBEAT_SECONDS,
     HELLO_SECONDS,
     LARGEST_MESSAGE,
+    MOST_BUSY,
     MOST_SECONDS,
     PATH,
     SEND_SECONDS,
     VERSION,
     Await,
     Awaited,
+    AwaitIdle,
     Downward,
     Garbage,
     Hello,
@@ -44,6 +46,8 @@ from sidecar.options import Address
 
 TRIES: Final = BackoffPolicy(first=0.1, ceiling=5.0, jitter=0.5, forget_after=30.0)
 CONNECT_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 0.1
+"""Of the time until a deadline that an answer may need to get here."""
 SAY_SECONDS: Final = 5.0
 """What is in force is said again so often, though it is the same: by that the registry knows when it last heard."""
 
@@ -74,7 +78,7 @@ class Channel:
         self._said = InForce()
         self._woken = asyncio.Event()
         self._ids = count()
-        self._asking: dict[int, tuple[Await, asyncio.Future[Awaited | None]]] = {}
+        self._asking: dict[int, tuple[Await | AwaitIdle, asyncio.Future[Awaited | None]]] = {}
         self._connected = asyncio.Event()
         self.failure = "no registry has answered yet"
         """Why there is no connection; empty while there is one."""
@@ -83,13 +87,17 @@ class Channel:
     def connected(self) -> bool:
         return self._connected.is_set()
 
-    def in_force(self, *, serial: int | None = None, manifests: int | None = None) -> None:
+    def in_force(
+        self, *, serial: int | None = None, manifests: int | None = None, busy: Iterable[str] | None = None
+    ) -> None:
         """Have the registry know what is in force here; what is not given is as it was."""
-        said = InForce(
-            self._said.serial if serial is None else serial, self._said.manifests if manifests is None else manifests
+        before = self._said
+        self._said = InForce(
+            before.serial if serial is None else serial,
+            before.manifests if manifests is None else manifests,
+            before.busy if busy is None else tuple(sorted(busy)[:MOST_BUSY]),
         )
-        if said != self._said:
-            self._said = said
+        if self._said != before:
             self._woken.set()
 
     def hurry(self) -> None:
@@ -102,18 +110,28 @@ class Channel:
 
         Waits until then, at most until `deadline` (the loop's time); None: the registry could not be asked.
         """
+        return await self._answered(lambda seconds: Await(next(self._ids), seconds, serial), deadline)
+
+    async def idle(self, replica: str, deadline: float) -> tuple[str, ...] | None:
+        """Which nodes have anything in flight on a replica that gets nothing new; as `confirmed`."""
+        return await self._answered(lambda seconds: AwaitIdle(next(self._ids), seconds, replica), deadline)
+
+    async def _answered(
+        self, question: Callable[[float], Await | AwaitIdle], deadline: float
+    ) -> tuple[str, ...] | None:
+        """The answer to what `question` makes for as many seconds, asked again when a connection is lost."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(deadline):
                 while True:
                     await self._connected.wait()
-                    left = min(max(deadline - loop.time() - 0.05, 0.0), MOST_SECONDS)
-                    if (answer := await self._ask(Await(next(self._ids), left, serial))) is not None:
+                    left = min(max(deadline - loop.time() - ANSWER_SECONDS, 0.0), MOST_SECONDS)
+                    if (answer := await self._ask(question(left))) is not None:
                         return answer.missing
         except TimeoutError:
             return None
 
-    async def _ask(self, question: Await) -> Awaited | None:
+    async def _ask(self, question: Await | AwaitIdle) -> Awaited | None:
         """The answer; None: the connection was lost meanwhile."""
         answer: asyncio.Future[Awaited | None] = asyncio.get_running_loop().create_future()
         self._asking[question.id] = question, answer

@@ -19,6 +19,7 @@ from sidecar.channel.messages import (
     VERSION,
     Await,
     Awaited,
+    AwaitIdle,
     Garbage,
     Hello,
     InForce,
@@ -99,7 +100,7 @@ class Connection:
     def _take(self, said: Upward, node: KnownNode, beside: asyncio.TaskGroup) -> None:
         if isinstance(said, InForce):
             self._nodes.has(node, said)
-        elif isinstance(said, Await):
+        elif isinstance(said, Await | AwaitIdle):
             if len(self._asking) == MOST_QUESTIONS:
                 raise Garbage(f"more than {MOST_QUESTIONS} questions at once")
             task = beside.create_task(self._ask(said, node.name))
@@ -110,9 +111,14 @@ class Connection:
         else:
             node.counted(said)
 
-    async def _ask(self, said: Await, asker: str) -> None:
-        serial = self._serial() if said.serial is None else said.serial
-        missing = await self._nodes.confirmed(serial, asyncio.get_running_loop().time() + said.seconds, asker)
+    async def _ask(self, said: Await | AwaitIdle, asker: str) -> None:
+        deadline = asyncio.get_running_loop().time() + said.seconds
+        serial = self._serial()
+        if isinstance(said, AwaitIdle):
+            missing = await self._nodes.idle(said.replica, deadline, asker)
+        else:
+            serial = serial if said.serial is None else said.serial
+            missing = await self._nodes.confirmed(serial, deadline, asker)
         self._answers.append(Awaited(said.id, serial, missing))
         self.wake()
 

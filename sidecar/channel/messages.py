@@ -32,6 +32,7 @@ LARGEST_MESSAGE: Final = LARGEST_OBJECT + LARGEST_BATCH
 MOST_BACKENDS: Final = 256
 """In one message of stats."""
 MOST_RUNS: Final = 1000
+MOST_BUSY: Final = 1000
 MOST_SECONDS: Final = 60.0
 """That a question may wait for its answer."""
 
@@ -80,6 +81,8 @@ class InForce(Message, frozen=True, tag="in-force"):
     serial: Serial | None = None
     """Of endpoints.Z; None: there is no copy yet."""
     manifests: Generation = 0
+    busy: Annotated[tuple[Name, ...], Meta(max_length=MOST_BUSY)] = ()
+    """Replicas that are to end, get nothing new from this node, and have something in flight from it."""
 
 
 class Stats(Message, frozen=True, tag="stats"):
@@ -97,6 +100,14 @@ class Await(Message, frozen=True, tag="await"):
     """Then the answer says who has not."""
     serial: Serial | None = None
     """None: the one that the registry has when it is asked."""
+
+
+class AwaitIdle(Message, frozen=True, tag="await-idle"):
+    """Asks to be told once no node has anything in flight on a replica that gets nothing new."""
+
+    id: Generation
+    seconds: Annotated[float, Meta(ge=0, le=MOST_SECONDS)]
+    replica: Name
 
 
 # -- down
@@ -121,10 +132,10 @@ class Awaited(Message, frozen=True, tag="awaited"):
     id: Generation
     serial: Serial
     missing: tuple[str, ...] = ()
-    """Nodes that did not confirm in time."""
+    """Nodes that did not confirm in time, or are not idle yet."""
 
 
-Upward = Hello | InForce | Stats | Await
+Upward = Hello | InForce | Stats | Await | AwaitIdle
 Downward = Welcome | Manifests | Awaited
 
 

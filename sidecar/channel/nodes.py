@@ -8,8 +8,10 @@ waits for a node that is gone.  The cost of one acknowledgement does not grow wi
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from discovery.registry.content import later
@@ -24,13 +26,26 @@ MOST_BACKENDS: Final = 20_000
 MOST_UNCONFIRMED: Final = 100
 """Drains that are remembered because somebody did not confirm."""
 
+log = logging.getLogger("weft.channel")
+
 BackendName = tuple[str, str, str]
 
 
 class KnownNode:
     """One node, as of the last time it was heard; times are in seconds of `Nodes.clock`."""
 
-    __slots__ = ("address", "backends", "connected", "hello", "last_contact", "manifests", "name", "serial", "since")
+    __slots__ = (
+        "address",
+        "backends",
+        "busy",
+        "connected",
+        "hello",
+        "last_contact",
+        "manifests",
+        "name",
+        "serial",
+        "since",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -43,6 +58,8 @@ class KnownNode:
         self.serial: int | None = None
         """In force there, of endpoints.Z."""
         self.manifests = 0
+        self.busy: frozenset[str] = frozenset()
+        """Replicas that get nothing new from it, and have something in flight."""
         self.backends: dict[BackendName, BackendFrame] = {}
 
     def counted(self, stats: Stats) -> None:
@@ -56,10 +73,12 @@ class KnownNode:
 
 
 class _Question:
-    __slots__ = ("done", "missing", "serial")
+    """Whether all nodes are as is wanted; `missing` are those that are not."""
 
-    def __init__(self, serial: int, missing: set[str]) -> None:
-        self.serial = serial
+    __slots__ = ("done", "missing", "wanted")
+
+    def __init__(self, wanted: Callable[[KnownNode], bool], missing: set[str]) -> None:
+        self.wanted = wanted
         self.missing = missing
         self.done = asyncio.Event()
 
@@ -76,9 +95,18 @@ class Unconfirmed(NamedTuple):
 class Nodes:
     """All nodes, by name."""
 
-    def __init__(self, leased: Callable[[], Iterable[str]], clock: Callable[[], float]) -> None:
-        """`leased`: the names in nodes.Z; `clock`: seconds that never go back."""
+    def __init__(
+        self,
+        leased: Callable[[], Iterable[str]],
+        clock: Callable[[], float],
+        admitted: Callable[[str], bool] = bool,
+    ) -> None:
+        """`leased`: the names in nodes.Z; `clock`: seconds that never go back; `admitted`: whether a name may connect.
+
+        Nobody waits for a node that could not say anything.
+        """
         self._leased = leased
+        self._admitted = admitted
         self.clock = clock
         self._nodes: dict[str, KnownNode] = {}
         self._questions: set[_Question] = set()
@@ -101,7 +129,7 @@ class Nodes:
         node.since = node.last_contact = self.clock()
         node.connected += 1
         # What it had in force the last time says nothing about a process that has just begun.
-        node.serial, node.manifests = None, 0
+        node.serial, node.manifests, node.busy = None, 0, frozenset()
         self._bound()
         return node
 
@@ -116,9 +144,9 @@ class Nodes:
 
     def has(self, node: KnownNode, said: InForce) -> None:
         """`node` has this in force."""
-        node.serial, node.manifests = said.serial, said.manifests
+        node.serial, node.manifests, node.busy = said.serial, said.manifests, frozenset(said.busy)
         for question in self._questions:
-            if node.name in question.missing and _reached(said.serial, question.serial):
+            if node.name in question.missing and question.wanted(node):
                 question.missing.discard(node.name)
                 if not question.missing:
                     question.done.set()
@@ -129,29 +157,53 @@ class Nodes:
 
     async def confirmed(self, serial: int, deadline: float, asker: str = "") -> tuple[str, ...]:
         """Wait until all have `serial` in force; who has not at `deadline` (the loop's time), `asker` apart."""
-        question = _Question(serial, self._behind(serial, asker))
+
+        def behind() -> set[str]:
+            return {name for name in self._followers(asker) if not self._has(name, serial)}
+
+        missing = await self._asked(lambda node: _reached(node.serial, serial), behind, deadline)
+        if missing:
+            self.unconfirmed.append(Unconfirmed(self.clock(), serial, missing))
+            log.warning("serial %d was not confirmed in time by %s", serial, ", ".join(missing))
+        return missing
+
+    async def idle(self, replica: str, deadline: float, asker: str = "") -> tuple[str, ...]:
+        """Wait until nobody has anything in flight on `replica`; who has at `deadline`, `asker` apart."""
+
+        def busy() -> set[str]:
+            return {node.name for node in self if node.connected and node.name != asker and replica in node.busy}
+
+        return await self._asked(lambda node: replica not in node.busy, busy, deadline)
+
+    async def _asked(
+        self, wanted: Callable[[KnownNode], bool], look: Callable[[], set[str]], deadline: float
+    ) -> tuple[str, ...]:
+        """Wait until nobody is missing; who is at `deadline`.  `look`: who is missing, as it is looked at anew."""
         loop = asyncio.get_running_loop()
-        self._questions.add(question)
-        try:
+        with self._question(wanted, look()) as question:
             while question.missing and (left := deadline - loop.time()) > 0:
                 try:
                     async with asyncio.timeout(min(left, LOOK_SECONDS)):
                         await question.done.wait()
                 except TimeoutError:
-                    question.missing = self._behind(serial, asker)
+                    question.missing = look()
+            return tuple(sorted(question.missing))
+
+    @contextmanager
+    def _question(self, wanted: Callable[[KnownNode], bool], missing: set[str]) -> Iterator[_Question]:
+        question = _Question(wanted, missing)
+        self._questions.add(question)
+        try:
+            yield question
         finally:
             self._questions.discard(question)
-        missing = tuple(sorted(question.missing))
-        if missing:
-            self.unconfirmed.append(Unconfirmed(self.clock(), serial, missing))
-        return missing
 
-    def _behind(self, serial: int, asker: str) -> set[str]:
-        """Who does not have `serial` in force, of those who should."""
-        waited_for = self.leased()
-        waited_for.update(name for name, node in self._nodes.items() if node.connected and node.serial is not None)
-        waited_for.discard(asker)
-        return {name for name in waited_for if not self._has(name, serial)}
+    def _followers(self, asker: str) -> set[str]:
+        """Who is waited for: the living that may connect, and the connected that follow the zone."""
+        followers = {name for name in self._leased() if self._admitted(name)}
+        followers.update(name for name, node in self._nodes.items() if node.connected and node.serial is not None)
+        followers.discard(asker)
+        return followers
 
     def _has(self, name: str, serial: int) -> bool:
         node = self._nodes.get(name)

@@ -15,6 +15,7 @@ from sidecar.channel.messages import (
     MOST_BACKENDS,
     Await,
     Awaited,
+    AwaitIdle,
     Garbage,
     Hello,
     InForce,
@@ -33,7 +34,9 @@ UP: dict[str, Message] = {
     "nothing in force": InForce(),
     "in force": InForce(2**32 - 1, 12),
     "stats": Stats([BackendFrame("default", "web", "http", codes={200: 3})], whole=True),
+    "busy": InForce(1, 1, ("web-1",)),
     "question": Await(1, 2.5),
+    "question about a replica": AwaitIdle(1, 2.5, "web-1"),
     "question about a serial": Await(1, 2.5, 9),
 }
 DOWN: dict[str, Message] = {

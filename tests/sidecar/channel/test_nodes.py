@@ -74,6 +74,25 @@ async def test_nobody_waits_for_a_node_that_is_gone(monkeypatch: pytest.MonkeyPa
     assert await asking == ()
 
 
+async def test_a_node_that_may_not_connect_is_not_waited_for() -> None:
+    nodes = Nodes(lambda: ["a", "b"], lambda: 5.0, {"a"}.__contains__)
+    assert await nodes.confirmed(7, _after(0.01)) == ("a",)
+
+
+async def test_a_replica_is_idle_when_nobody_has_anything_in_flight_on_it() -> None:
+    nodes = _nodes("leased")
+    a, b = (nodes.came(name, HELLO, "") for name in "ab")
+    nodes.has(a, InForce(7, busy=("r1", "r2")))
+    nodes.has(b, InForce(7, busy=("r1",)))
+    assert await nodes.idle("r1", _after(0.01), "a") == ("b",)
+    asking = asyncio.create_task(nodes.idle("r1", _after(NEVER)))
+    await asyncio.sleep(0)
+    nodes.has(b, InForce(7))
+    nodes.has(a, InForce(7, busy=("r2",)))
+    assert await asking == ()
+    assert not nodes.unconfirmed
+
+
 def test_counters_are_taken_over_and_kept_when_a_node_leaves() -> None:
     nodes = _nodes()
     node = nodes.came("a", HELLO, "")
