@@ -95,6 +95,15 @@ class RegistrySettings(Spec):
     """``weft node``: seconds that what it registers lives without being refreshed."""
 
 
+class AutoscalerSettings(Spec):
+    """How the HorizontalPodAutoscalers of this machine are carried out."""
+
+    period: Duration = 15.0
+    """Seconds from one decision to the next."""
+    dry_run: bool = False
+    """Decide, and change nothing."""
+
+
 class RecentSettings(Spec):
     """Which of the last exchanges are kept in memory, for ``weft explain --id`` and ``weft tap --recent``."""
 
@@ -129,6 +138,7 @@ class NodeConfigSpec(Spec):
     access_log: bool = False
     access_log_format: Literal["json", "common"] = "json"
     recent: RecentSettings = RecentSettings()
+    autoscaler: AutoscalerSettings = AutoscalerSettings()
     drain_delay: Duration | None = None
     """Seconds, before it ends, in which a node that is not ready any more still accepts; None: as suits the role."""
     drain_timeout: Duration = 30.0

@@ -17,6 +17,8 @@ def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
     _check_ranges(node, report)
     _check_node_addresses(node, report)
     _check_listeners(node, report)
+    if node.autoscaler.period < 0.1:
+        report.error("spec.autoscaler.period", "is too short to see anything in: write such as 15s, and 100ms at least")
     for image, argv in node.images.items():
         _check_image(image, argv, report)
     proxies = {
