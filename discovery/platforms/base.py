@@ -32,11 +32,29 @@ class ReplicaStatus(msgspec.Struct, frozen=True):
     running: bool
     terminating: bool
     restarts: int
+    pending: bool = False
+    """Not all of its containers have been started yet."""
+    started: float = 0.0
+    """Unix time at which it was made."""
+    since: float = 0.0
+    """Unix time at which it last changed between ready and not ready; at first that at which it was made."""
     message: str = ""
     last_end: str = ""
     """Why a container of it ended the last time; empty when none has."""
     logs: tuple[str, ...] = ()
     """Files that hold its output, one per container."""
+
+
+class ContainerUsage(msgspec.Struct, frozen=True):
+    """What one container of a replica uses now, and asked for."""
+
+    container: str
+    cpu_seconds: float | None = None
+    """Since its process was started; None: not known."""
+    memory: float | None = None
+    """Bytes; None: not known."""
+    requests: dict[str, str] = {}
+    """Quantities by resource; limits where only these are written."""
 
 
 class WorkloadStatus(msgspec.Struct, frozen=True):
@@ -83,6 +101,9 @@ class Platform(Protocol):
 
         Holds until the manifest's own number changes.  Raises KeyError as `read` does.
         """
+
+    def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
+        """What the replicas of a workload use now, by replica and container; empty for one that is not run here."""
 
     async def close(self) -> None:
         """Drain and stop all replicas."""

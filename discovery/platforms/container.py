@@ -16,10 +16,12 @@ from collections.abc import Callable, Sequence
 from config.resources.workloads import Container as ContainerSpec
 from discovery.backoff import Backoff
 from discovery.endpoint import ReplicaPort
+from discovery.platforms.base import ContainerUsage
 from discovery.platforms.commands import Command, own_python
 from discovery.platforms.environment import MissingReference, PodFacts, environment, expand
 from discovery.platforms.node import Node
 from discovery.platforms.spawn import Process
+from discovery.platforms.usage import measure
 from discovery.prober import ProbeTarget, Verdict
 
 log = logging.getLogger("weft.replica")
@@ -84,6 +86,21 @@ class Container:
     @property
     def running(self) -> bool:
         return self._process is not None
+
+    @property
+    def pending(self) -> bool:
+        """It has never been started."""
+        return not self._starts
+
+    def usage(self) -> ContainerUsage:
+        used = measure(self._process.pid) if self._process is not None else None
+        resources = self.spec.resources
+        return ContainerUsage(
+            container=self.spec.name,
+            cpu_seconds=used.cpu_seconds if used is not None else None,
+            memory=used.memory if used is not None else None,
+            requests={**resources.limits, **resources.requests},
+        )
 
     async def run(self) -> None:
         """Keep the container running until `stop`; returns when nothing of it is left."""

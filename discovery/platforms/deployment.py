@@ -12,7 +12,7 @@ from typing import Protocol
 
 from config.resources.workloads import Deployment, DeploymentSpec
 from discovery.endpoint import WorkloadRef
-from discovery.platforms.base import WorkloadStatus
+from discovery.platforms.base import ContainerUsage, WorkloadStatus
 from discovery.platforms.node import Node
 from discovery.platforms.ports import Exhausted
 from discovery.platforms.replica import LocalReplica
@@ -53,13 +53,15 @@ class LocalDeployment:
         self._victims: frozenset[str] = frozenset()
         self._message = ""
 
-    def update(self, deployment: Deployment) -> None:
+    def update(self, deployment: Deployment, *, autoscaled: bool = False) -> None:
         """Follow the manifest; a number that `scale` set stands until the manifest's own changes.
 
-        A template that cannot run here leaves the last good one in force.
+        With `autoscaled` it stands even then, but that 0 in the manifest switches the Deployment off, and another
+        number after that on.  A template that cannot run here leaves the last good one in force.
         """
-        if self._retired or deployment.spec.replicas != self._spec.replicas:
-            self._desired = deployment.spec.replicas
+        before, written = self._spec.replicas, deployment.spec.replicas
+        if self._retired or (written != before and not (autoscaled and written and before)):
+            self._desired = written
         self._retired = False
         self._spec = deployment.spec
         if self._revision is None or not deployment.spec.paused:
@@ -102,6 +104,9 @@ class LocalDeployment:
     def desired(self) -> int:
         """Replicas that there are to be now."""
         return self._desired
+
+    def usage(self) -> dict[str, tuple[ContainerUsage, ...]]:
+        return {replica.id: replica.usage() for replica in self.replicas}
 
     def status(self) -> WorkloadStatus:
         statuses = tuple(replica.status() for replica in self.replicas)

@@ -18,7 +18,7 @@ from config.configset import ConfigSet
 from config.meta import Named
 from discovery.backoff import KUBERNETES_RESTARTS, BackoffPolicy
 from discovery.endpoint import Replica, WorkloadRef
-from discovery.platforms.base import Drained, ReplicasChanged, WorkloadStatus
+from discovery.platforms.base import ContainerUsage, Drained, ReplicasChanged, WorkloadStatus
 from discovery.platforms.deployment import LocalDeployment
 from discovery.platforms.environment import ServedAt, as_written
 from discovery.platforms.keeper import Keeper
@@ -71,10 +71,11 @@ class ProcessPlatform:
             self._node.keeper.start()
             self._tending = asyncio.get_running_loop().create_task(self._node.logs.tend())
         self._node.adopt(config_set)
+        scaled = _autoscaled(config_set)
         for key, deployment in config_set.deployments.items():
             if key not in self._deployments:
                 self._deployments[key] = LocalDeployment(self._node, self, deployment)
-            self._deployments[key].update(deployment)
+            self._deployments[key].update(deployment, autoscaled=key in scaled)
             await asyncio.sleep(0)
         for key in self._deployments.keys() - config_set.deployments.keys():
             self._deployments[key].retire()
@@ -100,6 +101,10 @@ class ProcessPlatform:
 
     async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
         self._find(workload).scale(replicas, victims)
+
+    def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
+        found = self._deployments.get(Named(workload.namespace, workload.name))
+        return found.usage() if found is not None and workload.kind == "Deployment" else {}
 
     async def close(self) -> None:
         """Drain and stop all replicas; when cancelled they are killed at once."""
@@ -158,3 +163,9 @@ class ProcessPlatform:
             with suppress(asyncio.CancelledError):
                 await self._tending
         await self._node.keeper.close()
+
+
+def _autoscaled(config_set: ConfigSet) -> set[Named]:
+    """The Deployments whose number an autoscaler sets."""
+    targets = ((name.namespace, hpa.spec.scale_target_ref) for name, hpa in config_set.autoscalers.items())
+    return {Named(namespace, target.name) for namespace, target in targets if target.kind == "Deployment"}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from config.resources.workloads import ContainerPort
 from discovery.endpoint import Replica, ReplicaPort, WorkloadRef
-from discovery.platforms.base import ReplicaStatus
+from discovery.platforms.base import ContainerUsage, ReplicaStatus
 from discovery.platforms.container import Container
 from discovery.platforms.environment import PodFacts
 from discovery.platforms.node import Node
@@ -43,7 +43,7 @@ class LocalReplica:
         self._changed = changed
         self._labels = revision.labels
         self._serving = False
-        self._since = node.wall_clock()
+        self._started = self._since = node.wall_clock()
         self._terminate = asyncio.Event()
         self._grace = float(revision.template.spec.termination_grace_period_seconds)
         self._addresses = node.addresses
@@ -99,9 +99,15 @@ class LocalReplica:
             terminating=self.terminating,
             restarts=sum(container.restarts for container in self._containers),
             last_end="; ".join(f"{name}: {why}" for name, why in ended),
+            pending=any(container.pending for container in self._containers),
+            started=self._started,
+            since=self._since,
             message="; ".join(f"{name}: {message}" for name, message in said),
             logs=tuple(str(container.log_file) for container in self._containers),
         )
+
+    def usage(self) -> tuple[ContainerUsage, ...]:
+        return tuple(container.usage() for container in self._containers)
 
     async def _drain(self) -> None:
         deadline = asyncio.get_running_loop().time() + self._grace
