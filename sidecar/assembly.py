@@ -124,7 +124,7 @@ class Assembly:
             return ProcessPlatform(
                 state=state.path,
                 prober=self.prober,
-                drained=self._draining.drained,
+                drained=self._drained,
                 random=Random(),
                 served_at=partial(served_at, self.listeners),
             )
@@ -236,6 +236,11 @@ class Assembly:
     def _certificates(self) -> Iterable[FamilyLike]:
         compiled = self.publisher.compiled
         return expiry.families(compiled.entrance.termination.keyring) if compiled else ()
+
+    async def _drained(self, replica_id: str, deadline: float) -> None:
+        """Those elsewhere are told first, for they need longest."""
+        await self._zones.told(min(deadline, self._draining.latest) - asyncio.get_running_loop().time())
+        await self._draining.drained(replica_id, deadline)
 
     def _replicas_changed(self, replicas: tuple[Replica, ...]) -> None:
         self._zones.replicas.put_replicas("process", replicas)

@@ -78,6 +78,9 @@ class Zones(Protocol):
     def put_in_force(self, config_set: ConfigSet, generation: int) -> None:
         """These are the Services and the settings now, and this generation of the catalog."""
 
+    async def told(self, seconds: float) -> None:
+        """Wait until others are told what runs here, at most so long."""
+
     async def run(self) -> None:
         """Do what is to be done all the time, until cancelled."""
 

@@ -124,6 +124,18 @@ class Enrolment:
             registrant.want(())
         await asyncio.gather(*(registrant.settled(FAREWELL_SECONDS) for registrant in both))
 
+    async def told(self, seconds: float) -> None:
+        """Wait until a registry has acknowledged all, at most so long, and not at all while none answers."""
+        if not self.endpoints.failure:
+            await self.endpoints.settled(seconds)
+
+    def document(self) -> dict[str, object]:
+        """What the admin API says of what is registered."""
+        return {
+            "registered": sum(map(len, self._wanted.values())),
+            "registering": self.endpoints.failure or self.itself.failure,
+        }
+
     def is_ours(self, endpoint: Endpoint) -> bool:
         """Whether a registered endpoint is one of this node's replicas, now or in an earlier run.
 

@@ -7,7 +7,6 @@ NOTIFY has the copy brought up to date at once.  When no registry answers, all s
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,27 +17,30 @@ from config.configset import ConfigSet
 from discovery.catalog import Catalog
 from discovery.registry.asked import Elsewhere
 from discovery.registry.authority import Authority
+from discovery.registry.content import later
 from discovery.registry.found import Written
 from discovery.registry.keys import KeyRing
+from discovery.registry.render import Reason
 from discovery.registry.responder import Responder
-from discovery.registry.secondary import Secondary
 from discovery.registry.transfer import Apex
 from discovery.registry.wire import from_text, to_wire
 from discovery.sources.registry import RegistrySource
-from mesh.exposition import Family, Sample
+from mesh.exposition import Family
 from mesh.inbound_listener import InboundListeners
 from mesh.table import ListenerKey
 from sidecar.documents import Document
 from sidecar.enrolment import Enrolment, registries
 from sidecar.errors import UserError
 from sidecar.inbound import Inbound
+from sidecar.propagation import Propagation
 from sidecar.registry import key_in
+from sidecar.zone_copy import ZoneCopy
 
-STALE_SECONDS: Final = 30.0
-"""Without a word from a registry after which answers say that they are of a stale copy."""
+STALE: Final = Reason(3, "no registry answers: this is of the last copy")
 LOOK_SECONDS: Final = 1.0
-
-log = logging.getLogger(__name__)
+"""From one look at how old the copy is to the next."""
+TOLD_SECONDS: Final = 2.0
+"""That the registry has to take note of a replica that goes."""
 
 
 class Follower:
@@ -61,9 +63,13 @@ class Follower:
         zone = self._enrolment.zone
         domain = node.cluster_domain
         self._apex = Apex(zone, to_wire(from_text(f"ns.dns.{domain}")), to_wire(from_text(f"hostmaster.{domain}")))
-        self._secondary = Secondary(zone, servers, key, random, time.time)
-        self._source = RegistrySource(catalog, self._secondary.content, lambda each: not self._enrolment.is_ours(each))
-        self._secondary.followers += [self._source.changed, self._seen]
+        self._copy = ZoneCopy(zone, servers, key, folder, random)
+        self._secondary = self._copy.secondary
+        self._source = RegistrySource(catalog, self._copy.content, lambda each: not self._enrolment.is_ours(each))
+        self._secondary.followers += [self._source.changed, self._copied]
+        self._catalog = catalog
+        self._propagation = Propagation()
+        self._responder: Responder | None = None
         self._source.define(config_set.services)
 
     def publish_at(self, listeners: InboundListeners) -> Inbound:
@@ -86,11 +92,13 @@ class Follower:
 
     async def open(self) -> None:
         """Have the copy of an earlier run."""
+        self._copy.restore()
+        self._source.changed(self._copy.content.nodes)
 
     def attach(self, responder: Responder, elsewhere: Elsewhere) -> Authority:
         """Hear of changes, and have answers known that are made of the copy."""
         authority = Authority(responder, elsewhere, KeyRing(), clock=time.monotonic, wall=time.time)
-        authority.follow(self._enrolment.zone, self._secondary.heard)
+        authority.follow(self._enrolment.zone, self._heard)
         self._secondary.followers.append(responder.changed)
         self._responder = responder
         return authority
@@ -101,10 +109,11 @@ class Follower:
 
     def names(self) -> Iterator[Written]:
         """What the copy says, for answers."""
-        yield Written(self._apex, self._secondary.content)
+        yield Written(self._apex, self._copy.content)
 
     def put_in_force(self, config_set: ConfigSet, generation: int) -> None:
-        """These are the Services now."""
+        """These are the Services now, and this generation of the catalog is in force."""
+        self._propagation.in_force(generation, time.monotonic())
         if config_set is self._config_set:
             return
         self._config_set = config_set
@@ -114,36 +123,48 @@ class Follower:
     async def run(self) -> None:
         """Follow, and keep registered what is here, until cancelled."""
         async with asyncio.TaskGroup() as beside:
-            beside.create_task(self._secondary.run())
+            beside.create_task(self._copy.run())
             beside.create_task(self._enrolment.run())
+            beside.create_task(self._date())
             await self._secondary.synced.wait()
-            await self._enrolment.find(self._secondary.content)
+            await self._enrolment.find(self._copy.content)
 
     async def close(self) -> None:
-        """Take back what is registered."""
+        """Take back what is registered, and keep the copy."""
         await self._enrolment.close()
+        await self._copy.keep()
 
     def document(self) -> dict[str, Document]:
         """What the admin API says of the copy."""
-        return {
-            "endpoints": {
-                "serial": self._secondary.content.serial,
-                "names": len(self._secondary.content.nodes),
-                "registry": str(self._secondary.primary),
-                "failure": self._secondary.failure,
-            }
-        }
+        return {"endpoints": {**self._copy.document(), **self._enrolment.document()}}
 
     def families(self) -> Iterator[Family]:
         """Metrics of the copy."""
-        serial = self._secondary.content.serial
-        yield Family(
-            "weft_registry_serial", "gauge", "Serial of a written zone.",
-            [Sample("weft_registry_serial", {"zone": "endpoints"}, serial)],
-        )  # fmt: skip
+        yield from self._copy.families()
+        yield from self._propagation.families()
 
-    def _seen(self, names: Iterable[bytes]) -> None:
-        self._enrolment.watch(self._secondary.content, names)
+    async def told(self, seconds: float) -> None:
+        """Wait until a registry knows what is registered here, as long as one answers."""
+        await self._enrolment.told(min(seconds, TOLD_SECONDS))
+
+    async def _date(self) -> None:
+        """Have answers say whether they are of a stale copy."""
+        while True:
+            if self._responder is not None:
+                self._responder.date(STALE if self._copy.is_stale else None)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _heard(self, serial: int | None, client: str) -> bool:
+        """A NOTIFY came."""
+        if not self._secondary.heard(serial, client):
+            return False
+        if serial is not None and later(serial, self._copy.content.serial):
+            self._propagation.heard(serial, time.monotonic())
+        return True
+
+    def _copied(self, names: Iterable[bytes]) -> None:
+        self._propagation.copied(self._copy.content.serial, self._catalog.snapshot.generation)
+        self._enrolment.watch(self._copy.content, names)
 
 
 def _where(config_set: ConfigSet) -> str:

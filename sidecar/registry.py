@@ -124,6 +124,9 @@ class Registry:
         self._source.define(config_set.services)
         self._admit()
 
+    async def told(self, seconds: float) -> None:
+        """What runs beside the registry is told to nobody."""
+
     async def run(self) -> None:
         """Carry out updates and let leases expire, until cancelled."""
         async with asyncio.TaskGroup() as beside:

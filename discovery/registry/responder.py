@@ -76,6 +76,8 @@ class Responder:
         self._names: Names | None = None
         self._by_udp, self._by_tcp = _Kept(), _Kept()
         self._denials_by_udp, self._denials_by_tcp = _Kept(), _Kept()
+        self._date: Reason | None = None
+        """Why answers may be old."""
         self._soas: dict[bytes, Serial] = {}
         """By the names of the zones that kept answers tell of."""
         self.finished = self._by_udp.messages
@@ -117,6 +119,12 @@ class Responder:
         """Whether names that are not ours are looked up elsewhere."""
         self._recursion = recursion
         self._forget()
+
+    def date(self, reason: Reason | None) -> None:
+        """Have answers say why they may be old; None: they are not."""
+        if reason != self._date:
+            self._date = reason
+            self._forget()
 
     def _forget(self) -> None:
         for kept in (self._by_udp, self._by_tcp, self._denials_by_udp, self._denials_by_tcp):
@@ -192,7 +200,7 @@ class Responder:
         if query.klass == wire.IN and query.type not in _REFUSED_TYPES:
             answer = self.local(query)
             if answer is not None and not (self._recursion and needs_more(query, answer)):
-                return answer
+                return answer if answer.reason or self._date is None else answer._replace(reason=self._date)
             if self._recursion:
                 return None
         return Answer(wire.REFUSED, authoritative=False, reason=NOT_AUTHORITATIVE)

@@ -1,4 +1,4 @@
-"""A real ``weft up`` as a process of its own, on addresses that no other test uses."""
+"""A real ``weft up``, or another role, as a process of its own, on addresses that no other test uses."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ class Network(NamedTuple):
 
 
 class Weft:
-    """A running ``weft up``."""
+    """A running ``weft up``, or another role."""
 
-    def __init__(self, folder: Path, network: Network, *options: str, loop: str = "") -> None:
+    def __init__(self, folder: Path, network: Network, *options: str, loop: str = "", role: str = "up") -> None:
         self.network = network
         self.state = folder.parent / f"{folder.name}-state"
         self.out = folder.parent / f"{folder.name}.out"
@@ -88,7 +88,7 @@ class Weft:
         environ = {**os.environ, "WEFT_LOOP": loop}
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sidecar", "up", str(folder), "--state", str(self.state), *options],
+                [sys.executable, "-m", "sidecar", role, str(folder), "--state", str(self.state), *options],
                 cwd=ROOT, env=environ, stdout=out, stderr=err, start_new_session=True,
             )  # fmt: skip
 
@@ -118,9 +118,9 @@ class Weft:
 
 
 @contextmanager
-def running(folder: Path, network: Network, *options: str, loop: str = "") -> Iterator[Weft]:
+def running(folder: Path, network: Network, *options: str, loop: str = "", role: str = "up") -> Iterator[Weft]:
     """A weft that is ready; it is ended, and with it all that it started, when the test is over."""
-    weft = Weft(folder, network, *options, loop=loop)
+    weft = Weft(folder, network, *options, loop=loop, role=role)
     try:
         weft.wait_ready()
         yield weft
