@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, field
 
@@ -76,6 +76,12 @@ class RegistryKey(Spec):
     transfers: bool = False
 
 
+PRIVATE_NETWORKS: Final = (
+    "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
+    "::1/128", "fc00::/7", "fe80::/10",
+)  # fmt: skip
+
+
 class RegistrySettings(Spec):
     """The registry: the zones that others may write, on the DNS server of this process."""
 
@@ -87,6 +93,10 @@ class RegistrySettings(Spec):
     """HOST:PORT of secondaries that are told of each change, beside the nodes that are registered."""
     least_lease: Duration = 30.0
     """Seconds that whoever asks for less is granted."""
+    allow_from: tuple[str, ...] = PRIVATE_NETWORKS
+    """Networks that the DNS server answers at all; this machine always.  Containers ask from the bridge's addresses."""
+    answers_per_second: Annotated[int, Meta(ge=0)] = 1000
+    """To each /24 and /56 off this machine, by UDP; 0: as many as it asks for."""
     servers: tuple[str, ...] = ()
     """``weft node``: HOST:PORT of the registries that it follows, in the order in which they are asked."""
     key: str = ""

@@ -26,6 +26,7 @@ from discovery.registry.asked import Elsewhere
 from discovery.registry.authority import Authority
 from discovery.registry.forward import Forwarder
 from discovery.registry.found import Joined, Names
+from discovery.registry.gate import Gate, gate_at
 from discovery.registry.names import Desired
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
@@ -150,7 +151,7 @@ class NodeDNS:
         if self._zones is not None:
             await self._zones.open()
         authority = None if self._zones is None else self._zones.attach(self._responder, self._forwarder)
-        self._server = Server(self._responder, self._forwarder, authority)
+        self._server = Server(self._responder, self._forwarder, authority, self._gate())
         await self._renew()
         await self._try_to_open()
         self._sources.apply(self._config_set)
@@ -236,6 +237,10 @@ class NodeDNS:
             self._zones.served_at(key)
         assert self._server is not None
         await self._server.start(udp, tcp)
+
+    def _gate(self) -> Gate | None:
+        registry = self._config_set.node.registry
+        return gate_at(self._wanted.address, map(parse_network, registry.allow_from), registry.answers_per_second)
 
     def _who_knows(self, name: str) -> tuple[Resolver, ...]:
         """Who is asked for a name that an ExternalName Service stands for: of the cluster's, none knows but we."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from config.addresses import Network, parse_address, parse_host_port, parse_network, parse_service_range
 from config.naming import DNS_SUBDOMAIN, LABEL_VALUE, shown
 from config.settings import NodeConfigSpec, RegistrySettings
@@ -35,16 +37,22 @@ def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
         report.check(f"spec.resolver.allowFrom[{i}]", problem_of(parse_network, text))
     for i, text in enumerate(node.resolver.servers):
         report.check(f"spec.resolver.servers[{i}]", problem_of(parse_host_port, text))
-    _check_registry(node.registry, report)
+    _check_registry(node.registry, node.dns, report)
 
 
-def _check_registry(registry: RegistrySettings, report: ObjectReport) -> None:
+def _check_registry(registry: RegistrySettings, dns: str, report: ObjectReport) -> None:
     for i, text in enumerate(registry.transfer_to):
         report.check(f"spec.registry.transferTo[{i}]", problem_of(parse_network, text))
     for i, text in enumerate(registry.also_notify):
         report.check(f"spec.registry.alsoNotify[{i}]", problem_of(parse_host_port, text))
     for i, text in enumerate(registry.servers):
         report.check(f"spec.registry.servers[{i}]", problem_of(parse_host_port, text))
+    for i, text in enumerate(registry.allow_from):
+        report.check(f"spec.registry.allowFrom[{i}]", problem_of(parse_network, text))
+    allowed = [network_or_none(text) for text in registry.allow_from]
+    if not _is_local(dns) and all(network is not None and network.is_loopback for network in allowed):
+        message = f"only this machine is answered, though DNS listens at {dns}: name the networks that may ask"
+        report.warning("spec.registry.allowFrom", message, "spec.dns")
     if registry.lease < 1:
         report.error("spec.registry.lease", "a lease lasts a second at least: write such as 30s")
     for i, key in enumerate(registry.keys):
@@ -53,6 +61,14 @@ def _check_registry(registry: RegistrySettings, report: ObjectReport) -> None:
         for j, name in enumerate(key.writes):
             if name != "*":
                 report.check(f"spec.registry.keys[{i}].writes[{j}]", DNS_SUBDOMAIN.problem(name.removesuffix(".")))
+
+
+def _is_local(where: str) -> bool:
+    """Whether only this machine reaches HOST:PORT; what is none is told of elsewhere."""
+    try:
+        return ip_address(parse_host_port(where)[0]).is_loopback
+    except ValueError:
+        return True
 
 
 def network_or_none(text: str) -> Network | None:

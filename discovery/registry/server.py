@@ -16,6 +16,7 @@ from typing import Final, cast
 from discovery.registry import wildcard
 from discovery.registry.asked import Elsewhere
 from discovery.registry.authority import Authority
+from discovery.registry.gate import Gate, Verdict, instead
 from discovery.registry.responder import Responder
 from discovery.registry.wire import Query
 
@@ -36,7 +37,11 @@ log = logging.getLogger(__name__)
 class Server:
     """Serves on sockets that are bound already, from `start` to `close`."""
 
-    def __init__(self, responder: Responder, elsewhere: Elsewhere, authority: Authority | None = None) -> None:
+    def __init__(
+        self, responder: Responder, elsewhere: Elsewhere, authority: Authority | None = None, gate: Gate | None = None
+    ) -> None:
+        """`gate`: who is answered, and how often; None: everybody, always."""
+        self._gate = gate
         self._responder = responder
         self._elsewhere = elsewhere
         self._authority = authority
@@ -74,12 +79,15 @@ class Server:
 
     def _readable(self, udp: socket.socket) -> None:
         finished = self._responder.finished
+        gate = self._gate
         for _ in range(BATCH):
             try:
                 message, client = udp.recvfrom(LARGEST_QUERY)
             except BlockingIOError:
                 return
             except OSError:  # an ICMP error that an earlier answer caused
+                continue
+            if gate is not None and not self._admits(gate, udp, message, client):
                 continue
             kept = finished.get(message[2:])
             if kept is None:
@@ -100,7 +108,32 @@ class Server:
                 return
             except OSError:
                 continue
-            self._respond(udp, message, client, ancillary)
+            if self._gate is None or self._admits(self._gate, udp, message, client, ancillary):
+                self._respond(udp, message, client, ancillary)
+
+    def _admits(
+        self,
+        gate: Gate,
+        udp: socket.socket,
+        message: bytes,
+        client: tuple[str, int],
+        ancillary: wildcard.Ancillary | tuple[()] = (),
+    ) -> bool:
+        """Whether a datagram is answered; else its sender gets what the gate says."""
+        verdict = gate.verdict(client[0], self._loop.time())
+        if verdict is Verdict.ANSWER:
+            return True
+        refusal = instead(message, verdict)
+        if refusal is not None:
+            try:
+                udp.sendmsg((refusal,), ancillary, 0, client)
+            except OSError as error:
+                log.debug("a refusal could not be sent to %s: %s", client[0], error)
+        return False
+
+    def allows(self, address: str) -> bool:
+        """Whether connections from `address` are taken."""
+        return self._gate is None or self._gate.admits(address)
 
     def _respond(
         self,
@@ -169,7 +202,10 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._client = (transport.get_extra_info("peername") or ("",))[0]
         self.active = self._loop.time()
-        self._server.admit(self)
+        if self._server.allows(self._client):
+            self._server.admit(self)
+        else:
+            self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

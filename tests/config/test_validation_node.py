@@ -76,6 +76,13 @@ CASES = [
         "the registry",
         node("{registry: {keys: [{secret: k, writes: ['*']}], transferTo: [10.0.0.0/8], alsoNotify: ['10.0.0.1:53']}}"),
     ),
+    case("who is answered", node("{registry: {allowFrom: [x]}}"), error("spec.registry.allowFrom[0]", "ADDRESS/BITS")),
+    case(
+        "nobody is answered",
+        node("{dns: '10.0.0.1:53', registry: {allowFrom: [127.0.0.0/8]}}"),
+        warning("spec.registry.allowFrom", "only this machine"),
+    ),
+    case("others are answered", node("{dns: '0.0.0.0:53', registry: {answersPerSecond: 0}}")),
     case(
         "who may have zones",
         node("{registry: {transferTo: [10.0.0.1]}}"),

@@ -15,6 +15,7 @@ import dns.rrset
 
 from discovery.registry.asked import Elsewhere, Reply
 from discovery.registry.authority import Authority
+from discovery.registry.gate import Gate
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
 from discovery.registry.server import Server
@@ -107,12 +108,16 @@ class Nowhere:
 
 @asynccontextmanager
 async def serving(
-    responder: Responder, elsewhere: Elsewhere, address: str = "127.0.0.1", authority: Authority | None = None
+    responder: Responder,
+    elsewhere: Elsewhere,
+    address: str = "127.0.0.1",
+    authority: Authority | None = None,
+    gate: Gate | None = None,
 ) -> AsyncIterator[tuple[Server, tuple[str, int]]]:
     """A server, and where it listens."""
     udp, tcp = sockets(address)
     where = udp.getsockname()[:2]
-    server = Server(responder, elsewhere, authority)
+    server = Server(responder, elsewhere, authority, gate)
     await server.start(udp, tcp)
     try:
         yield server, where

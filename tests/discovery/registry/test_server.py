@@ -5,10 +5,13 @@ import socket
 from collections.abc import Callable
 
 import dns.asyncquery
+import dns.flags
 import dns.message
+import dns.rcode
 import pytest
 
 from discovery.registry import server as server_module
+from discovery.registry.gate import Gate, Verdict
 from discovery.registry.server import LARGEST_QUERY, MOST_CONNECTIONS, MOST_UNDER_WAY
 from tests.discovery.registry.making import agree, query, responder, values
 from tests.discovery.registry.servers import Nowhere, serving
@@ -196,3 +199,39 @@ async def test_a_client_that_does_not_read_holds_little(monkeypatch: pytest.Monk
         flooding.cancel()
         await asyncio.gather(flooding, return_exceptions=True)
         writer.transport.abort()
+
+
+class Strict(Gate):
+    """Takes this machine for one that is not."""
+
+    def __init__(self, said: Verdict) -> None:
+        super().__init__((), 0)
+        self.said = said
+
+    def verdict(self, address: str, now: float) -> Verdict:
+        return self.said
+
+    def admits(self, address: str) -> bool:
+        return self.said is Verdict.ANSWER
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+@pytest.mark.parametrize(("said", "rcode", "flag"), [
+    (Verdict.ANSWER, dns.rcode.NOERROR, 0),
+    (Verdict.TRUNCATE, dns.rcode.NOERROR, dns.flags.TC),
+    (Verdict.REFUSE, dns.rcode.REFUSED, 0),
+])  # fmt: skip
+async def test_a_gate_is_asked(address: str, said: Verdict, rcode: int, flag: int) -> None:
+    async with serving(responder(), Nowhere(), address, gate=Strict(said)) as (server, (_, port)):
+        answer = await dns.asyncquery.udp(query(SHOP), "127.0.0.1", PATIENCE, port)
+        assert (answer.rcode(), answer.flags & dns.flags.TC, bool(answer.answer)) == (
+            rcode, flag, said is Verdict.ANSWER,
+        )  # fmt: skip
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(framed(query(SHOP).to_wire()))
+        if said is Verdict.ANSWER:
+            assert await receive(reader)
+        else:
+            assert await end(reader) == b""
+            await until(lambda: not server.connections)
+        writer.close()
