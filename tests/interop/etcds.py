@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from random import Random
 
@@ -84,18 +84,43 @@ async def _answers(etcd: Etcd) -> bool:
     return True
 
 
-def store(server: Server, name: bytes, seed: int = 1) -> EtcdStore:
-    """The store of one registry."""
-    return EtcdStore(server.etcd(), PREFIX, name, random=Random(seed), clock=time.monotonic)
+class Gated(Etcd):
+    """A client whose watch can be cut off."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(Access((url,)))
+        self.canceled = 0
+        self._is_open = True
+
+    def shut(self) -> None:
+        self._is_open = False
+        self.hang_up()
+
+    def open(self) -> None:
+        self._is_open = True
+
+    async def watch(self, body: Json) -> AsyncGenerator[Json]:
+        if not self._is_open:
+            raise StoreError("the network is away")
+        async with aclosing(super().watch(body)) as watch:
+            async for said in watch:
+                self.canceled += bool(said.get("canceled"))
+                yield said
 
 
 @asynccontextmanager
-async def registries(server: Server, *names: bytes, least_lease: int = 30) -> AsyncIterator[list[Registry]]:
+async def joined(etcd: Etcd, name: bytes, seed: int = 1, least_lease: int = 30) -> AsyncIterator[Registry]:
+    """One registry on `etcd`."""
+    store = EtcdStore(etcd, PREFIX, name, random=Random(seed), clock=time.monotonic)
+    try:
+        async with registry(store, least_lease=least_lease) as found:
+            yield found
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def registries(server: Server, *names: bytes) -> AsyncIterator[list[Registry]]:
     """Registries in this process that share `server`."""
     async with AsyncExitStack() as stack:
-        found = []
-        for number, name in enumerate(names):
-            made = store(server, name, number)
-            stack.push_async_callback(made.close)
-            found.append(await stack.enter_async_context(registry(made, least_lease=least_lease)))
-        yield found
+        yield [await stack.enter_async_context(joined(server.etcd(), each)) for each in names]

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
-from discovery.registry.messages import removed
+from discovery.registry import etcd_presence, etcd_store
+from discovery.registry.etcd_store import EtcdStore
+from discovery.registry.messages import absent, removed
 from discovery.registry.primary import Primary
-from discovery.registry.wire import NOERROR
+from discovery.registry.store import Store
+from discovery.registry.terms import Terms
+from discovery.registry.wire import NOERROR, SERVFAIL, YXDOMAIN
+from tests.discovery.registry.registries import Registry
 from tests.discovery.registry.test_primary import asks, there
 from tests.discovery.registry.test_transfer import record
-from tests.interop.etcds import Server, registries
-from tests.interop.programs import needs
+from tests.interop.etcds import Gated, Server, joined, registries
+from tests.interop.programs import needs, run
 
 pytestmark = needs("etcd")
 
@@ -55,3 +64,221 @@ async def test_what_one_takes_all_have(server: Server) -> None:
             steps = await each.since(serial)
             assert steps is not None
             assert [(step.before, step.serial) for step in steps] == [(serial, each.content.serial)]
+
+
+async def xfr(each: Registry, kind: str) -> list[str]:
+    """What `dig` gets of the zone, in no order."""
+    host, port = each.host, str(each.port)
+    argv = ("dig", f"@{host}", "-p", port, "+tcp", "+noall", "+answer", "+onesoa", "endpoints.cluster.local", kind)
+    return sorted((await asyncio.to_thread(run, *argv)).stdout.decode().splitlines())
+
+
+async def test_both_hand_on_the_same(server: Server) -> None:
+    async with registries(server, b"one", b"two") as (one, two):
+        first = one.primary.content.serial
+        for number in range(20):
+            each = (one, two)[number % 2].primary
+            assert await each.submit(asks(record(f"h{number % 7}.shop.default", bytes([10, 0, 0, number])))) == NOERROR
+        await until(lambda: equal(one.primary, two.primary))
+        for kind in ("axfr", f"ixfr={first}"):
+            lines = await xfr(one, kind)
+            assert lines == await xfr(two, kind)
+            assert len(lines) > 20
+        # A serial that nobody remembers gets all of the zone.
+        assert [line for line in await xfr(two, "ixfr=1") if "\tSOA" not in line] == [
+            line for line in await xfr(two, "axfr") if "\tSOA" not in line
+        ]
+
+
+async def test_of_two_who_want_the_same_name_one_gets_it(server: Server, size: Callable[[int, int], int]) -> None:
+    async with registries(server, b"one", b"two") as (one, two):
+        for number in range(size(20, 1000)):
+            name = f"h{number}.shop.default"
+            mine, theirs = record(name, b"\1\1\1\1"), record(name, b"\2\2\2\2")
+            rcodes = await asyncio.gather(
+                one.primary.submit(asks(mine, needs=[absent(mine.name)])),
+                two.primary.submit(asks(theirs, needs=[absent(mine.name)])),
+            )
+            assert sorted(rcodes) == [NOERROR, YXDOMAIN]
+            won = mine if rcodes[0] == NOERROR else theirs
+            await until(lambda: equal(one.primary, two.primary))
+            assert won in there(one.primary.content)
+
+
+async def test_who_is_acknowledged_at_one_is_known_at_the_other(server: Server) -> None:
+    async with registries(server, b"one", b"two") as (one, two):
+        a1 = record("a.shop.default")
+        for _ in range(20):
+            assert await one.primary.submit(asks(a1, needs=[absent(a1.name)])) == NOERROR
+            # Two may not have seen that yet: what it answers is as if it had.
+            assert await two.primary.submit(asks(a1, needs=[absent(a1.name)])) == YXDOMAIN
+            assert await two.primary.submit(asks(removed(a1))) == NOERROR
+            assert await one.primary.submit(asks(a1)) == NOERROR
+            assert a1 in there(one.primary.content)
+            assert await two.primary.submit(asks(removed(a1))) == NOERROR
+
+
+async def test_more_names_than_etcd_takes_at_once(server: Server) -> None:
+    async with registries(server, b"one", b"two") as (one, two):
+        many = [record(f"h{number}.shop.default") for number in range(1500)]
+        assert await one.primary.submit(asks(*many)) == NOERROR
+        await until(lambda: equal(one.primary, two.primary))
+        assert len(two.primary.content) == len(many)
+        assert await two.primary.submit(asks(*map(removed, many))) == NOERROR
+        await until(lambda: equal(one.primary, two.primary))
+        assert len(one.primary.content) == 0
+
+
+async def test_who_comes_later_has_all(server: Server) -> None:
+    async with registries(server, b"one") as (one,):
+        many = [record(f"h{number}.shop.default") for number in range(1200)]  # more than one page
+        assert await one.primary.submit(asks(*many, terms=Terms(30))) == NOERROR
+        async with registries(server, b"two") as (two,):
+            assert equal(one.primary, two.primary)
+            assert two.primary.leases.records == 0
+        async with registries(server, b"three") as (three,):
+            assert equal(one.primary, three.primary)
+
+
+async def test_a_watch_that_is_too_far_behind_lists_anew(server: Server) -> None:
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(registries(server, b"one"))
+        gated = Gated(server.url)
+        two = await stack.enter_async_context(joined(gated, b"two"))
+        primary, other = one[0].primary, two.primary
+        kept, lost = record("kept.shop.default"), record("lost.shop.default")
+        assert await primary.submit(asks(kept, lost)) == NOERROR
+        await until(lambda: equal(primary, other))
+        behind = other.content.serial
+        gated.shut()
+        for number in range(10):
+            assert await primary.submit(asks(record(f"h{number}.shop.default"))) == NOERROR
+        assert await primary.submit(asks(removed(lost))) == NOERROR
+        assert other.content.serial == behind
+        await server.ask("kv/compaction", {"revision": str(primary.content.serial), "physical": True})
+        seen: list[bytes] = []
+        other.followers.append(seen.extend)
+        gated.open()
+        await until(lambda: equal(primary, other))
+        assert gated.canceled == 1
+        assert lost.name in seen
+        assert kept.name not in seen
+        steps = await other.since(behind)
+        assert steps is not None
+        assert [step.serial for step in steps] == [primary.content.serial]
+
+
+async def test_etcd_is_gone_for_a_while(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    async with registries(server, b"one", b"two") as (one, two):
+        a1, a2 = record("a.shop.default"), record("b.shop.default")
+        assert await one.primary.submit(asks(a1)) == NOERROR
+        await until(lambda: equal(one.primary, two.primary))
+        server.kill()
+        lines = await xfr(two, "axfr")
+        began, busy = time.monotonic(), time.process_time()
+        while time.monotonic() - began < 2:
+            assert await one.primary.submit(asks(a2)) == SERVFAIL
+            await asyncio.sleep(0.1)
+        assert time.process_time() - busy < 1, "it spins"
+        assert lines == await xfr(two, "axfr")
+        server.start()
+        await until(lambda: one.primary.content.serial > 0)
+        async with asyncio.timeout(20):
+            while await one.primary.submit(asks(a2)) != NOERROR:
+                await asyncio.sleep(0.05)
+        await until(lambda: equal(one.primary, two.primary))
+        assert there(two.primary.content) == {a1, a2}
+    told = [each.getMessage() for each in caplog.records if "are refused" in each.getMessage()]
+    assert len(told) == 1
+
+
+async def test_etcd_is_slow(server: Server) -> None:
+    async with registries(server, b"one", b"two") as (one, two):
+        a1 = record("a.shop.default")
+        server.signal(signal.SIGSTOP)
+        began = time.monotonic()
+        answer = one.primary.submit(asks(a1, terms=Terms(60)))
+        assert await answer == SERVFAIL
+        assert time.monotonic() - began < 5
+        server.signal(signal.SIGCONT)
+        async with asyncio.timeout(20):
+            while await one.primary.submit(asks(a1, terms=Terms(60))) != NOERROR:
+                await asyncio.sleep(0.05)
+        await until(lambda: equal(one.primary, two.primary))
+        assert there(two.primary.content) == {a1}
+        assert (one.primary.leases.records, two.primary.leases.records) == (1, 0)
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registries that are gone are taken for gone soon."""
+    monkeypatch.setattr(etcd_presence, "TTL_SECONDS", 2)
+    monkeypatch.setattr(etcd_presence, "MARGIN_SECONDS", 0.3)
+    monkeypatch.setattr(etcd_store, "KEEP_SECONDS", 0.4)
+
+
+async def revision(server: Server) -> int:
+    return int((await server.ask("kv/range", {"key": "YQ=="}))["header"]["revision"])
+
+
+@pytest.mark.usefixtures("short")
+async def test_a_refresh_is_no_write(server: Server) -> None:
+    async with registries(server, b"one", b"two") as (one, two):
+        refresh = asks(record("a.shop.default"), terms=Terms(30), fingerprint=b"f")
+        assert await one.primary.submit(refresh) == NOERROR
+        before = await revision(server)
+        assert one.primary.refresh(b"f", Terms(30))
+        assert await one.primary.submit(refresh) == NOERROR
+        assert await revision(server) == before
+        # At another registry it is a write, once, for that keeps it then; and no change of the zone.
+        serial = two.primary.content.serial
+        assert await two.primary.submit(refresh) == NOERROR
+        assert await revision(server) == before + 1
+        assert two.primary.refresh(b"f", Terms(30))
+        assert await two.primary.submit(refresh) == NOERROR
+        await until(lambda: not one.primary.refresh(b"f", Terms(30)))
+        assert (await revision(server), one.primary.content.serial) == (before + 1, serial)
+        assert (one.primary.leases.records, two.primary.leases.records) == (0, 1)
+
+
+@pytest.mark.usefixtures("short")
+async def test_who_refreshed_at_a_registry_that_dies_has_a_full_term(server: Server) -> None:
+    async with registries(server, b"one", b"two", b"three") as (one, two, three):
+        stays, goes = record("stays.shop.default"), record("goes.shop.default")
+        assert await one.primary.submit(asks(stays, terms=Terms(3), fingerprint=b"s")) == NOERROR
+        assert await one.primary.submit(asks(goes, terms=Terms(3), fingerprint=b"g")) == NOERROR
+        for _ in range(4):  # longer than a term of anybody
+            await asyncio.sleep(0.9)
+            assert one.primary.refresh(b"s", Terms(3))
+            assert one.primary.refresh(b"g", Terms(3))
+        await kill(one.store)
+        died = time.monotonic()
+        await until(lambda: two.store.keepers == three.store.keepers == {b"two", b"three"})
+        noticed, before = time.monotonic(), await revision(server)
+        assert noticed - died < 4
+        assert await two.primary.submit(asks(stays, terms=Terms(30), fingerprint=b"s")) == NOERROR
+        await until(lambda: goes not in there(three.primary.content))
+        assert time.monotonic() - noticed > 2.9, "that is less than a term"
+        await until(lambda: equal(two.primary, three.primary))
+        await asyncio.sleep(1.5)  # time for another registry to do the same again
+        assert there(two.primary.content) == {stays}
+        assert await revision(server) == before + 2  # another keeper, and one removal
+
+
+@pytest.mark.usefixtures("short")
+async def test_when_many_are_silent_after_a_registry_died_nothing_expires(server: Server) -> None:
+    async with registries(server, b"one", b"two") as (one, two):
+        many = [record(f"h{number}.shop.default") for number in range(30)]
+        assert await one.primary.submit(asks(*many, terms=Terms(2))) == NOERROR
+        await kill(one.store)
+        await until(lambda: two.primary.leases.records == 30)
+        await until(lambda: two.primary.leases.is_suspended)
+        await asyncio.sleep(1.5)
+        assert len(two.primary.content) == 30
+
+
+async def kill(store: Store) -> None:
+    """As SIGKILL would: nothing more is heard from it."""
+    assert isinstance(store, EtcdStore)
+    for task in store._tasks:
+        task.cancel()
