@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -17,6 +18,7 @@ from discovery.registry.etcd_store import EtcdStore
 from discovery.registry.store import StoreError
 from tests.discovery.registry.registries import Registry, registry
 from tests.interop.programs import free_ports
+from tests.policy.source import ROOT
 
 PREFIX = b"weft/"
 
@@ -124,3 +126,35 @@ async def registries(server: Server, *names: bytes) -> AsyncIterator[list[Regist
     """Registries in this process that share `server`."""
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(joined(server.etcd(), each)) for each in names]
+
+
+class Process:
+    """A registry in a process of its own."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.interop.etcds", server.url, name], stdout=subprocess.PIPE, cwd=ROOT
+        )
+        self.address = ("127.0.0.1", 0)
+
+    def ready(self) -> None:
+        """Until it says where it is."""
+        assert self._process.stdout is not None
+        host, port = self._process.stdout.readline().split()
+        self.address = (host.decode(), int(port))
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+async def _serve(url: str, name: str) -> None:
+    async with joined(Etcd(Access((url,))), name.encode()) as found:
+        print(found.host, found.port, flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(*sys.argv[1:]))

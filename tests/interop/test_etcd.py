@@ -22,8 +22,9 @@ from discovery.registry.wire import NOERROR, SERVFAIL, YXDOMAIN
 from tests.discovery.registry.registries import Registry
 from tests.discovery.registry.test_primary import asks, there
 from tests.discovery.registry.test_transfer import record
-from tests.interop.etcds import Gated, Server, joined, registries
+from tests.interop.etcds import Gated, Process, Server, joined, registries
 from tests.interop.programs import needs, run
+from tests.interop.writers import Writer
 
 pytestmark = needs("etcd")
 
@@ -67,9 +68,12 @@ async def test_what_one_takes_all_have(server: Server) -> None:
 
 
 async def xfr(each: Registry, kind: str) -> list[str]:
+    return await dig(each.host, each.port, kind)
+
+
+async def dig(host: str, port: int, kind: str) -> list[str]:
     """What `dig` gets of the zone, in no order."""
-    host, port = each.host, str(each.port)
-    argv = ("dig", f"@{host}", "-p", port, "+tcp", "+noall", "+answer", "+onesoa", "endpoints.cluster.local", kind)
+    argv = ("dig", f"@{host}", "-p", str(port), "+tcp", "+noall", "+answer", "+onesoa", "endpoints.cluster.local", kind)
     return sorted((await asyncio.to_thread(run, *argv)).stdout.decode().splitlines())
 
 
@@ -282,3 +286,39 @@ async def kill(store: Store) -> None:
     assert isinstance(store, EtcdStore)
     for task in store._tasks:
         task.cancel()
+
+
+async def test_nothing_acknowledged_is_lost(server: Server, size: Callable[[int, int], int]) -> None:
+    """One registry is killed under updates, then etcd; in the end all that is left agrees with who wrote."""
+    seconds, rate = size(1, 10), size(60, 200)
+    processes = [Process(server, name) for name in ("one", "two")]
+    try:
+        await asyncio.to_thread(lambda: [each.ready() for each in processes])
+        addresses = [each.address for each in processes]
+        writers = [Writer(number, addresses, 10 / rate) for number in range(10)]
+        tasks = [asyncio.create_task(each.run()) for each in writers]
+        try:
+            await asyncio.sleep(seconds)
+            processes[0].kill()
+            await asyncio.sleep(seconds)
+            before = sum(each.acknowledged for each in writers)
+            server.kill()
+            await asyncio.sleep(0.3)
+            server.start()
+            await until(lambda: sum(each.acknowledged for each in writers) > before + rate * seconds / 2, 60)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert sum(each.refused for each in writers) > 0
+        async with registries(server, b"three") as (three,):
+            found = there(three.primary.content)
+            lost = set().union(*(each.there for each in writers)) - found
+            back = set().union(*(each.gone for each in writers)) & found
+            assert (lost, back) == (set(), set())
+            assert sum(each.acknowledged for each in writers) > rate * seconds
+            (host, port), other = addresses[1], three
+            assert await dig(host, port, "axfr") == await dig(other.host, other.port, "axfr")
+    finally:
+        for each in processes:
+            each.kill()
