@@ -21,7 +21,7 @@ from config.validation.balancing import is_prime, status_range
 DEFAULTS = {
     "type: RoundRobin, no key": (BalancerPolicy(), "RoundRobin", 2, None, 0, 100, 2039, 10.0),
     "half a minute": (SlowStartPolicy(), 30.0, 1.0, 10),
-    "tcp": (HealthCheckPolicy(), "tcp", "/", "", ("200-399",), "", 0, 10.0, 1.0, 2, 3),
+    "tcp": (HealthCheckPolicy(), "tcp", "/", "", "http", ("200-399",), "", 0, 10.0, 1.0, 2, 3),
     "Envoy's": (SuccessRatePolicy(), 1.9, 10.0, 5, 100),
     "one failed connect": (EjectionPolicy(), 1, 0, None, 1.0, 30.0, 50),
     "under half": (PanicPolicy(), 50),

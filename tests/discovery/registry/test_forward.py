@@ -113,7 +113,7 @@ async def test_denials_are_handed_on_and_kept() -> None:
 
 @pytest.mark.parametrize("answers", [[], ["refused"]], ids=["silent", "refusing"])
 async def test_the_next_resolver_is_asked(answers: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "UDP_SECONDS", 0.02)
+    monkeypatch.setattr(exchange, "UDP_SECONDS", 0.3)
 
     def bad(asked: bytes, tcp: bool) -> list[bytes]:
         return [response(asked, rcode=5) for _ in answers]
