@@ -9,6 +9,8 @@ A client's connection reuses one Exchange for all of its requests.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mesh.access_log import About
 from mesh.admission import Admission
 from mesh.backend import EndpointState
@@ -25,7 +27,7 @@ from mesh.proxy import Proxy
 from mesh.proxy_protocol import header
 from mesh.reasons import NOT_ROUTED
 from mesh.roles import Client
-from mesh.table import Route, RoutingTable
+from mesh.table import Listener, ListenerKey, Route
 from mesh.unmatched import looked_for
 from mesh.upload import Upload, Whole
 from mesh.upstream import HTTPUpstream
@@ -35,7 +37,7 @@ class Exchange(Admission):
     """The common way, `begin` and `respond_plainly`, is written flat: on some machines each step of the
     interpreter costs as much as a short function of C."""
 
-    __slots__ = ("_about", "_careful", "_host", "_ids", "_matcher", "_name", "_ours", "_table")
+    __slots__ = ("_about", "_careful", "_host", "_ids", "_listeners", "_matcher", "_name", "_ours")
 
     _ours: bytes
     """What is added to the head of a plain request to `_host`, but for the id."""
@@ -52,13 +54,14 @@ class Exchange(Admission):
         super().__init__(proxy, client)
         self._ids = proxy.request_ids
         self._host = b""
-        self._table: RoutingTable | None = None
+        self._listeners: Mapping[ListenerKey, Listener] | None = None
+        """Of the last table: of the rest a connection that waits must not keep what others need no more."""
 
     # -- begin: count, make the head, pick an endpoint, take a connection
 
     def begin(self, request: PlainRequest, data: bytes) -> bool:
         """Start on a plain request, which is all of `data`; False: this address serves nothing any more."""
-        if self._proxy.table is not self._table and not self._adopt_table():
+        if self._proxy.table.listeners is not self._listeners and not self._adopt_listeners():
             return False
         host, lines, _, length = request
         if host != self._host:
@@ -125,7 +128,7 @@ class Exchange(Admission):
 
     def begin_carefully(self, request: Request, rest: bytes) -> bool:
         """Start on any request; `rest` is what was read of its body along with the head."""
-        if self._proxy.table is not self._table and not self._adopt_table():
+        if self._proxy.table.listeners is not self._listeners and not self._adopt_listeners():
             return False
         self._simple = False
         self._request = request
@@ -160,13 +163,13 @@ class Exchange(Admission):
         self._backend.stats.in_flight += 1
         self.running = True
 
-    def _adopt_table(self) -> bool:
-        """Find out what a new table says of this address: all that stays the same until the next one."""
-        table = self._proxy.table
-        listener = table.listeners.get(self._key)
+    def _adopt_listeners(self) -> bool:
+        """Find out what a new table says of this address: all that stays the same until listeners change again."""
+        listeners = self._proxy.table.listeners
+        listener = listeners.get(self._key)
         if listener is None:
             return False
-        self._table = table
+        self._listeners = listeners
         self._listener = listener
         self._matcher = listener.routes
         self._adopt_route(listener.route)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
+import weakref
+from typing import Any
 
 import pytest
 
@@ -34,6 +37,24 @@ async def test_connections_are_reused_on_both_sides() -> None:
             assert await wire.exactly(len(OK)) == OK
         assert world.endpoints[0].connections == 1
         assert world.backend.endpoints[world.addresses[0].where].requests == 5
+
+
+async def test_a_connection_that_waits_keeps_no_old_table() -> None:
+    class Plans(dict[Any, Any]):
+        """Of very many Backends."""
+
+    async with mesh(answering(OK)) as world:
+        plans = Plans()
+        kept = weakref.ref(plans)
+        world.proxy.table = dataclasses.replace(world.proxy.table, generation=2, backends=plans)
+        del plans
+        wire = await world.dial()
+        await wire.send(GET)
+        await wire.exactly(len(OK))
+        world.proxy.table = dataclasses.replace(world.proxy.table, generation=3, backends={})
+        assert kept() is None
+        await wire.send(GET)
+        assert await wire.exactly(len(OK)) == OK
 
 
 async def test_round_robin_is_exact() -> None:
