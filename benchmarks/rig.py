@@ -81,6 +81,7 @@ class Rig:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self.dir = Path()
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self.backends: tuple[int, ...] = ()
 
     def __enter__(self) -> Self:
@@ -99,7 +100,12 @@ class Rig:
         log = self._stack.enter_context((self.dir / f"{Path(argv[0]).name}.log").open("ab"))
         process = subprocess.Popen(["taskset", "-c", core, *argv], stdout=log, stderr=log, **options)  # type: ignore[call-overload]
         self._stack.callback(self._end, process)
+        self._processes[process.pid] = process
         return process
+
+    def end(self, pid: int) -> None:
+        """End a process that was started here before the others are."""
+        self._end(self._processes[pid])
 
     @staticmethod
     def _end(process: subprocess.Popen[bytes]) -> None:
@@ -157,18 +163,27 @@ class Rig:
         return Proxy("envoy", process.pid, f"http://127.0.0.1:{port}")
 
     def start_weft(
-        self, manifests: str, name: str = "weft", listens: Sequence[tuple[str, int]] = (), node: str = ""
+        self,
+        manifests: str,
+        name: str = "weft",
+        listens: Sequence[tuple[str, int]] = (),
+        node: str = "",
+        role: str = "up",
+        core: str = PROXY_CORE,
     ) -> Proxy:
-        """`weft up` on `manifests` (without a NodeConfig, which is added with free ports and what `node` says)."""
+        """`weft up`, or another `role`, on `manifests`: a NodeConfig is added with free ports and what `node` says.
+
+        The same `name` again starts it with the same state.
+        """
         folder = self.dir / name
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         admin = free_port()
         spec = f"{{admin: '127.0.0.1:{admin}'{', ' if node else ''}{node}}}"
         node = f"apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {{name: bench}}\nspec: {spec}\n"
         (folder / "manifests.yaml").write_text(f"{node}---\n{manifests}")
         weft = Path(sys.executable).with_name("weft")
-        argv = [str(weft), "up", str(folder), "--state", str(self.dir / f"{name}-state")]
-        process = self.start(PROXY_CORE, argv)
+        argv = [str(weft), role, str(folder), "--state", str(self.dir / f"{name}-state")]
+        process = self.start(core, argv)
         wait_for(lambda: accepts("127.0.0.1", admin), "weft's admin server", 60)
         for address, port in listens:
             wait_for(lambda a=address, p=port: accepts(a, p), f"weft on {address}:{port}", 60)  # type: ignore[misc]
