@@ -48,7 +48,7 @@ class FrameTaker:
                 copied += 1 + len(states)
                 self._add(states, endpoints)
             _add_forgotten(backend, endpoints)
-            made = _backend_frame(backend, endpoints)
+            made = backend_frame(backend, endpoints)
             if (other := frames.setdefault(backend.key._replace(side="internal"), made)) is not made:
                 add(other, made)
             named += len(endpoints) - (OTHER in endpoints)
@@ -89,7 +89,8 @@ def _label(state: EndpointState) -> str:
     return f"[{state.host}]:{state.port}" if ":" in state.host else f"{state.host}:{state.port}"
 
 
-def _backend_frame(backend: Backend, endpoints: dict[str, EndpointFrame]) -> BackendFrame:
+def backend_frame(backend: Backend, endpoints: dict[str, EndpointFrame]) -> BackendFrame:
+    """The counters of `backend`, with those of `endpoints`."""
     stats = backend.stats
     return BackendFrame(
         *backend.key[:3],
@@ -98,6 +99,7 @@ def _backend_frame(backend: Backend, endpoints: dict[str, EndpointFrame]) -> Bac
         duration_buckets=list(stats.duration_buckets),
         duration_sum=stats.duration_sum,
         in_flight=stats.in_flight,
+        queued=len(backend.limits) if backend.limits is not None else 0,
         retries=dict(stats.retries),
         detected=dict(stats.detected),
         handshakes=dict(stats.handshakes),

@@ -89,6 +89,8 @@ class BackendFrame(msgspec.Struct):
     duration_buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(DURATION_BOUNDS) + 1))
     duration_sum: float = 0.0
     in_flight: int = 0
+    queued: int = 0
+    """Of those in flight, and of TCP connections: how many wait for room at an endpoint."""
     retries: dict[str, int] = {}
     detected: dict[str, int] = {}
     handshakes: dict[str, int] = {}
@@ -112,7 +114,7 @@ class StatsFrame(msgspec.Struct):
 
 
 _SUMS = (
-    "duration_sum", "in_flight", "bytes_in", "bytes_out", "tcp_total", "tcp_open",
+    "duration_sum", "in_flight", "queued", "bytes_in", "bytes_out", "tcp_total", "tcp_open",
     "udp_total", "udp_open", "udp_in", "udp_out", "udp_lost",
 )  # fmt: skip
 

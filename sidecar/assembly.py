@@ -35,6 +35,7 @@ from mesh.recent import Recent
 from mesh.tls import expiry
 from sidecar import views
 from sidecar.asking import Asking
+from sidecar.autoscaling import Autoscaling
 from sidecar.checks import Checks
 from sidecar.dns import NodeDNS, Zones
 from sidecar.documents import Answer, Question, Stream
@@ -95,11 +96,20 @@ class Assembly:
             proxy=self.proxy, publisher=self.publisher, listeners=self.listeners, platform=self.platform,
         )  # fmt: skip
         self._tell(written)
+        self._autoscaling = self._make_autoscaling()
         self._asking = Asking(self.running, self.recent, time.monotonic)
         self.dns = NodeDNS(config_set, self.catalog, self._zones)
         self.running.lacks.append(self._lack)
         self._tell_scales()
         self._stopping = False
+
+    def _make_autoscaling(self) -> Autoscaling | None:
+        """None: what is seen of the traffic here is not all of it, or nothing is run here."""
+        if not (isinstance(self._zones, Registry) and isinstance(self.platform, ProcessPlatform)):
+            return None
+        made = Autoscaling.of(self._config_set, self.proxy.live, self.platform)
+        self.running.autoscaled = made.status
+        return made
 
     def _tell_scales(self) -> None:
         """Have those who say why there is no endpoint know what is scaled to zero."""
@@ -151,6 +161,8 @@ class Assembly:
         async with asyncio.TaskGroup() as beside:
             beside.create_task(self.publisher.run())
             beside.create_task(self.dns.run())
+            if self._autoscaling is not None:
+                beside.create_task(self._autoscaling.run())
             if self._inbound is not None:
                 beside.create_task(self._inbound.run())
             if self._access_log is not None:
@@ -181,6 +193,8 @@ class Assembly:
             await self.listeners.settled()
         await asyncio.sleep(0)
         await self.platform.apply(config_set)
+        if self._autoscaling is not None:
+            self._autoscaling.define(config_set)
 
     async def drain(self, delay: float) -> None:
         """Say that the end is near, and go on serving for `delay` seconds: who balances over nodes may notice."""
@@ -192,6 +206,8 @@ class Assembly:
         """Accept nothing more, finish what is in flight, stop the replicas; all within bounds."""
         self._draining.latest = asyncio.get_running_loop().time() + self._config_set.node.drain_timeout
         self._stopping = self.running.draining = self.proxy.draining = True
+        if self._autoscaling is not None:
+            self._autoscaling.stop()
         await self.listeners.close()
         await asyncio.sleep(GRACE_SECONDS)
         self.proxy.drain()
@@ -207,7 +223,8 @@ class Assembly:
     def answers(self) -> dict[str, Answer]:
         """What the admin server says, by path."""
         inbound = {} if self._inbound is None else {"/api/v1/inbound": self._inbound.document}
-        return {**views.answers(self.running, self._hide), "/api/v1/dns": self.dns.document, **inbound}
+        scaling = {} if self._autoscaling is None else {"/api/v1/autoscalers": self._autoscaling.document}
+        return {**views.answers(self.running, self._hide), "/api/v1/dns": self.dns.document, **inbound, **scaling}
 
     def questions(self) -> dict[str, Question]:
         """What the admin server is asked, by path."""
@@ -229,6 +246,7 @@ class Assembly:
             self.dns.families(),
             () if self._inbound is None else self._inbound.families(),
             self._certificates(),
+            self._autoscaling.families() if self._autoscaling is not None else (),
             process_families(),
         )
         return page(self.proxy.frames.steps(), others, self._pulse.lag)

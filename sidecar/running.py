@@ -23,9 +23,9 @@ from sidecar.readiness import Missing, missing
 from sidecar.standing import Standing
 
 NOT_YET = {
-    "HorizontalPodAutoscaler": ObjectStatus("pending", ("there is no autoscaler yet",)),
+    "HorizontalPodAutoscaler": ObjectStatus("pending", ("there is no autoscaler in this role",)),
 }
-"""Kinds that are read and checked, and that nothing acts on so far."""
+"""Kinds that are read and checked, and that nothing acts on here."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +36,8 @@ class Running(Standing):
     publisher: Publisher
     listeners: Listeners
     platform: Platform
+    autoscaled: Callable[[ObjectKey], ObjectStatus | None] = lambda _: None
+    """What became of a HorizontalPodAutoscaler; None of what is none, and where none acts."""
     _was_ready: bool = False
 
     def subscribe(self, changed: Callable[[], None]) -> None:
@@ -88,7 +90,7 @@ class Running(Standing):
         """What became of an object, and of its listeners."""
         compiled = self.publisher.compiled
         status = compiled.statuses.get(key) if compiled else None
-        status = status or NOT_YET.get(key.kind, ACCEPTED)
+        status = status or self.autoscaled(key) or NOT_YET.get(key.kind, ACCEPTED)
         return self._told(key, status, tuple(self._remarks(status)))
 
     def _remarks(self, status: ObjectStatus) -> Iterator[str]:

@@ -1,0 +1,35 @@
+"""The data plane of this process as a source of samples: live counters in, plain data out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from config.meta import Named
+from discovery.endpoint import WorkloadRef
+from mesh.autoscaling.target import ReplicaLoad
+from mesh.frames import backend_frame
+from mesh.live import Live
+from mesh.stats import StatsFrame
+
+
+class LiveSource:
+    """A `SampleSource`; what it costs is in proportion to the Services and replicas asked for, and to all Backends."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def services(self, names: Collection[Named]) -> StatsFrame:
+        backends = tuple(self._live.backends.values())
+        wanted = (backend for backend in backends if Named(backend.key.namespace, backend.key.service) in names)
+        return StatsFrame([backend_frame(backend, {}) for backend in wanted])
+
+    def replicas(self, workloads: Collection[WorkloadRef]) -> Mapping[str, ReplicaLoad]:
+        loads: dict[str, ReplicaLoad] = {}
+        for backend in self._live.all():
+            for state in backend.states():
+                endpoint = state.endpoint
+                if endpoint.workload in workloads:
+                    before = loads.get(endpoint.replica_id, ReplicaLoad())
+                    load = ReplicaLoad(before.in_flight + state.in_flight, before.requests + state.requests)
+                    loads[endpoint.replica_id] = load
+        return loads
