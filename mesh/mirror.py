@@ -29,13 +29,16 @@ def send_copy(proxy: Proxy, backend: Backend, message: bytes, bodiless: bool) ->
     """Send `message`, a whole request; `bodiless`: its answer has no body, as to HEAD."""
     if len(proxy.copies) >= MOST or backend.plan.send_proxy is not None:  # a copy has no client to speak of
         return
+    backend.stats.in_flight += 1  # before anyone is picked: limits count who asks
     state = backend.pick()
-    if state is not None:
+    if state is None:
+        backend.stats.in_flight -= 1
+    else:
         Copy(proxy, backend, state, message, bodiless).send()
 
 
 class Copy:
-    """One copy, until its answer has been read."""
+    """One copy, which its Backend has counted, until its answer has been read."""
 
     __slots__ = (
         "_backend", "_bodiless", "_body", "_interim", "_message", "_proxy", "_started", "_state", "_status",
@@ -58,7 +61,6 @@ class Copy:
         proxy.deadlines.watch(self)
         state.in_flight += 1
         state.requests += 1
-        backend.stats.in_flight += 1
 
     def send(self) -> None:
         upstream = take(self._state, self._proxy.deadlines.now)

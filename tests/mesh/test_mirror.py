@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from config.balancing import BackendLimits, LimitPolicy
 from mesh import mirror
 from mesh.mirror import send_copy
 from tests.mesh.dialogue import GET, OK, Script, Wire, answering, mesh
@@ -78,6 +79,16 @@ async def test_only_so_many_are_under_way(monkeypatch: pytest.MonkeyPatch) -> No
         for _ in range(5):
             send_copy(world.proxy, world.backend, GET, bodiless=False)
         assert len(world.proxy.copies) == world.stats.in_flight == 3
+        await world.wait(lambda: not world.proxy.copies)
+
+
+async def test_a_copy_takes_no_more_room_than_there_is() -> None:
+    limits = LimitPolicy(backend=BackendLimits(requests=1))
+    async with mesh(saying(), limits=limits) as world:
+        for _ in range(3):
+            send_copy(world.proxy, world.backend, GET, bodiless=False)
+        assert len(world.proxy.copies) == world.stats.in_flight == 1
+        await world.endpoints[0].stop()
         await world.wait(lambda: not world.proxy.copies)
 
 
