@@ -64,10 +64,24 @@ class Report(NamedTuple):
 def dns_lines(dns: JSONObject, paint: Painter) -> Iterator[str]:
     """Where DNS is served or why it is not, and the Services whose endpoints DNS does not tell."""
     yield f"DNS at {dns['served']}" if dns["served"] else paint("yellow", f"DNS is not served: {dns['note']}")
+    for zone in dns.get("zones", {}).values():
+        if "registry" in zone:
+            yield registry_line(zone, paint)
     for source in dns["sources"]:
         if source["failure"]:
             name = f"{source['namespace']}/{source['service']}"
             yield paint("yellow", f"  Service {name}: {source['type']}: {source['failure']}")
+
+
+def registry_line(zone: JSONObject, paint: Painter) -> str:
+    """Which registry is followed, and how old what is known of it is."""
+    age = zone["age"]
+    heard = "never heard" if age is None else f"heard {age:.1f} s ago"
+    line = f"registry {zone['registry']}: serial {zone['serial']}, {heard}, {zone['registered']} records registered"
+    problem = "; ".join(filter(None, (zone["failure"], zone["registering"])))
+    if not (zone["stale"] or age is None or problem):
+        return line
+    return paint("yellow", f"{line}{'; stale' if zone['stale'] else ''}{f': {problem}' if problem else ''}")
 
 
 def remarks(objects: Iterable[JSONObject]) -> list[JSONObject]:

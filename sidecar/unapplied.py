@@ -12,6 +12,8 @@ from config.meta import ObjectKey, Source
 from config.settings import NodeConfigSpec
 
 AT_START = frozenset({"admin", "dns", "resolver", "access_log", "access_log_format", "recent"})
+REGISTRY_AT_START = frozenset({"servers", "key", "lease"})
+"""Of what it says of the registry."""
 
 
 def unapplied(started_with: NodeConfigSpec, config_set: ConfigSet) -> Iterator[Fault]:
@@ -20,8 +22,13 @@ def unapplied(started_with: NodeConfigSpec, config_set: ConfigSet) -> Iterator[F
         return
     key = next((key for key in config_set.sources if key.kind == "NodeConfig"), None)
     where = config_set.sources[key] if key else Source("", 1, 1)
-    for field in fields(NodeConfigSpec):
-        same = getattr(config_set.node, field.name) == getattr(started_with, field.name)
-        if field.name in AT_START and not same:
-            message = "weft must be started again for this change to take effect"
-            yield Fault("warning", where, message, key or ObjectKey("NodeConfig", "", ""), f"spec.{field.encode_name}")
+    parts = (
+        ("spec", started_with, config_set.node, AT_START),
+        ("spec.registry", started_with.registry, config_set.node.registry, REGISTRY_AT_START),
+    )
+    for path, before, now, at_start in parts:
+        for field in fields(type(now)):
+            if field.name in at_start and getattr(now, field.name) != getattr(before, field.name):
+                message = "weft must be started again for this change to take effect"
+                named = key or ObjectKey("NodeConfig", "", "")
+                yield Fault("warning", where, message, named, f"{path}.{field.encode_name}")

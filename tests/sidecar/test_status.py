@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
+
 from sidecar.status import MOST_FAULTS, Report, remarks
 from sidecar.terminal import Painter
 from sidecar.traffic import Rate
@@ -94,3 +96,32 @@ def test_where_dns_is_served_and_what_it_does_not_tell() -> None:
     failing = {**dns, "served": "", "note": "it is taken", "sources": [{**source, "failure": "no answer"}]}
     text = Report(SERVICES, READY, [], [], READ, [], failing).render(Painter(io.StringIO()))
     assert text.split("\n")[-2:] == ["DNS is not served: it is taken", "  Service default/web: A: no answer"]
+
+
+FOLLOWED = {
+    "serial": 7, "registry": "192.0.2.1:53", "age": 0.26, "stale": False, "failure": "",
+    "registered": 9, "registering": "",
+}  # fmt: skip
+WHAT_IS_FOLLOWED: dict[str, tuple[dict[str, Any], str]] = {
+    "well": ({}, "registry 192.0.2.1:53: serial 7, heard 0.3 s ago, 9 records registered"),
+    "stale": (
+        {"age": 90.0, "stale": True, "failure": "no answer"},
+        "registry 192.0.2.1:53: serial 7, heard 90.0 s ago, 9 records registered; stale: no answer",
+    ),
+    "never": ({"age": None}, "registry 192.0.2.1:53: serial 7, never heard, 9 records registered"),
+    "refused": (
+        {"registering": "it answers REFUSED"},
+        "registry 192.0.2.1:53: serial 7, heard 0.3 s ago, 9 records registered: it answers REFUSED",
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "line"), WHAT_IS_FOLLOWED.values(), ids=WHAT_IS_FOLLOWED)
+def test_which_registry_is_followed_and_how_well(said: dict[str, Any], line: str) -> None:
+    dns = {
+        "served": "127.0.0.1:1053",
+        "sources": [],
+        "zones": {"endpoints": {**FOLLOWED, **said}, "nodes": {"serial": 1}},
+    }
+    report = Report([], READY, [], [], READ, [], dns)
+    assert report.render(Painter(io.StringIO())).split("\n")[-2:] == ["DNS at 127.0.0.1:1053", line]

@@ -6,8 +6,8 @@ from msgspec.structs import fields
 
 from config.configset import ConfigSet
 from config.loader import load_text
-from config.settings import NodeConfigSpec, ResolverSettings
-from sidecar.unapplied import AT_START, unapplied
+from config.settings import NodeConfigSpec, RegistrySettings, ResolverSettings
+from sidecar.unapplied import AT_START, REGISTRY_AT_START, unapplied
 
 NODE = "apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {name: here}\nspec: {admin: '127.0.0.1:1', zone: x}\n"
 
@@ -26,9 +26,16 @@ def test_a_node_config_that_is_gone_is_named_too() -> None:
     assert (fault.path, fault.source.file) == ("spec.resolver", "")
 
 
+def test_what_says_whom_a_node_follows_is_named() -> None:
+    started = NodeConfigSpec(registry=RegistrySettings(servers=("192.0.2.1:53",), also_notify=("192.0.2.2:53",)))
+    (fault,) = unapplied(started, ConfigSet())
+    assert fault.path == "spec.registry.servers"
+
+
 def test_nothing_changed() -> None:
     assert list(unapplied(NodeConfigSpec(), ConfigSet())) == []
 
 
 def test_the_fields_exist() -> None:
     assert AT_START.issubset(field.name for field in fields(NodeConfigSpec))
+    assert REGISTRY_AT_START.issubset(field.name for field in fields(RegistrySettings))

@@ -1,0 +1,141 @@
+"""A registrant keeps its records in a registry on real sockets, whoever answers and whoever does not."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from random import Random
+
+import pytest
+
+from discovery.registry import registrant as module
+from discovery.registry.keys import Key, KeyRing
+from discovery.registry.messages import LARGEST_UDP
+from discovery.registry.registrant import Registrant
+from discovery.registry.resolv_conf import Resolver
+from discovery.registry.terms import Terms
+from discovery.registry.wire import Record
+from tests.discovery.registry.registries import Registry, registry
+from tests.discovery.registry.servers import sockets, upstream
+from tests.discovery.registry.test_authority import KEYS, NODE, until
+from tests.discovery.registry.test_primary import Memory
+from tests.discovery.registry.test_transfer import ORIGIN, record
+
+ONE, TWO = record("one.app.default"), record("two.app.default")
+
+
+@asynccontextmanager
+async def registering(
+    *servers: Registry | Resolver, key: Key | None = None, lease: int = 30
+) -> AsyncIterator[Registrant]:
+    where = [Resolver(each.host, each.port) if isinstance(each, Registry) else each for each in servers]
+    made = Registrant(ORIGIN, where, key=key, lease=lease, random=Random(1), wall=time.time)
+    running = asyncio.create_task(made.run())
+    try:
+        yield made
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+def registered(where: Registry) -> set[Record]:
+    return {each for each in where.primary.content.records() if each.name != ORIGIN}
+
+
+def nobody() -> Resolver:
+    """Where nobody listens."""
+    udp, tcp = sockets()
+    address = Resolver(*udp.getsockname())
+    udp.close()
+    tcp.close()
+    return address
+
+
+@pytest.mark.parametrize("key", [None, NODE], ids=["unsigned", "signed"])
+async def test_what_is_wanted_is_registered_and_taken_back(key: Key | None) -> None:
+    async with registry(Memory(), KEYS if key else None) as where, registering(where, key=key) as made:
+        assert await made.settled(0)
+        made.want((ONE,))
+        made.want((ONE, TWO))
+        assert not await made.settled(0)
+        assert await made.settled(5)
+        assert registered(where) == {ONE, TWO}
+        assert where.primary.content.serial == 8, "one UPDATE for what was wanted at once"
+        made.want((TWO,))
+        assert await made.settled(5)
+        assert registered(where) == {TWO}
+        made.want(())
+        assert await made.settled(5)
+        assert registered(where) == set()
+
+
+async def test_it_refreshes_without_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with registry(Memory(), least_lease=1) as where:
+        known: list[bool] = []
+        refresh = where.primary.refresh
+
+        def noted(fingerprint: bytes, terms: Terms) -> bool:
+            known.append(refresh(fingerprint, terms))
+            return known[-1]
+
+        monkeypatch.setattr(where.primary, "refresh", noted)
+        async with registering(where, lease=1) as made:
+            made.want((ONE, TWO))
+            assert await made.settled(5)
+            serial = where.primary.content.serial
+            await until(lambda: known == [False, True, True])
+            assert (where.primary.content.serial, registered(where)) == (serial, {ONE, TWO})
+
+
+async def test_what_is_large_goes_by_tcp() -> None:
+    many = [record(f"h{number}.app.default") for number in range(LARGEST_UDP // 10)]
+    async with registry(Memory()) as where, registering(where) as made:
+        made.want(many)
+        assert await made.settled(5)
+        assert registered(where) == set(many)
+
+
+async def test_the_next_registry_is_told_everything() -> None:
+    async with registry(Memory()) as where, registering(nobody(), where) as made:
+        made.want((ONE,))
+        assert await made.settled(5)
+        assert registered(where) == {ONE}
+        assert made.server == Resolver(where.host, where.port)
+
+
+async def test_a_silent_registry_is_asked_again_and_then_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RESEND_SECONDS", 0.02)
+    async with upstream(lambda _query, _tcp: ()) as silent, registry(Memory()) as where:
+        async with registering(silent.address, where) as made:
+            made.want((ONE,))
+            assert await made.settled(5)
+        assert len({bytes(query) for query in silent.asked}) == 1, "it is the same message each time"
+        assert len(silent.asked) == module.TRIES
+
+
+async def test_a_refusal_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    async with registry(Memory(), KeyRing()) as where, registering(where, key=NODE) as made:
+        made.want((ONE,))
+        await until(lambda: made.failure != "")
+        assert registered(where) == set()
+        where.authority.admit(KEYS)
+        assert await made.settled(5)
+        assert (registered(where), made.failure) == ({ONE}, "")
+        assert "nothing can be registered at" in caplog.text
+
+
+async def test_what_got_lost_and_what_is_left_over() -> None:
+    async with registry(Memory()) as where, registering(where) as made:
+        made.want((ONE, TWO))
+        assert await made.settled(5)
+        async with registering(where) as again:
+            again.want((TWO,))
+            again.found((ONE, TWO))
+            assert await again.settled(5)
+            assert registered(where) == {TWO}
+        made.lost((ONE,))
+        assert await made.settled(5)
+        assert registered(where) == {ONE, TWO}

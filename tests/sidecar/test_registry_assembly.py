@@ -1,0 +1,89 @@
+"""A registry alone in this process: its zones by DNS, and its own documents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
+
+import dns.asyncquery
+import dns.message
+import dns.rcode
+import dns.update
+import pytest
+from msgspec.structs import replace
+
+from config.configset import ConfigSet
+from config.settings import NodeConfigSpec
+from sidecar.errors import UserError
+from sidecar.registry_assembly import RegistryAssembly
+from sidecar.state import StateFolder
+from sidecar.written import Written
+from tests.discovery.sources.test_registry import ONE, SERVICES, SHOP
+from tests.scenarios.weft import Network
+from tests.sidecar.making import taken_port
+
+PATIENCE = 5
+
+
+def config(dns_at: str) -> ConfigSet:
+    return ConfigSet(services=SERVICES, node=NodeConfigSpec(dns=dns_at))
+
+
+@asynccontextmanager
+async def assembled(folder: Path, config_set: ConfigSet) -> AsyncIterator[RegistryAssembly]:
+    with closing(StateFolder.open(folder)) as state:
+        made = RegistryAssembly(Written(config_set, ()), state)
+        beside = None
+        try:
+            await made.start()
+            beside = asyncio.create_task(made.run_beside())
+            yield made
+        finally:
+            await made.stop()
+            if beside is not None:
+                beside.cancel()
+                with suppress(asyncio.CancelledError):
+                    await beside
+
+
+async def ask(made: RegistryAssembly, message: dns.message.Message) -> dns.message.Message:
+    served = made.dns.served
+    assert served is not None
+    return await dns.asyncquery.udp(message, served.address, PATIENCE, served.port)
+
+
+async def test_what_is_registered_is_answered(tmp_path: Path) -> None:
+    async with assembled(tmp_path, config(Network.random().dns)) as made:
+        update = dns.update.UpdateMessage("endpoints.cluster.local")
+        update.add("_http._tcp.shop.default", 5, "SRV", "0 1 8080 one.shop.default.endpoints.cluster.local.")
+        update.add("one.shop.default", 5, "A", ONE.address)
+        assert (await ask(made, update)).rcode() == dns.rcode.NOERROR
+        answer = await ask(made, dns.message.make_query("_http._tcp.shop.default.endpoints.cluster.local", "SRV"))
+        assert [item.port for rrset in answer.answer for item in rrset] == [8080]
+        answers = made.answers()
+        assert answers["/readyz"]()[0] == 200
+        (listed,) = answers["/api/v1/endpoints"]()[1]["endpoints"]  # type: ignore[misc]
+        assert listed["address"] == ONE.address
+        page = b"".join(made.metrics()).decode()
+        assert 'weft_registry_serial{zone="endpoints"}' in page
+        assert (made.questions(), made.streams()) == ({}, {})
+
+
+async def test_a_reload_is_put_in_force(tmp_path: Path) -> None:
+    config_set = config(Network.random().dns)
+    async with assembled(tmp_path, replace(config_set, services={})) as made:
+        query = dns.message.make_query("shop.default.svc.cluster.local", "A")
+        assert (await ask(made, query)).rcode() == dns.rcode.NXDOMAIN
+        await made.reload(Written(config_set, ()))
+        async with asyncio.timeout(PATIENCE):
+            while (await ask(made, query)).rcode() != dns.rcode.NOERROR:
+                await asyncio.sleep(0.01)
+        assert SHOP in made.running.snapshot.services
+
+
+async def test_it_ends_if_others_cannot_find_it(tmp_path: Path) -> None:
+    with taken_port() as port, pytest.raises(UserError, match=f"DNS is not served at 127.0.0.1:{port}"):
+        async with assembled(tmp_path, config(f"127.0.0.1:{port}")):
+            pass
