@@ -49,7 +49,7 @@ from sidecar.publisher import Publisher
 from sidecar.pulse import Pulse
 from sidecar.readiness import Missing
 from sidecar.registry import Registry
-from sidecar.running import Running
+from sidecar.running import Running, Runs
 from sidecar.scales import Scales
 from sidecar.state import StateFolder
 from sidecar.written import Written
@@ -129,7 +129,7 @@ class Assembly:
         self.proxy.trusted_proxies = tuple(map(ip_network, node.trusted_proxies))
         self.proxy.farewell = node.drain_timeout
 
-    def _make_platform(self, state: StateFolder) -> ProcessPlatform:
+    def _make_platform(self, state: StateFolder) -> Runs:
         try:
             return ProcessPlatform(
                 state=state.path,

@@ -19,17 +19,18 @@ from sidecar.errors import INTERRUPTED, UserError
 from sidecar.options import add_options
 
 COMMANDS = (
-    "up", "registry", "node", "token", "apply", "delete", "get", "validate", "diff", "explain", "status", "tap", "load",
-    "schema",
+    "up", "registry", "node", "sidecar", "token", "apply", "delete", "get", "validate", "diff", "explain", "status",
+    "tap", "load", "schema",
 )  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``weft`` with `argv` (default: the process's own) and return its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    words, beyond = _split(list(sys.argv[1:] if argv is None else argv))
     modules = _command_modules(words)
     parser = _build_parser(modules)
     args = parser.parse_args(words)
+    args.beyond = beyond
     if args.command is None:
         parser.print_help()
         return 0
@@ -44,6 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _reader_left()
+
+
+def _split(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Our words, and those after ``--``, which are the command of a sidecar's application."""
+    if "sidecar" not in words or "--" not in words:
+        return words, ()
+    at = words.index("--")
+    return words[:at], tuple(words[at + 1 :])
 
 
 def _command_modules(words: Sequence[str]) -> dict[str, ModuleType]:

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from itertools import chain
 from random import Random
 from socket import gethostname
+from typing import NamedTuple
 
 from config.addresses import parse_host_port
 from config.configset import ConfigSet
@@ -46,6 +47,24 @@ Published = Callable[[Named, Sequence[ServicePort], PortEndpoints], PortEndpoint
 log = logging.getLogger(__name__)
 
 
+class Registering(NamedTuple):
+    """Who registers, and which registered endpoints are its own, now or from an earlier run."""
+
+    name: str
+    """In the zone of those that are told of changes."""
+    node: str
+    """The node on which it is."""
+    replica: str = ""
+    """The only one that is its own; empty: every replica of the node is."""
+
+    def owns(self, node: str, replica: str, workload: bool) -> bool:
+        """Whether an endpoint that says this is its own.
+
+        Sidecars on the machine of a node register endpoints of their own, which say no workload.
+        """
+        return replica == self.replica if self.replica else node == self.node and workload
+
+
 def as_they_are(name: Named, ports: Sequence[ServicePort], endpoints: PortEndpoints) -> PortEndpoints:
     """All addresses and ports can be dialled from every node."""
     return endpoints
@@ -70,14 +89,16 @@ class Enrolment:
         catalog: Catalog,
         key: Key | None,
         random: Random,
+        who: Registering | None = None,
     ) -> None:
-        """`catalog`: is told of the endpoints that are here."""
+        """`catalog`: is told of the endpoints that are here; `who`: None: the node."""
         node = config_set.node
         servers = registries(node)
         self.zone = origin(node.cluster_domain)
         self.replicas = Catalog()
         self._node = node
-        self._name = to_wire(from_text(f"{node_name(node).lower()}.{NODES}.{node.cluster_domain}"))
+        self._who = who or Registering(node_name(node), node_name(node))
+        self._name = to_wire(from_text(f"{self._who.name.lower()}.{NODES}.{node.cluster_domain}"))
         self._catalog = catalog
         self._published: Published = as_they_are
         self._config_set = config_set
@@ -137,19 +158,15 @@ class Enrolment:
         }
 
     def is_ours(self, endpoint: Endpoint) -> bool:
-        """Whether a registered endpoint is one of this node's replicas, now or in an earlier run.
-
-        Others on this machine that register endpoints of their own say no workload.
-        """
-        return endpoint.node == node_name(self._node) and endpoint.workload is not None
+        """Whether a registered endpoint is one of this node's replicas, now or in an earlier run."""
+        return self._who.owns(endpoint.node, endpoint.replica_id, endpoint.workload is not None)
 
     async def find(self, content: Content) -> None:
         """What of `content` an earlier run registered here goes, unless it is still wanted."""
-        name_of_node = node_name(self._node)
         hosts: set[bytes] = set()
         found: list[Record] = []
         for number, (name, node) in enumerate(tuple(content.nodes.items())):
-            if any(rrset.type == TXT and _is_ours(rrset.datas[0], name_of_node) for rrset in node):
+            if any(rrset.type == TXT and self._is_said_of_ours(rrset.datas[0]) for rrset in node):
                 hosts.add(name)
                 found += records(name, node)
             if not number % NAMES_AT_A_TIME:
@@ -210,8 +227,7 @@ class Enrolment:
             log.error("endpoints of Service %s cannot be registered: %s", name, problem)
             return ()
 
-
-def _is_ours(text: bytes, node: str) -> bool:
-    """Whether a TXT record tells of a replica of that node."""
-    said = read_text(text)
-    return said.get("node") == node and bool(said.get("workload"))
+    def _is_said_of_ours(self, text: bytes) -> bool:
+        """Whether a TXT record tells of an endpoint of ours."""
+        said = read_text(text)
+        return self._who.owns(said.get("node", ""), said.get("id", ""), bool(said.get("workload")))

@@ -29,7 +29,7 @@ from mesh.exposition import Family
 from mesh.inbound_listener import InboundListeners
 from mesh.table import ListenerKey
 from sidecar.documents import Document
-from sidecar.enrolment import Enrolment, registries
+from sidecar.enrolment import Enrolment, Registering, registries
 from sidecar.errors import UserError
 from sidecar.inbound import Inbound
 from sidecar.propagation import Propagation
@@ -46,8 +46,10 @@ TOLD_SECONDS: Final = 2.0
 class Follower:
     """The zones of a node that follows a registry.  Needs a running event loop."""
 
-    def __init__(self, config_set: ConfigSet, catalog: Catalog, folder: Path, random: Random) -> None:
-        """Raises UserError for settings that cannot be followed."""
+    def __init__(
+        self, config_set: ConfigSet, catalog: Catalog, folder: Path, random: Random, *, who: Registering | None = None
+    ) -> None:
+        """`who`: registers here; None: the node.  Raises UserError for settings that cannot be followed."""
         node = config_set.node
         servers = registries(node)
         if not servers:
@@ -58,7 +60,7 @@ class Follower:
             raise UserError(f"spec.registry.key in {_where(config_set)}: {problem}") from None
         self._config_set = config_set
         self._folder = folder
-        self._enrolment = Enrolment(config_set, catalog, key, random)
+        self._enrolment = Enrolment(config_set, catalog, key, random, who)
         self.replicas = self._enrolment.replicas
         zone = self._enrolment.zone
         domain = node.cluster_domain

@@ -45,14 +45,21 @@ log = logging.getLogger(__name__)
 class Inbound:
     """The inbound listeners of one process; `run` keeps their ports, and tries again what could not be opened."""
 
-    def __init__(self, config_set: ConfigSet, listeners: InboundListeners, folder: Path) -> None:
-        """Raises UserError if others cannot dial this node."""
+    def __init__(
+        self, config_set: ConfigSet, listeners: InboundListeners, folder: Path, on_one_machine: bool = True
+    ) -> None:
+        """`on_one_machine`: those who share the loopback may dial what is there past the listeners.
+
+        Raises UserError if others cannot dial this node.
+        """
         try:
             self._reach = reach(config_set.node)
         except ValueError as problem:
             raise UserError(f"endpoints of this node cannot be published: {problem}") from None
         self.again: Callable[[Iterable[Named]], None] = lambda _: None
         """Called with the Services of which `publish` may now say more."""
+        if not on_one_machine and config_set.node.inbound.reach == "auto":
+            self._reach = self._reach._replace(everywhere=False)
         self._limit = config_set.node.connections.per_listener
         self._listeners = listeners
         self._file = folder / FILE

@@ -26,6 +26,10 @@ class Lifecycle:
     def __init__(self) -> None:
         self.began = time.monotonic()
         self.stop = asyncio.Event()
+        self.exit_code = 0
+        """Of the process, once it has stopped."""
+        self.at_once: list[Callable[[], None]] = []
+        """What is still done when it is to end at once."""
         self.reload = asyncio.Event()
         """It was asked for the configuration to be read again; whoever does that clears it."""
         self._on_terminal = _on_terminal()
@@ -35,6 +39,11 @@ class Lifecycle:
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def end(self, exit_code: int) -> None:
+        """Stop for a reason of our own."""
+        self.exit_code = exit_code
+        self.stop.set()
 
     async def unless_stopped(self, work: Coroutine[Any, Any, Result]) -> Result | None:
         """What `work` returns; None when the process is asked to end before that: then `work` is cancelled."""
@@ -65,6 +74,8 @@ class Lifecycle:
 
     def _stop(self, said: str, at_once: int) -> None:
         if self.stop.is_set():
+            for last in self.at_once:
+                last()
             os._exit(at_once)
         self.stop.set()
         sys.stderr.write(said)

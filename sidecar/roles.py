@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from sidecar.beside import Beside
 
 
 class Role(NamedTuple):
@@ -13,8 +16,11 @@ class Role(NamedTuple):
     needs_work: bool
     """Whether there is nothing to do for it without a Service or a Deployment."""
     carries_traffic: bool
+    beside: Beside | None = None
+    """The application that it is for."""
 
 
 UP = Role("up", needs_work=True, carries_traffic=True)
 NODE = Role("node", needs_work=False, carries_traffic=True)
+SIDECAR = Role("sidecar", needs_work=False, carries_traffic=True)
 REGISTRY = Role("registry", needs_work=False, carries_traffic=False)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from config.addresses import parse_host_port
+from config.configset import ConfigSet
 from config.meta import Named, ObjectKey
-from discovery.platforms.base import Platform, WorkloadStatus
+from discovery.platforms.base import ReplicasChanged, WorkloadStatus
 from mesh.listener import Listeners
 from mesh.proxy import Proxy
 from mesh.status import ACCEPTED, ObjectStatus
@@ -28,6 +30,25 @@ NOT_YET = {
 """Kinds that are read and checked, and that nothing acts on here."""
 
 
+class Runs(Protocol):
+    """Whoever has replicas here."""
+
+    async def apply(self, config_set: ConfigSet) -> None:
+        """Make what runs what is written."""
+
+    def subscribe(self, callback: ReplicasChanged) -> None:
+        """Call `callback` with all replicas at once on every change."""
+
+    def statuses(self) -> tuple[WorkloadStatus, ...]:
+        """One status per workload."""
+
+    def desired(self, name: Named) -> int | None:
+        """How many replicas there are to be of a Deployment now; None: as many as its manifest says."""
+
+    async def close(self) -> None:
+        """Drain and stop all replicas."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Running(Standing):
     """A process that carries traffic."""
@@ -35,7 +56,7 @@ class Running(Standing):
     proxy: Proxy
     publisher: Publisher
     listeners: Listeners
-    platform: Platform
+    platform: Runs
     autoscaled: Callable[[ObjectKey], ObjectStatus | None] = lambda _: None
     """What became of a HorizontalPodAutoscaler; None of what is none, and where none acts."""
     _was_ready: bool = False

@@ -87,7 +87,7 @@ async def serve(
     """Run until `lifecycle` ends.  Raises UserError for an address that is taken."""
     with closing(bind_admin(options.admin, written.config_set)) as admin:
         address = Address(*admin.getsockname()[:2])
-        node = make(role, written, state)
+        node = make(role, written, state, lifecycle)
         own_state = options.state != default_state(os.environ, os.getuid())
         to_try = partial(commands_to_try, admin=address, own_state=own_state)
         announcer = Announcer(sys.stdout)
@@ -104,12 +104,18 @@ async def serve(
         progress.stopped()
 
 
-def make(role: Role, written: Written, state: StateFolder) -> Process:
+def make(role: Role, written: Written, state: StateFolder, lifecycle: Lifecycle) -> Process:
     """The parts of a process with that role.  Raises UserError for what the user can put right."""
     if role == REGISTRY:
         from sidecar.registry_assembly import RegistryAssembly
 
         return RegistryAssembly(written, state)
+    if role.beside is not None:
+        from sidecar.sidecar_assembly import SidecarAssembly
+
+        made = SidecarAssembly(written, state, role.beside, lifecycle.end)
+        lifecycle.at_once.append(made.kill)
+        return made
     if role == NODE:
         from sidecar.follower import Follower
 

@@ -37,7 +37,7 @@ async def up(paths: Sequence[Path], options: Options, lifecycle: Lifecycle, role
             if role.carries_traffic:
                 reached.enter_context(local_route(written.config_set.node.service_range, state.path))
             await serving.serve(written, manifests, state, options, lifecycle, role=role)
-    return 0
+    return lifecycle.exit_code
 
 
 async def _read(manifests: Manifests) -> tuple[Written, ModuleType]:

@@ -1,0 +1,108 @@
+"""Sidecars: an application of its own process is registered, guarded, and let go when nobody needs it any more."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from tests.mesh.relaying import closed_port
+from tests.scenarios.editing import Folder
+from tests.scenarios.manifests import APPLICATION, service
+from tests.scenarios.test_nodes import APP, LEASE, Mesh, address, answering, mesh, wait_endpoints
+from tests.scenarios.weft import PATIENCE, Weft, alive, ask, running
+from tests.scenarios.world import all_well, endpoints, load
+
+OTHER = service("other", app="other")
+
+
+def sidecar(world: Mesh, name: str, *options: str, port: int = 0) -> AbstractContextManager[Weft]:
+    """A sidecar of the Service `app`, with an application that says that it is `name`."""
+    folder = Folder(
+        world.folder / name, nodeName=name, registry={"servers": [world.registry_folder.network.dns], "lease": LEASE}
+    )
+    folder.put("app", APP, OTHER)
+    port = port or closed_port()
+    variables = ("HOST=127.0.0.1", f"PORT_HTTP={port}", f"HOSTNAME={name}")
+    command = ("--", "env", *variables, sys.executable, "-S", str(APPLICATION))
+    named = ("--service", "default/app", "--port", f"http={port}", "--probe", "http:/healthz", *options)
+    return running(folder.path, folder.network, *named, *command, role="sidecar")
+
+
+def application(weft: Weft) -> int:
+    """The process id of what stands beside the sidecar."""
+    children = Path(f"/proc/{weft.process.pid}/task/{weft.process.pid}/children").read_text().split()
+    return int(children[-1])
+
+
+def test_others_reach_it_through_its_inbound_listener(tmp_path: Path) -> None:
+    with mesh(tmp_path) as world:
+        world.registry()
+        with sidecar(world, "first") as first, sidecar(world, "second") as second:
+            _, node = world.node("a")
+            wait_endpoints(node, 2)
+            assert {answering(node) for _ in range(10)} == {"first", "second"}
+            told = {each["address"]: each for each in endpoints(node, "app")}
+            assert told.keys() == {first.network.node, second.network.node}
+            assert {answering(first) for _ in range(10)} == {"first", "second"}
+            listed = first.admin("/api/v1/inbound").json["listeners"]
+            assert [each["services"] for each in listed] == [["default/app"]]
+            page = first.admin("/metrics").body.decode()
+            assert (
+                'weft_inbound_connections_total{namespace="default",service="app",port="http",transport="TCP"}' in page
+            )
+            child = application(first)
+            assert first.stop() == 0
+            assert not alive(child)
+            wait_endpoints(node, 1)
+            assert {answering(node) for _ in range(5)} == {"second"}
+
+
+def test_its_exit_code_is_that_of_the_application(tmp_path: Path) -> None:
+    with mesh(tmp_path) as world:
+        world.registry()
+        with sidecar(world, "first") as first:
+            _, node = world.node("a")
+            wait_endpoints(node, 1)
+            os.kill(application(first), signal.SIGKILL)
+            assert first.process.wait(PATIENCE) == 128 + signal.SIGKILL
+            wait_endpoints(node, 0)
+            assert "ended by itself (signal 9)" in first.told()
+
+
+def test_nobody_notices_that_sidecars_are_restarted(tmp_path: Path) -> None:
+    async def traffic(world: Mesh, where: str) -> None:
+        loading = asyncio.create_task(load(where, "/slow?ms=20", rate=100, seconds=5))
+        await asyncio.to_thread(restarts, world)
+        assert all_well(await loading)
+
+    def restarts(world: Mesh) -> None:
+        for turn in range(3):
+            with sidecar(world, f"turn-{turn}") as weft:
+                wait_endpoints(node, 2)
+                assert weft.stop() == 0
+            wait_endpoints(node, 1)
+
+    with mesh(tmp_path) as world:
+        world.registry()
+        with sidecar(world, "first"):
+            _, node = world.node("a")
+            wait_endpoints(node, 1)
+            asyncio.run(traffic(world, address(node)))
+
+
+def test_an_unready_application_gets_no_request(tmp_path: Path) -> None:
+    with mesh(tmp_path) as world:
+        world.registry()
+        port = closed_port()
+        with sidecar(world, "first", port=port):
+            _, node = world.node("a")
+            wait_endpoints(node, 1)
+            ask(f"127.0.0.1:{port}", "/unready")
+            wait_endpoints(node, 0)
+            ask(f"127.0.0.1:{port}", "/ready")
+            wait_endpoints(node, 1)
+            assert answering(node) == "first"
