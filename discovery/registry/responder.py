@@ -95,14 +95,17 @@ class Responder:
 
     def changed(self, names: Iterable[bytes]) -> None:
         """These names (wire bytes, lower case) are not what they were; those above may exist that did not."""
+        above: set[bytes] = set()
         for name in names:
             self._by_udp.forget(name)
             self._by_tcp.forget(name)
-            above = name
-            while len(above) > 1:
-                self._denials_by_udp.forget(above)
-                self._denials_by_tcp.forget(above)
-                above = parent(above)
+            each = name
+            while len(each) > 1 and each not in above:
+                above.add(each)
+                each = parent(each)
+        for each in above:
+            self._denials_by_udp.forget(each)
+            self._denials_by_tcp.forget(each)
         self._follow_serials()
 
     def _follow_serials(self) -> None:
