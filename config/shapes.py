@@ -35,12 +35,13 @@ class Shape(Protocol):
 class Text:
     """Text; a number or a boolean must be quoted to be one, as for kubectl."""
 
-    __slots__ = ("_confidential",)
+    __slots__ = ("confidential",)
 
     blank = ""
 
     def __init__(self, confidential: bool = False) -> None:
-        self._confidential = confidential
+        self.confidential = confidential
+        """It is not quoted in faults."""
 
     def decode(self, node: Node, walk: Walk) -> Any:
         if isinstance(node, ScalarNode) and is_text(node):
@@ -49,7 +50,7 @@ class Text:
         if value is INVALID or isinstance(value, str):
             return value
         kind = "a boolean" if isinstance(value, bool) else "a number"
-        shown = f"{kind}; quote it" if self._confidential else f'{describe(node)}; quote it: "{shorten(node.value)}"'
+        shown = f"{kind}; quote it" if self.confidential else f'{describe(node)}; quote it: "{shorten(node.value)}"'
         walk.error(node, f"expected text, got {shown}")
         return INVALID
 
@@ -227,7 +228,8 @@ class Map:
 
     def decode(self, node: Node, walk: Walk) -> Any:
         if not isinstance(node, MappingNode):
-            walk.error(node, f"expected a mapping, got {describe(node)}")
+            secret = isinstance(self._value, Text) and self._value.confidential and isinstance(node, ScalarNode)
+            walk.error(node, f"expected a mapping, got {'a single value' if secret else describe(node)}")
             return INVALID
         values: dict[str, Any] = {}
         path = walk.path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from config.resources.core import Service
@@ -112,6 +114,15 @@ def test_what_must_be_there_is_blank() -> None:
 def test_a_port_is_a_number_or_a_name(text: str, value: object) -> None:
     service, _ = decoded("Service", SERVICE.format(spec=f"{{ports: [{{port: 1, targetPort: {text}}}]}}"))
     assert service.spec.ports[0].target_port == value
+
+
+@pytest.mark.parametrize(
+    "written", ["data: hunter2", "stringData: hunter2", "stringData: {a: [hunter2]}", "data: 1822"]
+)
+def test_faults_quote_no_secrets(written: str) -> None:
+    _, found = decoded("Secret", f"apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\n{written}\n")
+    assert len(found) == 1
+    assert not {"hunter2", "1822"} & set(re.findall(r"\w+", lines(found)[0]))
 
 
 @pytest.mark.parametrize("text", ["1.5", "true", "[a]", "99999999999"])
