@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from discovery.registry import tsig
-from discovery.registry.outline import Outline
+from discovery.registry.outline import Outline, repeated
 from discovery.registry.tsig import Signer, Verified
 from discovery.registry.wire import HEADER, QR, RD, Query, to_wire
 
@@ -17,6 +17,10 @@ Send = Callable[[bytes | None], None]
 
 Reply = Callable[[bytes], None]
 """Takes the answer, where there always is one."""
+
+
+TSIG_BYTES: Final = 26
+"""Of a TSIG record without names and MAC."""
 
 
 class Stream(Protocol):
@@ -75,6 +79,15 @@ class Asked(NamedTuple):
         """Whether it came from this machine."""
         return ip_address(self.client.partition("%")[0]).is_loopback
 
+    @property
+    def room_for_signature(self) -> int:
+        """Bytes that a signature of the answer may need; for keys with names of about the same length the same."""
+        if self.verified is None:
+            return 0
+        name, algorithm = tsig.identity(self.verified.key)
+        exact = len(name) + len(algorithm) + self.verified.key.size + TSIG_BYTES
+        return -exact // 64 * -64
+
     def send(self, answer: bytes | None) -> None:
         """Answer by one message, signed if the question was."""
         if answer is not None and self.verified is not None:
@@ -107,6 +120,7 @@ def type_of(message: bytes, parts: Outline) -> int:
 
 
 def error(message: bytes, parts: Outline, rcode: int) -> bytes:
-    """A header and the question, with an rcode."""
+    """A header and the question, if that can be read, with an rcode."""
     flags = QR | (int.from_bytes(message[2:4], "big") & (0x7800 | RD)) | rcode
-    return message[:2] + flags.to_bytes(2, "big") + message[4:6] + bytes(6) + message[HEADER : parts.answers]
+    count, question = repeated(message, parts)
+    return message[:2] + flags.to_bytes(2, "big") + count + bytes(6) + question

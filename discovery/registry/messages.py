@@ -126,7 +126,7 @@ def axfr_query(message_id: int, zone: bytes) -> bytes:
 
 def ixfr_query(message_id: int, soa: Record) -> bytes:
     """A question for what changed since the zone had this SOA record (RFC 1995 section 3)."""
-    return compose(message_id, 0, (soa.name, IXFR, IN), authority=(soa,))
+    return compose(message_id, 0, (soa.name, IXFR, IN), authority=(soa,), additional=(opt(),))
 
 
 def reply(message: Message, rcode: int = NOERROR, terms: Terms | None = None) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import NamedTuple
 
-from discovery.registry.wire import HEADER, OPT, TSIG, Malformed, Message
+from discovery.registry.wire import HEADER, OPT, TSIG, Malformed, Message, read_name
 
 
 class Outline(NamedTuple):
@@ -60,6 +60,19 @@ def _past_name(message: bytes, at: int) -> int:
             return at + 2
         at += length + 1
     return at + 1
+
+
+def repeated(message: bytes, parts: Outline) -> tuple[bytes, bytes]:
+    """How many questions an answer has, in two bytes, and that question as it came: none if it cannot be read.
+
+    A pointer has nothing to point to but the header, which is another one in the answer.
+    """
+    try:
+        name, end = read_name(message, HEADER)
+    except Malformed:
+        return b"\0\0", b""
+    is_one = message[4:6] == b"\0\1" and len(name) == end - HEADER == parts.answers - HEADER - 4
+    return (b"\0\1", message[HEADER : parts.answers]) if is_one else (b"\0\0", b"")
 
 
 def fingerprint(message: bytes, parts: Outline, owner: bytes = b"") -> bytes:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from discovery.registry.keys import ALGORITHMS, Key
-from discovery.registry.outline import Outline, outline
+from discovery.registry.outline import Outline, outline, repeated
 from discovery.registry.wire import (
     ANY,
     HEADER,
@@ -131,8 +131,8 @@ def verify(
 def refusal(message: bytes, error: TsigError, now: float) -> bytes:
     """What a server says to a `message` whose signature does not hold (section 5.2)."""
     flags = QR | (int.from_bytes(message[2:4], "big") & (0x7800 | RD)) | NOTAUTH
-    question = message[HEADER : outline(message).answers]
-    answer = message[:2] + flags.to_bytes(2, "big") + message[4:6] + bytes(6) + question
+    count, question = repeated(message, outline(message))
+    answer = message[:2] + flags.to_bytes(2, "big") + count + bytes(6) + question
     request = error.record
     other = int(now).to_bytes(6, "big") if error.error == BADTIME else b""
     record = request._replace(mac=b"", original_id=message[:2], error=error.error, other=other)

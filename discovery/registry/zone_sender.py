@@ -27,8 +27,6 @@ AT_ONCE: Final = 8
 """Answers of several messages that are sent at once; others wait."""
 LONGEST_SECONDS: Final = 120.0
 """That one such answer may take."""
-SIGNATURE_BYTES: Final = 400
-"""Room that a signature may need, with the longest names."""
 KEPT: Final = 64
 """Differences that are kept as finished messages."""
 
@@ -159,4 +157,4 @@ def _limit(asked: Asked, message: Message) -> int:
         return LARGEST
     sizes = [record.klass for record in message.additional if record.type == OPT]
     size = min(max(sizes[0], SMALLEST_UDP), LARGEST_UDP) if sizes else SMALLEST_UDP
-    return size - (SIGNATURE_BYTES if asked.verified else 0)
+    return size - asked.room_for_signature

@@ -7,8 +7,10 @@ import dns.rcode
 import pytest
 
 from discovery.registry.asked import Asked, error, type_of
+from discovery.registry.keys import Key
 from discovery.registry.outline import outline
-from discovery.registry.wire import AXFR, REFUSED
+from discovery.registry.tsig import sign, verify
+from discovery.registry.wire import AXFR, REFUSED, from_text
 from tests.discovery.registry.test_transfer import AXFR as QUESTION
 from tests.discovery.registry.test_transfer import ORIGIN
 
@@ -40,3 +42,15 @@ def test_what_it_is_about() -> None:
     assert sent[2] == error(MESSAGE, made.parts, REFUSED)
     read = dns.message.from_wire(sent[2] or b"")
     assert (read.rcode(), read.question[0].rdtype) == (dns.rcode.REFUSED, AXFR)
+
+
+@pytest.mark.parametrize("algorithm", ["hmac-sha256", "hmac-sha512"])
+@pytest.mark.parametrize("name", ["k", "node-1", "a-rather-long-name.of-a-node.example"])
+def test_how_much_room_a_signature_needs(name: str, algorithm: str) -> None:
+    key = Key(from_text(name), algorithm, b"secret")
+    signed, _ = sign(MESSAGE, key, 7)
+    verified = verify(signed, {key.name: key}, 7)
+    assert verified is not None
+    made = asked("127.0.0.1", [])._replace(verified=verified)
+    assert 0 <= made.room_for_signature - (len(signed) - len(MESSAGE)) < 64
+    assert asked("127.0.0.1", []).room_for_signature == 0

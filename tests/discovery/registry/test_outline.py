@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.registry import messages
-from discovery.registry.outline import fingerprint, options, outline
+from discovery.registry.outline import fingerprint, options, outline, repeated
 from discovery.registry.wire import IN, Malformed, Record, from_text, parse_message, to_wire
 from tests.discovery.registry.making import query
 
@@ -31,6 +31,24 @@ def test_where_the_sections_are() -> None:
     assert parts.authority == parts.answers + len(messages.rendered(messages.exists(HOST.name), ZONE))
     assert parts.additional == len(message)
     assert not parts.signature
+
+
+ODD_QUESTIONS = {
+    "a question": (b"\0\1", ZONE + b"\0\6\0\1", ZONE + b"\0\6\0\1"),
+    "none": (b"\0\0", b"", b""),
+    "two": (b"\0\2", (ZONE + b"\0\6\0\1") * 2, b""),
+    "a pointer to itself": (b"\0\1", b"\xc0\x0c\0\6\0\1", b""),
+    "a pointer into the header": (b"\0\1", b"\xc0\x04\0\6\0\1", b""),
+    "a label before a pointer": (b"\0\1", b"\1a\xc0\x04\0\6\0\1", b""),
+    "a name that is too long": (b"\0\1", (b"\x3f" + b"a" * 63) * 4 + b"\0\0\6\0\1", b""),
+}
+
+
+@pytest.mark.parametrize("case", ODD_QUESTIONS)
+def test_what_an_answer_repeats(case: str) -> None:
+    count, question, expected = ODD_QUESTIONS[case]
+    message = b"\0\1\0\0" + count + bytes(6) + question
+    assert repeated(message, outline(message)) == ((b"\0\1" if expected else b"\0\0"), expected)
 
 
 def test_where_the_signature_is() -> None:

@@ -67,6 +67,15 @@ async def test_without_a_notify_it_asks_by_itself() -> None:
         await until(lambda: same(made.content, where.primary.content))
 
 
+async def test_a_small_difference_comes_by_udp_also_when_it_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with registry(Memory(), KEYS) as where, secondary(where, key=READER) as made:
+        await asyncio.wait_for(made.synced.wait(), 5)
+        monkeypatch.setattr(made, "_by_tcp", None)
+        await where.primary.submit(asks(*(record(f"h{number}.a.b") for number in range(25))))
+        made.heard(None, "127.0.0.1")
+        await until(lambda: same(made.content, where.primary.content))
+
+
 async def test_whom_it_listens_to() -> None:
     async with registry(Memory()) as where, secondary(where) as made:
         assert not made.heard(99, "127.0.0.2")
