@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dns.message
 import dns.name
@@ -221,13 +221,23 @@ class Client:
         self._socket.close()
 
 
-def registry_folder(folder: Path, network: Network, *also_notify: str) -> Path:
-    """Manifests of a weft that is a registry, which knows `KEY`, with a Service that nothing serves."""
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "copier"},
-              "stringData": {"name": "copier", "secret": SECRET}}  # fmt: skip
-    key = {"secret": "copier", "writes": ["*"], "transfers": True}
-    node = network.node_config({}, registry={"keys": [key], "alsoNotify": list(also_notify)})
-    items = [service("web", {"http": 80}), secret, node]
+COPIER = {"copier": {"writes": ["*"], "transfers": True}}
+
+
+def registry_folder(
+    folder: Path, network: Network, *also_notify: str, keys: Mapping[str, dict[str, Any]] = COPIER
+) -> Path:
+    """Manifests of a weft that is a registry, with a Service that nothing serves.
+
+    `keys`: names of keys, all with the same secret, and what each may do; those that end on 512 are for hmac-sha512.
+    """
+    items = [service("web", {"http": 80})]
+    for name in keys:
+        algorithm = "hmac-sha512" if name.endswith("512") else "hmac-sha256"
+        data = {"name": name, "secret": SECRET, "algorithm": algorithm}
+        items.append({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data})
+    scopes = [{"secret": name, **scope} for name, scope in keys.items()]
+    items.append(network.node_config({}, registry={"keys": scopes, "alsoNotify": list(also_notify)}))
     folder.mkdir()
     (folder / "manifests.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
     return folder
