@@ -57,11 +57,11 @@ def registration(registrant: int, endpoints: int) -> bytes:
     return messages.update(registrant, ZONE, changes, terms=LEASE)
 
 
-def changes(endpoints: int, first: int = 0) -> Iterator[bytes]:
-    """Messages that each change what one endpoint of another Service says of itself, for ever."""
-    number = first
+def changes(endpoints: int, among: int) -> Iterator[bytes]:
+    """Messages that each change what one of the first `among` endpoints says of itself, for ever."""
+    number = 0
     while True:
-        _, address, text = records(number % endpoints, endpoints)
+        _, address, text = records(number % among, endpoints)
         said = text.data + bytes((len(f"turn={number}"),)) + f"turn={number}".encode()
         kept = messages.removed_set(text.name, TXT)
         yield messages.update(number & 0xFFFF, ZONE, [kept, text._replace(data=said), address])
@@ -134,11 +134,11 @@ def register(port: int, endpoints: int, registrants: range) -> None:
             made.update(registration(registrant, endpoints))
 
 
-def change(port: int, endpoints: int, count: int, per_second: float = 0.0) -> None:
-    """So many changes, one after the other; `per_second`: no faster than that."""
+def change(port: int, endpoints: int, among: int, count: int, per_second: float = 0.0) -> None:
+    """So many changes of the first `among` endpoints, one after the other; `per_second`: no faster than that."""
     with client(port) as made:
         began = time.monotonic()
-        for number, message in enumerate(islice(changes(endpoints), count)):
+        for number, message in enumerate(islice(changes(endpoints, among), count)):
             if per_second:
                 time.sleep(max(0.0, began + number / per_second - time.monotonic()))
             made.update(message)

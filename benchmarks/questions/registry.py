@@ -30,11 +30,11 @@ def measure(endpoints: int) -> Answer:
         port = free_port()
         weft = start(rig, port, endpoints)
         register(port, endpoints, range(registrants // 10))
-        few = per_change(weft, port, endpoints // 10)
+        few = per_change(weft, port, endpoints, endpoints // 10)
         before = cpu_seconds(weft)
         register(port, endpoints, range(registrants // 10, registrants))
         registering = (cpu_seconds(weft) - before) / (registrants - registrants // 10)
-        many = per_change(weft, port, endpoints)
+        many = per_change(weft, port, endpoints, endpoints)
         before = cpu_seconds(weft)
         register(port, endpoints, range(registrants))
         refreshing = (cpu_seconds(weft) - before) / REFRESH_SECONDS
@@ -73,8 +73,8 @@ def start(rig: Rig, port: int, endpoints: int) -> int:
     return weft.pid
 
 
-def per_change(pid: int, port: int, endpoints: int) -> float:
+def per_change(pid: int, port: int, endpoints: int, among: int) -> float:
     """CPU seconds of one change."""
     before = cpu_seconds(pid)
-    change(port, endpoints, CHANGES)
+    change(port, endpoints, among, CHANGES)
     return (cpu_seconds(pid) - before) / CHANGES
