@@ -82,6 +82,19 @@ PRIVATE_NETWORKS: Final = (
 )  # fmt: skip
 
 
+class EtcdSettings(Spec):
+    """An etcd that several registries share, in place of a file of each."""
+
+    endpoints: tuple[str, ...] = ()
+    """URLs, such as ``https://etcd-1.example:2379``; empty: there is none."""
+    prefix: str = "weft/"
+    """What the names of all keys begin with."""
+    tls: str = ""
+    """NAME, or NAMESPACE/NAME, of the Secret with `ca.crt`, and `tls.crt` and `tls.key` where etcd asks for them."""
+    user: str = ""
+    """The Secret with `username` and `password`, where etcd asks for them."""
+
+
 class RegistrySettings(Spec):
     """The registry: the zones that others may write, on the DNS server of this process."""
 
@@ -103,6 +116,7 @@ class RegistrySettings(Spec):
     """``weft node``: the Secret of the key that it signs with, as in `RegistryKey`; empty: it does not sign."""
     lease: Duration = 30.0
     """``weft node``: seconds that what it registers lives without being refreshed."""
+    etcd: EtcdSettings = EtcdSettings()
 
 
 class AutoscalerSettings(Spec):

@@ -1,7 +1,7 @@
 """The registry in this process: the written zones, from the store to the catalog, and whom their changes are told.
 
 ``endpoints.Z`` holds endpoints, ``nodes.Z`` the nodes that are told of each change: the address and, in an SRV record,
-the port of each node's DNS server.  Both live in the state folder.
+the port of each node's DNS server.  Both live in the state folder, or in etcd.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from discovery.catalog import Catalog
 from discovery.registry.asked import Elsewhere
 from discovery.registry.authority import Authority
 from discovery.registry.found import Written
-from discovery.registry.journal import Journal
 from discovery.registry.keys import ALGORITHMS, Key, KeyRing, Scope
 from discovery.registry.lease import Leases
 from discovery.registry.notifier import Notifier
@@ -33,8 +32,8 @@ from discovery.registry.primary import Primary
 from discovery.registry.registrations import origin
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
-from discovery.registry.store import StoreError
-from discovery.registry.targets import notified
+from discovery.registry.store import Store, StoreError
+from discovery.registry.targets import node_names, notified
 from discovery.registry.transfer import Apex
 from discovery.registry.wire import from_text, to_wire
 from discovery.sources.registry import RegistrySource
@@ -43,8 +42,8 @@ from mesh.inbound_listener import InboundListeners
 from mesh.table import ListenerKey
 from sidecar.documents import Document
 from sidecar.errors import UserError
+from sidecar.stores import store_of
 
-FILE: Final = "registry.db"
 NODES: Final = "nodes"
 DEFAULT_NAMESPACE: Final = "default"
 
@@ -57,7 +56,8 @@ class Registry:
     def __init__(self, config_set: ConfigSet, catalog: Catalog, folder: Path, random: Random) -> None:
         self._config_set = config_set
         self._catalog = self.replicas = catalog
-        self._journal = Journal(folder / FILE)
+        self._folder = folder
+        self._store: Store | None = None
         self._random = random
         self._primaries: dict[str, Primary] = {}
         self._source: RegistrySource | None = None
@@ -72,8 +72,10 @@ class Registry:
         domain = self._config_set.node.cluster_domain
         server, mailbox = to_wire(from_text(f"ns.dns.{domain}")), to_wire(from_text(f"hostmaster.{domain}"))
         origins = {"endpoints": origin(domain), NODES: to_wire(from_text(f"{NODES}.{domain}"))}
+        store = store_of(self._settings.etcd, self._config_set.secrets, self._folder, self._random)
+        self._store = store
         try:
-            stored = await self._journal.open(tuple(origins.values()))
+            stored = await store.open(tuple(origins.values()))
         except StoreError as error:
             raise UserError(str(error)) from None
         for name, zone in origins.items():
@@ -81,11 +83,24 @@ class Registry:
             if not there.serial:  # a store that was lost must not go back to serials that secondaries have seen
                 there = there._replace(serial=int(time.time()))
             apex = Apex(zone, server, mailbox)
-            self._primaries[name] = Primary(apex, self._journal, there, leases=Leases(), clock=time.monotonic)
+            self._primaries[name] = Primary(apex, store, there, leases=Leases(), clock=time.monotonic)
         endpoints = self._primaries["endpoints"]
         self._source = RegistrySource(self._catalog, endpoints.content)
         endpoints.followers += [self._source.changed, self._notify]
         self._source.define(self._config_set.services)
+
+    @property
+    def documents(self) -> Journal:
+        """Where manifests are kept."""
+        return self._journal
+
+    def serial(self) -> int:
+        """Of the endpoints, as they are stored."""
+        return self._primaries["endpoints"].content.serial
+
+    def node_names(self) -> list[str]:
+        """Who is registered in the zone of those that are told of changes."""
+        return list(node_names(self._primaries[NODES].content))
 
     @property
     def lack(self) -> str:
@@ -136,7 +151,8 @@ class Registry:
     async def close(self) -> None:
         """Close the store."""
         self._notifier.close()
-        await self._journal.close()
+        if self._store is not None:
+            await self._store.close()
 
     def document(self) -> dict[str, Document]:
         """What the admin API says of the zones."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from config.addresses import Network, parse_address, parse_host_port, parse_network, parse_service_range
+from config.etcd import parse_endpoint
 from config.naming import DNS_SUBDOMAIN, LABEL_VALUE, shown
 from config.settings import NodeConfigSpec, RegistrySettings
 from config.validation.report import ObjectReport, duplicates, keyed, problem_of
@@ -53,6 +54,8 @@ def _check_registry(registry: RegistrySettings, dns: str, report: ObjectReport) 
     if not _is_local(dns) and all(network is not None and network.is_loopback for network in allowed):
         message = f"only this machine is answered, though DNS listens at {dns}: name the networks that may ask"
         report.warning("spec.registry.allowFrom", message, "spec.dns")
+    for i, text in enumerate(registry.etcd.endpoints):
+        report.check(f"spec.registry.etcd.endpoints[{i}]", problem_of(parse_endpoint, text))
     if registry.lease < 1:
         report.error("spec.registry.lease", "a lease lasts a second at least: write such as 30s")
     for i, key in enumerate(registry.keys):

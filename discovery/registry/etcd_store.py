@@ -70,8 +70,12 @@ class EtcdStore:
     async def open(self, origins: Sequence[bytes]) -> Mapping[bytes, Stored]:
         """Begin, with what is there.  Raises `StoreError` if etcd cannot be asked."""
         self._mirror = Mirror(self._prefix, origins)
-        await self._attendance.keep()
-        listings, there, revision = await self._list()
+        try:
+            await self._attendance.keep()
+            listings, there, revision = await self._list()
+        except StoreError:
+            await self.close()
+            raise
         stored = {origin: listing.stored() for origin, listing in listings.items()}
         self._put_in_force(self._mirror.adopt(listings, there, revision))
         self._presence.there()

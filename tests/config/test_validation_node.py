@@ -88,6 +88,11 @@ CASES = [
         node("{registry: {transferTo: [10.0.0.1]}}"),
         error("spec.registry.transferTo[0]", "ADDRESS/BITS"),
     ),
+    case(
+        "where etcd is",
+        node("{registry: {etcd: {endpoints: ['http://a:2379', 'a:2379']}}}"),
+        error("spec.registry.etcd.endpoints[1]", "is no endpoint of etcd"),
+    ),
     case("who is told", node("{registry: {alsoNotify: [x]}}"), error("spec.registry.alsoNotify[0]", "HOST:PORT")),
     case(
         "a name of a zone",
