@@ -29,7 +29,7 @@ TRIES: Final = 4
 """Of one datagram; then its registry counts as gone."""
 TCP_SECONDS: Final = 5.0
 LARGEST: Final = 65535
-RETRIES: Final = BackoffPolicy(first=0.25, ceiling=5.0, jitter=0.2)
+RETRIES: Final = BackoffPolicy(first=0.25, ceiling=2.0, jitter=0.2)
 
 log = logging.getLogger(__name__)
 
