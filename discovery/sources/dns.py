@@ -90,6 +90,8 @@ class DNSSources:
         self._ended: set[asyncio.Task[None]] = set()
         self._told: set[Named] = set()
         """Services whose names were said to lead around in a circle."""
+        self._unasked: dict[Named, str] = {}
+        """Services for which nothing can be asked, and why not."""
 
     def apply(self, config_set: ConfigSet) -> None:
         """These are the Services now; questions that stay keep what is known of them."""
@@ -102,8 +104,9 @@ class DNSSources:
             self._catalog.change_endpoints(SOURCE, {gone: {}})
         self._services = wanted
         self._told &= external.keys()
+        self._unasked = {name: why for name, why in self._unasked.items() if name in wanted}
         for named, service in wanted.items():
-            self._ask_only(named, set(questions(named, service, config_set)))
+            self._ask_only(named, self._questions(named, service, config_set))
             self._tell(named)
 
     async def close(self) -> None:
@@ -118,6 +121,18 @@ class DNSSources:
             for question, watch in watches.items():
                 targets = len(watch.refresh.targets)
                 yield Asked(named, question.name, question.type, targets, watch.refresh.failure)
+
+    def _questions(self, named: Named, service: Service, config_set: ConfigSet) -> set[Question]:
+        """What is asked for a Service; that nothing can be is said once, not at every change of the manifests."""
+        try:
+            found = set(questions(named, service, config_set))
+        except ValueError as error:
+            if self._unasked.get(named) != str(error):
+                self._unasked[named] = str(error)
+                log.warning("Service %s: no endpoints from DNS: %s", named, error)
+            return set()
+        self._unasked.pop(named, None)
+        return found
 
     def _ask_only(self, named: Named, wanted: set[Question]) -> None:
         watches = self._watches.setdefault(named, {})
@@ -202,18 +217,14 @@ class DNSSources:
 
 
 def questions(named: Named, service: Service, config_set: ConfigSet) -> Iterator[Question]:
-    """What is asked for a Service; what cannot be asked is told in the log."""
+    """What is asked for a Service.  Raises ValueError with a sentence."""
     if service.spec.type == "ExternalName":
         yield from _external_questions(service.spec.external_name)
         return
-    try:
-        source = dns_source(service)
-        key = tsig_key(source, named.namespace, config_set.secrets) if source else None
-    except ValueError as error:
-        log.warning("Service %s: no endpoints from DNS: %s", named, error)
-        return
+    source = dns_source(service)
     if source is None:
         return
+    key = tsig_key(source, named.namespace, config_set.secrets)
     for port in ports_of(service):
         for kind in ("A", "AAAA") if source.type == "A" else ("SRV",):
             yield Question(source.name_for(port), kind, source, key)
