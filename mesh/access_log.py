@@ -102,7 +102,7 @@ def record_of(ended: Ended, began: float) -> AccessRecord:
         method=method.decode("ascii"),
         target=target.decode("ascii"),
         status=status,
-        endpoint=f"{state.host}:{state.port}",
+        endpoint=state.name,
         seconds=seconds,
         bytes_in=taken,
         bytes_out=given,

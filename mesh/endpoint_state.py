@@ -63,6 +63,11 @@ class EndpointState:
         self.series: bool | None = None
         """Whether it has metric series of its own; None: not decided yet."""
 
+    @property
+    def name(self) -> str:
+        """``ADDRESS:PORT``, what it is called in metrics, logs and explanations; an IPv6 address is in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
     def become(self, endpoint: Endpoint) -> None:
         """The same address and replica, of which discovery now says something else."""
         ending = endpoint.terminating and not self.endpoint.terminating

@@ -59,7 +59,7 @@ class FrameTaker:
         for state in states:
             if state.series is None:
                 self._decide(state)
-            frame = endpoints.setdefault(_label(state) if state.series else OTHER, EndpointFrame())
+            frame = endpoints.setdefault(state.name if state.series else OTHER, EndpointFrame())
             frame.ready += state.endpoint.ready and not state.departed_at
             frame.requests += state.requests
             frame.ejections += state.ejections
@@ -83,10 +83,6 @@ def _add_forgotten(backend: Backend, endpoints: dict[str, EndpointFrame]) -> Non
         other = endpoints.setdefault(OTHER, EndpointFrame())
         other.requests += stats.forgotten_requests
         other.ejections += stats.forgotten_ejections
-
-
-def _label(state: EndpointState) -> str:
-    return f"[{state.host}]:{state.port}" if ":" in state.host else f"{state.host}:{state.port}"
 
 
 def backend_frame(backend: Backend, endpoints: dict[str, EndpointFrame]) -> BackendFrame:

@@ -66,7 +66,7 @@ def _plain_json(ended: list[PlainEnd], wall: float) -> bytes:
     numbers = _encode([*times, *statuses, *seconds, *taken, *given])[1:-1].split(b",")
     requests = [*map(_split, heads, repeat(b" "), repeat(2))]
     around = [about.json or _json_around(about) for about in abouts]
-    endpoints = {state: f',"endpoint":"{state.host}:{state.port}","seconds":'.encode() for state in set(states)}
+    endpoints = {state: f',"endpoint":"{state.name}","seconds":'.encode() for state in set(states)}
     line = _JSON * count
     line[1::width] = numbers[:count]
     line[2::width] = map(_first, around)
@@ -106,7 +106,7 @@ def _plain_common(ended: list[PlainEnd], wall: float) -> bytes:
     started, seconds, heads, _, statuses, given, states, abouts = zip(*ended, strict=True)
     width = len(_COMMON)
     requests = [*map(_split, heads, repeat(b" HTTP/1.1\r\n"), repeat(1))]
-    endpoints = {state: f" - {state.host}:{state.port} ".encode() for state in set(states)}
+    endpoints = {state: f" - {state.name} ".encode() for state in set(states)}
     line = _COMMON * len(ended)
     line[0::width] = [about.client.encode() + b" - - [" for about in abouts]
     line[1::width] = [_moment(int(wall + at)).encode() for at in started]

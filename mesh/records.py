@@ -56,7 +56,7 @@ def flow(
         service=way.backend.service,
         port=way.backend.port,
         reason=reason,
-        endpoint=f"{state.host}:{state.port}" if state is not None else "",
+        endpoint=state.name if state is not None else "",
         tries=tries,
         seconds=seconds,
         bytes_in=moved[0],

@@ -244,7 +244,7 @@ class Relay(Failover):
             target=target.decode("ascii"),
             status=status,
             reason=self._reason,
-            endpoint=f"{state.host}:{state.port}" if state is not None else "",
+            endpoint=state.name if state is not None else "",
             tries=self._retries + 1,
             seconds=seconds,
             bytes_in=len(self._head) + self._bytes_in,

@@ -33,7 +33,7 @@ def endpoint_verdicts(backend: Backend, now: float) -> list[dict[str, Any]]:
     told = {*islice((s for s in states if s.eligible), MOST), *islice((s for s in states if not s.eligible), MOST)}
     return [
         {
-            "address": address_of(state),
+            "address": state.name,
             "replica": state.endpoint.replica_id,
             "node": state.endpoint.node,
             "zone": state.endpoint.zone,
@@ -46,10 +46,6 @@ def endpoint_verdicts(backend: Backend, now: float) -> list[dict[str, Any]]:
         for state in states
         if state in told
     ]
-
-
-def address_of(state: EndpointState) -> str:
-    return f"[{state.host}]:{state.port}" if ":" in state.host else f"{state.host}:{state.port}"
 
 
 class Reasons:

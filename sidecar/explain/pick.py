@@ -7,7 +7,6 @@ from typing import Any
 from config.balancing import BalancerPolicy, HashKey
 from mesh.backend import Backend, EndpointState
 from mesh.balancing.affinity import AffinityPolicy
-from sidecar.explain.endpoints import address_of
 from sidecar.explain.question import Question
 
 
@@ -46,4 +45,4 @@ def _name(key: HashKey) -> str:
 
 
 def _told(state: EndpointState | None, how: str) -> dict[str, Any]:
-    return {"address": address_of(state) if state else "", "how": how}
+    return {"address": state.name if state else "", "how": how}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from discovery.endpoint import Endpoint, WorkloadRef
 from mesh.endpoint_state import EndpointState, vouched
 
@@ -22,6 +24,11 @@ def test_becomes_what_discovery_says() -> None:
     state.become(heavier := Endpoint("10.0.0.1", 80, weight=7))
     assert state.endpoint is heavier
     assert state.weight == 7
+
+
+@pytest.mark.parametrize(("address", "name"), [("10.0.0.1", "10.0.0.1:80"), ("fd00::1", "[fd00::1]:80")])
+def test_it_is_called_by_address_and_port(address: str, name: str) -> None:
+    assert EndpointState(Endpoint(address, 80)).name == name
 
 
 def test_all_connections_are_told() -> None:
