@@ -24,6 +24,7 @@ from config.tsig import read_key
 from discovery.catalog import Catalog
 from discovery.registry.asked import Elsewhere
 from discovery.registry.authority import Authority
+from discovery.registry.documents import Documents
 from discovery.registry.found import Written
 from discovery.registry.keys import ALGORITHMS, Key, KeyRing, Scope
 from discovery.registry.lease import Leases
@@ -32,7 +33,7 @@ from discovery.registry.primary import Primary
 from discovery.registry.registrations import origin
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
-from discovery.registry.store import Store, StoreError
+from discovery.registry.store import StoreError
 from discovery.registry.targets import node_names, notified
 from discovery.registry.transfer import Apex
 from discovery.registry.wire import from_text, to_wire
@@ -42,7 +43,7 @@ from mesh.inbound_listener import InboundListeners
 from mesh.table import ListenerKey
 from sidecar.documents import Document
 from sidecar.errors import UserError
-from sidecar.stores import store_of
+from sidecar.stores import RegistryStore, store_of
 
 NODES: Final = "nodes"
 DEFAULT_NAMESPACE: Final = "default"
@@ -57,7 +58,7 @@ class Registry:
         self._config_set = config_set
         self._catalog = self.replicas = catalog
         self._folder = folder
-        self._store: Store | None = None
+        self._store: RegistryStore | None = None
         self._random = random
         self._primaries: dict[str, Primary] = {}
         self._source: RegistrySource | None = None
@@ -90,9 +91,9 @@ class Registry:
         self._source.define(self._config_set.services)
 
     @property
-    def documents(self) -> Journal:
-        """Where manifests are kept."""
-        return self._journal
+    def documents(self) -> Documents | None:
+        """Where manifests are kept, from `open` on."""
+        return self._store
 
     def serial(self) -> int:
         """Of the endpoints, as they are stored."""

@@ -7,13 +7,14 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from config.etcd import EtcdAccess, parse_endpoint, read_access
 from config.keypair import BadKeyPair, load
 from config.meta import Named
 from config.resources.core import Secret
 from config.settings import EtcdSettings
+from discovery.registry.documents import Documents
 from discovery.registry.journal import Journal
 from discovery.registry.store import Store
 from sidecar.errors import UserError
@@ -25,7 +26,11 @@ FILE: Final = "registry.db"
 NAME_BYTES: Final = 8
 
 
-def store_of(settings: EtcdSettings, secrets: Mapping[Named, Secret], folder: Path, random: Random) -> Store:
+class RegistryStore(Store, Documents, Protocol):
+    """Zones and manifests."""
+
+
+def store_of(settings: EtcdSettings, secrets: Mapping[Named, Secret], folder: Path, random: Random) -> RegistryStore:
     """The store that the settings ask for.  Raises UserError if they cannot be followed."""
     if not settings.endpoints:
         return Journal(folder / FILE)

@@ -8,8 +8,8 @@ call was carried out.
 from __future__ import annotations
 
 import asyncio
-from base64 import b64encode
-from collections.abc import AsyncGenerator
+from base64 import b64decode, b64encode
+from collections.abc import AsyncGenerator, AsyncIterator
 from ssl import SSLContext
 from typing import Any, Final, NamedTuple
 
@@ -183,3 +183,16 @@ def range_end(prefix: bytes) -> bytes:
     """Where the keys that begin with `prefix` end."""
     stem = prefix.rstrip(b"\xff")
     return stem[:-1] + bytes([stem[-1] + 1]) if stem else b"\0"
+
+
+async def pages(etcd: Etcd, prefix: bytes, size: int) -> AsyncIterator[Json]:
+    """What ``kv/range`` says of the keys beneath a prefix, `size` at once, all as they are at one revision."""
+    request: Json = {"key": text(prefix), "range_end": text(range_end(prefix)), "limit": str(size)}
+    is_more = True
+    while is_more:
+        page = await etcd.call("kv/range", request)
+        request.setdefault("revision", page["header"]["revision"])
+        yield page
+        is_more = bool(page.get("more"))
+        if is_more:
+            request["key"] = text(b64decode(page["kvs"][-1]["key"]) + b"\0")

@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from base64 import b64decode
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from random import Random
 from typing import Final
 
 from discovery.backoff import Backoff, BackoffPolicy
-from discovery.registry.etcd import Etcd, Json, range_end, text
+from discovery.registry.documents import Document, DocumentKey
+from discovery.registry.etcd import Etcd, Json, pages, range_end, text
+from discovery.registry.etcd_documents import EtcdDocuments
 from discovery.registry.etcd_mirror import Listing, Mirror, Told
 from discovery.registry.etcd_presence import KEEP_SECONDS, Attendance, Presence
 from discovery.registry.etcd_request import Transaction
@@ -50,6 +51,7 @@ class EtcdStore:
         self._prefix = prefix
         self._random = random
         self._clock = clock
+        self._documents = EtcdDocuments(etcd, prefix)
         self._mirror = Mirror(prefix, ())
         self._marker = keepers(prefix) + keeper
         self._presence = Presence()
@@ -109,6 +111,14 @@ class EtcdStore:
     async def history(self, origin: bytes, since: int) -> Sequence[Past] | None:
         """Nothing beyond what the zone itself remembers: who has an unknown serial gets the zone as a whole."""
         return None
+
+    async def documents(self) -> Sequence[Document]:
+        """The manifests that are kept.  Raises `StoreError`."""
+        return await self._documents.load()
+
+    async def store_documents(self, put: Iterable[Document], gone: Iterable[DocumentKey]) -> None:
+        """Change them, all or nothing.  Raises `StoreError`."""
+        await self._documents.write(put, gone)
 
     async def close(self) -> None:
         """Leave, so that others take over at once; once more does nothing."""
@@ -247,12 +257,8 @@ class EtcdStore:
             await self._etcd.call("kv/txn", {"compare": [is_new], "success": puts})
         listings: dict[bytes, Listing] = {origin: Listing() for origin in self._mirror.zones}
         there: set[bytes] = set()
-        request = {"key": text(self._prefix), "range_end": text(range_end(self._prefix)), "limit": str(PAGE)}
-        while True:
-            page = await self._etcd.call("kv/range", request)
-            revision = request.setdefault("revision", page["header"]["revision"])
-            kvs = page.get("kvs", [])
-            self._mirror.read(kvs, listings, there)
-            if not page.get("more"):
-                return listings, there, int(revision)
-            request["key"] = text(b64decode(kvs[-1]["key"]) + b"\0")
+        revision = 0
+        async for page in pages(self._etcd, self._prefix, PAGE):
+            revision = revision or int(page["header"]["revision"])
+            self._mirror.read(page.get("kvs", ()), listings, there)
+        return listings, there, revision

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from discovery.registry import etcd_presence, etcd_store
+from discovery.registry.documents import Document, DocumentKey
 from discovery.registry.etcd_store import EtcdStore
 from discovery.registry.messages import absent, removed
 from discovery.registry.primary import Primary
@@ -322,3 +323,14 @@ async def test_nothing_acknowledged_is_lost(server: Server, size: Callable[[int,
     finally:
         for each in processes:
             each.kill()
+
+
+async def test_manifests(server: Server) -> None:
+    async with registries(server, b"one", b"two") as (one, two):
+        assert isinstance(one.store, EtcdStore)
+        assert isinstance(two.store, EtcdStore)
+        many = [Document(DocumentKey("Service", "default", f"s{number:03}"), "a:1:1", b"{}") for number in range(300)]
+        await one.store.store_documents(many, [])
+        assert await two.store.documents() == many
+        await two.store.store_documents([many[0]._replace(body=b"[]")], [each.key for each in many[1:]])
+        assert await one.store.documents() == [many[0]._replace(body=b"[]")]
