@@ -47,6 +47,8 @@ from discovery.registry.zone_sender import ZoneSender
 
 _OPCODES: Final = frozenset({UPDATE_OPCODE, NOTIFY_OPCODE})
 _TRANSFERS: Final = frozenset({AXFR, IXFR})
+LARGEST_NOTIFY: Final = 4096
+"""It has a SOA record, and anybody may send it."""
 
 Heard = Callable[[int | None, str], bool]
 """Told of a NOTIFY: its serial, and the address that it came from; False: that is nobody to listen to."""
@@ -144,6 +146,9 @@ class Authority:
                 asked.send(outcome)
 
     def _notify(self, asked: Asked) -> None:
+        if len(asked.message) > LARGEST_NOTIFY:
+            asked.refuse(FORMERR)
+            return
         try:
             message = parse_message(asked.message)
             said = read_notify(message)
@@ -186,8 +191,12 @@ class Authority:
             self._carry_out(asked._replace(sender=answered))
 
     def _carry_out(self, asked: Asked) -> None:
-        """A refresh that is known by its bytes is not read: of that only what it asks for is new."""
+        """A refresh that is known by its bytes is not read, nor what comes from somebody who may write nothing."""
         primary = self._primaries.get(asked.zone)
+        scope = self._keys.scope(asked.verified.key if asked.verified else None, asked.is_loopback)
+        if not scope.suffixes:
+            asked.refuse(REFUSED)
+            return
         try:
             end = parse_end(asked.message, asked.parts.additional)
             wanted = read_terms(end)
@@ -207,7 +216,6 @@ class Authority:
         except UpdateError as fault:
             asked.refuse(fault.rcode)
             return
-        scope = self._keys.scope(asked.verified.key if asked.verified else None, asked.is_loopback)
         outcome = primary.submit(Request(update, scope, asked.owner, terms, known))
         outcome.add_done_callback(lambda done: _tell(done, asked, message, terms))
 

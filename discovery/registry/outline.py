@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import NamedTuple
 
-from discovery.registry.wire import HEADER, OPT, TSIG, Malformed, Message, read_name
+from discovery.registry.wire import HEADER, OPT, TSIG, Malformed, Message, past_name, read_name
 
 
 class Outline(NamedTuple):
@@ -32,14 +32,14 @@ def outline(message: bytes) -> Outline:
     starts = []
     try:
         for _ in range(message[4] << 8 | message[5]):
-            at = _past_name(message, at) + 4
+            at = past_name(message, at) + 4
         for place in (6, 8, 10):
             starts.append(at)
             for remaining in range(message[place] << 8 | message[place + 1], 0, -1):
                 start = at
-                while 0 < (length := message[at]) < 64:  # `_past_name`, without a call for each record
+                while 0 < (length := message[at]) < 64:  # `past_name`, without a call for most records
                     at += length + 1
-                at = _past_name(message, at) + 10 if length else at + 11
+                at = past_name(message, at) + 10 if length else at + 11
                 if message[at - 9] == TSIG and message[at - 10] == 0:
                     if place != 10 or remaining != 1:
                         raise Malformed("a TSIG record is not the last one")
@@ -50,16 +50,6 @@ def outline(message: bytes) -> Outline:
     if at != len(message):
         raise Malformed("the last record ends early, or there is more after it")
     return Outline(starts[0], starts[1], starts[2], signature)
-
-
-def _past_name(message: bytes, at: int) -> int:
-    while length := message[at]:
-        if length >= 64:
-            if length < 0xC0:
-                raise Malformed("a label of an unknown kind")
-            return at + 2
-        at += length + 1
-    return at + 1
 
 
 def repeated(message: bytes, parts: Outline) -> tuple[bytes, bytes]:

@@ -56,8 +56,7 @@ RCODE_NAMES: Final = {
     NOTZONE: "NOTZONE", BADVERS: "BADVERS",
 }  # fmt: skip
 
-LONGEST_NAME: Final = 255
-HEADER: Final = 12
+LONGEST_NAME, HEADER = 255, 12
 QR, AA, TC, RD, RA, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0010
 
 # Types whose data holds names that may be compressed (RFC 3597 section 4): bytes before them, and how many.
@@ -219,7 +218,7 @@ def _additional(message: bytes, at: int, count: int) -> Edns | None:
     edns: Edns | None = None
     for remaining in range(count, 0, -1):
         start = at
-        at = _skip_name(message, at)
+        at = past_name(message, at)
         kind, size, ttl, length = _fixed(message, at)
         end = at + 10 + length
         if end > len(message):
@@ -254,8 +253,13 @@ def _fixed(message: bytes, at: int) -> tuple[int, int, int, int]:
     return number >> 64, number >> 48 & 0xFFFF, number >> 16 & 0xFFFFFFFF, number & 0xFFFF
 
 
-def _skip_name(message: bytes, at: int) -> int:
-    return read_name(message, at)[1]
+def past_name(message: bytes, at: int) -> int:
+    """Where a name ends whose pointer, if it has one, nobody follows: thousands of records may have long ones."""
+    while 0 < (length := message[at]) < 64:
+        at += length + 1
+    if 0 < length < 0xC0:
+        raise Malformed("a label of an unknown kind")
+    return at + 2 if length else at + 1
 
 
 def read_name(message: bytes, at: int) -> tuple[bytes, int]:

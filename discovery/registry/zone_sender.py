@@ -40,6 +40,8 @@ class ZoneSender:
         """`allowed`: who may have a zone without a key."""
         self.admit(keys, allowed)
         self._limit = asyncio.Semaphore(AT_ONCE)
+        self._from_store = asyncio.Semaphore(1)
+        """What is read from the store for an answer may be many times what the zone is."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._finished: dict[tuple[bytes, int, int, int], bytes] = {}
         """By zone, the serials that it leads from and to, and how large it may be: a message without its id."""
@@ -73,6 +75,11 @@ class ZoneSender:
             asked.refuse(FORMERR)
         elif serial is not None and (finished := self._at_hand(asked, primary, serial, limit)) is not None:
             asked.send(asked.message[:2] + finished)
+        elif asked.stream is None:  # it does not fit
+            (alone,) = messages(
+                asked.message[:2], asked.question, incremental(primary.apex, primary.content.serial, ())
+            )
+            asked.send(alone)
         else:
             task = asyncio.get_running_loop().create_task(self._send(asked, primary, serial, limit))
             self._tasks.add(task)
@@ -105,8 +112,9 @@ class ZoneSender:
 
     async def _send(self, asked: Asked, primary: Primary, serial: int | None, limit: int) -> None:
         try:
-            async with self._limit, asyncio.timeout(LONGEST_SECONDS):
-                chunks = await _chunks(primary, serial, is_udp=asked.stream is None)
+            is_at_hand = serial is None or primary.history.since(serial) is not None
+            async with self._limit if is_at_hand else self._from_store, asyncio.timeout(LONGEST_SECONDS):
+                chunks = await _chunks(primary, serial)
                 await _send_all(asked, messages(asked.message[:2], asked.question, chunks, limit))
         except (ConnectionError, TimeoutError) as error:
             log.info("a zone was not sent to %s as a whole: %s", asked.client, str(error) or "it took too long")
@@ -116,15 +124,13 @@ class ZoneSender:
             raise
 
 
-async def _chunks(primary: Primary, serial: int | None, is_udp: bool) -> Iterator[bytes]:
+async def _chunks(primary: Primary, serial: int | None) -> Iterator[bytes]:
     """The records of the answer; `serial`: from which a difference is asked for, None: it is not."""
     steps = None
-    if serial is not None and not is_udp:
+    if serial is not None:
         with suppress(StoreError):  # then the zone is sent as a whole, which takes no look into the store
             steps = await primary.since(serial)
     latest = primary.content.serial
-    if is_udp:
-        return incremental(primary.apex, latest, ())
     if steps is not None:
         return incremental(primary.apex, latest, steps)
     return whole(primary.apex, latest, dict(primary.content.nodes))

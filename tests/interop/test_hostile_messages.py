@@ -16,7 +16,7 @@ import dns.message
 from discovery.registry import tsig
 from discovery.registry.messages import removed_set, soa_query, update
 from discovery.registry.outline import outline
-from discovery.registry.wire import NOERROR
+from discovery.registry.wire import NOERROR, UPDATE_OPCODE
 from tests.interop.changing import wire
 from tests.interop.mutations import mutated
 from tests.interop.nameservers import KEY, ORIGIN, Client, registry_folder, zone_at
@@ -31,12 +31,12 @@ LAST = soa_query(0xFFFF, ORIGIN)
 
 
 def look_at(answer: bytes, sent: dict[bytes, bytes]) -> None:
-    """An answer belongs to a message, can be read by others, and says yes only to what they can read too."""
+    """An answer belongs to a message, can be read by others, and says yes only to updates that they can read too."""
     message = sent.get(answer[:2])
     assert message is not None, answer
     assert answer[2] & 0x80, (message, answer)
     try:
-        if answer[3] & 0xF == NOERROR:
+        if answer[3] & 0xF == NOERROR and message[2] >> 3 == UPDATE_OPCODE:
             read_by_others(message)
         # As of a query: of an UPDATE dnspython wants the question to be for a zone, which was not our idea.
         read_by_others(answer[:2] + bytes([answer[2] & 0x87]) + answer[3:])
