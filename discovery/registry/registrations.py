@@ -19,7 +19,7 @@ from config.resources.core import Service, ServicePort
 from discovery.endpoint import Endpoint, WorkloadRef
 from discovery.membership import PortEndpoints, ports_of
 from discovery.registry.content import Content, Node, RRset
-from discovery.registry.wire import AAAA, IN, SRV, TXT, A, Record, from_text, to_labels, to_wire
+from discovery.registry.wire import AAAA, IN, LONGEST_NAME, SRV, TXT, A, Record, from_text, to_labels, to_wire
 
 SUBDOMAIN: Final = "endpoints"
 TTL: Final = 5
@@ -42,6 +42,8 @@ def registered(named: Named, service: Service, endpoints: PortEndpoints, zone: b
         for endpoint in endpoints.get(port.key, ()):
             label = host_label(endpoint)
             target = bytes((len(label),)) + label + base
+            if max(len(target), len(owner)) > LONGEST_NAME:
+                raise ValueError("its names would be longer than the 255 bytes that DNS has for one")
             numbers = (endpoint.tier << 32 | endpoint.weight << 16 | endpoint.port).to_bytes(6, "big")
             yield Record(owner, SRV, IN, TTL, numbers + target)
             if target not in hosts:

@@ -49,6 +49,12 @@ def test_the_records_of_an_endpoint() -> None:
     }  # fmt: skip
 
 
+def test_what_dns_has_no_name_for_is_refused() -> None:
+    zone = origin(".".join(["d" * 60] * 3))
+    with pytest.raises(ValueError, match="longer than the 255 bytes"):
+        list(registered(Named("n" * 63, "s" * 60), SERVICE, {"http": (FULL,)}, zone))
+
+
 def test_a_port_without_a_name_goes_by_its_number() -> None:
     owners = {record.name for record in registered(SHOP, SERVICE, {"53": (FULL,)}, ORIGIN) if record.type == SRV}
     assert owners == {name("_53._udp.shop.default")}
