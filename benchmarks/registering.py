@@ -16,8 +16,10 @@ from config.meta import Named, ObjectMeta
 from config.resources.core import Service, ServicePort, ServiceSpec
 from discovery.endpoint import Endpoint
 from discovery.registry import messages
+from discovery.registry.keys import Key
 from discovery.registry.registrations import origin, registered
 from discovery.registry.terms import Terms
+from discovery.registry.tsig import sign
 from discovery.registry.wire import HEADER, NOERROR, SOA, TXT, Record, parse_message
 
 ZONE = origin("cluster.local")
@@ -39,12 +41,12 @@ def services(endpoints: int) -> str:
     return "---\n".join(text.format(number=number) for number in range(endpoints // IN_SERVICE))
 
 
-def records(number: int, endpoints: int, port: int = 8080) -> tuple[Record, ...]:
+def records(number: int, endpoints: int, ready: bool = True) -> tuple[Record, ...]:
     """Those of one endpoint among so many."""
     name = f"svc{number % (endpoints // IN_SERVICE)}"
     service = Service(ObjectMeta(name, "default"), spec=ServiceSpec(ports=(ServicePort(port=80, name="http"),)))
     endpoint = Endpoint(
-        f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", port,
+        f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 8080, ready=ready,
         replica_id=f"{name}-7f9c4-{number:05x}", node=f"node-{number // EACH}", zone="zone-a",
     )  # fmt: skip
     return tuple(registered(Named("default", name), service, {"http": (endpoint,)}, ZONE))
@@ -58,20 +60,20 @@ def registration(registrant: int, endpoints: int) -> bytes:
 
 
 def changes(endpoints: int, among: int) -> Iterator[bytes]:
-    """Messages that each change what one of the first `among` endpoints says of itself, for ever."""
+    """Messages that each change whether one of the first `among` endpoints is ready, for ever."""
     number = 0
     while True:
-        _, address, text = records(number % among, endpoints)
-        said = text.data + bytes((len(f"turn={number}"),)) + f"turn={number}".encode()
-        kept = messages.removed_set(text.name, TXT)
-        yield messages.update(number & 0xFFFF, ZONE, [kept, text._replace(data=said), address])
+        _, address, text = records(number % among, endpoints, ready=bool(number // among % 2))
+        yield messages.update(number & 0xFFFF, ZONE, [messages.removed_set(text.name, TXT), address, text])
         number += 1
 
 
 class Client:
     """Speaks to a registry by TCP."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, key: Key | None = None) -> None:
+        """`key`: that updates are signed with."""
+        self._key = key
         self._connection = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self._stream = self._connection.makefile("rwb")
 
@@ -87,7 +89,7 @@ class Client:
 
     def update(self, message: bytes) -> None:
         """Raises RuntimeError if it is not carried out."""
-        answer = self.ask(message)
+        answer = self.ask(message if self._key is None else sign(message, self._key, time.time())[0])
         if answer[3] & 0xF != NOERROR:
             raise RuntimeError(f"an update was answered by {answer[3] & 0xF}")
 
@@ -119,17 +121,17 @@ class Client:
 
 
 @contextmanager
-def client(port: int) -> Iterator[Client]:
-    made = Client(port)
+def client(port: int, key: Key | None = None) -> Iterator[Client]:
+    made = Client(port, key)
     try:
         yield made
     finally:
         made.close()
 
 
-def register(port: int, endpoints: int, registrants: range) -> None:
+def register(port: int, endpoints: int, registrants: range, key: Key | None = None) -> None:
     """Have these registrants say what they have."""
-    with client(port) as made:
+    with client(port, key) as made:
         for registrant in registrants:
             made.update(registration(registrant, endpoints))
 

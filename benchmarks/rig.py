@@ -170,10 +170,11 @@ class Rig:
         node: str = "",
         role: str = "up",
         core: str = PROXY_CORE,
+        program: Sequence[str] = (),
     ) -> Proxy:
         """`weft up`, or another `role`, on `manifests`: a NodeConfig is added with free ports and what `node` says.
 
-        The same `name` again starts it with the same state.
+        The same `name` again starts it with the same state; `program`: what is started in place of ``weft``.
         """
         folder = self.dir / name
         folder.mkdir(exist_ok=True)
@@ -182,7 +183,7 @@ class Rig:
         node = f"apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {{name: bench}}\nspec: {spec}\n"
         (folder / "manifests.yaml").write_text(f"{node}---\n{manifests}")
         weft = Path(sys.executable).with_name("weft")
-        argv = [str(weft), role, str(folder), "--state", str(self.dir / f"{name}-state")]
+        argv = [*(program or (str(weft),)), role, str(folder), "--state", str(self.dir / f"{name}-state")]
         process = self.start(core, argv)
         wait_for(lambda: accepts("127.0.0.1", admin), "weft's admin server", 60)
         for address, port in listens:
