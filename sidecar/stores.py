@@ -40,14 +40,14 @@ def store_of(settings: EtcdSettings, secrets: Mapping[Named, Secret], folder: Pa
     try:
         access = read_access(settings, secrets)
         endpoints = tuple(map(parse_endpoint, settings.endpoints))
-        etcd = Etcd(Access(endpoints, _context(access), access.user, access.password))
+        etcd = Etcd(Access(endpoints, context_of(access), access.user, access.password))
     except (ValueError, BadKeyPair) as error:
         raise UserError(f"registry.etcd: {error}") from None
     # A name of its own for each process: nobody may take one registry for another that was there before.
     return EtcdStore(etcd, settings.prefix.encode(), os.urandom(NAME_BYTES), random=random, clock=time.monotonic)
 
 
-def _context(access: EtcdAccess) -> SSLContext | None:
+def context_of(access: EtcdAccess) -> SSLContext | None:
     """How etcd is known, and how this registry is; None: as the system has it.  Raises ValueError, BadKeyPair."""
     if not access.authorities and not access.chain:
         return None

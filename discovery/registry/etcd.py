@@ -149,7 +149,7 @@ class Etcd:
         try:
             return msgspec.json.decode(text, type=Json)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise StoreError(f"what answers at {self.endpoint} is no etcd: {text[:40]!r}") from None
+            raise StoreError(f"what answers at {self.endpoint} is no etcd: {text[:100]!r}") from None
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:

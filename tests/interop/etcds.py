@@ -16,6 +16,7 @@ from random import Random
 from discovery.registry.etcd import Access, Etcd, Json
 from discovery.registry.etcd_store import EtcdStore
 from discovery.registry.store import StoreError
+from tests.certificates import Authority
 from tests.discovery.registry.registries import Registry, registry
 from tests.interop.programs import free_ports
 from tests.policy.source import ROOT
@@ -26,11 +27,21 @@ PREFIX = b"weft/"
 class Server:
     """etcd with its data in a folder; ended and begun again at will."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, authority: Authority | None = None) -> None:
+        """`authority`: signs etcd's certificate, and those of all whom it lets in; None: no TLS."""
         self.folder = folder
-        self.client, self.peer = free_ports(2)
-        self.url = f"http://127.0.0.1:{self.client}"
+        client, self.peer = free_ports(2)
+        self.url = f"http{'s' if authority else ''}://127.0.0.1:{client}"
+        self._tls = [] if authority is None else self._secured(authority)
         self._process: subprocess.Popen[bytes] | None = None
+
+    def _secured(self, authority: Authority) -> list[str]:
+        pair = authority.sign("127.0.0.1", "localhost")
+        files = {"ca.crt": authority.certificate, "tls.crt": pair.certificate, "tls.key": pair.key}
+        for name, text in files.items():
+            (self.folder / name).write_bytes(text)
+        ca, chain, key = (str(self.folder / name) for name in files)
+        return ["--cert-file", chain, "--key-file", key, "--trusted-ca-file", ca, "--client-cert-auth"]
 
     def start(self) -> None:
         peer = f"http://127.0.0.1:{self.peer}"
@@ -40,7 +51,7 @@ class Server:
                     "etcd", "--data-dir", str(self.folder / "data"), "--listen-client-urls", self.url,
                     "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
                     "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
-                    "--heartbeat-interval", "50", "--election-timeout", "300",
+                    "--heartbeat-interval", "50", "--election-timeout", "300", *self._tls,
                 ],
                 stdout=log, stderr=log, env={**os.environ, "GOMAXPROCS": "1"},
             )  # fmt: skip
@@ -61,9 +72,9 @@ class Server:
     def etcd(self) -> Etcd:
         return Etcd(Access((self.url,)))
 
-    async def ready(self) -> None:
-        """Until it answers."""
-        etcd = self.etcd()
+    async def ready(self, etcd: Etcd | None = None) -> None:
+        """Until it answers; `etcd`: who asks, and is closed then."""
+        etcd = etcd or self.etcd()
         async with asyncio.timeout(30):
             while not await _answers(etcd):
                 await asyncio.sleep(0.05)

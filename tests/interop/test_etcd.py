@@ -8,22 +8,31 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from random import Random
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
+from config.etcd import read_access
+from config.meta import Named, ObjectMeta
+from config.resources.core import Secret
+from config.settings import EtcdSettings
 from discovery.registry import etcd_presence, etcd_store
 from discovery.registry.documents import Document, DocumentKey
+from discovery.registry.etcd import Access, Etcd, range_end, text
 from discovery.registry.etcd_store import EtcdStore
 from discovery.registry.messages import absent, removed
 from discovery.registry.primary import Primary
-from discovery.registry.store import Store
+from discovery.registry.store import Store, StoreError
 from discovery.registry.terms import Terms
 from discovery.registry.wire import NOERROR, SERVFAIL, YXDOMAIN
-from tests.discovery.registry.registries import Registry
+from sidecar.stores import context_of, store_of
+from tests.certificates import Authority
+from tests.discovery.registry.registries import Registry, registry
 from tests.discovery.registry.test_primary import asks, there
-from tests.discovery.registry.test_transfer import record
-from tests.interop.etcds import Gated, Process, Server, joined, registries
+from tests.discovery.registry.test_transfer import ORIGIN, record
+from tests.interop.etcds import PREFIX, Gated, Process, Server, joined, registries
 from tests.interop.programs import needs, run
 from tests.interop.writers import Writer
 
@@ -334,3 +343,46 @@ async def test_manifests(server: Server) -> None:
         assert await two.store.documents() == many
         await two.store.store_documents([many[0]._replace(body=b"[]")], [each.key for each in many[1:]])
         assert await one.store.documents() == [many[0]._replace(body=b"[]")]
+
+
+async def test_an_etcd_that_knows_who_asks(tmp_path: Path) -> None:
+    authority = Authority()
+    server = Server(tmp_path, authority)
+    server.start()
+    pair = authority.sign("registry.example")  # with a common name the gateway lets in no user
+    values = {"ca.crt": authority.certificate, "tls.crt": pair.certificate, "tls.key": pair.key}
+    tls = Secret(ObjectMeta("tls", "default"), string_data={key: value.decode() for key, value in values.items()})
+    user = Secret(ObjectMeta("user", "default"), string_data={"username": "weft", "password": "secret"})
+    secrets = {Named("default", "tls"): tls, Named("default", "user"): user}
+    settings = EtcdSettings(endpoints=(server.url,), tls="tls", user="user")
+    access = Access((server.url,), context_of(read_access(settings, secrets)))
+    try:
+        await server.ready(Etcd(access))
+        await allow_only_weft(Etcd(access))
+        store = store_of(settings, secrets, tmp_path, Random(1))
+        async with registry(store) as one:
+            assert await one.primary.submit(asks(record("a.shop.default"))) == NOERROR
+            server.kill()  # and with it the tokens that it gave
+            server.start()
+            async with asyncio.timeout(20):
+                while await one.primary.submit(asks(record("b.shop.default"))) != NOERROR:
+                    await asyncio.sleep(0.05)
+        await store.close()
+        for wrong, says in {"tls": "etcd at https", "user": "user name is empty"}.items():
+            denied = store_of(replace(settings, **{wrong: ""}), secrets, tmp_path, Random(1))
+            with pytest.raises(StoreError, match=says):
+                await denied.open([ORIGIN])
+    finally:
+        server.close()
+
+
+async def allow_only_weft(etcd: Etcd) -> None:
+    """A user that may write beneath the prefix, and nobody without a name."""
+    for name in ("root", "weft"):
+        await etcd.call("auth/user/add", {"name": name, "password": "secret"})
+        await etcd.call("auth/role/add", {"name": name})
+        await etcd.call("auth/user/grant", {"user": name, "role": name})
+    perm = {"permType": "READWRITE", "key": text(PREFIX), "range_end": text(range_end(PREFIX))}
+    await etcd.call("auth/role/grant", {"name": "weft", "perm": perm})
+    await etcd.call("auth/enable", {})
+    await etcd.close()
