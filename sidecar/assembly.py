@@ -22,6 +22,7 @@ from config.configset import ConfigSet
 from config.settings import NodeConfigSpec
 from discovery.catalog import Catalog
 from discovery.endpoint import Replica
+from discovery.platforms.base import Drained
 from discovery.platforms.process import ProcessPlatform
 from discovery.prober import Prober
 from mesh.access_log import AccessLog
@@ -102,6 +103,8 @@ class Assembly:
         self.running.lacks.append(self._lack)
         self._tell_scales()
         self._stopping = False
+        self.elsewhere: Drained | None = None
+        """Waits until no other node sends to a replica; None: there is none that could be asked."""
 
     def _make_autoscaling(self) -> Autoscaling | None:
         """None: what is seen of the traffic here is not all of it, or nothing is run here."""
@@ -258,6 +261,8 @@ class Assembly:
     async def _drained(self, replica_id: str, deadline: float) -> None:
         """Those elsewhere are told first, for they need longest."""
         await self._zones.told(min(deadline, self._draining.latest) - asyncio.get_running_loop().time())
+        if self.elsewhere is not None:
+            await self.elsewhere(replica_id, min(deadline, self._draining.latest))
         await self._draining.drained(replica_id, deadline)
 
     def _replicas_changed(self, replicas: tuple[Replica, ...]) -> None:

@@ -128,6 +128,11 @@ class NodeDNS:
         """Why it is bound elsewhere or not at all, and the remedy; else empty."""
 
     @property
+    def zones(self) -> Zones | None:
+        """Who has the written zones here."""
+        return self._zones
+
+    @property
     def lack(self) -> str:
         """Why the names are not known yet; empty: they are."""
         return "" if self._zones is None else self._zones.lack

@@ -113,6 +113,11 @@ class Enrolment:
         self.replicas.define(config_set.services)
         self.replicas.subscribe(self._changed)
 
+    @property
+    def name(self) -> str:
+        """In the zone of those that are told of changes."""
+        return self._who.name.lower()
+
     def define(self, config_set: ConfigSet) -> None:
         """These are the Services now."""
         before, self._config_set = self._config_set.services, config_set

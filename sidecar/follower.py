@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -72,6 +72,8 @@ class Follower:
         self._catalog = catalog
         self._propagation = Propagation()
         self._responder: Responder | None = None
+        self.copies: list[Callable[[int, int], None]] = []
+        """Told of each copy: its serial, and the generation of the catalog that has it."""
         self._source.define(config_set.services)
 
     def publish_at(self, listeners: InboundListeners) -> Inbound:
@@ -80,6 +82,11 @@ class Follower:
         inbound.again = self._enrolment.register
         self._enrolment.publish_by(inbound.publish)
         return inbound
+
+    @property
+    def name(self) -> str:
+        """Under which this process registers itself."""
+        return self._enrolment.name
 
     @property
     def lack(self) -> str:
@@ -96,6 +103,8 @@ class Follower:
         """Have the copy of an earlier run."""
         self._copy.restore()
         self._source.changed(self._copy.content.nodes)
+        if self._copy.content.serial:
+            self._tell_copies()
 
     def attach(self, responder: Responder, elsewhere: Elsewhere) -> Authority:
         """Hear of changes, and have answers known that are made of the copy."""
@@ -166,7 +175,13 @@ class Follower:
 
     def _copied(self, names: Iterable[bytes]) -> None:
         self._propagation.copied(self._copy.content.serial, self._catalog.snapshot.generation)
+        self._tell_copies()
         self._enrolment.watch(self._copy.content, names)
+
+
+    def _tell_copies(self) -> None:
+        for tell in self.copies:
+            tell(self._copy.content.serial, self._catalog.snapshot.generation)
 
 
 def _where(config_set: ConfigSet) -> str:

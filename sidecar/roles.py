@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from sidecar.beside import Beside
+    from sidecar.channel.options import ChannelOptions
 
 
 class Role(NamedTuple):
@@ -16,6 +17,8 @@ class Role(NamedTuple):
     needs_work: bool
     """Whether there is nothing to do for it without a Service or a Deployment."""
     carries_traffic: bool
+    channel: ChannelOptions | None = None
+    """How it takes part in the channel; None: not at all."""
     beside: Beside | None = None
     """The application that it is for."""
 

@@ -10,15 +10,18 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from socket import socket
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from config.changes import Changes
 from sidecar.announcer import Announcer, commands_to_try
 from sidecar.assembly import Assembly
+from sidecar.bearer import new_token
+from sidecar.dns import NodeDNS
 from sidecar.documents import Answer, Question, Stream
 from sidecar.lifecycle import Lifecycle
 from sidecar.options import Address, Options, default_state
@@ -32,6 +35,7 @@ from sidecar.written import Manifests, Written, report
 
 if TYPE_CHECKING:
     from sidecar.admin import AdminServer
+    from sidecar.channel.ends import End
 
 TURNS = 100
 """Of the event loop: in as many the first replicas are started."""
@@ -43,6 +47,10 @@ class Process(Protocol):
     @property
     def running(self) -> Standing:
         """What it knows of itself."""
+
+    @property
+    def dns(self) -> NodeDNS:
+        """Its DNS server."""
 
     async def start(self) -> None:
         """Open what others dial.  Raises UserError for what the user can put right."""
@@ -92,21 +100,25 @@ async def serve(
         to_try = partial(commands_to_try, admin=address, own_state=own_state)
         announcer = Announcer(sys.stdout)
         progress = Progress(node.running, announcer, to_try, lifecycle.began)
-        reloader = Reloader(manifests, written, node.reload, lifecycle.reload, partial(_tell, announcer))
+        end = _end(role, node, state, manifests)
+        reload = node.reload if end is None else partial(_reload_all, node, end)
+        reloader = Reloader(manifests, written, reload, lifecycle.reload, partial(_tell, announcer))
         try:
             await node.start()
+            if end is not None:
+                await end.start()
             refuse_taken(node.running.doors(), written.config_set)
         except BaseException:
             await node.stop()
             raise
         state.announce_admin(str(address))
-        await _run(node, admin, progress, reloader, lifecycle.stop)
+        await _run(node, admin, progress, reloader, Surroundings(lifecycle.stop, end, state.path))
         progress.stopped()
 
 
 def make(role: Role, written: Written, state: StateFolder, lifecycle: Lifecycle) -> Process:
     """The parts of a process with that role.  Raises UserError for what the user can put right."""
-    if role == REGISTRY:
+    if role.name == REGISTRY.name:
         from sidecar.registry_assembly import RegistryAssembly
 
         return RegistryAssembly(written, state)
@@ -116,14 +128,39 @@ def make(role: Role, written: Written, state: StateFolder, lifecycle: Lifecycle)
         made = SidecarAssembly(written, state, role.beside, lifecycle.end)
         lifecycle.at_once.append(made.kill)
         return made
-    if role == NODE:
+    if role.name == NODE.name:
         from sidecar.follower import Follower
 
         return Assembly(written, state, Follower)
     return Assembly(written, state)
 
 
-async def _run(node: Process, admin: socket, progress: Progress, reloader: Reloader, stop: asyncio.Event) -> None:
+def _end(role: Role, node: Process, state: StateFolder, manifests: Manifests) -> End | None:
+    """The channel in this process; None: there is none.  Raises UserError."""
+    options, taken = role.channel, manifests.received
+    if options is None or taken is None:
+        return None
+    with _without_authorities():
+        from sidecar.channel.ends import node_end, registry_end
+    if isinstance(node, Assembly) and options.join is not None:
+        return node_end(options, node, taken, role.name)
+    return registry_end(options, node, state.path, taken)
+
+
+async def _reload_all(node: Process, end: End, written: Written) -> None:
+    await node.reload(written)
+    end.in_force()
+
+
+class Surroundings(NamedTuple):
+    """What else belongs to a run."""
+
+    stop: asyncio.Event
+    end: End | None
+    state: Path
+
+
+async def _run(node: Process, admin: socket, progress: Progress, reloader: Reloader, more: Surroundings) -> None:
     """Start replicas and the admin server, follow the manifests, wait for `stop`, and stop in order.
 
     If something that runs beside fails, which is a fault of ours, it is stopped in the same order.
@@ -132,45 +169,62 @@ async def _run(node: Process, admin: socket, progress: Progress, reloader: Reloa
     async with asyncio.TaskGroup() as beside:
         working = beside.create_task(node.run_beside())
         watching: list[asyncio.Task[None]] = []
+        connecting: list[asyncio.Task[None]] = []
         try:
             await node.start_platform()
             for _ in range(TURNS):
                 await asyncio.sleep(0)
-            server = _admin_server(node)
+            server = _admin_server(node, more)
             await server.start(admin)
+            if more.end is not None:
+                connecting.append(beside.create_task(more.end.run()))
             following = beside.create_task(reloader.run())
             watching += [following, beside.create_task(progress.tell())]
-            await stop.wait()
+            await more.stop.wait()
             following.cancel()
             await node.drain(node.running.config_set.node.drain_delay or 0.0)
         finally:
             for task in watching:
                 task.cancel()
             await node.stop()
-            working.cancel()
+            for task in (working, *connecting):
+                task.cancel()
+            if more.end is not None:
+                await more.end.close()
             if server is not None:
                 await server.close()
 
 
-def _admin_server(node: Process) -> AdminServer:
-    """Makes it, and imports all that it needs, which holds the loop: nothing is ready, and the replicas need a while.
+def _admin_server(node: Process, more: Surroundings) -> AdminServer:
+    """Makes it, and imports all that it needs, which holds the loop: nothing is ready, and replicas need a while."""
+    with _without_authorities():
+        from sidecar.admin import AdminServer
 
-    aiohttp fills a TLS context with every certificate authority of the machine when it is imported, which is
+        import_module("discovery.metrics")  # now, for the first scrape comes when there is traffic
+    if more.end is None:
+        return AdminServer(node.answers(), node.metrics, node.questions(), node.streams())
+    answers = {**node.answers(), **more.end.answers()}
+    writes, token = more.end.writes(), new_token(more.state)
+    return AdminServer(answers, node.metrics, node.questions(), node.streams(), writes=writes, token=token)
+
+
+@contextmanager
+def _without_authorities() -> Iterator[None]:
+    """Where aiohttp is imported.
+
+    It fills a TLS context with every certificate authority of the machine when it is imported, which is
     for a client that is not used here and takes as long as everything else: so it is shown none.
     """
     authorities = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
     before = {name: os.environ.get(name) for name in authorities}
     os.environ.update(authorities)
     try:
-        from sidecar.admin import AdminServer
-
-        import_module("discovery.metrics")  # now, for the first scrape comes when there is traffic
+        yield
     finally:
         for name, value in before.items():
             os.environ.pop(name)
             if value is not None:
                 os.environ[name] = value
-    return AdminServer(node.answers(), node.metrics, node.questions(), node.streams())
 
 
 def _tell(announcer: Announcer, written: Written, changes: Changes) -> None:

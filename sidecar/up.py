@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from sidecar.channel.received import received
 from sidecar.lifecycle import Lifecycle
 from sidecar.local_route import local_route
 from sidecar.options import Options
@@ -26,7 +27,8 @@ from sidecar.written import Manifests, Written, report, require_usable
 async def up(paths: Sequence[Path], options: Options, lifecycle: Lifecycle, role: Role = UP) -> int:
     """Run until `lifecycle` ends; the exit code.  Raises UserError for what the user can put right."""
     with closing(StateFolder.open(options.state)) as state:
-        manifests = Manifests(paths, state)
+        taken = role.channel and received(role.channel, state.path, role.carries_traffic, lifecycle.reload)
+        manifests = Manifests(paths, state, taken)
         if (read := await lifecycle.unless_stopped(_read(manifests))) is None:
             return 0
         written, serving = read

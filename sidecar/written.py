@@ -15,6 +15,7 @@ from config.errors import Fault
 from config.meta import ObjectKey
 from config.watcher import Watcher
 from mesh.steps import run_in_slices
+from sidecar.channel.received import Received
 from sidecar.errors import UserError
 from sidecar.findings import Findings, lines
 from sidecar.state import StateFolder
@@ -51,10 +52,17 @@ class Written(NamedTuple):
 class Manifests:
     """The manifests of `paths` (files and folders), and what a run keeps beside them in its `state` folder."""
 
-    def __init__(self, paths: Sequence[Path], state: StateFolder) -> None:
-        self.paths = paths
+    def __init__(self, paths: Sequence[Path], state: StateFolder, received: Received | None = None) -> None:
+        """`received`: what comes by the channel; where own manifests say the same objects, these stay."""
+        self.paths = paths if received is None else (*paths, received.path)
+        self._received = received
         self._state = str(state.path.resolve())
-        self._watcher = Watcher(paths)
+        self._watcher = Watcher(self.paths)
+
+    @property
+    def received(self) -> Received | None:
+        """What comes by the channel; None: nothing does."""
+        return self._received
 
     @property
     def files(self) -> int:
@@ -70,6 +78,8 @@ class Manifests:
 
         What is the same as in `previous` is the same object.
         """
+        if self._received is not None:
+            self._received.reading()
         loaded = await load_aside(self.paths, previous, reader="sidecar.reader", arguments=(self._state,))
         return Written(loaded.config_set, loaded.faults, loaded.kept, loaded.read)
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from discovery.registry.content import Content
 from discovery.registry.resolv_conf import Resolver
-from discovery.registry.wire import AAAA, IN, SRV, A, Record
+from discovery.registry.wire import AAAA, IN, SRV, A, Record, to_labels
 
 TTL = 5
 
@@ -17,6 +17,15 @@ def node_records(name: bytes, where: Resolver) -> tuple[Record, Record]:
     packed = ip_address(where.address).packed
     data = bytes(4) + where.port.to_bytes(2, "big") + name
     return Record(name, A if len(packed) == 4 else AAAA, IN, TTL, packed), Record(name, SRV, IN, TTL, data)
+
+
+def node_names(content: Content) -> Iterator[str]:
+    """The names of the nodes that are registered."""
+    depth = len(to_labels(content.origin))
+    for name in tuple(content.nodes):
+        labels = to_labels(name)
+        if len(labels) > depth:
+            yield b".".join(labels[: len(labels) - depth]).decode("ascii", "backslashreplace")
 
 
 def notified(content: Content) -> Iterator[Resolver]:

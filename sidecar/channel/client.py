@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable
 from itertools import count
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 
 import aiohttp
 
@@ -54,6 +54,16 @@ SAY_SECONDS: Final = 5.0
 log = logging.getLogger("weft.channel")
 
 
+class Receiving(Protocol):
+    """Who is told of manifests."""
+
+    def take(self, message: Manifests) -> None:
+        """This came."""
+
+    def interrupted(self) -> None:
+        """The connection is gone."""
+
+
 class Channel:
     """The connection while `run` runs."""
 
@@ -61,14 +71,14 @@ class Channel:
         self,
         address: Address,
         token: Token,
-        received: Callable[[Manifests], None],
+        received: Receiving,
         report: Report,
         random: Random,
         *,
         role: str = "node",
         runs: Iterable[str] = (),
     ) -> None:
-        """`received` is told of manifests as they come; `runs`: the Deployments that run here."""
+        """`runs`: the Deployments that run here."""
         self._address = address
         self._token = token
         self._received = received
@@ -189,6 +199,7 @@ class Channel:
     def _lost(self, problem: str) -> None:
         """There is no connection; only the first of equal reasons is told."""
         self._connected.clear()
+        self._received.interrupted()
         for _, answer in self._asking.values():
             if not answer.done():
                 answer.set_result(None)
@@ -198,7 +209,7 @@ class Channel:
 
     def _take(self, said: Downward) -> None:
         if isinstance(said, Manifests):
-            self._received(said)
+            self._received.take(said)
         elif isinstance(said, Awaited):
             _, answer = self._asking.get(said.id, (None, None))
             if answer is not None and not answer.done():

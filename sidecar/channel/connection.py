@@ -42,7 +42,7 @@ class Connection:
     def __init__(
         self,
         response: web.WebSocketResponse,
-        transport: asyncio.BaseTransport | None,
+        transport: asyncio.Transport | None,
         nodes: Nodes,
         serial: Callable[[], int],
     ) -> None:
@@ -61,7 +61,7 @@ class Connection:
 
     def cut(self) -> None:
         """End it without a word."""
-        if isinstance(self._transport, asyncio.WriteTransport):
+        if self._transport is not None:
             self._transport.abort()
 
     async def refuse(self, why: str) -> None:

@@ -19,6 +19,8 @@ from mesh.steps import run_in_slices
 from sidecar.channel.credentials import FOLDER
 from sidecar.channel.guard import NotTaken, taken
 from sidecar.channel.messages import Manifest, Manifests
+from sidecar.channel.options import ChannelOptions
+from sidecar.errors import UserError
 
 FILE: Final = "manifests.json"
 JOIN_SECONDS: Final = 0.02
@@ -37,7 +39,7 @@ class Received:
         """`changed`: called after each write; `runs`: the Deployments to take, None: all, where nothing runs."""
         self.path = state / FOLDER / FILE
         self._changed = changed
-        self._runs = runs
+        self.runs = runs
         self._manifests: dict[ObjectKey, Manifest] = {}
         self._next: dict[ObjectKey, Manifest] | None = None
         """What a whole state that has not come to its end has so far."""
@@ -46,6 +48,8 @@ class Received:
         self._refused: dict[ObjectKey, str] = {}
         self.written = 0
         """The generation that is in the file; 0: as an earlier run left it."""
+        self.read = 0
+        """The generation that was in the file when it began to be read the last time."""
 
     def prepare(self) -> None:
         """Have a file there, empty if nothing has ever come.  Raises OSError."""
@@ -72,6 +76,10 @@ class Received:
         """The connection is gone, and with it the rest of what was coming."""
         self._next = None
 
+    def reading(self) -> None:
+        """The file is read now."""
+        self.read = self.written
+
     async def run(self) -> None:
         """Write what comes, until cancelled."""
         while True:
@@ -94,7 +102,7 @@ class Received:
         refused: dict[ObjectKey, str] = {}
         for number, each in enumerate(manifests):
             try:
-                bodies.append(bytes(each.body) if self._runs is None else taken(each, self._runs))
+                bodies.append(bytes(each.body) if self.runs is None else taken(each, self.runs))
             except NotTaken as reason:
                 refused[each.key] = str(reason)
             if not number % BATCH:
@@ -103,6 +111,16 @@ class Received:
             log.warning("%s, which the registry sent, is not taken: %s", key, refused[key])
         self._refused = refused
         return b"".join(_file(bodies))
+
+
+def received(options: ChannelOptions, state: Path, carries_traffic: bool, changed: asyncio.Event) -> Received:
+    """What comes by the channel, in the state folder.  Raises UserError if that cannot be written."""
+    made = Received(state, changed.set, options.runs if carries_traffic else None)
+    try:
+        made.prepare()
+    except OSError as error:
+        raise UserError(f"{made.path} cannot be written ({error.strerror})") from None
+    return made
 
 
 def _file(bodies: Iterable[bytes]) -> Iterable[bytes]:

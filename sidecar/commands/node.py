@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from sidecar.channel.options import add_join, add_run, read_channel
 from sidecar.roles import NODE
 from sidecar.starting import add_paths, start
 
@@ -18,7 +19,9 @@ def add_parser(subparsers: Any) -> None:
         "until Ctrl-C.",
     )
     add_paths(parser)
+    add_join(parser)
+    add_run(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    return start(NODE, args)
+    return start(NODE._replace(channel=read_channel(args)), args)

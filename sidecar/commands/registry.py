@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from sidecar.channel.options import add_peers, read_channel
 from sidecar.roles import REGISTRY
 from sidecar.starting import add_paths, start
 
@@ -17,7 +18,8 @@ def add_parser(subparsers: Any) -> None:
         "manifests, by DNS at spec.dns of the NodeConfig, until Ctrl-C.",
     )
     add_paths(parser)
+    add_peers(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    return start(REGISTRY, args)
+    return start(REGISTRY._replace(channel=read_channel(args)), args)

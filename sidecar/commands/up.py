@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from sidecar.channel.options import add_peers, add_run, read_channel
 from sidecar.roles import UP
 from sidecar.starting import add_paths, start
 
@@ -16,7 +17,9 @@ def add_parser(subparsers: Any) -> None:
         description="Runs the Deployments of the manifests as processes and serves their Services, until Ctrl-C.",
     )
     add_paths(parser)
+    add_peers(parser)
+    add_run(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    return start(UP, args)
+    return start(UP._replace(channel=read_channel(args)), args)

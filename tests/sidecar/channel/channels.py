@@ -61,8 +61,14 @@ class Node:
         self.heard: list[Manifests] = []
         self.backends: list[BackendFrame] = []
         self.channel = Channel(
-            registry.address, token, self.heard.append, Report(self._frame), Random(seed), runs=runs
+            registry.address, token, self, Report(self._frame), Random(seed), runs=runs
         )  # fmt: skip
+
+    def take(self, message: Manifests) -> None:
+        self.heard.append(message)
+
+    def interrupted(self) -> None:
+        """What was not complete comes again, whole."""
 
     def _frame(self) -> Any:
         yield

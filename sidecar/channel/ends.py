@@ -1,0 +1,96 @@
+"""The two ends of the channel, each joined to the process that it is in."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from sidecar.assembly import Assembly
+from sidecar.channel.credentials import parse_token
+from sidecar.channel.options import ChannelOptions
+from sidecar.channel.received import Received
+from sidecar.dns import NodeDNS
+from sidecar.documents import Answer, Write
+from sidecar.errors import UserError
+from sidecar.follower import Follower
+from sidecar.options import Address
+from sidecar.registry import Registry
+from sidecar.standing import Standing
+
+LARGEST_TOKEN = 4096
+
+
+class End(Protocol):
+    """The channel in one process, from `start` to `close`."""
+
+    async def start(self) -> None:
+        """Begin.  Raises UserError for what the user can put right."""
+
+    async def run(self) -> None:
+        """Do what is to be done all the time, until cancelled."""
+
+    async def close(self) -> None:
+        """End all connections."""
+
+    def in_force(self) -> None:
+        """What was received, as it was read last, is in force."""
+
+    def answers(self) -> Mapping[str, Answer]:
+        """What the admin server says, by path."""
+
+    def writes(self) -> Mapping[str, Write]:
+        """What may be written through the admin server, by path."""
+
+
+class HasRegistry(Protocol):
+    """A process that may have the registry."""
+
+    @property
+    def dns(self) -> NodeDNS:
+        """Its DNS server."""
+
+    @property
+    def running(self) -> Standing:
+        """What it knows of itself."""
+
+
+def registry_end(options: ChannelOptions, node: HasRegistry, state: Path, taken: Received) -> End:
+    """The end of a process that has the registry.  Raises UserError."""
+    from sidecar.channel.registry_end import RegistryEnd
+
+    zones = node.dns.zones
+    if not isinstance(zones, Registry) or options.peers is None:
+        raise UserError("--peers is for a process that has the registry: weft registry, or weft up")
+    return RegistryEnd(_bound(options.peers), state, zones, taken, lambda: node.running.config_set)
+
+
+def node_end(options: ChannelOptions, node: Assembly, taken: Received, role: str) -> End:
+    """The end of a process that follows a registry.  Raises UserError."""
+    from sidecar.channel.node_end import NodeEnd
+
+    follower = node.dns.zones
+    if not isinstance(follower, Follower) or options.join is None or options.token is None:
+        raise UserError("--join is for a process that follows a registry: weft node")
+    try:
+        with options.token.open(encoding="ascii") as file:
+            token = parse_token(file.read(LARGEST_TOKEN))
+    except (OSError, ValueError) as error:
+        raise UserError(f"--token {options.token}: {getattr(error, 'strerror', None) or error}") from None
+    if token.node != follower.name:
+        raise UserError(f"--token {options.token}: it is the token of {token.node}, and this is {follower.name}")
+    end = NodeEnd(options.join, token, taken, node.proxy, role=role)
+    node.catalog.subscribe(end.carrying.changed)
+    node.publisher.in_force.append(lambda compiled: end.carrying.put_in_force(compiled.snapshot))
+    follower.copies.append(end.carrying.copied)
+    node.elsewhere = end.drained
+    return end
+
+
+def _bound(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server(address, family=family, backlog=1024)
+    except OSError as error:
+        raise UserError(f"the address --peers {address} cannot be used ({error.strerror or error})") from None

@@ -1,0 +1,90 @@
+"""The channel in a process that follows a registry: the connection, what it brings, and drains that wait for others.
+
+Before a replica is stopped, every node has to have a table in force that sends it nothing more, and what is in flight
+has to end.  Whoever does not confirm in time is named in the log, here and at the registry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from random import Random
+from typing import Final
+
+from mesh.proxy import Proxy
+from sidecar.channel.carrying import Carrying
+from sidecar.channel.client import Channel
+from sidecar.channel.credentials import Token
+from sidecar.channel.received import Received
+from sidecar.channel.report import Report
+from sidecar.documents import Answer, Document, Write
+from sidecar.options import Address
+
+CONFIRM_SECONDS: Final = 5.0
+"""That all nodes have to confirm that a replica goes."""
+
+log = logging.getLogger("weft.channel")
+
+
+class NodeEnd:
+    """Told of copies and tables from the start on; the connection is there while `run` runs."""
+
+    def __init__(self, address: Address, token: Token, received: Received, proxy: Proxy, *, role: str) -> None:
+        self._received = received
+        self._channel = Channel(
+            address, token, received, Report(proxy.frames.steps), Random(), role=role, runs=received.runs or ()
+        )
+        self.carrying = Carrying(self._channel, proxy.in_flight)
+
+    async def start(self) -> None:
+        """There is nothing to prepare."""
+
+    async def run(self) -> None:
+        """Hold the connection, until cancelled."""
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self._channel.run())
+            beside.create_task(self._received.run())
+            beside.create_task(self.carrying.run())
+
+    async def close(self) -> None:
+        """The connection ends with `run`."""
+
+    async def drained(self, replica_id: str, deadline: float) -> None:
+        """Wait until no other node sends to the replica, and none has anything in flight on it.
+
+        At most until `deadline` (the loop's time), and for confirmations no longer than they may take.
+        """
+        patience = min(deadline, asyncio.get_running_loop().time() + CONFIRM_SECONDS)
+        missing = await self._channel.confirmed(patience)
+        if missing is None:
+            log.warning("replica %s ends, and the registry could not say who knows: %s", replica_id, self._failure)
+            return
+        if missing:
+            log.warning("replica %s ends, and was not confirmed in time by %s", replica_id, ", ".join(missing))
+        busy = await self._channel.idle(replica_id, deadline)
+        if busy:
+            log.warning("replica %s ends with requests in flight from %s", replica_id, ", ".join(busy))
+
+    def answers(self) -> dict[str, Answer]:
+        """What the admin server says, by path."""
+        return {"/api/v1/channel": self._document}
+
+    def writes(self) -> Mapping[str, Write]:
+        """Nothing is written here."""
+        return {}
+
+    def in_force(self) -> None:
+        """What was read last of what was received is in force."""
+        self._channel.in_force(manifests=self._received.read)
+
+    @property
+    def _failure(self) -> str:
+        return self._channel.failure or "it did not answer in time"
+
+    def _document(self) -> tuple[int, Document]:
+        return 200, {
+            "connected": self._channel.connected,
+            "failure": self._channel.failure,
+            "manifests": self._received.read,
+        }

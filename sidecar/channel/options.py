@@ -1,0 +1,81 @@
+"""Options of the channel: where a registry takes connections of nodes, or which registry a node connects to."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from config.naming import DNS_SUBDOMAIN
+from sidecar.options import Address, parse_address
+
+
+class ChannelOptions(NamedTuple):
+    """What was given; `peers` or `join`, and never both."""
+
+    peers: Address | None = None
+    """Where the registry takes connections."""
+    join: Address | None = None
+    """Where a registry does."""
+    token: Path | None = None
+    """The file with this node's token."""
+    runs: tuple[str, ...] = ()
+    """``NAMESPACE/NAME`` of stored Deployments that this process runs."""
+
+
+def add_peers(parser: Any) -> None:
+    """Declare what a process takes that is a registry."""
+    parser.add_argument(
+        "--peers", metavar="HOST:PORT", type=_address,
+        help="take connections of nodes there, which get what `weft apply` stores (see `weft token`)",
+    )  # fmt: skip
+
+
+def add_join(parser: Any) -> None:
+    """Declare what a process takes that connects to a registry."""
+    parser.add_argument(
+        "--join", metavar="HOST:PORT", type=_address, help="where the registry takes connections of nodes (its --peers)"
+    )
+    parser.add_argument(
+        "--token", metavar="FILE", type=Path, help="the token of this node, as `weft token create NODE` printed it"
+    )
+
+
+def add_run(parser: Any) -> None:
+    """Declare what a process takes that may run what is stored."""
+    parser.add_argument(
+        "--run", metavar="NAMESPACE/NAME", dest="runs", action="append", default=[], type=_named,
+        help="run this Deployment when it is stored in the registry, with spec.images of this node's NodeConfig; may "
+        "be given several times",
+    )  # fmt: skip
+
+
+def read_channel(args: argparse.Namespace) -> ChannelOptions | None:
+    """What was given; None: nothing, so that there is no channel.  Raises UserError for half of it."""
+    from sidecar.errors import UserError
+
+    given = vars(args)
+    peers, join, token, runs = (given.get(name) for name in ("peers", "join", "token", "runs"))
+    if join is not None and token is None:
+        raise UserError("--join needs --token FILE: `weft token create NODE`, where the registry runs, prints one")
+    if token is not None and join is None:
+        raise UserError("--token needs --join HOST:PORT, the --peers address of the registry")
+    if peers is None and join is None:
+        if runs:
+            raise UserError("--run is about what a registry stores: it needs a connection to one, or --peers")
+        return None
+    return ChannelOptions(peers, join, token, tuple(sorted(set(runs or ()))))
+
+
+def _address(text: str) -> Address:
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _named(text: str) -> str:
+    namespace, slash, name = text.partition("/")
+    if not slash or DNS_SUBDOMAIN.problem(namespace) or DNS_SUBDOMAIN.problem(name):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAMESPACE/NAME")
+    return text

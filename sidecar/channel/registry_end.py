@@ -1,0 +1,106 @@
+"""The channel in a registry: the server, the stored manifests, and what this process itself takes of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from socket import socket
+from typing import Protocol
+
+from config.configset import ConfigSet
+from discovery.registry.documents import Document, DocumentKey, Documents
+from discovery.registry.store import StoreError
+from sidecar.channel.administration import Administration
+from sidecar.channel.certificate import certificate
+from sidecar.channel.credentials import Credentials
+from sidecar.channel.keeping import Keeping
+from sidecar.channel.messages import Manifests
+from sidecar.channel.nodes import Nodes
+from sidecar.channel.received import Received
+from sidecar.channel.server import ChannelServer
+from sidecar.channel.shelf import Shelf
+from sidecar.documents import Answer, Write
+from sidecar.errors import UserError
+
+
+class Zones(Protocol):
+    """What the registry's zones say."""
+
+    @property
+    def documents(self) -> Documents | None:
+        """Where manifests are kept; None: nowhere."""
+
+    def serial(self) -> int:
+        """Of endpoints.Z."""
+
+    def node_names(self) -> list[str]:
+        """Who has a live lease in nodes.Z."""
+
+
+class Kept:
+    """The documents of `zones`, which are there once these are open."""
+
+    def __init__(self, zones: Zones) -> None:
+        self._zones = zones
+
+    async def documents(self) -> Sequence[Document]:
+        there = self._zones.documents
+        return () if there is None else await there.documents()
+
+    async def store_documents(self, put: Iterable[Document], gone: Iterable[DocumentKey]) -> None:
+        there = self._zones.documents
+        if there is None:
+            raise StoreError("this registry's store keeps no manifests yet, only its zones")
+        await there.store_documents(put, gone)
+
+
+class RegistryEnd:
+    """From `start` to `close`; `run` belongs to a task of the caller."""
+
+    def __init__(
+        self, sock: socket, state: Path, zones: Zones, received: Received, config_set: Callable[[], ConfigSet]
+    ) -> None:
+        """`sock`: bound already; `received`: takes what is stored.  Raises UserError for a bad certificate."""
+        self._sock = sock
+        self._context = certificate(state).context()
+        self._received = received
+        self._shelf = Shelf(int(time.time()))
+        credentials = Credentials(state)
+        self.nodes = Nodes(zones.node_names, time.monotonic, lambda name: name in credentials.nodes())
+        self._keeping = Keeping(Kept(zones), self._shelf, state, config_set)
+        self._server = ChannelServer(credentials, self._shelf, self.nodes, zones.serial)
+        self._administration = Administration(self._keeping, self.nodes, zones.serial, self._shelf)
+        self._shelf.followers.append(self._take)
+
+    async def start(self) -> None:
+        """Distribute what is stored.  Raises UserError if that cannot be read."""
+        try:
+            await self._keeping.open()
+        except StoreError as error:
+            raise UserError(str(error)) from None
+        await self._server.start(self._sock, self._context)
+
+    async def run(self) -> None:
+        """Have what is stored in force here too, until cancelled."""
+        await self._received.run()
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._server.close()
+        self._sock.close()
+
+    def answers(self) -> dict[str, Answer]:
+        """What the admin server says, by path."""
+        return {"/api/v1/nodes": self._administration.nodes, "/api/v1/manifests": self._administration.stored}
+
+    def writes(self) -> Mapping[str, Write]:
+        """What may be written through the admin server, by path."""
+        return {"/api/v1/manifests": self._administration.write}
+
+    def in_force(self) -> None:
+        """What was read last of what was received is in force."""
+
+    def _take(self) -> None:
+        everything = [each.manifest for each in self._shelf.stored.values()]
+        self._received.take(Manifests(self._shelf.generation, everything, whole=True))

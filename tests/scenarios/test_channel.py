@@ -1,0 +1,187 @@
+"""A registry and three nodes joined by the channel: what is stored reaches all, and restarts lose no request."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.policy.source import ROOT
+from tests.scenarios.editing import Folder
+from tests.scenarios.manifests import deployment, service
+from tests.scenarios.weft import PATIENCE, Weft, running, wait_for
+from tests.scenarios.world import endpoints, ready
+
+APP = service("app", app="app")
+CLIENTS = 3
+"""Of each node."""
+Send = Callable[[http.client.HTTPConnection], http.client.HTTPResponse]
+
+
+class Mesh:
+    """A registry that takes connections of nodes, and nodes with a token each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._running = ExitStack()
+        made = Folder(folder / "registry")
+        self.peers = f"{made.network.prefix}.251:9903"
+        self.registry = self._running.enter_context(
+            running(made.path, made.network, "--peers", self.peers, role="registry")
+        )
+        self._folder = made
+        self._running.callback(self._check, self.registry)
+
+    def weft(self, *words: str, code: int = 0) -> str:
+        """What a command says that has the registry's state folder."""
+        command = [sys.executable, "-m", "sidecar", *words, "--state", str(self.registry.state)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert done.returncode == code, (done.stdout, done.stderr)
+        return done.stdout + done.stderr
+
+    def apply(self, *objects: Mapping[str, Any]) -> str:
+        file = self.folder / "applied.json"
+        file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        return self.weft("apply", "-f", str(file))
+
+    def node(self, name: str, *options: str, objects: tuple[Mapping[str, Any], ...] = ()) -> Weft:
+        """A node that is ready."""
+        token = self.folder / f"{name}.token"
+        token.write_text(self.weft("token", "create", name))
+        made = Folder(self.folder / name, nodeName=name, registry={"servers": [self._folder.network.dns]})
+        if objects:
+            made.put("own", *objects)
+        options = ("--join", self.peers, "--token", str(token), *options)
+        weft = self._running.enter_context(running(made.path, made.network, *options, role="node"))
+        self._running.callback(self._check, weft)
+        return weft
+
+    def known(self) -> dict[str, dict[str, Any]]:
+        """What the registry says of its nodes."""
+        return {each["name"]: each for each in self.registry.admin("/api/v1/nodes").json["nodes"]}
+
+    @staticmethod
+    def _check(weft: Weft) -> None:
+        assert "Traceback" not in weft.told(), weft.told()[:10_000]
+
+    def close(self) -> None:
+        self._running.close()
+
+
+@contextmanager
+def mesh(folder: Path) -> Iterator[Mesh]:
+    made = Mesh(folder)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def serves(weft: Weft, count: int, name: str = "app") -> None:
+    """Wait until a Service has so many endpoints here, all of them ready."""
+    wait_for(lambda: len(ready(weft, name)) == count == len(endpoints(weft, name)), weft.told)
+
+
+def services(weft: Weft) -> list[str]:
+    return sorted(each["name"] for each in weft.admin("/api/v1/services").json["services"])
+
+
+def test_what_is_stored_reaches_all_nodes_and_leaves_them(tmp_path: Path) -> None:
+    with mesh(tmp_path) as made:
+        first = made.node("first", "--run", "default/app")
+        second = made.node("second", objects=(service("own", app="x"),))
+        said = made.apply(APP, deployment("app", 2), service("own", {"http": 99}, app="y"))
+        assert "Service/default/app created" in said
+        for weft in (first, second):
+            serves(weft, 2)
+        assert services(second) == ["app", "own"]
+        assert "duplicate object" in second.told()
+        own = next(each for each in second.admin("/api/v1/services").json["services"] if each["name"] == "own")
+        assert own["ports"][0]["port"] != 99
+        assert not second.replicas()
+        wait_for(lambda: all(each["lag"] == 0 and each["connected"] for each in made.known().values()))
+        generation = made.registry.admin("/api/v1/nodes").json["manifests"]
+        wait_for(
+            lambda: {each["manifests"] for each in made.known().values()} == {generation}, lambda: str(made.known())
+        )
+        made.weft("delete", "service", "app")
+        wait_for(lambda: services(first) == ["own"] == services(second))
+
+
+def test_a_node_that_is_cut_off_keeps_what_it_got(tmp_path: Path) -> None:
+    with mesh(tmp_path) as made:
+        made.apply(APP)
+        weft = made.node("first")
+        wait_for(lambda: services(weft) == ["app"])
+        made.weft("token", "revoke", "first")
+        wait_for(lambda: not made.known()["first"]["connected"])
+        made.apply(service("shop"))
+        wait_for(lambda: "does not know this node's token" in weft.told(), weft.told)
+        assert services(weft) == ["app"]
+
+
+async def test_rolling_restarts_lose_no_request(tmp_path: Path, size: Callable[[int, int], int]) -> None:
+    with mesh(tmp_path) as made:
+        made.apply(APP, deployment("app", 2))
+        weft = made.node("first", "--run", "default/app")
+        nodes = [weft, made.node("second"), made.node("third")]
+        for each in nodes:
+            await asyncio.to_thread(serves, each, 2)
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as beside:
+            clients = [beside.create_task(client(each, stop)) for each in nodes for _ in range(CLIENTS)]
+            for number in range(size(2, 50)):
+                await asyncio.to_thread(made.apply, deployment("app", 2, REVISION=str(number)))
+                await asyncio.to_thread(
+                    wait_for, lambda number=number: len(weft.replicas()) == 4 + 2 * number, weft.told
+                )
+                await asyncio.to_thread(serves, weft, 2)
+            stop.set()
+        answered = [pid for each in clients for pid in each.result()[0]]
+        failed = [what for each in clients for what in each.result()[1]]
+        assert not failed, (failed[:5], [each.told()[-3000:] for each in nodes])
+        assert len(answered) > 100
+        assert len(set(answered)) == len(weft.replicas())
+        document = made.registry.admin("/api/v1/nodes").json
+        assert document["unconfirmed"] == [], document
+
+
+async def client(weft: Weft, stop: asyncio.Event) -> tuple[list[int], list[str]]:
+    """Sends requests one after the other, half of them POSTs that take their time; which processes answered."""
+    address = next(each["ports"][0]["listens"][0] for each in weft.admin("/api/v1/services").json["services"])
+    host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
+    answered: list[int] = []
+    failed: list[str] = []
+    while not stop.is_set():
+        for send in (post, get):
+            try:
+                status, body = await asyncio.to_thread(send, connection)
+            except (OSError, http.client.HTTPException) as error:
+                failed.append(f"{send.__name__}: {error!r}")
+                connection.close()
+            else:
+                if status == 200:
+                    answered.append(json.loads(body)["pid"])
+                else:
+                    failed.append(f"{send.__name__}: {status} {body!r}")
+    connection.close()
+    return answered, failed
+
+
+def post(connection: http.client.HTTPConnection) -> tuple[int, bytes]:
+    connection.request("POST", "/slow?ms=30", b"x" * 1000)
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def get(connection: http.client.HTTPConnection) -> tuple[int, bytes]:
+    connection.request("GET", "/")
+    response = connection.getresponse()
+    return response.status, response.read()
