@@ -9,7 +9,7 @@ from discovery.endpoint import WorkloadRef
 from mesh.autoscaling.target import ReplicaLoad
 from mesh.frames import backend_frame
 from mesh.live import Live
-from mesh.stats import StatsFrame
+from mesh.stats import StatsFrame, merge
 
 
 class LiveSource:
@@ -21,7 +21,7 @@ class LiveSource:
     def services(self, names: Collection[Named]) -> StatsFrame:
         backends = tuple(self._live.backends.values())
         wanted = (backend for backend in backends if Named(backend.key.namespace, backend.key.service) in names)
-        return StatsFrame([backend_frame(backend, {}) for backend in wanted])
+        return merge([StatsFrame([backend_frame(backend, {}) for backend in wanted])])
 
     def replicas(self, workloads: Collection[WorkloadRef]) -> Mapping[str, ReplicaLoad]:
         loads: dict[str, ReplicaLoad] = {}

@@ -162,7 +162,7 @@ class _Measure:
 
 
 def _filled(measure: _Measure, missing: Sequence[str], ratio: Ratio, steps: list[str]) -> dict[str, int]:
-    if not missing:
+    if not missing or not (ratio.up or ratio.down):
         return {}
     if ratio.down:
         steps.append(f"on the way down, {len(missing)} without a sample count as enough to keep them")
