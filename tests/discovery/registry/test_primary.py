@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
-from discovery.registry.content import Content
+from discovery.registry.content import Content, RRset
 from discovery.registry.keys import EVERYTHING, Scope
 from discovery.registry.lease import Leases
 from discovery.registry.messages import absent, removed
-from discovery.registry.primary import MOST_WAITING, Primary, Request, next_serial
-from discovery.registry.store import Alone, Commit, Past, Stored, StoreError, Term, key_of
+from discovery.registry.primary import MOST_TRIES, MOST_WAITING, Primary, Request, next_serial
+from discovery.registry.store import Alone, Arrival, Commit, Outdated, Past, RecordKey, Stored, StoreError, Term, key_of
 from discovery.registry.terms import Terms
 from discovery.registry.transfer import step_of
 from discovery.registry.update import Update
@@ -284,3 +284,128 @@ def test_serials_leave_out_zero() -> None:
     assert list(itertools.accumulate(range(3), lambda serial, _: next_serial(serial), initial=0xFFFFFFFE)) == [
         0xFFFFFFFE, 0xFFFFFFFF, 1, 2,
     ]  # fmt: skip
+
+
+class Shared(Memory):
+    """A store that others use too: `faster` is what they do before a commit of ours."""
+
+    keeper = b"me"
+    keepers = frozenset({b"me", b"other"})
+
+    def __init__(self, stored: Stored = Stored(7, (), {})) -> None:  # noqa: B008 - immutable
+        super().__init__(stored)
+        self.faster: list[Callable[[], None]] = []
+        self.tries: list[Commit] = []
+        self.keeping = True
+
+    @property
+    def is_keeping(self) -> bool:  # type: ignore[override]
+        return self.keeping
+
+    async def commit(self, commits: Sequence[Commit]) -> None:
+        self.tries += commits
+        await asyncio.sleep(0)
+        if self.faster:
+            self.faster.pop(0)()
+            raise Outdated("somebody was faster")
+        await super().commit(commits)
+
+
+def foreign(made: Primary, serial: int, *records: Record, terms: Mapping[RecordKey, Term | None] = {}) -> None:
+    """Another registry stored these."""
+    nodes = {each.name: (RRset(each.type, each.ttl, (each.data,)),) for each in records}
+    made.arrive(Arrival(serial, nodes, terms))
+
+
+async def test_what_others_store_is_in_force_at_once() -> None:
+    store, seen = Shared(), list[bytes]()
+    async with primary(store) as made:
+        made.followers.append(seen.extend)
+        foreign(made, 9, A1)
+        assert (there(made.content), made.content.serial, seen) == ({A1}, 9, [A1.name])
+        steps = await made.since(7)
+        assert steps is not None
+        assert [(step.before, step.serial) for step in steps] == [(7, 9)]
+        made.arrive(Arrival(12, {A2.name: (RRset(A2.type, A2.ttl, (A2.data,)),)}, {}, is_whole=True))
+        assert there(made.content) == {A2}
+        assert sorted(seen[1:]) == [A1.name, A2.name]
+
+
+async def test_who_was_slower_decides_anew() -> None:
+    store = Shared()
+    async with primary(store) as made:
+        store.faster = [lambda: foreign(made, 8, A1)]
+        asked = [made.submit(asks(A1, needs=[absent(A1.name)])), made.submit(asks(A2))]
+        assert [await each for each in asked] == [YXDOMAIN, NOERROR]
+        assert there(made.content) == {A1, A2}
+        assert [each.read for each in store.tries] == [
+            {A1.name: False, A2.name: False}, {A1.name: True, A2.name: False}
+        ]  # fmt: skip
+
+
+async def test_who_is_slower_all_the_time_is_told_to_come_again() -> None:
+    store = Shared()
+    async with primary(store) as made:
+        store.faster = [lambda: None] * MOST_TRIES
+        assert await made.submit(asks(A1)) == SERVFAIL
+        assert await made.submit(asks(A1)) == NOERROR
+        assert len(store.tries) == MOST_TRIES + 1
+
+
+async def test_what_changes_nothing_is_asked_of_a_shared_store() -> None:
+    store = Shared()
+    async with primary(store) as made:
+        assert await made.submit(asks(A1)) == NOERROR
+        assert await made.submit(asks(A1)) == NOERROR
+        assert store.tries[1].read == {A1.name: True}
+
+
+async def test_a_batch_has_no_more_names_than_the_store_does_well() -> None:
+    store = Shared()
+    store.most_names = 2
+    async with primary(store) as made:
+        asked = [made.submit(asks(each)) for each in (A1, A2, A3)]
+        assert [await each for each in asked] == [NOERROR] * 3
+        assert await made.submit(asks(*map(removed, (A1, A2, A3)))) == NOERROR
+        assert [len(each.read) for each in store.tries] == [2, 1, 3]
+
+
+async def test_who_refreshes_at_another_registry_is_kept_there() -> None:
+    theirs = Term(b"", 30, b"other")
+    store = Shared(Stored(9, (A1,), {key_of(A1): theirs}))
+    async with primary(store) as made:
+        assert made.leases.records == 0
+        assert await made.submit(asks(A1, terms=Terms(30), fingerprint=b"f")) == NOERROR
+        assert store.commits[-1].terms == {key_of(A1): Term(b"", 30, b"me")}
+        assert store.commits[-1].serial == 9
+        assert made.refresh(b"f", Terms(30))
+        store.keeping = False
+        assert not made.refresh(b"f", Terms(30))
+        store.keeping = True
+        made.arrive(Arrival(9, {}, {key_of(A1): theirs}))
+        assert not made.refresh(b"f", Terms(30))
+
+
+async def test_nothing_expires_while_others_may_take_this_registry_for_gone() -> None:
+    store, clock = Shared(), Clock()
+    async with primary(store, clock) as made:
+        assert await made.submit(asks(A1, terms=Terms(30))) == NOERROR
+        store.keeping = False
+        clock.now += 31
+        assert await made.submit(asks(A2)) == NOERROR
+        assert there(made.content) == {A1, A2}
+        store.keeping = True
+        made.resume()
+        clock.now += 29
+        assert await made.submit(asks(A2)) == NOERROR
+        assert there(made.content) == {A1, A2}
+
+
+async def test_what_a_registry_left_behind_is_removed_only_if_it_is_gone() -> None:
+    store, clock = Shared(Stored(9, (A1,), {key_of(A1): Term(b"", 30, b"gone")})), Clock()
+    async with primary(store, clock) as made:
+        clock.now += 31
+        assert await made.submit(asks()) == NOERROR
+        await asyncio.sleep(0.01)
+        assert there(made.content) == set()
+        assert store.commits[-1].absent == {b"gone"}
