@@ -174,6 +174,14 @@ def _reason(said: Json) -> str:
     return str(error.get("message", error) if isinstance(error, dict) else error or said)
 
 
+def revision_of(answer: Json) -> int:
+    """The revision of etcd when it answered.  Raises `StoreError` for what is no answer of etcd."""
+    try:
+        return int(answer["header"]["revision"])
+    except (LookupError, TypeError, ValueError):
+        raise StoreError(f"etcd's answer has no revision: {str(answer)[:100]}") from None
+
+
 def text(data: bytes) -> str:
     """Bytes as the gateway takes them."""
     return b64encode(data).decode("ascii")
@@ -191,7 +199,7 @@ async def pages(etcd: Etcd, prefix: bytes, size: int) -> AsyncIterator[Json]:
     is_more = True
     while is_more:
         page = await etcd.call("kv/range", request)
-        request.setdefault("revision", page["header"]["revision"])
+        request.setdefault("revision", str(revision_of(page)))
         yield page
         is_more = bool(page.get("more"))
         if is_more:

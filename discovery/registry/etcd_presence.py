@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from discovery.registry.etcd import Etcd, text
+from discovery.registry.etcd import Etcd, revision_of, text
 
 TTL_SECONDS: Final = 10
 KEEP_SECONDS: Final = 2.5
@@ -69,11 +69,11 @@ class Attendance:
         self.lost()
         asked_at = self._clock()
         granted = await self._etcd.call("lease/grant", {"TTL": str(TTL_SECONDS)})
-        lease = granted["ID"]
+        lease = granted.get("ID", "")
         put = await self._etcd.call("kv/put", {"key": text(self._key), "lease": lease})
         self._lease = lease
         self._presence.kept(asked_at, int(granted.get("TTL", TTL_SECONDS)))
-        return int(put["header"]["revision"])
+        return revision_of(put)
 
     async def leave(self) -> None:
         """Take the marker away, so that others need not wait for its end.  Raises `StoreError`."""

@@ -19,7 +19,7 @@ from typing import Final
 
 from discovery.backoff import Backoff, BackoffPolicy
 from discovery.registry.documents import Document, DocumentKey
-from discovery.registry.etcd import Etcd, Json, pages, range_end, text
+from discovery.registry.etcd import Etcd, Json, pages, range_end, revision_of, text
 from discovery.registry.etcd_documents import EtcdDocuments
 from discovery.registry.etcd_mirror import Listing, Mirror, Told
 from discovery.registry.etcd_presence import KEEP_SECONDS, Attendance, Presence
@@ -27,11 +27,11 @@ from discovery.registry.etcd_request import Transaction
 from discovery.registry.etcd_values import keepers
 from discovery.registry.store import Commit, Follower, Outdated, Past, Stored, StoreError
 
-PAGE: Final = 500
+PAGE: Final = 200
 """Keys that are listed at once."""
 SEEN_SECONDS: Final = 3.0
 """Within which the watch must bring what is committed."""
-SLICE: Final = 64
+SLICE: Final = 8
 """Revisions that are put in force without a pause."""
 RETRY: Final = BackoffPolicy(first=0.05, ceiling=1.0, jitter=0.5, immediate=1, forget_after=5.0)
 
@@ -136,7 +136,7 @@ class EtcdStore:
             await self._catch_up(answer)
             raise Outdated("somebody else was faster")
         if transaction.writes:
-            await self._reached(int(answer["header"]["revision"]))
+            await self._reached(revision_of(answer))
 
     async def _catch_up(self, answer: Json) -> None:
         """Until what a commit did not know of has come."""
@@ -210,7 +210,7 @@ class EtcdStore:
         while True:
             try:
                 await work()
-            except StoreError as error:
+            except (StoreError, LookupError, TypeError, ValueError) as error:  # or it says what no etcd says
                 if backoff.failures and not told:  # one that goes well at once is of no interest
                     log.error("%s: %s", failing, error)
                     told = True
@@ -231,7 +231,7 @@ class EtcdStore:
                     log.info("etcd ended a watch (%s): all is listed anew", said.get("cancel_reason") or "compacted")
                     await self._list_anew()
                     raise StoreError("etcd ended a watch")
-                if said.get("created") and int(said["header"]["revision"]) < self._mirror.revision:
+                if said.get("created") and revision_of(said) < self._mirror.revision:
                     log.error("etcd is at an older revision than it was: all is listed anew")
                     await self._list_anew()
                     raise StoreError("etcd is at an older revision than it was")
@@ -259,6 +259,6 @@ class EtcdStore:
         there: set[bytes] = set()
         revision = 0
         async for page in pages(self._etcd, self._prefix, PAGE):
-            revision = revision or int(page["header"]["revision"])
+            revision = revision or revision_of(page)
             self._mirror.read(page.get("kvs", ()), listings, there)
         return listings, there, revision
