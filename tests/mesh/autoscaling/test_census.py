@@ -24,9 +24,21 @@ GROUPS: list[tuple[str, dict[str, Any], bool, str, str]] = [
     ("young, ready for a window", {"started": YOUNG, "since": NOW - 15}, True, "counted", "counted"),
     ("young, ready for less", {"started": YOUNG, "since": NOW - 14}, True, "unready", "counted"),
     ("old, ready for less", {"started": OLD, "since": NOW - 1}, True, "counted", "counted"),
-    ("old, never ready", {"ready": False, "started": OLD, "since": OLD + INITIAL_READINESS - 1}, True, "unready", "counted"),
-    ("old, not ready any more", {"ready": False, "started": OLD, "since": OLD + INITIAL_READINESS}, True, "counted", "counted"),
-]  # fmt: skip
+    (
+        "old, never ready",
+        {"ready": False, "started": OLD, "since": OLD + INITIAL_READINESS - 1},
+        True,
+        "unready",
+        "counted",
+    ),
+    (
+        "old, not ready any more",
+        {"ready": False, "started": OLD, "since": OLD + INITIAL_READINESS},
+        True,
+        "counted",
+        "counted",
+    ),
+]
 
 
 @pytest.mark.parametrize("row", GROUPS, ids=lambda row: row[0])

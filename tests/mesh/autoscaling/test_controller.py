@@ -179,7 +179,8 @@ async def test_what_is_remembered_outlives_an_edit_but_not_another_target() -> N
     assert made.scalers[WEB].decision is before
     other = written()
     target = msgspec.structs.replace(other.spec.scale_target_ref, name="else")
-    made.define({WEB: msgspec.structs.replace(other, spec=msgspec.structs.replace(other.spec, scale_target_ref=target))}, 15, False)  # fmt: skip
+    elsewhere = msgspec.structs.replace(other.spec, scale_target_ref=target)
+    made.define({WEB: msgspec.structs.replace(other, spec=elsewhere)}, 15.0, False)
     assert made.scalers[WEB].decision is None
     made.define({}, 15.0, False)
     assert made.scalers == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -58,28 +59,134 @@ CASES = [
     Case("in balance", "r10x3", 3, 3, FINE),
     Case("more load", "r20x3", 3, 6, FINE, ABOVE),
     Case("less load", "r5x4", 4, 2, FINE, BELOW),
-    Case("never above the maximum", "r90x3", 3, 5, active() | able() | limit("TooManyReplicas"), ABOVE, Written(most=5)),
+    Case(
+        "never above the maximum", "r90x3", 3, 5, active() | able() | limit("TooManyReplicas"), ABOVE, Written(most=5)
+    ),
     Case("never below the minimum", "r1x4", 4, 3, active() | able() | limit("TooFewReplicas"), BELOW, Written(least=3)),
     Case("no load leaves the minimum", "r0x4", 4, 1, active() | able() | limit("TooFewReplicas"), BELOW),
     Case("a minimum of zero is kept too", "r0x4", 4, 0, FINE, BELOW, Written(least=0)),
-    Case("above the maximum: the maximum at once", "r10x9", 9, 4, GOT, "Current number of replicas above Spec.MaxReplicas", Written(most=4)),
-    Case("below the minimum: the minimum at once", "r0", 1, 3, GOT, "Current number of replicas below Spec.MinReplicas", Written(least=3)),
+    Case(
+        "above the maximum: the maximum at once",
+        "r10x9",
+        9,
+        4,
+        GOT,
+        "Current number of replicas above Spec.MaxReplicas",
+        Written(most=4),
+    ),
+    Case(
+        "below the minimum: the minimum at once",
+        "r0",
+        1,
+        3,
+        GOT,
+        "Current number of replicas below Spec.MinReplicas",
+        Written(least=3),
+    ),
     Case("zero replicas and a minimum above: switched off", "", 0, 0, GOT | active("ScalingDisabled")),
-    Case("zero replicas and a minimum of zero: a metric of pods says nothing", "", 0, 0, GOT | active("FailedGetPodsMetric"), written=Written(least=0)),
+    Case(
+        "zero replicas and a minimum of zero: a metric of pods says nothing",
+        "",
+        0,
+        0,
+        GOT | active("FailedGetPodsMetric"),
+        written=Written(least=0),
+    ),
     Case("faster than the policies allow", "r90", 1, 5, active() | able() | limit("ScaleUpLimit"), ABOVE),
-    Case("down is held by a recent recommendation", "r5x4", 4, 4, active() | able("ScaleDownStabilized") | limit(), "", history=History({4: NOW - 10})),
-    Case("down is held by part", "r1x9", 9, 5, active() | able("ScaleDownStabilized") | limit(), BELOW, history=History({5: NOW - 10})),
-    Case("up is held by a window", "r20x4", 4, 5, active() | able("ScaleUpStabilized") | limit(), ABOVE, Written(behavior=behavior(scaleUp={"stabilizationWindowSeconds": 60})), History({5: NOW - 10})),
-    Case("a fresh one cannot take anything away at once", "r1x4", 4, 4, active() | able("ScaleDownStabilized") | limit(), "", history=History()),
+    Case(
+        "down is held by a recent recommendation",
+        "r5x4",
+        4,
+        4,
+        active() | able("ScaleDownStabilized") | limit(),
+        "",
+        history=History({4: NOW - 10}),
+    ),
+    Case(
+        "down is held by part",
+        "r1x9",
+        9,
+        5,
+        active() | able("ScaleDownStabilized") | limit(),
+        BELOW,
+        history=History({5: NOW - 10}),
+    ),
+    Case(
+        "up is held by a window",
+        "r20x4",
+        4,
+        5,
+        active() | able("ScaleUpStabilized") | limit(),
+        ABOVE,
+        Written(behavior=behavior(scaleUp={"stabilizationWindowSeconds": 60})),
+        History({5: NOW - 10}),
+    ),
+    Case(
+        "a fresh one cannot take anything away at once",
+        "r1x4",
+        4,
+        4,
+        active() | able("ScaleDownStabilized") | limit(),
+        "",
+        history=History(),
+    ),
     Case("a fresh one can add at once", "r20x4", 4, 8, FINE, ABOVE, history=History()),
     Case("no samples: nothing changes", "m m", 2, 2, GOT | active("FailedGetPodsMetric")),
-    Case("no samples, and above the maximum: the maximum all the same", "m m m", 3, 2, GOT, "Current number of replicas above Spec.MaxReplicas", Written(most=2)),
-    Case("a tolerance of its own for up", "r14x5", 5, 5, FINE, "", Written(behavior=behavior(scaleUp={"tolerance": "0.5"}))),
-    Case("a tolerance of its own for down", "r9x10", 10, 9, FINE, BELOW, Written(behavior=behavior(scaleDown={"tolerance": "0"}))),
-    Case("up disabled", "r90x3", 3, 3, active() | able() | limit("ScaleUpLimit"), "", Written(behavior=behavior(scaleUp={"selectPolicy": "Disabled"}))),
-    Case("down disabled", "r1x3", 3, 3, active() | able() | limit("ScaleDownLimit"), "", Written(behavior=behavior(scaleDown={"selectPolicy": "Disabled"}))),
-    Case("one pod a minute down", "r1x5", 5, 4, active() | able() | limit("ScaleDownLimit"), BELOW, Written(behavior=behavior(scaleDown={"policies": [pods(1, 60)]}))),
-]  # fmt: skip
+    Case(
+        "no samples, and above the maximum: the maximum all the same",
+        "m m m",
+        3,
+        2,
+        GOT,
+        "Current number of replicas above Spec.MaxReplicas",
+        Written(most=2),
+    ),
+    Case(
+        "a tolerance of its own for up",
+        "r14x5",
+        5,
+        5,
+        FINE,
+        "",
+        Written(behavior=behavior(scaleUp={"tolerance": "0.5"})),
+    ),
+    Case(
+        "a tolerance of its own for down",
+        "r9x10",
+        10,
+        9,
+        FINE,
+        BELOW,
+        Written(behavior=behavior(scaleDown={"tolerance": "0"})),
+    ),
+    Case(
+        "up disabled",
+        "r90x3",
+        3,
+        3,
+        active() | able() | limit("ScaleUpLimit"),
+        "",
+        Written(behavior=behavior(scaleUp={"selectPolicy": "Disabled"})),
+    ),
+    Case(
+        "down disabled",
+        "r1x3",
+        3,
+        3,
+        active() | able() | limit("ScaleDownLimit"),
+        "",
+        Written(behavior=behavior(scaleDown={"selectPolicy": "Disabled"})),
+    ),
+    Case(
+        "one pod a minute down",
+        "r1x5",
+        5,
+        4,
+        active() | able() | limit("ScaleDownLimit"),
+        BELOW,
+        Written(behavior=behavior(scaleDown={"policies": [pods(1, 60)]})),
+    ),
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.rule)
@@ -221,7 +328,7 @@ def test_under_constant_load_the_size_settles_and_stays(
             decision = carried_out(decision, now)
         history, now = decision.history, now + period
         sizes.append(decision.desired)
-    steps = [after - before for before, after in zip(sizes, sizes[1:], strict=False) if after != before]
+    steps = [after - before for before, after in pairwise(sizes) if after != before]
     assert all(step > 0 for step in steps) or all(step < 0 for step in steps), sizes
     assert len(set(sizes[-3:])) == 1, sizes
 

@@ -180,8 +180,15 @@ def test_no_request_of_a_replica_with_a_sample() -> None:
 
 @pytest.mark.parametrize(
     ("up", "down", "load", "expected"),
-    [(0.0, 0.1, 10.1, 11), (0.5, 0.1, 15, 10), (0.5, 0.1, 15.1, 16), (0.1, 0.0, 9.9, 10), (0.1, 0.5, 5, 10), (0.1, 0.5, 4.9, 5)],
-)  # fmt: skip
+    [
+        (0.0, 0.1, 10.1, 11),
+        (0.5, 0.1, 15, 10),
+        (0.5, 0.1, 15.1, 16),
+        (0.1, 0.0, 9.9, 10),
+        (0.1, 0.5, 5, 10),
+        (0.1, 0.5, 4.9, 5),
+    ],
+)
 def test_each_direction_may_have_a_tolerance_of_its_own(up: float, down: float, load: float, expected: int) -> None:
     copies, reading = crowd(f"r{load}x10")
     known = Circumstances(10, copies, NOW, Tolerance(up, down))

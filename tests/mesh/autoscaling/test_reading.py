@@ -10,15 +10,24 @@ from mesh.autoscaling.reading import UNIT, Ratio, Tolerance, amount, quantity
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("1", UNIT), ("100m", UNIT // 10), ("2k", 2000 * UNIT), ("1Ki", 1024 * UNIT), ("1n", 1), ("0.1n", 1)]
-)  # fmt: skip
+    ("text", "number"),
+    [("1", UNIT), ("100m", UNIT // 10), ("2k", 2000 * UNIT), ("1Ki", 1024 * UNIT), ("1n", 1), ("0.1n", 1)],
+)
 def test_quantities(text: str, number: int) -> None:
     assert quantity(text) == number
 
 
 @pytest.mark.parametrize(
-    ("ratio", "count", "product"), [(Ratio(11, 10), 10, 11), (Ratio(110, 100), 100, 110), (Ratio(7, 100), 100, 7), (Ratio(1, 3), 3, 1), (Ratio(4, 3), 3, 4), (Ratio(0, 5), 9, 0)]
-)  # fmt: skip
+    ("ratio", "count", "product"),
+    [
+        (Ratio(11, 10), 10, 11),
+        (Ratio(110, 100), 100, 110),
+        (Ratio(7, 100), 100, 7),
+        (Ratio(1, 3), 3, 1),
+        (Ratio(4, 3), 3, 4),
+        (Ratio(0, 5), 9, 0),
+    ],
+)
 def test_products_are_rounded_up_and_never_for_nothing(ratio: Ratio, count: int, product: int) -> None:
     assert ratio.of(count) == product
 

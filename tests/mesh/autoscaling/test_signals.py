@@ -33,9 +33,8 @@ def window(*backends: BackendFrame) -> Window:
 
 def of_service(name: str, kind: str = "Service", service: str = "web", **selector: str) -> MetricSpec:
     identifier: dict[str, Any] = {"name": name} | ({"selector": {"matchLabels": selector}} if selector else {})
-    source = {
-        "describedObject": {"kind": kind, "name": service}, "metric": identifier, "target": {"type": "Value", "value": "1"}
-    }  # fmt: skip
+    described, target = {"kind": kind, "name": service}, {"type": "Value", "value": "1"}
+    source = {"describedObject": described, "metric": identifier, "target": target}
     return msgspec.convert({"type": "Object", "object": source}, MetricSpec)
 
 
@@ -145,17 +144,47 @@ NO_METRIC = f"there are {', '.join(OBJECT_METRICS)}"
 FAILURES: list[tuple[str, MetricSpec, Window, Uses, str]] = [
     ("an unknown metric", of_service("qps"), window(HTTP), Uses(), f"no metric is called qps; {NO_METRIC}"),
     ("an unknown metric of pods", of_pods("qps"), window(), Uses(), f"called qps; there are {', '.join(POD_METRICS)}"),
-    ("not of a Service", of_service("weft_http_requests_in_flight", "Ingress"), window(HTTP), Uses(), "weft has metrics of Services"),
-    ("no such Service", of_service("weft_http_requests_in_flight", service="x"), window(HTTP), Uses(), "there is no such Service"),
-    ("no such port", of_service("weft_http_requests_in_flight", port="x"), window(HTTP), Uses(), "no port of it is selected"),
+    (
+        "not of a Service",
+        of_service("weft_http_requests_in_flight", "Ingress"),
+        window(HTTP),
+        Uses(),
+        "weft has metrics of Services",
+    ),
+    (
+        "no such Service",
+        of_service("weft_http_requests_in_flight", service="x"),
+        window(HTTP),
+        Uses(),
+        "there is no such Service",
+    ),
+    (
+        "no such port",
+        of_service("weft_http_requests_in_flight", port="x"),
+        window(HTTP),
+        Uses(),
+        "no port of it is selected",
+    ),
     ("too early", of_service("weft_http_requests_in_flight"), Window(), Uses(), "only one sample of it so far"),
     ("labels of pods", of_pods("weft_http_requests_in_flight", a="b"), window(), Uses(), "have no labels to select by"),
     ("too early for cpu", metric("cpu%", 5), Window(), used(AFTER), "there is only one look at it so far"),
     ("a system that does not tell", metric("cpu%", 5), Window(), used({}, {}), "no metrics returned from the platform"),
-    ("another resource", metric("ephemeral-storage", 5), Window(), used(BEFORE, AFTER), "only cpu and memory are measured"),
-    ("no such container", metric("cpu@x", 5), Window(), used(BEFORE, AFTER), "container x not present in metrics for pod a"),
+    (
+        "another resource",
+        metric("ephemeral-storage", 5),
+        Window(),
+        used(BEFORE, AFTER),
+        "only cpu and memory are measured",
+    ),
+    (
+        "no such container",
+        metric("cpu@x", 5),
+        Window(),
+        used(BEFORE, AFTER),
+        "container x not present in metrics for pod a",
+    ),
     ("external metrics", metric("external", 5), Window(), Uses(), "no external metrics are known here"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("row", FAILURES, ids=lambda row: row[0])

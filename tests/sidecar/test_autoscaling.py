@@ -1,0 +1,75 @@
+"""The autoscaler joined to a data plane and a platform, and what is told of it."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import pytest
+
+from config.configset import ConfigSet
+from config.meta import ObjectKey
+from config.settings import AutoscalerSettings, NodeConfigSpec
+from mesh.live import Live
+from mesh.status import ACCEPTED
+from sidecar.assembly import Assembly
+from sidecar.autoscaling import Autoscaling, steady_clock
+from tests.mesh.autoscaling.objects import Written
+from tests.mesh.autoscaling.test_controller import WEB, World
+
+KEY = ObjectKey("HorizontalPodAutoscaler", *WEB)
+
+
+def config_set(dry_run: bool = False) -> ConfigSet:
+    settings = AutoscalerSettings(period=1.0, dry_run=dry_run)
+    return ConfigSet(autoscalers={WEB: Written().made()}, node=NodeConfigSpec(autoscaler=settings))
+
+
+async def test_what_is_told() -> None:
+    world = World()
+    made = Autoscaling.of(config_set(), Live(time.monotonic), world)
+    assert made.status(KEY) is ACCEPTED
+    _, before = made.document()
+    assert [each.get("word") for each in before["autoscalers"]] == [None]  # type: ignore[attr-defined]
+    made.controller.look()
+    await made.controller.tick()
+    status = made.status(KEY)
+    assert status is not None
+    assert status.state == "degraded"
+    assert status.reasons[0].startswith("the HPA was unable to compute the replica count: ")
+    assert made.status(ObjectKey("Service", *WEB)) is None
+    _, document = made.document()
+    (told,) = document["autoscalers"]  # type: ignore[misc]
+    assert (told["word"], told["currentReplicas"], told["desiredReplicas"], told["dryRun"]) == (
+        "FailedGetPodsMetric", 2, 2, False,
+    )  # fmt: skip
+    assert [each["type"] for each in told["conditions"]] == ["AbleToScale", "ScalingActive"]
+    assert msgspec.json.encode(told)
+    assert {family.name for family in made.families()} >= {"weft_autoscaler_desired_replicas"}
+
+
+async def test_an_edit_takes_effect() -> None:
+    made = Autoscaling.of(config_set(), Live(time.monotonic), World())
+    made.define(config_set(dry_run=True))
+    assert made.dry_run
+    made.define(ConfigSet())
+    assert made.status(KEY) is ACCEPTED
+    assert list(made.document()[1]["autoscalers"]) == []  # type: ignore[call-overload]
+
+
+async def test_it_stops() -> None:
+    made = Autoscaling.of(config_set(), Live(time.monotonic), World())
+    made.stop()
+    assert made.controller.scalers == {}
+
+
+def test_the_clock_is_the_time_of_day_and_never_jumps(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = steady_clock()
+    assert abs(clock() - time.time()) < 1.0
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert clock() > 1_000_000_000
+
+
+async def test_a_node_says_what_its_autoscalers_do(node: Assembly) -> None:
+    assert node.running.autoscaled(KEY) is ACCEPTED
+    assert "/api/v1/autoscalers" in node.answers()
