@@ -9,8 +9,10 @@ record: such an endpoint is ready.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import ip_address
+from socket import AF_INET, inet_ntop
 from typing import Final
 
 from config.meta import Named
@@ -24,6 +26,8 @@ from discovery.registry.wire import AAAA, IN, LONGEST_NAME, SRV, TXT, A, Record,
 SUBDOMAIN: Final = "endpoints"
 TTL: Final = 5
 LONGEST_STRING: Final = 255
+SHARED_STRINGS: Final = 4096
+"""Of TXT records, that are kept as they were read."""
 LABEL_LENGTH: Final = 40
 """Of what a host label takes from the replica's id; a hash of all of it makes the label unique."""
 
@@ -93,14 +97,21 @@ def _bit(value: bool) -> str:
 def read_text(data: bytes) -> dict[str, str]:
     """The ``key=value`` strings of a TXT record; what is no such string is passed over."""
     said: dict[str, str] = {}
-    at = 0
-    while at < len(data):
+    at, size = 0, len(data)
+    while at < size:
         end = at + 1 + data[at]
-        key, equals, value = data[at + 1 : end].partition(b"=")
-        if equals:
-            said.setdefault(key.lower().decode("utf-8", "replace"), value.decode("utf-8", "replace"))
+        pair = _pair(data[at + 1 : end])
+        if pair is not None and pair[0] not in said:
+            said[pair[0]] = pair[1]
         at = end
     return said
+
+
+@lru_cache(SHARED_STRINGS)
+def _pair(string: bytes) -> tuple[str, str] | None:
+    """Key and value; of the endpoints of a zone most say the same, and then share it."""
+    key, equals, value = string.partition(b"=")
+    return (key.lower().decode("utf-8", "replace"), value.decode("utf-8", "replace")) if equals else None
 
 
 def service_of(name: bytes, zone: bytes) -> Named | None:
@@ -150,7 +161,10 @@ class Registrations:
 
 
 def _rrset(node: Node, kind: int) -> RRset | None:
-    return next((rrset for rrset in node if rrset.type == kind), None)
+    for rrset in node:
+        if rrset.type == kind:
+            return rrset
+    return None
 
 
 def read_endpoint(data: bytes, node: Node) -> Endpoint | None:
@@ -163,7 +177,8 @@ def read_endpoint(data: bytes, node: Node) -> Endpoint | None:
     ready, terminating = said.get("ready", "1") == "1", said.get("terminating") == "1"
     numbers = int.from_bytes(data[:6], "big")
     try:
-        address = str(ip_address(addresses.datas[0]))
+        packed = addresses.datas[0]
+        address = inet_ntop(AF_INET, packed) if len(packed) == 4 else str(ip_address(packed))
     except ValueError:
         return None
     return Endpoint(
