@@ -18,13 +18,17 @@ from config.etcd import read_access
 from config.meta import Named, ObjectMeta
 from config.resources.core import Secret
 from config.settings import EtcdSettings
+from discovery.catalog import Catalog
 from discovery.registry import etcd_presence, etcd_store
 from discovery.registry.documents import Document, DocumentKey
 from discovery.registry.etcd import Access, Etcd, range_end, text
 from discovery.registry.etcd_store import EtcdStore
 from discovery.registry.messages import absent, removed
 from discovery.registry.primary import Primary
+from discovery.registry.registrations import registered
+from discovery.registry.resolv_conf import Resolver
 from discovery.registry.store import Store, StoreError
+from discovery.registry.targets import node_records
 from discovery.registry.terms import Terms
 from discovery.registry.wire import NOERROR, SERVFAIL, YXDOMAIN
 from sidecar.stores import context_of, store_of
@@ -32,9 +36,11 @@ from tests.certificates import Authority
 from tests.discovery.registry.registries import Registry, registry
 from tests.discovery.registry.test_primary import asks, there
 from tests.discovery.registry.test_transfer import ORIGIN, record
+from tests.discovery.sources.test_registry import ONE, SERVICES, SHOP
 from tests.interop.etcds import PREFIX, Gated, Process, Server, joined, registries
 from tests.interop.programs import needs, run
 from tests.interop.writers import Writer
+from tests.sidecar.test_registry import NODES, opened, settings, write
 
 pytestmark = needs("etcd")
 
@@ -387,3 +393,17 @@ async def allow_only_weft(etcd: Etcd) -> None:
     await etcd.call("auth/role/grant", {"name": "weft", "perm": perm})
     await etcd.call("auth/enable", {})
     await etcd.close()
+
+
+async def test_the_registry_of_a_process(server: Server, tmp_path: Path) -> None:
+    """What one process is told to write, the catalog of another has."""
+    written = settings(etcd=EtcdSettings(endpoints=(server.url,)))
+    catalogs = [Catalog(), Catalog()]
+    for catalog in catalogs:
+        catalog.define(SERVICES)
+    async with opened(tmp_path, catalogs[0], written) as one, opened(tmp_path, catalogs[1], written) as two:
+        await write(one, "endpoints", *registered(SHOP, SERVICES[SHOP], {"http": (ONE,)}, ORIGIN))
+        await until(lambda: catalogs[1].snapshot.services[SHOP] == {"http": (ONE,)})
+        await write(two, "nodes", *node_records(b"\2n1" + NODES, Resolver("192.0.2.1", 1053)))
+        await until(lambda: one.document() == two.document())
+    assert list(tmp_path.glob("*.db")) == []
