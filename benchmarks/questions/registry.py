@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
+import urllib.request
 
 from benchmarks.answer import Answer, Row, at_most
 from benchmarks.measure import cpu_seconds, resident
 from benchmarks.registering import EACH, REFRESH_SECONDS, change, client, register, services
-from benchmarks.rig import Rig, accepts, free_port, wait_for
+from benchmarks.rig import Proxy, Rig, accepts, free_port, wait_for
 
 NAME = "registry"
 TITLE = "Registry: 100,000 endpoints of 1,000 registrants in 5,000 Services"
@@ -30,22 +32,23 @@ def measure(endpoints: int) -> Answer:
         port = free_port()
         weft = start(rig, port, endpoints)
         register(port, endpoints, range(registrants // 10))
-        few = per_change(weft, port, endpoints, endpoints // 10)
-        before = cpu_seconds(weft)
+        few = per_change(weft.pid, port, endpoints, endpoints // 10)
+        before = cpu_seconds(weft.pid)
         register(port, endpoints, range(registrants // 10, registrants))
-        registering = (cpu_seconds(weft) - before) / (registrants - registrants // 10)
-        many = per_change(weft, port, endpoints, endpoints)
+        registering = (cpu_seconds(weft.pid) - before) / (registrants - registrants // 10)
+        many = per_change(weft.pid, port, endpoints, endpoints)
         register(port, endpoints, range(registrants))  # whoever came first may be late by now
-        before = cpu_seconds(weft)
+        before = cpu_seconds(weft.pid)
         register(port, endpoints, range(registrants))
-        refreshing = (cpu_seconds(weft) - before) / REFRESH_SECONDS
+        refreshing = (cpu_seconds(weft.pid) - before) / REFRESH_SECONDS
         with client(port) as made:
             began = time.monotonic()
             count = made.transfer()
             transfer = time.monotonic() - began
             serial = made.serial()
-        answer.rows.append(at_most("memory (VmRSS)", resident(weft) / 1e6, "MB", 400))
-        rig.end(weft)
+        leases = leases_of(weft)
+        answer.rows.append(at_most("memory (VmRSS)", resident(weft.pid) / 1e6, "MB", 400))
+        rig.end(weft.pid)
         began = time.monotonic()
         start(rig, port, endpoints)
         restart = time.monotonic() - began
@@ -60,18 +63,26 @@ def measure(endpoints: int) -> Answer:
         Row("one change, CPU", many * 1e6, "us"),
         Row("a registration of 100 endpoints, CPU", registering * 1e3, "ms"),
         Row("records", count, ""),
+        Row("leases", leases, ""),
     ])  # fmt: skip
     return answer
 
 
-def start(rig: Rig, port: int, endpoints: int) -> int:
-    """The registry's process, once it answers."""
+def start(rig: Rig, port: int, endpoints: int) -> Proxy:
+    """The registry, once it answers."""
     node = f"dns: '127.0.0.1:{port}'"
     weft = rig.start_weft(services(endpoints), node=node, role="registry")
     wait_for(lambda: accepts("127.0.0.1", port), "the registry", 120)
     with client(port) as made:
         made.serial()
-    return weft.pid
+    return weft
+
+
+def leases_of(weft: Proxy) -> int:
+    """How many leases it keeps, as its metrics say."""
+    with urllib.request.urlopen(f"{weft.admin}/metrics") as page:
+        [count] = re.findall(r'weft_registry_leases{zone="endpoints"} (\d+)', page.read().decode())
+    return int(count)
 
 
 def per_change(pid: int, port: int, endpoints: int, among: int) -> float:
