@@ -13,9 +13,10 @@ from contextlib import suppress
 from ipaddress import ip_address
 from itertools import islice
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from config.addresses import Network
-from discovery.registry.asked import Asked
+from discovery.registry.asked import Asked, Stream
 from discovery.registry.keys import KeyRing
 from discovery.registry.primary import Primary
 from discovery.registry.render import LARGEST_UDP, SMALLEST_UDP
@@ -40,6 +41,8 @@ class ZoneSender:
         """`allowed`: who may have a zone without a key."""
         self.admit(keys, allowed)
         self._limit = asyncio.Semaphore(AT_ONCE)
+        self._turns: WeakKeyDictionary[Stream, asyncio.Lock] = WeakKeyDictionary()
+        """One connection has one answer under way: who asks a lot at once is not ahead of others."""
         self._from_store = asyncio.Semaphore(1)
         """What is read from the store for an answer may be many times what the zone is."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,11 +114,16 @@ class ZoneSender:
         return finished
 
     async def _send(self, asked: Asked, primary: Primary, serial: int | None, limit: int) -> None:
+        """Send it by TCP, when it is its turn and if the other side is still there."""
+        assert asked.stream is not None
         try:
             is_at_hand = serial is None or primary.history.since(serial) is not None
-            async with self._limit if is_at_hand else self._from_store, asyncio.timeout(LONGEST_SECONDS):
-                chunks = await _chunks(primary, serial)
-                await _send_all(asked, messages(asked.message[:2], asked.question, chunks, limit))
+            turn = self._turns.setdefault(asked.stream, asyncio.Lock())
+            async with turn, asyncio.timeout(LONGEST_SECONDS):
+                await asked.stream.room()
+                async with self._limit if is_at_hand else self._from_store:
+                    chunks = await _chunks(primary, serial)
+                    await _send_all(asked, messages(asked.message[:2], asked.question, chunks, limit))
         except (ConnectionError, TimeoutError) as error:
             log.info("a zone was not sent to %s as a whole: %s", asked.client, str(error) or "it took too long")
             asked.sender(None)

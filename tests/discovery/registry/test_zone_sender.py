@@ -18,6 +18,7 @@ from discovery.registry.primary import Primary
 from discovery.registry.wire import REFUSED, from_text, parse_message
 from discovery.registry.zone_sender import ZoneSender
 from tests.discovery.registry.registries import registry
+from tests.discovery.registry.test_authority import until
 from tests.discovery.registry.test_primary import Memory, asks
 from tests.discovery.registry.test_transfer import APEX, AXFR, record
 
@@ -99,14 +100,30 @@ async def test_a_reader_that_stops(ends: str, monkeypatch: pytest.MonkeyPatch) -
         sender, sent, client = ZoneSender(KEYLESS), list[bytes | None](), Slow()
         sender.answer(asked(WHOLE, sent, stream=client), where.primary)
         await asyncio.sleep(0.01)
-        assert (len(client.taken), sent) == (1, [])
+        assert (client.taken, sent) == ([], [])
         if ends in {"by reading", "by going away"}:
             client.gone = ends == "by going away"
             client.ready.set()
-            await asyncio.sleep(0.05)
+            await until(lambda: len(sent) == 1)
         elif ends == "by time":
-            await asyncio.sleep(0.1)
+            await until(lambda: len(sent) == 1)
         await sender.close()
         assert len(sent) == 1
         assert (sent[0] is not None) is (ends == "by reading")
         assert (len(client.taken) > 2) is (ends == "by reading")
+
+
+async def test_one_connection_has_one_transfer_under_way() -> None:
+    async with registry(Memory()) as where:
+        await where.primary.submit(asks(*(record(f"h{number}.a.b") for number in range(500))))
+        sender, sent, greedy, modest = ZoneSender(KEYLESS), list[bytes | None](), Slow(), Slow()
+        for _ in range(zone_sender.AT_ONCE * 2):
+            sender.answer(asked(WHOLE, sent, stream=greedy), where.primary)
+        modest.ready.set()
+        sender.answer(asked(WHOLE, sent, stream=modest), where.primary)
+        await until(lambda: len(sent) == 1)
+        greedy.gone = True
+        greedy.ready.set()
+        await until(lambda: len(sent) == 1 + zone_sender.AT_ONCE * 2)
+        assert sent[1:] == [None] * zone_sender.AT_ONCE * 2
+        assert not greedy.taken
