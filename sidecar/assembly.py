@@ -189,6 +189,7 @@ class Assembly:
             self._config_set = config_set
             with self.publisher.held():
                 await self._existing.change(config_set)
+                self._zones.define(config_set)
                 self.publisher.config_changed(config_set)
             self._adopt(config_set.node)
             self._tell(written)

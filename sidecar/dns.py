@@ -76,8 +76,11 @@ class Zones(Protocol):
     def names(self) -> Iterable[Names]:
         """What the zones say, for answers."""
 
-    def put_in_force(self, config_set: ConfigSet, generation: int) -> None:
-        """These are the Services and the settings now, and this generation of the catalog."""
+    def define(self, config_set: ConfigSet) -> None:
+        """These are the Services and the settings now; the catalog has the Services already."""
+
+    def in_force(self, generation: int) -> None:
+        """This generation of the catalog is in force."""
 
     async def told(self, seconds: float) -> None:
         """Wait until others are told what runs here, at most so long."""
@@ -149,7 +152,7 @@ class NodeDNS:
             self._config_set = config_set
             self._sources.apply(config_set)
         if self._zones is not None:
-            self._zones.put_in_force(config_set, snapshot.generation)
+            self._zones.in_force(snapshot.generation)
 
     async def start(self) -> None:
         """Make the first names and try to open: who sees that this weft is ready can ask it at once."""

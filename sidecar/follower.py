@@ -69,6 +69,7 @@ class Follower:
         self._secondary = self._copy.secondary
         self._source = RegistrySource(catalog, self._copy.content, lambda each: not self._enrolment.is_ours(each))
         self._secondary.followers += [self._source.changed, self._copied]
+        self._secondary.returned.append(self._enrolment.answering)
         self._catalog = catalog
         self._propagation = Propagation()
         self._responder: Responder | None = None
@@ -122,9 +123,12 @@ class Follower:
         """What the copy says, for answers."""
         yield Written(self._apex, self._copy.content)
 
-    def put_in_force(self, config_set: ConfigSet, generation: int) -> None:
-        """These are the Services now, and this generation of the catalog is in force."""
+    def in_force(self, generation: int) -> None:
+        """This generation of the catalog is in force: as long it took."""
         self._propagation.in_force(generation, time.monotonic())
+
+    def define(self, config_set: ConfigSet) -> None:
+        """These are the Services now."""
         if config_set is self._config_set:
             return
         self._config_set = config_set
@@ -177,7 +181,6 @@ class Follower:
         self._propagation.copied(self._copy.content.serial, self._catalog.snapshot.generation)
         self._tell_copies()
         self._enrolment.watch(self._copy.content, names)
-
 
     def _tell_copies(self) -> None:
         for tell in self.copies:

@@ -132,7 +132,10 @@ class Registry:
         """What the zones say, for answers."""
         return (Written(primary.apex, primary.content) for primary in self._primaries.values())
 
-    def put_in_force(self, config_set: ConfigSet, generation: int) -> None:
+    def in_force(self, generation: int) -> None:
+        """What is written here was in force first."""
+
+    def define(self, config_set: ConfigSet) -> None:
         """These are the Services and the settings now."""
         if config_set is self._config_set or self._source is None:
             return

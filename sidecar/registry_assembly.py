@@ -22,6 +22,7 @@ from sidecar.errors import UserError
 from sidecar.existing import Existing
 from sidecar.families import Reloads, build_info
 from sidecar.fingerprints import new_fingerprints
+from sidecar.garbage import Garbage
 from sidecar.registry import Registry
 from sidecar.standing import Standing
 from sidecar.state import StateFolder
@@ -39,7 +40,8 @@ class RegistryAssembly:
         catalog = self._existing.catalog
         self.running = Standing(config_set=config_set, faults=(), catalog=catalog, reloads=self._reloads)
         self._tell(written)
-        self.dns = NodeDNS(config_set, catalog, Registry(config_set, catalog, state.path, Random()))
+        self._zones = Registry(config_set, catalog, state.path, Random())
+        self.dns = NodeDNS(config_set, catalog, self._zones)
 
     async def start(self) -> None:
         """Open the DNS server.  Raises UserError if its address cannot be used: others must find it there."""
@@ -48,6 +50,7 @@ class RegistryAssembly:
         await self.dns.start()
         if self.dns.served is None or self.dns.note:
             raise UserError(f"DNS is not served at {self.running.config_set.node.dns}: {self.dns.note}")
+        Garbage(lambda: 0).keep()
 
     async def run_beside(self) -> None:
         """What runs until the end of `stop`, until cancelled."""
@@ -62,6 +65,7 @@ class RegistryAssembly:
         self._tell(written)
         if changed:
             await self._existing.change(written.config_set)
+            self._zones.define(written.config_set)
             self._changed(self.running.snapshot)
 
     async def drain(self, delay: float) -> None:

@@ -50,9 +50,9 @@ class SidecarFollower(Follower):
         inbound.again = self._enrolment.register
         return inbound
 
-    def put_in_force(self, config_set: ConfigSet, generation: int) -> None:
+    def define(self, config_set: ConfigSet) -> None:
         before = self._config_set.services.keys()
-        super().put_in_force(config_set, generation)
+        super().define(config_set)
         if config_set.services.keys() != before:
             self._want()
 

@@ -168,7 +168,7 @@ async def test_a_notify_starts_the_clock(tmp_path: Path) -> None:
         made.authority.take(notify(2, apex.soa(copy.serial + 1)), "192.0.2.77", sent.append)
         assert [answer[3] & 0xF for answer in sent] == [0, 5]
         await until(lambda: made.names() == {"one", "two"})
-        made.follower.put_in_force(made.follower._config_set, made.catalog.snapshot.generation)
+        made.follower.in_force(made.catalog.snapshot.generation)
         page = {sample.name: sample.value for family in made.follower.families() for sample in family.samples}
         assert page["weft_propagation_seconds_count"] == 1
         assert page["weft_registry_serial"] == copy.serial
@@ -193,12 +193,12 @@ async def test_services_that_come_and_go(tmp_path: Path) -> None:
             await made.follower.known()
             made.follower.replicas.put_replicas("process", [replica(1)])
             made.catalog.define(SELECTING)
-            made.follower.put_in_force(node(where), made.catalog.snapshot.generation)
+            made.follower.define(node(where))
             assert made.names() == {"one", "shop-1"}
             await made.follower.told(5)
             catalog = there.running.catalog
             assert len(catalog.snapshot.services[SHOP]["http"]) == 2
-            made.follower.put_in_force(without, made.catalog.snapshot.generation)
+            made.follower.define(without)
             await made.follower.told(5)
             assert len(catalog.snapshot.services[SHOP]["http"]) == 1
 

@@ -92,7 +92,7 @@ async def test_services_that_come_later(tmp_path: Path) -> None:
     async with opened(tmp_path, catalog, replace(written, services={})) as registry:
         await write(registry, "endpoints", *registered(SHOP, SERVICES[SHOP], {"http": (ONE,)}, ZONE))
         catalog.define(SERVICES)
-        registry.put_in_force(written, 1)
+        registry.define(written)
         assert catalog.snapshot.services[SHOP] == {"http": (ONE,)}
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
@@ -25,6 +26,13 @@ from tests.scenarios.weft import Network
 from tests.sidecar.making import taken_port
 
 PATIENCE = 5
+
+
+@pytest.fixture(autouse=True)
+def collector_as_before() -> Iterator[None]:
+    yield
+    gc.unfreeze()
+    gc.enable()
 
 
 def config(dns_at: str) -> ConfigSet:
@@ -55,7 +63,9 @@ async def ask(made: RegistryAssembly, message: dns.message.Message) -> dns.messa
 
 
 async def test_what_is_registered_is_answered(tmp_path: Path) -> None:
+    gc.disable()  # as it is while a role starts
     async with assembled(tmp_path, config(Network.random().dns)) as made:
+        assert gc.isenabled()
         update = dns.update.UpdateMessage("endpoints.cluster.local")
         update.add("_http._tcp.shop.default", 5, "SRV", "0 1 8080 one.shop.default.endpoints.cluster.local.")
         update.add("one.shop.default", 5, "A", ONE.address)
