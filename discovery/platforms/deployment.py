@@ -49,7 +49,8 @@ class LocalDeployment:
         self._revision: Revision | None = None
         self._faults: tuple[str, ...] = ()
         self._desired = deployment.spec.replicas
-        self._retired = False
+        self.retired = False
+        """It is gone from the manifests."""
         self._victims: frozenset[str] = frozenset()
         self._message = ""
 
@@ -60,9 +61,9 @@ class LocalDeployment:
         number after that on.  A template that cannot run here leaves the last good one in force.
         """
         before, written = self._spec.replicas, deployment.spec.replicas
-        if self._retired or (written != before and not (autoscaled and written and before)):
+        if self.retired or (written != before and not (autoscaled and written and before)):
             self._desired = written
-        self._retired = False
+        self.retired = False
         self._spec = deployment.spec
         if self._revision is None or not deployment.spec.paused:
             self._revise(deployment)
@@ -77,7 +78,7 @@ class LocalDeployment:
 
     def retire(self) -> None:
         """The Deployment is gone: stop all its replicas."""
-        self._retired = True
+        self.retired = True
         self.scale(0)
 
     def reconcile(self) -> None:

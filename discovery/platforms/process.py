@@ -100,7 +100,10 @@ class ProcessPlatform:
         return self._find(workload).status()
 
     async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
-        self._find(workload).scale(replicas, victims)
+        deployment = self._find(workload)
+        if deployment.retired:  # it is gone; its last replicas are on their way
+            raise KeyError(workload)
+        deployment.scale(replicas, victims)
 
     def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
         found = self._deployments.get(Named(workload.namespace, workload.name))

@@ -108,6 +108,19 @@ async def test_scale_stands_until_the_manifest_says_otherwise(bench: Bench) -> N
     assert bench.subject.status().desired == 3
 
 
+@pytest.mark.parametrize(
+    ("written", "desired"), [((2, 3), 4), ((2, 0), 0), ((2, 0, 5), 5), ((2, 2), 4), ((2, 3, 1), 4)]
+)
+async def test_an_autoscaled_number_outlives_edits_but_for_the_switch(
+    bench: Bench, written: tuple[int, ...], desired: int
+) -> None:
+    bench.update(shop(written[0]))
+    bench.subject.scale(4)
+    for replicas in written[1:]:
+        bench.subject.update(shop(replicas), autoscaled=True)
+    assert bench.subject.desired == desired
+
+
 async def test_victims_go_first(bench: Bench) -> None:
     bench.update(shop(3))
     bench.become_ready()

@@ -11,11 +11,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from config.configset import ConfigSet
+from config.meta import Named, ObjectMeta
+from config.resources.autoscaling import (
+    CrossVersionObjectReference,
+    HorizontalPodAutoscaler,
+    HorizontalPodAutoscalerSpec,
+)
 from config.resources.core import ServicePort
-from config.resources.workloads import HTTPGetAction, Probe
+from config.resources.workloads import HTTPGetAction, Probe, ResourceRequirements
 from config.settings import NodeConfigSpec
 from discovery.endpoint import Replica, WorkloadRef
 from discovery.platforms.process import ProcessPlatform
@@ -113,6 +120,58 @@ async def test_scaling_up_and_down(tmp_path: Path) -> None:
         await eventually(lambda: drains.asked == [victim])
         drains.gate.set()
         await eventually(lambda: len(platform.replicas()) == 2)
+
+
+async def test_usage_and_age(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    resources = ResourceRequirements(requests={"cpu": "50m"}, limits={"cpu": "1", "memory": "1Gi"})
+    async with platform_in(tmp_path) as platform:
+        await platform.apply(config(program.deployment(1, resources=resources)))
+        await eventually(lambda: len(ready(platform)) == 1)
+        (status,) = (await platform.read(SHOP)).replicas
+        assert not status.pending
+        assert 0 < status.started <= status.since
+        ((replica, (used,)),) = platform.usage(SHOP).items()
+        assert (replica, used.container) == (status.id, "main")
+        assert used.requests == {"cpu": "50m", "memory": "1Gi"}, "a limit stands for a request"
+        if Path("/proc/self/stat").exists():
+            assert used.cpu_seconds is not None
+            assert used.memory is not None
+            assert used.memory > 1_000_000
+        assert platform.usage(WorkloadRef("Deployment", "default", "other")) == {}
+        assert platform.usage(WorkloadRef("Job", "default", "shop")) == {}
+
+
+async def test_the_number_of_an_autoscaled_one_is_not_the_manifests(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    target = CrossVersionObjectReference(kind="Deployment", name="shop")
+    spec = HorizontalPodAutoscalerSpec(scale_target_ref=target, max_replicas=9)
+    hpa = HorizontalPodAutoscaler(metadata=ObjectMeta(name="hpa", namespace="default"), spec=spec)
+
+    def scaled(replicas: int) -> ConfigSet:
+        made = config(program.deployment(replicas))
+        return msgspec.structs.replace(made, autoscalers={Named("default", "hpa"): hpa})
+
+    async with platform_in(tmp_path) as platform:
+        await platform.apply(scaled(1))
+        await platform.set(SHOP, 3)
+        seen = []
+        for replicas in (2, 0, 2):
+            await platform.apply(scaled(replicas))
+            seen.append(platform.desired(Named("default", "shop")))
+        assert seen == [3, 0, 2], "only 0 is heard, which switches it off, and what switches it on"
+
+
+async def test_a_deployment_that_goes_is_not_scaled(tmp_path: Path) -> None:
+    program, drains = Program(tmp_path), Drains()
+    async with platform_in(tmp_path, drained=drains) as platform:
+        await platform.apply(config(program.deployment(1)))
+        await eventually(lambda: len(ready(platform)) == 1)
+        drains.gate.clear()
+        await platform.apply(config())
+        with pytest.raises(KeyError):
+            await platform.set(SHOP, 3)
+        drains.gate.set()
 
 
 async def test_a_changed_template_replaces_replicas_without_a_gap(tmp_path: Path) -> None:
