@@ -18,7 +18,7 @@ from config.configset import ConfigSet, Loaded
 from config.decode import decode
 from config.defaults import complete, namespace_of
 from config.documents import Document, parse
-from config.errors import Fault, FaultList
+from config.errors import Fault, FaultList, Severity
 from config.files import read_texts
 from config.locate import Locator
 from config.meta import Named, ObjectKey, Source
@@ -30,10 +30,13 @@ from config.walk import Notices, Walk, describe, is_null, shorten
 MAX_NAME = 253
 
 
-def load(paths: Sequence[Path]) -> Loaded:
-    """Everything that `paths` (files and folders) say.  Never raises for what is written in them."""
+def load(paths: Sequence[Path], beneath: str = "") -> Loaded:
+    """Everything that `paths` (files and folders) say.  Never raises for what is written in them.
+
+    `beneath`: the last file, if what others say of the same objects is meant to stand, which is only warned of.
+    """
     faults = FaultList()
-    return _load(read_texts(paths, faults), faults, strict=True)
+    return _load(read_texts(paths, faults), faults, strict=True, beneath=beneath)
 
 
 def load_text(text: str, name: str, strict: bool = True) -> Loaded:
@@ -41,8 +44,8 @@ def load_text(text: str, name: str, strict: bool = True) -> Loaded:
     return _load([(name, text)], FaultList(), strict)
 
 
-def _load(texts: Iterable[tuple[str, str]], faults: FaultList, strict: bool) -> Loaded:
-    reading = Reading(faults, strict)
+def _load(texts: Iterable[tuple[str, str]], faults: FaultList, strict: bool, beneath: str = "") -> Loaded:
+    reading = Reading(faults, strict, beneath)
     with _uncollected():
         for name, text in texts:
             for document in parse(text, name, faults):
@@ -74,8 +77,9 @@ class _Layer:
 class Reading:
     """Collects the objects of documents, one document after the other."""
 
-    def __init__(self, faults: FaultList, strict: bool = True) -> None:
+    def __init__(self, faults: FaultList, strict: bool = True, beneath: str = "") -> None:
         self._faults = faults
+        self._beneath = beneath
         self._strict = strict
         self._notices: Notices = {}
         self._layers = [_Layer()]
@@ -156,7 +160,8 @@ class Reading:
             rule = "a node has one NodeConfig" if key.kind == "NodeConfig" else "duplicate object"
             place = self._layers[0].locator.locate(same[0])
             message = f"{rule}; {same[0]} is also written at {place}, and that one stays"
-            self._faults.add(Fault("error", where, message, key, "metadata.name"))
+            severity: Severity = "warning" if where.file == self._beneath else "error"
+            self._faults.add(Fault(severity, where, message, key, "metadata.name"))
         return self._layers[len(same) - 1]
 
     def _error(self, document: Document, node: Node, message: str) -> None:

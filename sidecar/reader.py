@@ -21,6 +21,8 @@ from discovery.assignments import Assignments, load_assignments, save_assignment
 from sidecar.last_good import keep, load_last_good, store_last_good, with_objects, without_objects
 
 ASSIGNMENTS = "assignments.json"
+RECEIVED = Path("channel", "manifests.json")
+"""What came by the channel: a node's own manifests stand where these say the same objects."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -33,7 +35,7 @@ def read(paths: Sequence[Path], state: Path) -> Loaded:
     """All objects that can be in force, with their addresses, and all faults."""
     before = load_last_good(state, paths)
     remembered, forgotten = load_assignments(state / ASSIGNMENTS)
-    loaded = keep(load(paths), before)
+    loaded = keep(load(paths, str(state / RECEIVED)), before)
     allocated = allocate(loaded.config_set, remembered)
     faults = [*loaded.faults, *forgotten, *allocated.faults]
     if older := _still_good(allocated.faults, loaded.config_set, before):

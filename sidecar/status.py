@@ -13,6 +13,8 @@ JSONObject = Mapping[str, Any]
 
 HEADINGS = ("SERVICE", "TYPE", "ADDRESS", "PORT", "READY", "REQ/S", "P99", "SERVED AT")
 
+NODE_HEADINGS = ("NODE", "ROLE", "STATE", "SERIAL", "LAG", "HEARD", "VERSION")
+
 MOST_FAULTS = 10
 
 
@@ -29,6 +31,8 @@ class Report(NamedTuple):
     """What was found wrong in them then."""
     dns: JSONObject = MappingProxyType({})
     """Where the cluster's names are served, and which Services have endpoints of other DNS servers."""
+    nodes: JSONObject = MappingProxyType({})
+    """The nodes of this registry, and drains that not all of them confirmed; empty where there is none."""
 
     def as_json(self) -> JSONObject:
         return {
@@ -39,6 +43,8 @@ class Report(NamedTuple):
             "read": self.read,
             "faults": self.faults,
             "dns": self.dns,
+            "nodes": self.nodes.get("nodes", ()),
+            "unconfirmed": self.nodes.get("unconfirmed", ()),
         }
 
     def render(self, paint: Painter) -> str:
@@ -48,6 +54,8 @@ class Report(NamedTuple):
         lines = table((HEADINGS, *rows), paint) if rows else ["no services"]
         if self.dns:
             lines += ["", *dns_lines(self.dns, paint)]
+        if self.nodes.get("nodes"):
+            lines += ["", *node_lines(self.nodes, paint)]
         if not self.ready["ready"]:
             lines += ["", paint("yellow", "not ready:")]
             lines += [f"  {item['what']}: {item['why']}" for item in self.ready["missing"]]
@@ -59,6 +67,27 @@ class Report(NamedTuple):
             lines += [fault_line(fault) for fault in errors[:MOST_FAULTS]]
             lines += [f"  ... and {len(errors) - MOST_FAULTS} more"] if len(errors) > MOST_FAULTS else []
         return "\n".join(lines)
+
+
+def node_lines(nodes: JSONObject, paint: Painter) -> Iterator[str]:
+    """A row for each node, and who did not confirm a drain the last time."""
+    yield from table((NODE_HEADINGS, *map(_node_row, nodes["nodes"])), paint)
+    for drain in nodes["unconfirmed"][-1:]:
+        missing = ", ".join(drain["nodes"])
+        yield paint("yellow", f"serial {drain['serial']} was not confirmed in time by {missing}, at {drain['at']}")
+
+
+def _node_row(node: JSONObject) -> tuple[str, ...]:
+    known = "address" in node
+    return (
+        node["name"],
+        node["role"] or "-" if known else "-",
+        "connected" if node["connected"] else "registered" if node["leased"] else "gone",
+        str(node["serial"]) if known and node["serial"] is not None else "-",
+        str(node["lag"]) if known and node["lag"] is not None else "-",
+        f"{node['lastContactSeconds']:.0f}s" if known else "-",
+        node["version"] or "-" if known else "-",
+    )
 
 
 def dns_lines(dns: JSONObject, paint: Painter) -> Iterator[str]:

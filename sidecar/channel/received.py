@@ -115,7 +115,7 @@ class Received:
 
 def received(options: ChannelOptions, state: Path, carries_traffic: bool, changed: asyncio.Event) -> Received:
     """What comes by the channel, in the state folder.  Raises UserError if that cannot be written."""
-    made = Received(state, changed.set, options.runs if carries_traffic else None)
+    made = Received(state.resolve(), changed.set, options.runs if carries_traffic else None)
     try:
         made.prepare()
     except OSError as error:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sidecar.errors import UserError
-from sidecar.objects import Unknown, chosen, kind_of, manifest, rows
+from sidecar.objects import Item, Unknown, chosen, key_of, kind_of, manifest, rows
 from sidecar.options import read_options
 from sidecar.reading import AdminClient, admin_address
 from sidecar.status import remark_line, table
@@ -25,6 +26,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("type", metavar="TYPE", help="a kind, as kubectl knows it (services, svc, ...), or all")
     parser.add_argument("name", metavar="NAME", nargs="?", default="")
     parser.add_argument("-n", "--namespace", default="", help="default: all")
+    parser.add_argument(
+        "--stored", action="store_true", help="only what the registry stores, and where that was written"
+    )
     parser.add_argument("-o", "--output", choices=("table", "json", "yaml"), default="table", help="default: table")
     parser.add_argument("--json", action="store_const", const="json", dest="output", help="print JSON")
 
@@ -32,7 +36,10 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     try:
         kind = kind_of(args.type)
-        objects = AdminClient(admin_address(read_options(args))).json("/api/v1/config")["objects"]
+        client = AdminClient(admin_address(read_options(args)))
+        objects = client.json("/api/v1/config")["objects"]
+        if args.stored:
+            objects = stored(objects, client.json("/api/v1/manifests", accept=(200, 404)))
         items = chosen(objects, kind, args.namespace, args.name)
     except Unknown as fault:
         raise UserError(f"get: {fault}") from None
@@ -48,3 +55,14 @@ def run(args: argparse.Namespace) -> int:
         remarks = [remark_line(item) for item in items if item["status"]["reasons"]]
         print("\n".join([*table(rows(items, kind), Painter(sys.stdout)), *([""] if remarks else []), *remarks]))
     return 0
+
+
+def stored(objects: Iterable[Item], said: Mapping[str, Any]) -> list[Item]:
+    """Of `objects` in force those that the registry stores, each with the source that it was applied from.
+
+    Raises UserError for a weft that is no registry.
+    """
+    if "manifests" not in said:
+        raise UserError("get: this weft stores no manifests: it is no registry with --peers")
+    sources = {(each["kind"], each["namespace"], each["name"]): each["source"] for each in said["manifests"]}
+    return [{**item, "source": sources[key]} for item in objects if (key := key_of(item)) in sources]

@@ -52,7 +52,8 @@ def show(client: AdminClient, args: argparse.Namespace, before: Traffic, after: 
     config = client.json("/api/v1/config")
     rates = after.rates_since(before)
     dns = client.json("/api/v1/dns")
-    report = Report(services, ready, rates, remarks(config["objects"]), config["read"], config["faults"], dns)
+    nodes = client.json("/api/v1/nodes", accept=(200, 404))
+    report = Report(services, ready, rates, remarks(config["objects"]), config["read"], config["faults"], dns, nodes)
     if args.json:
         print(json.dumps(report.as_json()), flush=True)
     else:

@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from sidecar import cli
+from sidecar.commands.get import stored
+from sidecar.errors import UserError
 from tests.sidecar.commanding import answering
 from tests.sidecar.test_objects import item
 
@@ -65,3 +67,12 @@ def test_mistakes(address: str, name: str, capsys: pytest.CaptureFixture[str]) -
 def test_none_of_a_kind(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["get", "ingresses", "--admin", address]) == 0
     assert capsys.readouterr() == ("", "no Ingress is in force\n")
+
+
+def test_what_is_stored_has_the_source_that_it_was_applied_from() -> None:
+    items = [{"kind": "Service", "namespace": "default", "name": name, "source": "x:2:1"} for name in ("web", "own")]
+    key = {"kind": "Service", "namespace": "default", "name": "web"}
+    said = {"manifests": [{**key, "source": "web.yaml:1:1"}, {**key, "name": "elsewhere", "source": "y:1:1"}]}
+    assert stored(items, said) == [{**items[0], "source": "web.yaml:1:1"}]
+    with pytest.raises(UserError, match="no registry"):
+        stored(items, {"error": "no such path"})

@@ -8,7 +8,7 @@ import pytest
 
 from config.loader import load
 from config.meta import Named, ObjectKey
-from sidecar.reader import read
+from sidecar.reader import RECEIVED, read
 
 SERVICE = """\
 apiVersion: v1
@@ -67,3 +67,16 @@ def test_without_mistakes_it_is_what_the_loader_says(tmp_path: Path, state: Path
     after = read([file], state)
     assert after.config_set.sources == load([file]).config_set.sources
     assert after.faults == load([file]).faults
+
+
+def test_what_came_by_the_channel_gives_way_to_own_manifests(tmp_path: Path) -> None:
+    own, received = tmp_path / "own.yaml", tmp_path / RECEIVED
+    received.parent.mkdir()
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {}}}\ndata: {{from: {}}}\n"
+    own.write_text(text.format("both", "own"))
+    received.write_text("---\n".join(text.format(name, "registry") for name in ("both", "other")))
+    loaded = read([own, received], tmp_path)
+    assert {name.name: item.data["from"] for name, item in loaded.config_set.config_maps.items()} == {
+        "both": "own", "other": "registry",
+    }  # fmt: skip
+    assert [(fault.severity, fault.source.file) for fault in loaded.faults] == [("warning", str(received))]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.status import MOST_FAULTS, Report, remarks
+from sidecar.status import MOST_FAULTS, Report, node_lines, remarks
 from sidecar.terminal import Painter
 from sidecar.traffic import Rate
 
@@ -125,3 +125,20 @@ def test_which_registry_is_followed_and_how_well(said: dict[str, Any], line: str
     }
     report = Report([], READY, [], [], READ, [], dns)
     assert report.render(Painter(io.StringIO())).split("\n")[-2:] == ["DNS at 127.0.0.1:1053", line]
+
+
+def test_nodes_of_a_registry_are_shown_with_what_they_lack() -> None:
+    here = {
+        "name": "here", "leased": True, "connected": True, "role": "node", "version": "0.1", "address": "10.0.0.1",
+        "serial": 10, "lag": 2, "manifests": 4, "lastContactSeconds": 3.2, "connectedSeconds": 3.0,
+    }  # fmt: skip
+    nodes = {
+        "nodes": [here, {"name": "leased", "leased": True, "connected": False}],
+        "unconfirmed": [{"at": "2026-01-01T00:00:00Z", "serial": 11, "nodes": ["here", "leased"]}],
+    }
+    lines = list(node_lines(nodes, Painter(io.StringIO())))
+    assert [line.split() for line in lines[1:3]] == [
+        ["here", "node", "connected", "10", "2", "3s", "0.1"],
+        ["leased", "-", "registered", "-", "-", "-", "-"],
+    ]
+    assert lines[3] == "serial 11 was not confirmed in time by here, leased, at 2026-01-01T00:00:00Z"
