@@ -136,6 +136,11 @@ class Enrolment:
             address = self._node.node_addresses[0]
         self.itself.want(node_records(self._name, Resolver(address, key.port)))
 
+    def answering(self) -> None:
+        """A registry has been heard again."""
+        for registrant in (self.endpoints, self.itself):
+            registrant.answering()
+
     async def run(self) -> None:
         """Keep both registered, until cancelled."""
         async with asyncio.TaskGroup() as beside:

@@ -64,6 +64,7 @@ class Registrant:
         self._turn = 0
         self._backoff = Backoff(RETRIES, random)
         self._woken = asyncio.Event()
+        self._answering = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
 
@@ -87,6 +88,11 @@ class Registrant:
         self._upkeep.lost(records)
         self._changed()
 
+    def answering(self) -> None:
+        """A registry has been heard again: it is tried at once."""
+        self._backoff.succeeded()
+        self._answering.set()
+
     async def settled(self, seconds: float) -> bool:
         """Wait until the registry has acknowledged what is wanted, at most so long; whether it has."""
         try:
@@ -108,7 +114,7 @@ class Registrant:
                 lease = await self._send(letter)
             except (Refused, TsigError, Malformed, OSError, EOFError, TimeoutError) as error:
                 self._upkeep.failed()
-                await asyncio.sleep(self._failed(str(error) or "it did not answer in time"))
+                await self._pause(self._failed(str(error) or "it did not answer in time"))
             else:
                 self._upkeep.acknowledged(lease, loop.time(), self._random.random())
                 self._succeeded()
@@ -124,6 +130,14 @@ class Registrant:
         try:
             async with asyncio.timeout(seconds if seconds < float("inf") else None):
                 await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _pause(self, seconds: float) -> None:
+        self._answering.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._answering.wait()
         except TimeoutError:
             return
 

@@ -29,6 +29,8 @@ from discovery.registry.wire import Malformed, parse_part
 
 REFRESH_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 0.5
+LEAST_PAUSE: Final = 0.05
+"""After a try that took as long as from one to the next."""
 JITTER: Final = 0.2
 UDP_SECONDS: Final = 0.5
 TCP_SECONDS: Final = 10.0
@@ -53,6 +55,8 @@ class Secondary:
         self.content = Content(origin)
         self.followers: list[Callable[[Iterable[bytes]], None]] = []
         """Called with the names that changed, once `content` has them."""
+        self.returned: list[Callable[[], None]] = []
+        """Called when a primary answers again, after none did."""
         self.synced = asyncio.Event()
         """Set once the whole zone is here."""
         self.failure = ""
@@ -93,12 +97,12 @@ class Secondary:
         """Follow, until cancelled."""
         while True:
             self._notified.clear()
-            pause = REFRESH_SECONDS
+            began, pause = asyncio.get_running_loop().time(), REFRESH_SECONDS
             try:
                 await self._catch_up()
             except (TransferError, TsigError, Malformed, OSError, EOFError, TimeoutError) as error:
                 self._failed(str(error) or "it did not answer in time")
-                pause = RETRY_SECONDS
+                pause = max(RETRY_SECONDS - (asyncio.get_running_loop().time() - began), LEAST_PAUSE)
             else:
                 self._succeeded()
             await self._wait(pause * self._random.uniform(1 - JITTER, 1 + JITTER))
@@ -120,6 +124,8 @@ class Secondary:
     def _succeeded(self) -> None:
         if self.failure:
             log.info("the registry %s answers again", self.primary)
+            for tell in self.returned:
+                tell()
         self.failure = ""
         self.last_contact = asyncio.get_running_loop().time()
         self.synced.set()

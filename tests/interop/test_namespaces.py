@@ -13,6 +13,7 @@ import random
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -22,10 +23,11 @@ import pytest
 
 from tests.scenarios.manifests import IMAGES, deployment, service
 from tests.scenarios.test_nodes import key
-from tests.scenarios.weft import Network, Weft, alive, ask, running, wait_for
+from tests.scenarios.weft import Network, Weft, alive, ask, wait_for
 
 NODES = ("a", "b", "c")
-LEASE_SECONDS = 2
+ONE_EACH = dict.fromkeys(NODES, 1)
+LEASE_SECONDS = 3
 LEASE = f"{LEASE_SECONDS}s"
 CLONE_NEWNET = 0x40000000
 HEALED = 1.0
@@ -145,6 +147,11 @@ class Loopback:
         """There is nothing to be taken away."""
 
 
+def end(weft: Weft) -> None:
+    weft.process.kill()
+    weft.process.wait()
+
+
 def allowed() -> bool:
     """Whether namespaces can be made here."""
     try:
@@ -183,12 +190,22 @@ class Mesh:
         settings = {"servers": [self._places["registry"].dns], "lease": LEASE, "key": "nodes"}
         self._write(name, settings, deployment(f"app-{name}", replicas))
 
-    def start(self, name: str) -> None:
-        role = "registry" if name == "registry" else "node"
-        with self.net.inside(name):
-            self.wefts[name] = self._processes.enter_context(
-                running(self._folder / name, self._places[name], role=role)
-            )
+    def start(self, *names: str) -> None:
+        """Start these, all at once: nodes are not at rest before their Services have endpoints."""
+        for name in names:
+            role = "registry" if name == "registry" else "node"
+            with self.net.inside(name):
+                weft = self.wefts[name] = Weft(self._folder / name, self._places[name], role=role)
+            self._processes.callback(end, weft)
+        for name in names:
+            self.wefts[name].wait_ready()
+
+    def restore(self) -> None:
+        """As it was at first."""
+        for name in NODES:
+            self.scale(name, 1)
+        self.start(*(name for name, weft in self.wefts.items() if weft.process.poll() is not None))
+        wait_for(lambda: self.equal(ONE_EACH), self.told)
 
     def kill(self, name: str) -> None:
         """End a process at once; what it ran has a moment to end too."""
@@ -210,10 +227,14 @@ class Mesh:
         with self.net.inside(name):
             return float(self.wefts[name].admin("/api/v1/dns").json["zones"]["endpoints"]["age"])
 
-    def equal(self, count: int, *names: str) -> bool:
-        """Whether these nodes have the same table, with so many endpoints that are ready."""
-        tables = {self.table(name) for name in names or NODES}
-        return len(tables) == 1 and sum(is_ready for *_, is_ready in tables.pop()) == count
+    def ready(self, name: str) -> dict[str, int]:
+        """How many endpoints of each application a node knows that are ready."""
+        return dict(Counter(service.removeprefix("app-") for service, _, is_ready in self.table(name) if is_ready))
+
+    def equal(self, there: Mapping[str, int], *names: str) -> bool:
+        """Whether these nodes (or all) have the same table, with so many endpoints of each application."""
+        known = names or NODES
+        return all(self.ready(name) == there for name in known) and len({self.table(name) for name in known}) == 1
 
     def answering(self, frm: str, to: str) -> str:
         """The replica of `to` that answers the node `frm`."""
@@ -227,20 +248,23 @@ class Mesh:
 VARIANTS = (*((Namespaces,) if allowed() else ()), Loopback)
 
 
-@pytest.fixture(params=VARIANTS)
-def mesh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mesh]:
+@pytest.fixture(scope="module", params=VARIANTS)
+def started(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     net = request.param()
     try:
         with ExitStack() as processes:
-            made = Mesh(net, tmp_path, processes)
-            made.start("registry")
-            for name in NODES:
-                made.start(name)
-            wait_for(lambda: made.equal(3), made.told)
+            made = Mesh(net, tmp_path_factory.mktemp("mesh"), processes)
+            made.start("registry", *NODES)
             yield made
         assert "Traceback" not in made.told(), made.told()[:10_000]
     finally:
         net.close()
+
+
+@pytest.fixture
+def mesh(started: Mesh) -> Mesh:
+    started.restore()
+    return started
 
 
 def test_each_request_reaches_the_right_application(mesh: Mesh) -> None:
@@ -257,14 +281,14 @@ def test_a_partition_heals_within_a_second(mesh: Mesh) -> None:
     cut = mesh.wefts["b"]
     mesh.net.cut("b", cut)
     mesh.scale("a", 2)
-    wait_for(lambda: mesh.equal(3, "a", "c"), mesh.told)  # two of a, none of b
+    wait_for(lambda: mesh.equal({"a": 2, "c": 1}, "a", "c"), mesh.told)
     assert mesh.answering("c", "a").startswith("app-a")
     if mesh.net.goes_on:  # for itself it has what runs beside it, and what it knew of the others
         assert mesh.answering("b", "b").startswith("app-b")
-        assert sum(is_ready for *_, is_ready in mesh.table("b")) == 3
+        assert mesh.ready("b") == ONE_EACH
     mesh.net.heal("b", cut)
     healed = time.monotonic()
-    wait_for(lambda: mesh.equal(4), mesh.told)
+    wait_for(lambda: mesh.equal({**ONE_EACH, "a": 2}), mesh.told)
     assert time.monotonic() - healed < HEALED
     for frm in NODES:
         for to in NODES:
@@ -273,10 +297,10 @@ def test_a_partition_heals_within_a_second(mesh: Mesh) -> None:
 
 def test_a_node_that_is_killed_is_missed_and_comes_back(mesh: Mesh) -> None:
     mesh.kill("b")
-    wait_for(lambda: mesh.equal(2, "a", "c"), mesh.told)
+    wait_for(lambda: mesh.equal({"a": 1, "c": 1}, "a", "c"), mesh.told)
     assert mesh.answering("a", "c").startswith("app-c")
     mesh.start("b")
-    wait_for(lambda: mesh.equal(3), mesh.told)
+    wait_for(lambda: mesh.equal(ONE_EACH), mesh.told)
     assert {mesh.answering(frm, "b").rsplit("-", 2)[0] for frm in NODES} == {"app-b"}
 
 
@@ -288,4 +312,4 @@ def test_without_the_registry_all_goes_on_and_it_finds_everybody_again(mesh: Mes
     assert mesh.answering("a", "b").startswith("app-b")
     mesh.scale("c", 2)
     mesh.start("registry")
-    wait_for(lambda: mesh.equal(4), mesh.told)
+    wait_for(lambda: mesh.equal({**ONE_EACH, "c": 2}), mesh.told)

@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from discovery.backoff import BackoffPolicy
 from discovery.registry import registrant as module
 from discovery.registry.keys import Key, KeyRing
 from discovery.registry.messages import LARGEST_UDP
@@ -139,3 +140,14 @@ async def test_what_got_lost_and_what_is_left_over() -> None:
         made.lost((ONE,))
         assert await made.settled(5)
         assert registered(where) == {ONE, TWO}
+
+
+async def test_a_registry_that_is_heard_again_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRIES", BackoffPolicy(first=3600.0, ceiling=3600.0))
+    address = nobody()
+    async with registering(address) as made:
+        made.want((ONE,))
+        await until(lambda: made.failure)
+        made.answering()
+        failed = made._turn
+        await until(lambda: made._turn > failed)

@@ -177,3 +177,15 @@ async def test_only_the_names_that_are_wanted_are_kept() -> None:
             assert made.content.nodes.keys() == wanted - {record("h1.a.b").name}
             made.want(lambda name: b"\1c\1b" in name)
             await until(lambda: made.content.nodes.keys() == {n for n in primary.content.nodes if b"\1c\1b" in n})
+
+
+async def test_it_says_when_a_registry_answers_again() -> None:
+    async with registry(Memory()) as where, secondary(where) as made:
+        told: list[str] = []
+        made.returned.append(lambda: told.append(made.failure))
+        await asyncio.wait_for(made.synced.wait(), 5)
+        assert told == []
+        made._failed("it did not answer in time")
+        made.heard(None, "127.0.0.1")
+        await until(lambda: told)
+        assert made.failure == ""
