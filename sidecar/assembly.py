@@ -164,12 +164,18 @@ class Assembly:
         async with asyncio.TaskGroup() as beside:
             beside.create_task(self.publisher.run())
             beside.create_task(self.dns.run())
+            beside.create_task(self._learn())
             if self._autoscaling is not None:
                 beside.create_task(self._autoscaling.run())
             if self._inbound is not None:
                 beside.create_task(self._inbound.run())
             if self._access_log is not None:
                 beside.create_task(self._access_log.run(self.recent.gather))
+
+    async def _learn(self) -> None:
+        """Say when the zones are known: that need not bring a table."""
+        await self._zones.known()
+        self.running.stirred()
 
     async def start_platform(self) -> None:
         """Start the replicas."""

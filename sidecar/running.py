@@ -62,6 +62,7 @@ class Running(Standing):
     _was_ready: bool = False
 
     def subscribe(self, changed: Callable[[], None]) -> None:
+        self.watchers.append(changed)
         self.publisher.in_force.append(lambda _: changed())
         self.platform.subscribe(lambda _: changed())
 

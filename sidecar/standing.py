@@ -32,6 +32,8 @@ class Standing:
     """Objects that are in force in their last good version."""
     lacks: list[Callable[[], Missing | None]] = field(default_factory=list)
     """Who says what else keeps this weft from being ready."""
+    watchers: list[Callable[[], None]] = field(default_factory=list)
+    """Who is told when there may be something new to show."""
     draining: bool = False
     """The process is about to end."""
 
@@ -41,7 +43,13 @@ class Standing:
 
     def subscribe(self, changed: Callable[[], None]) -> None:
         """Have `changed` called whenever there may be something new to show."""
+        self.watchers.append(changed)
         self.catalog.subscribe(lambda _: changed())
+
+    def stirred(self) -> None:
+        """Something that lacked is there."""
+        for changed in self.watchers:
+            changed()
 
     def doors(self) -> Iterator[Door]:
         """Where this process takes traffic."""

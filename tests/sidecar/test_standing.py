@@ -42,3 +42,5 @@ def test_changes_are_told() -> None:
     made.subscribe(lambda: told.append(made.snapshot.generation))
     made.catalog.define(made.config_set.services)
     assert told == [1]
+    made.stirred()
+    assert told == [1, 1]
