@@ -8,8 +8,7 @@ from config.settings import NodeConfigSpec
 from mesh.exposition import Family, Sample, render
 
 NOT_HERE = (
-    ("arithmetic, fill-in, holds and behaviour of a HorizontalPodAutoscaler", "the autoscaler comes later"),
-    ("Knative's and KEDA's loops, scaling to zero", "with the autoscaler"),
+    ("Knative's and KEDA's loops, scaling to zero", "they come later"),
 )
 
 
