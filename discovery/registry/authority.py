@@ -47,6 +47,7 @@ from discovery.registry.zone_sender import ZoneSender
 
 _OPCODES: Final = frozenset({UPDATE_OPCODE, NOTIFY_OPCODE})
 _TRANSFERS: Final = frozenset({AXFR, IXFR})
+_HEADER_ALONE: Final = Outline(HEADER, HEADER, HEADER, 0)
 LARGEST_NOTIFY: Final = 4096
 """It has a SOA record, and anybody may send it."""
 
@@ -105,11 +106,14 @@ class Authority:
         """
         if len(message) < HEADER or message[2] & 0x80:
             return False
+        opcode = message[2] >> 3 & 0xF
         try:
             parts = outline(message)
         except Malformed:
-            return False
-        opcode = message[2] >> 3 & 0xF
+            if opcode not in _OPCODES:
+                return False
+            send(error(message, _HEADER_ALONE, FORMERR))
+            return True
         if not (parts.signature or opcode in _OPCODES or type_of(message, parts) in _TRANSFERS):
             return False
         asked = self._verified(message, parts, client, send, stream)
