@@ -92,7 +92,7 @@ def services(weft: Weft) -> list[str]:
     return sorted(each["name"] for each in weft.admin("/api/v1/services").json["services"])
 
 
-def test_what_is_stored_reaches_all_nodes_and_leaves_them(tmp_path: Path) -> None:
+def test_what_is_stored_reaches_all_nodes_and_stays_with_who_is_cut_off(tmp_path: Path) -> None:
     with mesh(tmp_path) as made:
         first = made.node("first", "--run", "default/app")
         second = made.node("second", objects=(service("own", app="x"),))
@@ -111,20 +111,12 @@ def test_what_is_stored_reaches_all_nodes_and_leaves_them(tmp_path: Path) -> Non
         wait_for(
             lambda: {each["manifests"] for each in made.known().values()} == {generation}, lambda: str(made.known())
         )
+        made.weft("token", "revoke", "second")
+        wait_for(lambda: not made.known()["second"]["connected"])
         made.weft("delete", "service", "app")
-        wait_for(lambda: services(first) == ["own"] == services(second))
-
-
-def test_a_node_that_is_cut_off_keeps_what_it_got(tmp_path: Path) -> None:
-    with mesh(tmp_path) as made:
-        made.apply(APP)
-        weft = made.node("first")
-        wait_for(lambda: services(weft) == ["app"])
-        made.weft("token", "revoke", "first")
-        wait_for(lambda: not made.known()["first"]["connected"])
-        made.apply(service("shop"))
-        wait_for(lambda: "does not know this node's token" in weft.told(), weft.told)
-        assert services(weft) == ["app"]
+        wait_for(lambda: services(first) == ["own"])
+        wait_for(lambda: "does not know this node's token" in second.told(), second.told)
+        assert services(second) == ["app", "own"]
 
 
 async def test_rolling_restarts_lose_no_request(tmp_path: Path, size: Callable[[int, int], int]) -> None:
