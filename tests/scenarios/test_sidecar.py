@@ -13,7 +13,7 @@ from tests.mesh.relaying import closed_port
 from tests.scenarios.editing import Folder
 from tests.scenarios.manifests import APPLICATION, service
 from tests.scenarios.test_nodes import APP, LEASE, Mesh, address, answering, mesh, wait_endpoints
-from tests.scenarios.weft import PATIENCE, Weft, alive, ask, running
+from tests.scenarios.weft import PATIENCE, Weft, alive, ask, running, wait_for
 from tests.scenarios.world import all_well, endpoints, load
 
 OTHER = service("other", app="other")
@@ -43,6 +43,7 @@ def test_others_reach_it_through_its_inbound_listener(tmp_path: Path) -> None:
         world.registry()
         with sidecar(world, "first") as first, sidecar(world, "second") as second:
             _, node = world.node("a")
+            world.wait()
             wait_endpoints(node, 2)
             assert {answering(node) for _ in range(10)} == {"first", "second"}
             told = {each["address"]: each for each in endpoints(node, "app")}
@@ -66,6 +67,7 @@ def test_its_exit_code_is_that_of_the_application(tmp_path: Path) -> None:
         world.registry()
         with sidecar(world, "first") as first:
             _, node = world.node("a")
+            world.wait()
             wait_endpoints(node, 1)
             os.kill(application(first), signal.SIGKILL)
             assert first.process.wait(PATIENCE) == 128 + signal.SIGKILL
@@ -90,6 +92,7 @@ def test_nobody_notices_that_sidecars_are_restarted(tmp_path: Path) -> None:
         world.registry()
         with sidecar(world, "first"):
             _, node = world.node("a")
+            world.wait()
             wait_endpoints(node, 1)
             asyncio.run(traffic(world, address(node)))
 
@@ -100,9 +103,9 @@ def test_an_unready_application_gets_no_request(tmp_path: Path) -> None:
         port = closed_port()
         with sidecar(world, "first", port=port):
             _, node = world.node("a")
+            world.wait()
             wait_endpoints(node, 1)
             ask(f"127.0.0.1:{port}", "/unready")
-            wait_endpoints(node, 0)
+            wait_for(lambda: ask(address(node)).status == 503, node.told)
             ask(f"127.0.0.1:{port}", "/ready")
-            wait_endpoints(node, 1)
-            assert answering(node) == "first"
+            wait_for(lambda: ask(address(node)).status == 200, node.told)
