@@ -102,3 +102,19 @@ class LabelSelector(Spec):
 def matches(selector: dict[str, str], labels: dict[str, str]) -> bool:
     """Whether `labels` carry every pair of an equality `selector` (a Service's)."""
     return all(labels.get(key) == value for key, value in selector.items())
+
+
+def selects(selector: LabelSelector, labels: dict[str, str]) -> bool:
+    """Whether `labels` fulfil the whole selector; an empty one selects everything."""
+    return matches(selector.match_labels, labels) and all(
+        _fulfils(requirement, labels) for requirement in selector.match_expressions
+    )
+
+
+def _fulfils(requirement: LabelRequirement, labels: dict[str, str]) -> bool:
+    value = labels.get(requirement.key)
+    if requirement.operator == "In":
+        return value in requirement.values
+    if requirement.operator == "NotIn":
+        return value not in requirement.values
+    return (value is not None) == (requirement.operator == "Exists")

@@ -110,7 +110,7 @@ class Assembly:
         """None: what is seen of the traffic here is not all of it, or nothing is run here."""
         if not (isinstance(self._zones, Registry) and isinstance(self.platform, ProcessPlatform)):
             return None
-        made = Autoscaling.of(self._config_set, self.proxy.live, self.platform)
+        made = Autoscaling(self._config_set, self.proxy.live, self.platform)
         self.running.autoscaled = made.status
         return made
 

@@ -1,24 +1,27 @@
-"""The autoscaler of this process: the loop over what this machine runs and serves, and what is told of it."""
+"""The autoscaler of this process: the loop over what this machine runs and serves, and what is told of it.
+
+Most processes have no HorizontalPodAutoscaler, so that nothing of it is imported before there is one.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey
-from mesh.autoscaling import families
-from mesh.autoscaling.controller import Controller, Scaler
-from mesh.autoscaling.loads import LiveSource
-from mesh.autoscaling.proposal import Proposal
-from mesh.autoscaling.target import ScaleTarget
 from mesh.exposition import Family
 from mesh.live import Live
 from mesh.status import ACCEPTED, ObjectStatus
 from sidecar.documents import Document
 from sidecar.logs import timestamp
+
+if TYPE_CHECKING:
+    from mesh.autoscaling.controller import Controller, Scaler
+    from mesh.autoscaling.proposal import Proposal
+    from mesh.autoscaling.target import ScaleTarget
 
 
 def steady_clock() -> Callable[[], float]:
@@ -27,41 +30,50 @@ def steady_clock() -> Callable[[], float]:
     return lambda: began + time.monotonic()
 
 
-@dataclass(slots=True)
 class Autoscaling:
     """Needs a task of the caller for `run`."""
 
-    controller: Controller
-    dry_run: bool = False
-
-    @classmethod
-    def of(cls, config_set: ConfigSet, live: Live, target: ScaleTarget) -> Autoscaling:
-        autoscaling = cls(Controller(target, LiveSource(live), steady_clock()))
-        autoscaling.define(config_set)
-        return autoscaling
+    def __init__(self, config_set: ConfigSet, live: Live, target: ScaleTarget) -> None:
+        self.controller: Controller | None = None
+        """None: there was no autoscaler yet."""
+        self._live = live
+        self._target = target
+        self._dry_run = False
+        self._wanted = asyncio.Event()
+        self.define(config_set)
 
     def define(self, config_set: ConfigSet) -> None:
         """What is written now."""
         settings = config_set.node.autoscaler
-        self.dry_run = settings.dry_run
-        self.controller.define(config_set.autoscalers, settings.period, settings.dry_run)
+        self._dry_run = settings.dry_run
+        if self.controller is None and config_set.autoscalers:
+            self.controller = self._make()
+            self._wanted.set()
+        if self.controller is not None:
+            self.controller.define(config_set.autoscalers, settings.period, settings.dry_run)
 
     async def run(self) -> None:
         """Until cancelled."""
+        await self._wanted.wait()
+        assert self.controller is not None
         await self.controller.run()
 
     def stop(self) -> None:
         """Decide nothing more: what runs here is about to end."""
-        self.controller.forget()
+        if self.controller is not None:
+            self.controller.forget()
 
     def families(self) -> Iterator[Family]:
-        return families.families(self.controller.scalers)
+        if self.controller is not None:
+            from mesh.autoscaling.families import families
+
+            yield from families(self._scalers)
 
     def status(self, key: ObjectKey) -> ObjectStatus | None:
         """What became of a HorizontalPodAutoscaler; None for what is none."""
         if key.kind != "HorizontalPodAutoscaler":
             return None
-        scaler = self.controller.scalers.get(Named(key.namespace, key.name))
+        scaler = self._scalers.get(Named(key.namespace, key.name))
         if scaler is None or scaler.decision is None:
             return ACCEPTED
         bad = [each.message for each in scaler.decision.conditions if not each.status and each.type != "ScalingLimited"]
@@ -69,7 +81,17 @@ class Autoscaling:
 
     def document(self) -> tuple[int, Document]:
         """What the admin API says: each autoscaler, its last decision, and how that was made."""
-        return 200, {"autoscalers": (self._told(name, each) for name, each in self.controller.scalers.items())}
+        return 200, {"autoscalers": (self._told(name, each) for name, each in self._scalers.items())}
+
+    @property
+    def _scalers(self) -> dict[Named, Scaler]:
+        return self.controller.scalers if self.controller is not None else {}
+
+    def _make(self) -> Controller:
+        from mesh.autoscaling.controller import Controller
+        from mesh.autoscaling.loads import LiveSource
+
+        return Controller(self._target, LiveSource(self._live), steady_clock())
 
     def _told(self, name: Named, scaler: Scaler) -> dict[str, Any]:
         spec, decision = scaler.hpa.spec, scaler.decision
@@ -80,7 +102,7 @@ class Autoscaling:
             "minReplicas": spec.min_replicas,
             "maxReplicas": spec.max_replicas,
             "paused": scaler.paused,
-            "dryRun": self.dry_run,
+            "dryRun": self._dry_run,
         }
         if decision is None:
             return told

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from config.meta import LabelRequirement, LabelSelector, matches
+from config.meta import LabelRequirement, LabelSelector
 from config.naming import LABEL_VALUE, label_key, shown
 from config.validation.metadata import check_labels
 from config.validation.report import ObjectReport
@@ -19,24 +17,8 @@ def check_selector(selector: LabelSelector, path: str, report: ObjectReport) -> 
         _check_requirement(requirement, f"{path}.matchExpressions[{i}]", report)
 
 
-def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
-    """Whether `labels` fulfil the whole selector; an empty one selects everything."""
-    return matches(selector.match_labels, dict(labels)) and all(
-        _fulfils(requirement, labels) for requirement in selector.match_expressions
-    )
-
-
 def is_empty(selector: LabelSelector) -> bool:
     return not selector.match_labels and not selector.match_expressions
-
-
-def _fulfils(requirement: LabelRequirement, labels: Mapping[str, str]) -> bool:
-    value = labels.get(requirement.key)
-    if requirement.operator == "In":
-        return value in requirement.values
-    if requirement.operator == "NotIn":
-        return value not in requirement.values
-    return (value is not None) == (requirement.operator == "Exists")
 
 
 def _check_requirement(requirement: LabelRequirement, path: str, report: ObjectReport) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from config.meta import IntOrString
+from config.meta import IntOrString, selects
 from config.naming import DNS_LABEL, shown
 from config.resources.workloads import Deployment, DeploymentStrategy, PodSpec, RollingUpdate
 from config.validation.containers import check_container
 from config.validation.metadata import check_annotations, check_labels
 from config.validation.report import ObjectReport, duplicates
-from config.validation.selectors import check_selector, is_empty, selects
+from config.validation.selectors import check_selector, is_empty
 
 _PERCENT = re.compile(r"(\d{1,6})%")
 

@@ -10,9 +10,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
+from config.meta import selects
 from config.quantity import parse_quantity
 from config.resources.autoscaling import MetricIdentifier, MetricSpec, ObjectMetricSource, PodsMetricSource
-from config.validation.selectors import selects
 from mesh.autoscaling.reading import Reading, amount
 from mesh.autoscaling.samples import Uses, Window
 from mesh.autoscaling.target import ContainerUsage

@@ -18,6 +18,11 @@ CASES = [
         ),
     ),
     case("clusterDomain", node("{clusterDomain: Cluster}"), error("spec.clusterDomain", '"cluster"')),
+    case(
+        "a period in which nothing can be seen",
+        node("{autoscaler: {period: 50ms}}"),
+        error("spec.autoscaler.period", "too short"),
+    ),
     case("nodeName", node("{nodeName: my_host}"), error("spec.nodeName", '"my-host"')),
     case("a range", node("{serviceRange: {cidr: 127.96.0.0}}"), error("spec.serviceRange.cidr", "ADDRESS/BITS")),
     case(

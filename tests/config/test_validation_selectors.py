@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from config.meta import LabelRequirement, LabelSelector
-from config.validation.selectors import is_empty, selects
+from config.meta import LabelRequirement, LabelSelector, selects
+from config.validation.selectors import is_empty
 
 LABELS = {"app": "web", "tier": "front"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import msgspec
@@ -27,10 +28,11 @@ def config_set(dry_run: bool = False) -> ConfigSet:
 
 async def test_what_is_told() -> None:
     world = World()
-    made = Autoscaling.of(config_set(), Live(time.monotonic), world)
+    made = Autoscaling(config_set(), Live(time.monotonic), world)
     assert made.status(KEY) is ACCEPTED
     _, before = made.document()
     assert [each.get("word") for each in before["autoscalers"]] == [None]  # type: ignore[attr-defined]
+    assert made.controller is not None
     made.controller.look()
     await made.controller.tick()
     status = made.status(KEY)
@@ -49,18 +51,36 @@ async def test_what_is_told() -> None:
 
 
 async def test_an_edit_takes_effect() -> None:
-    made = Autoscaling.of(config_set(), Live(time.monotonic), World())
+    made = Autoscaling(config_set(), Live(time.monotonic), World())
     made.define(config_set(dry_run=True))
-    assert made.dry_run
+    (told,) = list(made.document()[1]["autoscalers"])  # type: ignore[call-overload]
+    assert told["dryRun"]
     made.define(ConfigSet())
     assert made.status(KEY) is ACCEPTED
     assert list(made.document()[1]["autoscalers"]) == []  # type: ignore[call-overload]
 
 
 async def test_it_stops() -> None:
-    made = Autoscaling.of(config_set(), Live(time.monotonic), World())
+    made = Autoscaling(config_set(), Live(time.monotonic), World())
     made.stop()
+    assert made.controller is not None
     assert made.controller.scalers == {}
+
+
+async def test_nothing_of_it_is_made_before_there_is_an_autoscaler() -> None:
+    made = Autoscaling(ConfigSet(), Live(time.monotonic), World())
+    made.stop()
+    assert (made.controller, list(made.families()), made.status(KEY)) == (None, [], ACCEPTED)
+    running = asyncio.create_task(made.run())
+    await asyncio.sleep(0)
+    made.define(config_set())
+    assert made.controller is not None
+    async with asyncio.timeout(10):
+        while made.status(KEY) is ACCEPTED:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
 
 
 def test_the_clock_is_the_time_of_day_and_never_jumps(monkeypatch: pytest.MonkeyPatch) -> None:
