@@ -24,6 +24,8 @@ class Beside(NamedTuple):
     """None: it is ready once it accepts connections."""
     command: tuple[str, ...] = ()
     """What starts it; empty: it is started elsewhere."""
+    name: str = ""
+    """Under which it is registered, and the sidecar too; empty: one that is made up, the same at every start."""
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -69,7 +69,8 @@ class SidecarAssembly(Assembly):
         _check(beside, written.config_set)
         self._beside = beside
         self._ended = ended
-        self._replica_id = replica_id(beside.service, node_name(written.config_set.node), state.path)
+        made_up = replica_id(beside.service, node_name(written.config_set.node), state.path)
+        self._replica_id = beside.name or made_up
         super().__init__(written, state, partial(SidecarFollower, replica_id=self._replica_id))
 
     def _make_platform(self, state: StateFolder) -> Application:

@@ -8,10 +8,14 @@ from typing import Any, TypeVar
 
 from config.resources.workloads import Probe
 from sidecar.beside import Beside, parse_port, parse_probe, parse_service
+from sidecar.channel.options import add_join, read_channel
 from sidecar.roles import SIDECAR
 from sidecar.starting import add_paths, start
 
 T = TypeVar("T")
+
+LARGEST_NAME = 254
+"""Of a node, and the colon after it."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -35,11 +39,24 @@ def add_parser(subparsers: Any) -> None:
     )
     add("--probe", metavar="http:PATH|tcp", help="how to see that it is ready (default: it accepts connections once)")
     add_paths(parser)
+    add_join(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    beside = Beside(args.service, tuple(args.port), command=args.beyond)
-    return start(SIDECAR._replace(beside=beside._replace(probe=_probe(args))), args)
+    beside = Beside(args.service, tuple(args.port), _probe(args), args.beyond, _name(args))
+    return start(SIDECAR._replace(beside=beside, channel=read_channel(args)), args)
+
+
+def _name(args: argparse.Namespace) -> str:
+    """Whom the token is for; empty without one, and with one that is none, which is told when it is used."""
+    if args.token is None:
+        return ""
+    try:
+        with args.token.open(encoding="ascii") as file:
+            name: str = file.readline(LARGEST_NAME).partition(":")[0]
+    except (OSError, ValueError):
+        return ""
+    return name
 
 
 def _probe(args: argparse.Namespace) -> Probe | None:

@@ -36,6 +36,7 @@ class Mesh:
             running(made.path, made.network, "--peers", self.peers, role="registry")
         )
         self._folder = made
+        self.dns = made.network.dns
         self._running.callback(self._check, self.registry)
 
     def weft(self, *words: str, code: int = 0) -> str:

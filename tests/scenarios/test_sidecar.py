@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tests.mesh.relaying import closed_port
+from tests.scenarios import test_channel
 from tests.scenarios.editing import Folder
 from tests.scenarios.manifests import APPLICATION, service
 from tests.scenarios.test_nodes import APP, LEASE, Mesh, address, answering, mesh, wait_endpoints
@@ -25,11 +26,14 @@ def sidecar(world: Mesh, name: str, *options: str, port: int = 0) -> AbstractCon
         world.folder / name, nodeName=name, registry={"servers": [world.registry_folder.network.dns], "lease": LEASE}
     )
     folder.put("app", APP, OTHER)
-    port = port or closed_port()
+    return running(folder.path, folder.network, *words(name, port or closed_port(), *options), role="sidecar")
+
+
+def words(name: str, port: int, *options: str) -> tuple[str, ...]:
+    """The command line of a sidecar."""
     variables = ("HOST=127.0.0.1", f"PORT_HTTP={port}", f"HOSTNAME={name}")
     command = ("--", "env", *variables, sys.executable, "-S", str(APPLICATION))
-    named = ("--service", "default/app", "--port", f"http={port}", "--probe", "http:/healthz", *options)
-    return running(folder.path, folder.network, *named, *command, role="sidecar")
+    return "--service", "default/app", "--port", f"http={port}", "--probe", "http:/healthz", *options, *command
 
 
 def application(weft: Weft) -> int:
@@ -109,3 +113,34 @@ def test_an_unready_application_gets_no_request(tmp_path: Path) -> None:
             wait_for(lambda: ask(address(node)).status == 503, node.told)
             ask(f"127.0.0.1:{port}", "/ready")
             wait_for(lambda: ask(address(node)).status == 200, node.told)
+
+
+def test_all_nodes_confirm_before_its_application_ends(tmp_path: Path) -> None:
+    joined = test_channel.Mesh(tmp_path)
+    try:
+        joined.apply(APP)
+        with beside(joined, "first") as first, beside(joined, "second"):
+            node = joined.node("a", objects=(APP,))
+            wait_endpoints(node, 2)
+
+            async def traffic() -> None:
+                loading = asyncio.create_task(load(address(node), "/slow?ms=50", rate=100, seconds=2))
+                await asyncio.to_thread(first.stop)
+                assert all_well(await loading)
+
+            asyncio.run(traffic())
+            assert joined.known()["first"]["role"] == "sidecar"
+            assert "confirmed" not in first.told()
+            assert "in flight" not in first.told()
+    finally:
+        joined.close()
+
+
+def beside(joined: test_channel.Mesh, name: str) -> AbstractContextManager[Weft]:
+    """A sidecar that is joined by the channel."""
+    token = joined.folder / f"{name}.token"
+    token.write_text(joined.weft("token", "create", name))
+    folder = Folder(joined.folder / name, nodeName="here", registry={"servers": [joined.dns]})
+    folder.put("app", APP)
+    options = ("--join", joined.peers, "--token", str(token))
+    return running(folder.path, folder.network, *words(name, closed_port(), *options), role="sidecar")
