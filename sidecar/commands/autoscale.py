@@ -93,4 +93,12 @@ def _chosen(there: Sequence[Told], namespace: str, name: str) -> list[Told]:
 
 
 def _number(value: float | None) -> str:
-    return "?" if value is None else f"{value:.4g}"
+    """As a quantity that people read; `None`: not known."""
+    if value is None:
+        return "?"
+    large = next(((size, suffix) for size, suffix in _SUFFIXES if value >= 10 * size), None)
+    return f"{value / large[0]:.4g}{large[1]}" if large else f"{value:.4g}"
+
+
+_SUFFIXES = ((2.0**30, "Gi"), (2.0**20, "Mi"))
+"""Numbers so large are bytes."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sidecar import cli
+from sidecar.commands.autoscale import row
 from tests.sidecar.commanding import answering
 
 DECIDED: dict[str, Any] = {
@@ -69,6 +70,15 @@ def test_json(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == [DECIDED]
     assert cli.main(["autoscale", "explain", "web", "--json", "--admin", address]) == 0
     assert json.loads(capsys.readouterr().out) == DECIDED
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "?"), (0.0, "0"), (0.25, "0.25"), (1234.5, "1234"), (64 * 2**20, "64Mi"), (1.5 * 2**34, "24Gi")],
+)
+def test_numbers(value: float | None, text: str) -> None:
+    metric = {**DECIDED["metrics"][0], "value": value}
+    assert row({**DECIDED, "metrics": [metric]})[7] == f"{text}/10"
 
 
 def test_mistakes(address: str, capsys: pytest.CaptureFixture[str]) -> None:
