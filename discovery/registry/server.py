@@ -173,7 +173,11 @@ class Server:
         for connection in tuple(self.connections):
             if now - connection.active < IDLE_SECONDS:
                 break
-            connection.abort()
+            if connection.is_busy:
+                connection.active = now
+                self.admit(connection)
+            else:
+                connection.abort()
         self._timer = self._loop.call_later(CHECK_SECONDS, self._check)
 
 
@@ -191,7 +195,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._client = ""
-        self._pending = b""
+        self._pending = bytearray()
         self._under_way = 0
         self._slow = False
         self._ended = False
@@ -252,6 +256,11 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     @property
+    def is_busy(self) -> bool:
+        """Whether an answer is being worked on, which has time-outs of its own."""
+        return bool(self._under_way)
+
+    @property
     def _free(self) -> bool:
         return self._under_way < MOST_UNDER_WAY and not self._slow
 
@@ -263,7 +272,8 @@ class Connection(asyncio.Protocol):
             return None
         if len(self._pending) < 2 + length or len(self._pending) < 2:
             return None
-        query, self._pending = self._pending[2 : 2 + length], self._pending[2 + length :]
+        query = bytes(self._pending[2 : 2 + length])
+        del self._pending[: 2 + length]
         return query
 
     def _answer(self, message: bytes) -> None:

@@ -57,6 +57,8 @@ RCODE_NAMES: Final = {
 }  # fmt: skip
 
 LONGEST_NAME, HEADER = 255, 12
+MOST_POINTERS: Final = 64
+"""That one name may be put together by."""
 QR, AA, TC, RD, RA, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0010
 
 # Types whose data holds names that may be compressed (RFC 3597 section 4): bytes before them, and how many.
@@ -265,10 +267,11 @@ def past_name(message: bytes, at: int) -> int:
 def read_name(message: bytes, at: int) -> tuple[bytes, int]:
     """The name at `at` without compression, and where what follows begins.  Raises `Malformed`.
 
-    A pointer must point to before where the name began, as every honest one does, so this always ends.
+    A pointer must point to before where the name began, as every honest one does, so this always ends; and no honest
+    name needs as many as there may be, so it ends soon.
     """
     parts: list[bytes] = []
-    size, lowest, end = 1, at, 0
+    size, lowest, end, hops = 1, at, 0, 0
     try:
         while length := message[at]:
             if length < 64:
@@ -278,7 +281,8 @@ def read_name(message: bytes, at: int) -> tuple[bytes, int]:
             else:
                 end = end or at + 2
                 at = int.from_bytes(message[at : at + 2], "big") & 0x3FFF
-                if length < 0xC0 or at >= lowest or len(message) < end:
+                hops += 1
+                if length < 0xC0 or at >= lowest or len(message) < end or hops > MOST_POINTERS:
                     raise Malformed("a pointer leads nowhere")
                 lowest = at
             if size > LONGEST_NAME:

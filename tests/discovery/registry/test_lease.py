@@ -264,7 +264,7 @@ def test_as_plain_leases_have_it(steps: list[tuple[str, frozenset[Datum], bytes,
 
 HOST = Record(name("h1"), A, IN, 5, b"\x0a\0\0\1")
 OTHER = Record(name("h1"), A, IN, 5, b"\x0a\0\0\2")
-KEY = Record(name("h1"), 25, IN, 5, b"key")
+KEY = Record(name("h1"), 25, IN, 5, b"\0\0\3\x08key")
 
 
 class World:

@@ -166,6 +166,25 @@ async def test_the_quietest_connection_makes_room() -> None:
             each.close()
 
 
+async def test_a_connection_that_waits_for_an_answer_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(server_module, "CHECK_SECONDS", 0.01)
+    nowhere = Nowhere()
+    async with serving(responder(recursion=True), nowhere) as (server, where):
+        reader, writer = await asyncio.open_connection(*where)
+        asked = query("www.example.com").to_wire()
+        for byte in len(asked).to_bytes(2, "big") + asked:
+            writer.write(bytes((byte,)))
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
+        assert len(server.connections) == 1
+        ((_, _, _, send),) = nowhere.asked
+        send(asked)
+        assert await reader.readexactly(2 + len(asked))
+        assert await reader.read() == b""
+        writer.close()
+
+
 async def test_an_idle_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "IDLE_SECONDS", 0.05)
     monkeypatch.setattr(server_module, "CHECK_SECONDS", 0.01)

@@ -182,6 +182,17 @@ def test_a_pointer_is_followed_back() -> None:
     assert read_name(b"\x01a\x00\x01b\xc0\x00!", 3) == (b"\x01b\x01a\x00", 7)
 
 
+@pytest.mark.parametrize(("hops", "reads"), [(wire.MOST_POINTERS, True), (wire.MOST_POINTERS + 1, False)])
+def test_a_chain_of_pointers_is_short(hops: int, reads: bool) -> None:
+    chain = b"\0" + b"".join((0xC000 | max(2 * number - 1, 0)).to_bytes(2, "big") for number in range(hops))
+    at = len(chain) - 2
+    if reads:
+        assert read_name(chain, at) == (b"\0", len(chain))
+    else:
+        with pytest.raises(Malformed):
+            read_name(chain, at)
+
+
 @given(NAMES)
 def test_names_there_and_back(labels: list[bytes]) -> None:
     lower = tuple(label.lower() for label in labels)
