@@ -57,8 +57,7 @@ RCODE_NAMES: Final = {
 }  # fmt: skip
 
 LONGEST_NAME, HEADER = 255, 12
-MOST_POINTERS: Final = 64
-"""That one name may be put together by."""
+MOST_POINTERS: Final = 64  # that one name may be put together by
 QR, AA, TC, RD, RA, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0010
 
 # Types whose data holds names that may be compressed (RFC 3597 section 4): bytes before them, and how many.
@@ -267,8 +266,7 @@ def past_name(message: bytes, at: int) -> int:
 def read_name(message: bytes, at: int) -> tuple[bytes, int]:
     """The name at `at` without compression, and where what follows begins.  Raises `Malformed`.
 
-    A pointer must point to before where the name began, as every honest one does, so this always ends; and no honest
-    name needs as many as there may be, so it ends soon.
+    A pointer must point to before where the name began, as every honest one does, so this ends, and soon.
     """
     parts: list[bytes] = []
     size, lowest, end, hops = 1, at, 0, 0
