@@ -28,8 +28,7 @@ ANY: Final = 255
 IN: Final = 1
 NONE: Final = 254
 """A class of RFC 2136; `ANY` is one too."""
-NOTIFY_OPCODE: Final = 4
-UPDATE_OPCODE: Final = 5
+NOTIFY_OPCODE, UPDATE_OPCODE = 4, 5
 
 TYPE_NAMES: Final = {
     A: "A", NS: "NS", CNAME: "CNAME", SOA: "SOA", 13: "HINFO", PTR: "PTR", 15: "MX", TXT: "TXT", AAAA: "AAAA",
@@ -56,8 +55,7 @@ RCODE_NAMES: Final = {
     NOTZONE: "NOTZONE", BADVERS: "BADVERS",
 }  # fmt: skip
 
-LONGEST_NAME, HEADER = 255, 12
-MOST_POINTERS: Final = 64  # that one name may be put together by
+LONGEST_NAME, MOST_POINTERS, HEADER = 255, 64, 12
 QR, AA, TC, RD, RA, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0010
 
 # Types whose data holds names that may be compressed (RFC 3597 section 4): bytes before them, and how many.
