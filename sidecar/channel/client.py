@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Iterable
 from itertools import count
 from random import Random
@@ -273,6 +274,11 @@ def _words(failures: BaseExceptionGroup[BaseException]) -> str:
         return _STATUSES.get(first.status, f"it answers with status {first.status}")
     if isinstance(first, TimeoutError):
         return "it does not answer in time"
+    if isinstance(first, aiohttp.ClientSSLError):
+        return f"no TLS with what answers there ({first.os_error})"
+    if isinstance(first, aiohttp.ClientConnectorError):
+        reason = os.strerror(first.errno) if (first.errno or 0) > 0 else first.strerror
+        return f"it cannot be reached ({reason or first.os_error})"
     return str(first) or type(first).__name__
 
 

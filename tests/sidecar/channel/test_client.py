@@ -73,3 +73,14 @@ async def test_a_wrong_secret_is_told_in_words(tmp_path: Path) -> None:
             running = beside.create_task(node.channel.run())
             await until(lambda: "does not know this node's token" in node.channel.failure)
             running.cancel()
+
+
+async def test_who_does_not_listen_is_told_in_words(tmp_path: Path) -> None:
+    there = Registry(tmp_path)
+    await there.start()
+    node = Node(there, there.token("a"))
+    await there.server.close()
+    async with asyncio.TaskGroup() as beside:
+        running = beside.create_task(node.channel.run())
+        await until(lambda: node.channel.failure == "it cannot be reached (Connection refused)")
+        running.cancel()
