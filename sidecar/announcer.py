@@ -67,7 +67,8 @@ class Announcer:
     def reloaded(self, changes: str, errors: int) -> None:
         """The manifests were read again: print what changed."""
         line = f"reloaded: {changes}"
-        self._print(self._paint("yellow", f"{line}; {errors} errors") if errors else line)
+        faults = "1 error" if errors == 1 else f"{errors} errors"
+        self._print(self._paint("yellow", f"{line}; {faults}") if errors else line)
 
     def stopped(self) -> None:
         self._print("stopped")

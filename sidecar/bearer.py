@@ -40,7 +40,7 @@ def noted_token(state: Path) -> str:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise UserError(
             f"{state / FILE} cannot be read ({reason}): writing needs the token of the running weft; "
-            "--state DIR names its state folder"
+            "--state DIR names its state folder, and of registries only those with --peers have one"
         ) from None
 
 

@@ -76,3 +76,16 @@ def test_commands_to_try_have_the_real_addresses() -> None:
     assert commands_to_try([nobody, moved], ADMIN, own_state=False)[0] == "curl http://127.96.0.9:8080/"
     assert commands_to_try([], ADMIN, own_state=True)[0].endswith(" status --admin 127.0.0.1:9901")
     assert len(commands_to_try([moved._replace(protocol="tcp")], ADMIN, own_state=True)) == 2
+
+
+def test_one_error_is_no_errors() -> None:
+    out = io.StringIO()
+    announcer = Announcer(out)
+    announcer.reloaded("nothing changed", 0)
+    announcer.reloaded("1 changed", 1)
+    announcer.reloaded("1 changed", 2)
+    assert printed(announcer, out) == [
+        "reloaded: nothing changed",
+        "reloaded: 1 changed; 1 error",
+        "reloaded: 1 changed; 2 errors",
+    ]

@@ -38,7 +38,7 @@ def test_it_is_new_at_every_start_and_for_the_owner_only(tmp_path: Path) -> None
 
 
 def test_without_it_the_state_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--state DIR"):
+    with pytest.raises(UserError, match=r"--state DIR names its state folder, .* those with --peers"):
         noted_token(tmp_path)
     (tmp_path / "folder" / FILE).mkdir(parents=True)
     with pytest.raises(UserError, match="cannot be written"):
