@@ -277,8 +277,8 @@ def _words(failures: BaseExceptionGroup[BaseException]) -> str:
     if isinstance(first, aiohttp.ClientSSLError):
         return f"no TLS with what answers there ({first.os_error})"
     if isinstance(first, aiohttp.ClientConnectorError):
-        reason = os.strerror(first.errno) if (first.errno or 0) > 0 else first.strerror
-        return f"it cannot be reached ({reason or first.os_error})"
+        code = first.errno or 0
+        return f"it cannot be reached ({os.strerror(code) if code > 0 else first.os_error})"
     return str(first) or type(first).__name__
 
 
