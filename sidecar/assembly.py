@@ -196,6 +196,7 @@ class Assembly:
             with self.publisher.held():
                 await self._existing.change(config_set)
                 self._zones.define(config_set)
+                await self._zones.fill()
                 self.publisher.config_changed(config_set)
             self._adopt(config_set.node)
             self._tell(written)

@@ -60,6 +60,9 @@ class Zones(Protocol):
     async def open(self) -> None:
         """Have what was kept.  Raises UserError for what the user can put right."""
 
+    async def fill(self) -> None:
+        """Tell the catalog what the zones say, as far as it does not know; what is asked meanwhile is answered."""
+
     def attach(self, responder: Responder, elsewhere: Elsewhere) -> Authority:
         """Have what is asked at the DNS server answered."""
 
@@ -77,7 +80,7 @@ class Zones(Protocol):
         """What the zones say, for answers."""
 
     def define(self, config_set: ConfigSet) -> None:
-        """These are the Services and the settings now; the catalog has the Services already."""
+        """These are the Services and the settings now, which the catalog has already; `fill` is called next."""
 
     def in_force(self, generation: int) -> None:
         """This generation of the catalog is in force."""
@@ -155,13 +158,20 @@ class NodeDNS:
             self._zones.in_force(snapshot.generation)
 
     async def start(self) -> None:
-        """Make the first names and try to open: who sees that this weft is ready can ask it at once."""
+        """Try to open, and make the first names: who sees that this weft is ready can ask it at once.
+
+        What is written is answered before that, for it takes a while to make names of many endpoints.
+        """
         if self._zones is not None:
             await self._zones.open()
         authority = None if self._zones is None else self._zones.attach(self._responder, self._forwarder)
         self._server = Server(self._responder, self._forwarder, authority, self._gate())
-        await self._renew()
+        if self._zones is not None:
+            self._responder.put_in_force(Joined(*self._zones.names()), is_partial=True)
         await self._try_to_open()
+        if self._zones is not None:
+            await self._zones.fill()
+        await self._renew()
         self._sources.apply(self._config_set)
 
     async def run(self) -> None:

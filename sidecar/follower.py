@@ -27,6 +27,7 @@ from discovery.registry.wire import from_text, to_wire
 from discovery.sources.registry import RegistrySource
 from mesh.exposition import Family
 from mesh.inbound_listener import InboundListeners
+from mesh.steps import run_in_slices
 from mesh.table import ListenerKey
 from sidecar.documents import Document
 from sidecar.enrolment import Enrolment, Registering, registries
@@ -68,9 +69,11 @@ class Follower:
         self._copy = ZoneCopy(zone, servers, key, folder, random)
         self._secondary = self._copy.secondary
         self._source = RegistrySource(catalog, self._copy.content, lambda each: not self._enrolment.is_ours(each))
+        self._source.settled.append(self._told)
         self._secondary.followers += [self._source.changed, self._copied]
         self._secondary.returned.append(self._enrolment.answering)
         self._catalog = catalog
+        self._known = asyncio.Event()
         self._propagation = Propagation()
         self._responder: Responder | None = None
         self.copies: list[Callable[[int, int], None]] = []
@@ -92,20 +95,24 @@ class Follower:
     @property
     def lack(self) -> str:
         """Why the names are not known yet."""
-        if self._secondary.synced.is_set():
+        if self._known.is_set():
             return ""
         return f"the zone is not there yet: {self._secondary.failure or 'no registry has answered'}"
 
     async def known(self) -> None:
-        """Wait for the first copy."""
-        await self._secondary.synced.wait()
+        """Wait for the first copy, until the catalog has all of it."""
+        await self._known.wait()
 
     async def open(self) -> None:
         """Have the copy of an earlier run."""
         self._copy.restore()
         self._source.changed(self._copy.content.nodes)
-        if self._copy.content.serial:
-            self._tell_copies()
+
+    async def fill(self) -> None:
+        """Tell the catalog what the copy says."""
+        await run_in_slices(self._source.steps())
+        if self._secondary.synced.is_set():
+            self._known.set()
 
     def attach(self, responder: Responder, elsewhere: Elsewhere) -> Authority:
         """Hear of changes, and have answers known that are made of the copy."""
@@ -121,7 +128,8 @@ class Follower:
 
     def names(self) -> Iterator[Written]:
         """What the copy says, for answers."""
-        yield Written(self._apex, self._copy.content)
+        if self._secondary.synced.is_set():
+            yield Written(self._apex, self._copy.content)
 
     def in_force(self, generation: int) -> None:
         """This generation of the catalog is in force: as long it took."""
@@ -141,7 +149,9 @@ class Follower:
             beside.create_task(self._copy.run())
             beside.create_task(self._enrolment.run())
             beside.create_task(self._date())
+            beside.create_task(self._follow())
             await self._secondary.synced.wait()
+            await self.fill()
             await self._enrolment.find(self._copy.content)
 
     async def close(self) -> None:
@@ -162,6 +172,12 @@ class Follower:
         """Wait until a registry knows what is registered here, as long as one answers."""
         await self._enrolment.told(min(seconds, TOLD_SECONDS))
 
+    async def _follow(self) -> None:
+        """Tell the catalog of what is too much to be told at once."""
+        while True:
+            await self._source.due()
+            await self.fill()
+
     async def _date(self) -> None:
         """Have answers say whether they are of a stale copy."""
         while True:
@@ -178,13 +194,14 @@ class Follower:
         return True
 
     def _copied(self, names: Iterable[bytes]) -> None:
-        self._propagation.copied(self._copy.content.serial, self._catalog.snapshot.generation)
-        self._tell_copies()
         self._enrolment.watch(self._copy.content, names)
 
-    def _tell_copies(self) -> None:
-        for tell in self.copies:
-            tell(self._copy.content.serial, self._catalog.snapshot.generation)
+    def _told(self) -> None:
+        """The catalog has all that the copy says."""
+        serial, generation = self._copy.content.serial, self._catalog.snapshot.generation
+        self._propagation.copied(serial, generation)
+        for tell in self.copies if serial else ():
+            tell(serial, generation)
 
 
 def _where(config_set: ConfigSet) -> str:

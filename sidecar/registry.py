@@ -40,6 +40,7 @@ from discovery.registry.wire import from_text, to_wire
 from discovery.sources.registry import RegistrySource
 from mesh.exposition import Family, Sample
 from mesh.inbound_listener import InboundListeners
+from mesh.steps import run_in_slices
 from mesh.table import ListenerKey
 from sidecar.documents import Document
 from sidecar.errors import UserError
@@ -52,7 +53,7 @@ log = logging.getLogger(__name__)
 
 
 class Registry:
-    """The zones from `open` to `close`; `run` carries out what is asked of them.  Needs a running event loop."""
+    """The zones from `open` to `close`, which carry out what is asked of them.  Needs a running event loop."""
 
     def __init__(self, config_set: ConfigSet, catalog: Catalog, folder: Path, random: Random) -> None:
         self._config_set = config_set
@@ -62,6 +63,8 @@ class Registry:
         self._random = random
         self._primaries: dict[str, Primary] = {}
         self._source: RegistrySource | None = None
+        self._writing: asyncio.Task[None] | None = None
+        """Carries out updates from `open` to `close`."""
         self._authority: Authority | None = None
         self._notifier = Notifier(self._targets, random)
 
@@ -69,7 +72,7 @@ class Registry:
         """What runs beside the registry is not published."""
 
     async def open(self) -> None:
-        """Read what is stored, and tell the catalog.  Raises UserError for a store that cannot be used."""
+        """Read what is stored.  Raises UserError for a store that cannot be used."""
         domain = self._config_set.node.cluster_domain
         server, mailbox = to_wire(from_text(f"ns.dns.{domain}")), to_wire(from_text(f"hostmaster.{domain}"))
         origins = {"endpoints": origin(domain), NODES: to_wire(from_text(f"{NODES}.{domain}"))}
@@ -89,6 +92,12 @@ class Registry:
         self._source = RegistrySource(self._catalog, endpoints.content)
         endpoints.followers += [self._source.changed, self._notify]
         self._source.define(self._config_set.services)
+        self._writing = asyncio.create_task(self._write())
+
+    async def fill(self) -> None:
+        """Tell the catalog what is stored."""
+        if self._source is not None:
+            await run_in_slices(self._source.steps())
 
     @property
     def documents(self) -> Documents | None:
@@ -147,13 +156,27 @@ class Registry:
         """What runs beside the registry is told to nobody."""
 
     async def run(self) -> None:
-        """Carry out updates and let leases expire, until cancelled."""
+        """Carry out updates and let leases expire, as is done since `open`, until cancelled."""
+        if self._writing is not None:
+            await self._writing
+
+    async def _write(self) -> None:
         async with asyncio.TaskGroup() as beside:
             for primary in self._primaries.values():
                 beside.create_task(primary.run())
+            beside.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        """Tell the catalog of what is too much to be told at once."""
+        while self._source is not None:
+            await self._source.due()
+            await self.fill()
 
     async def close(self) -> None:
         """Close the store."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait([self._writing])
         self._notifier.close()
         if self._store is not None:
             await self._store.close()

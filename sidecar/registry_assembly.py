@@ -66,6 +66,7 @@ class RegistryAssembly:
         if changed:
             await self._existing.change(written.config_set)
             self._zones.define(written.config_set)
+            await self._zones.fill()
             self._changed(self.running.snapshot)
 
     async def drain(self, delay: float) -> None:

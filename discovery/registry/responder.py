@@ -74,6 +74,8 @@ class Responder:
         self._random = random
         self._recursion = recursion
         self._names: Names | None = None
+        self._is_partial = False
+        """Whether there are names that `_names` does not know of yet."""
         self._by_udp, self._by_tcp = _Kept(), _Kept()
         self._denials_by_udp, self._denials_by_tcp = _Kept(), _Kept()
         self._date: Reason | None = None
@@ -85,9 +87,14 @@ class Responder:
         self.counts: dict[tuple[str, str], list[int]] = {}
         """Queries by type and rcode."""
 
-    def put_in_force(self, names: Names, moved: Collection[bytes] | None = None) -> None:
-        """Answer from `names` from now on; `moved`: those names that are not what they were, None: any may be."""
-        self._names = names
+    def put_in_force(self, names: Names, moved: Collection[bytes] | None = None, *, is_partial: bool = False) -> None:
+        """Answer from `names` from now on; `moved`: those names that are not what they were, None: any may be.
+
+        `is_partial`: what they do not know may be known later, and is answered with SERVFAIL until then.
+        """
+        if self._is_partial:
+            moved = None
+        self._names, self._is_partial = names, is_partial
         if moved is None:
             self._forget()
         else:
@@ -204,6 +211,8 @@ class Responder:
             answer = self.local(query)
             if answer is not None and not (self._recursion and needs_more(query, answer)):
                 return answer if answer.reason or self._date is None else answer._replace(reason=self._date)
+            if answer is None and self._is_partial:
+                return Answer(wire.SERVFAIL, authoritative=False, reason=SERVER_NOT_READY)
             if self._recursion:
                 return None
         return Answer(wire.REFUSED, authoritative=False, reason=NOT_AUTHORITATIVE)

@@ -1,8 +1,15 @@
-"""The registry as a source: Services take the endpoints that a written zone has for them."""
+"""The registry as a source: Services take the endpoints that a written zone has for them.
+
+A few names that changed are told of at once.  Many, such as those of a whole zone, or of all Services at the start,
+are due, and are told of in short steps, for which whoever owns the source hands the loop back in between.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 from config.meta import Named
@@ -13,6 +20,11 @@ from discovery.registry.content import Content
 from discovery.registry.registrations import Registrations
 
 SOURCE: Final = "registry"
+AT_ONCE: Final = 32
+"""Names or Services that are told of without steps."""
+NAMES_IN_STEP: Final = 256
+MOST_IN_STEP: Final = 100
+"""Endpoints, and Services, that are told of in one step; a Service's endpoints are told together."""
 
 Counts = Callable[[Endpoint], bool]
 
@@ -26,23 +38,81 @@ class RegistrySource:
         self._counts = counts
         self._registrations = Registrations(content)
         self._services: Mapping[Named, Service] = {}
+        self._names: deque[Iterator[bytes]] = deque()
+        """That changed, and whose Services are not found out yet."""
+        self._due: dict[Named, None] = {}
+        """Services that are to be told of."""
+        self._is_due = asyncio.Event()
+        self._is_behind = False
+        self.settled: list[Callable[[], None]] = []
+        """Called when the catalog has all that `changed` was told of."""
 
     def define(self, services: Mapping[Named, Service]) -> None:
-        """These are the Services now."""
+        """These are the Services now; if many differ, they are due."""
         before, self._services = self._services, services
         differ = {name for name, service in services.items() if before.get(name) is not service}
-        self._tell(differ | (before.keys() - services.keys()))
+        differ |= before.keys() - services.keys()
+        if len(differ) <= AT_ONCE:
+            self._tell(differ)
+        else:
+            self._due.update(dict.fromkeys(differ))
+            self._is_due.set()
 
     def changed(self, names: Iterable[bytes]) -> None:
-        """These names of the zone are not what they were."""
-        self._tell(self._registrations.touched(names) & self._services.keys())
+        """These names of the zone are not what they were; if they are many, they are due."""
+        names = tuple(names)
+        self._is_behind = True
+        if len(names) <= AT_ONCE:
+            self._tell(self._registrations.touched(names) & self._services.keys())
+            self._settle()
+        else:
+            self._names.append(iter(names))
+            self._is_due.set()
+
+    async def due(self) -> None:
+        """Wait until something is."""
+        await self._is_due.wait()
+
+    def steps(self) -> Generator[None, None, None]:
+        """Tell of all that is due; whatever is told of meanwhile, and whoever else takes steps, is no harm."""
+        while self._names:
+            if names := tuple(islice(self._names[0], NAMES_IN_STEP)):
+                touched = self._registrations.touched(names) & self._services.keys()
+                self._due.update(dict.fromkeys(touched))
+            else:
+                self._names.popleft()
+            yield
+        while self._due:
+            self._tell_some()
+            yield
+        if not self._names:
+            self._is_due.clear()
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._is_behind and not (self._names or self._due):
+            self._is_behind = False
+            for tell in self.settled:
+                tell()
+
+    def _tell_some(self) -> None:
+        """Some of the Services that are due."""
+        changes: dict[Named, PortEndpoints] = {}
+        count = 0
+        while self._due and count < MOST_IN_STEP:
+            name, _ = self._due.popitem()
+            changes[name] = self._endpoints(name)
+            count += 1 + sum(map(len, changes[name].values()))
+        self._catalog.change_endpoints(SOURCE, changes)
 
     def _tell(self, touched: Iterable[Named]) -> None:
-        changes = {name: self._endpoints(name) if name in self._services else {} for name in touched}
-        if changes:
+        if changes := {name: self._endpoints(name) for name in touched}:
             self._catalog.change_endpoints(SOURCE, changes)
 
     def _endpoints(self, name: Named) -> PortEndpoints:
+        """What the content has for a Service by now; nothing if there is no such Service any more."""
+        if name not in self._services:
+            return {}
         found = self._registrations.endpoints(name, self._services[name])
         if self._counts is None:
             return found

@@ -77,6 +77,7 @@ class Node:
 async def following(folder: Path, config_set: ConfigSet) -> AsyncIterator[Node]:
     made = Node(folder, config_set)
     await made.follower.open()
+    await made.follower.fill()
     running = asyncio.create_task(made.follower.run())
     try:
         yield made

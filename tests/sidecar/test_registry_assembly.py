@@ -13,11 +13,13 @@ import dns.message
 import dns.rcode
 import dns.update
 import pytest
+from dns.edns import EDEOption
 from msgspec.structs import replace
 
 from config.configset import ConfigSet
 from config.settings import NodeConfigSpec
 from sidecar.errors import UserError
+from sidecar.registry import Registry
 from sidecar.registry_assembly import RegistryAssembly
 from sidecar.state import StateFolder
 from sidecar.written import Written
@@ -97,3 +99,40 @@ async def test_it_ends_if_others_cannot_find_it(tmp_path: Path) -> None:
     with taken_port() as port, pytest.raises(UserError, match=f"DNS is not served at 127.0.0.1:{port}"):
         async with assembled(tmp_path, config(f"127.0.0.1:{port}")):
             pass
+
+
+async def test_what_is_written_is_served_while_the_catalog_is_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = asyncio.Event()
+
+    async def fill(registry: Registry) -> None:
+        await going.wait()
+        await filled(registry)
+
+    filled = Registry.fill
+    monkeypatch.setattr(Registry, "fill", fill)
+    with closing(StateFolder.open(tmp_path)) as state:
+        made = RegistryAssembly(Written(config(Network.random().dns), ()), state)
+        starting = asyncio.create_task(made.start())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while made.dns.served is None:
+                    await asyncio.sleep(0.005)
+            update = dns.update.UpdateMessage("endpoints.cluster.local")
+            update.add("one.shop.default", 5, "A", ONE.address)
+            assert (await ask(made, update)).rcode() == dns.rcode.NOERROR
+            written = dns.message.make_query("one.shop.default.endpoints.cluster.local", "A")
+            derived = dns.message.make_query("shop.default.svc.cluster.local", "A", use_edns=0)
+            assert [str(rrset[0]) for rrset in (await ask(made, written)).answer] == [ONE.address]
+            early = await ask(made, derived)
+            assert early.rcode() == dns.rcode.SERVFAIL
+            assert [int(option.code) for option in early.options if isinstance(option, EDEOption)] == [14]
+            assert not starting.done()
+            going.set()
+            await starting
+            assert (await ask(made, derived)).rcode() == dns.rcode.NOERROR
+        finally:
+            starting.cancel()
+            await asyncio.wait([starting])
+            await made.stop()

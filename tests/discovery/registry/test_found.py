@@ -50,6 +50,17 @@ def test_the_first_one_that_knows_decides() -> None:
     assert (rcode(denied), denied.authority[0][0].serial) == ("NXDOMAIN", 7)
 
 
+def test_what_is_not_known_yet_is_not_denied() -> None:
+    made = Responder(Random(1))
+    made.put_in_force(Written(APEX, content()), is_partial=True)
+    assert values(ask(made, f"h1.shop.default.{DOMAIN}")) == ["A 1.2.3.4"]
+    early = ask(made, "shop.default.svc.cluster.local", use_edns=0)
+    assert rcode(early) == "SERVFAIL"
+    assert [option.code for option in early.options] == [14]
+    made.put_in_force(Joined(Written(APEX, content()), view()), moved=())
+    assert values(ask(made, "shop.default.svc.cluster.local")) == ["A 127.96.1.1"]
+
+
 def test_srv_records_bring_their_targets() -> None:
     made = Responder(Random(1))
     made.put_in_force(Written(APEX, content()))

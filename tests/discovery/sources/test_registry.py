@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from itertools import pairwise
+
 from config.meta import Named, ObjectMeta
 from config.resources.core import Service, ServicePort, ServiceSpec
 from discovery.catalog import Catalog
 from discovery.endpoint import Endpoint
-from discovery.registry.content import Draft, content_of
-from discovery.registry.registrations import origin, registered
-from discovery.sources.registry import RegistrySource
+from discovery.registry.content import Content, Draft, content_of
+from discovery.registry.registrations import origin, registered, service_of
+from discovery.sources.registry import MOST_IN_STEP, RegistrySource
 
 ZONE = origin("cluster.local")
 SHOP, CART = Named("default", "shop"), Named("default", "cart")
@@ -68,3 +71,74 @@ def test_names_of_nobody_change_nothing() -> None:
     before = catalog.snapshot
     source.changed(content.nodes)
     assert catalog.snapshot is before
+
+
+def many(count: int) -> dict[Named, Service]:
+    return {Named("default", f"many-{number}"): SERVICES[SHOP] for number in range(count)}
+
+
+def zone_of(services: dict[Named, Service], serial: int, endpoint: Endpoint = ONE) -> Content:
+    found = [record for named in services for record in registered(named, services[named], {"http": (endpoint,)}, ZONE)]
+    return content_of(ZONE, serial, found)
+
+
+def test_many_are_told_in_steps_and_only_then_is_it_settled() -> None:
+    services = many(2 * MOST_IN_STEP)
+    content = zone_of(services, 1)
+    catalog = Catalog()
+    catalog.define(services)
+    source = RegistrySource(catalog, content)
+    settled: list[int] = []
+    source.settled.append(lambda: settled.append(content.serial))
+    source.define(services)
+    source.changed(content.nodes)
+    told = []
+    for _ in source.steps():
+        told.append(sum(bool(there.get("http")) for there in catalog.snapshot.services.values()))
+        if not told[-1]:
+            assert not settled
+    assert max(now - before for before, now in pairwise(told)) <= MOST_IN_STEP
+    assert told[-1] == len(services)
+    assert settled == [1]
+    assert not list(source.steps())
+    assert settled == [1], "nothing came since"
+
+
+def test_a_small_change_amid_many_is_told_at_once_but_is_not_settled_before_them() -> None:
+    services = many(2 * MOST_IN_STEP)
+    content = zone_of(services, 1)
+    catalog = Catalog()
+    catalog.define(services)
+    source = RegistrySource(catalog, content)
+    settled: list[int] = []
+    source.settled.append(lambda: settled.append(content.serial))
+    source.define(services)
+    steps = source.steps()
+    next(steps)
+    first = Named("default", "many-0")
+    fresh = zone_of({first: services[first]}, 2, TWO)
+    gone = {name for name in content.nodes if service_of(name, ZONE) == first} - fresh.nodes.keys()
+    content.adopt({**dict.fromkeys(gone, ()), **fresh.nodes}, 2)
+    source.changed({*gone, *fresh.nodes})
+    assert catalog.snapshot.services[first] == {"http": (TWO,)}
+    assert not settled
+    assert [None for _ in steps]
+    assert catalog.snapshot.services[first] == {"http": (TWO,)}
+    assert settled == [2]
+
+
+async def test_it_says_when_something_is_due() -> None:
+    services = many(2 * MOST_IN_STEP)
+    content = zone_of(services, 1)
+    source = RegistrySource(Catalog(), content)
+    waiting = asyncio.create_task(source.due())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    source.define(services)
+    await waiting
+    assert list(source.steps())
+    waiting = asyncio.create_task(source.due())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    source.changed(content.nodes)
+    await waiting
