@@ -22,6 +22,14 @@ SWEPT: Final = 8
 """Clients that are looked at for each new one, and forgotten if their buckets are full again."""
 
 
+ROUNDING = 1e-6
+"""Seconds either way that are a matter of how numbers are rounded."""
+
+
+def _whole(seconds: float) -> int:
+    return ceil(seconds - ROUNDING)
+
+
 class Bucket:
     """What a policy makes of the moment at which a bucket is full."""
 
@@ -42,19 +50,18 @@ class Bucket:
 
     def wait(self, full: float, now: float) -> float:
         """Seconds until there is a token; 0: there is."""
-        # A few nanoseconds either way are a matter of how the numbers are rounded.
         over = self.take(full, now) - now - self._depth
-        return over if over > 1e-6 else 0.0
+        return over if over > ROUNDING else 0.0
 
     def left(self, full: float, now: float) -> bytes:
         """What is left of it, as an item of the field RateLimit: until there is a token, or until it is full again."""
         missing = max(full - now, 0.0)
         tokens = max(int((self._depth - missing) / self._token + 1e-6), 0)
-        return b"%b;r=%d;t=%d" % (self._name, tokens, ceil(missing if tokens else self.wait(full, now)))
+        return b"%b;r=%d;t=%d" % (self._name, tokens, _whole(missing if tokens else self.wait(full, now)))
 
     def reply(self, wait: float, alone: bool) -> Reply:
         """`alone`: nobody else says what is left."""
-        seconds = max(1, ceil(wait))
+        seconds = max(1, _whole(wait))
         fields = b"Retry-After: %d\r\n" % seconds
         if alone:
             fields += b"RateLimit-Policy: %b\r\nRateLimit: %b;r=0;t=%d\r\n" % (self.quota, self._name, seconds)
