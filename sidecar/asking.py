@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -12,9 +12,10 @@ from mesh.plan import BackendKey
 from mesh.recent import Recent
 from mesh.tap import Filter, Tap, parse_statuses
 from sidecar.documents import Document, Query, Refused
-from sidecar.explain.explanation import Known, explain, explain_record
-from sidecar.explain.question import BadQuestion, parse_question
 from sidecar.running import Running
+
+if TYPE_CHECKING:
+    from sidecar.explain.explanation import Known
 
 MOST_TAPS: Final = 8
 HEARTBEAT: Final = 2.0
@@ -33,6 +34,9 @@ class Asking:
 
     def explain(self, query: Query) -> tuple[int, Document]:
         """``url`` (and ``method``, ``header``, ``client``), or ``id`` of an exchange of a moment ago."""
+        from sidecar.explain.explanation import Known, explain  # half a megabyte that few ask for
+        from sidecar.explain.question import BadQuestion, parse_question
+
         compiled = self._running.publisher.compiled
         if compiled is None:
             raise Refused("no routing table is in force yet: try again", 503)
@@ -56,6 +60,8 @@ class Asking:
                 404,
             )
         backend = known.compiled.backends.get(BackendKey(record.namespace, record.service, record.port))
+        from sidecar.explain.explanation import explain_record
+
         return explain_record(record, backend, known)
 
     def tap(self, query: Query) -> AsyncGenerator[bytes, None]:
