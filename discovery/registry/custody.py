@@ -9,14 +9,17 @@ it.  `leases` holds what may expire here: what this registry keeps, and what nob
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterable, Mapping
+from itertools import islice
+from typing import Final, TypeVar
 
 from discovery.registry.content import Change
 from discovery.registry.lease import Datum, Leases
 from discovery.registry.store import Arrival, Term, key_of
 
 T = TypeVar("T")
+
+TERMS_IN_STEP: Final = 500
 
 
 class Custody:
@@ -31,10 +34,16 @@ class Custody:
         self._others: dict[Datum, Term] = {}
         """What this registry does not keep."""
 
-    def begin(self, terms: Mapping[Datum, Term], keepers: frozenset[bytes]) -> None:
-        """The zone begins with these, and these registries are there: whatever may expire here has a full term."""
+    def begin(self, terms: Mapping[Datum, Term], keepers: frozenset[bytes]) -> Generator[None, None, None]:
+        """The zone begins with these, and these registries are there: whatever may expire here has a full term.
+
+        In short steps, all of which come before whatever else is told.
+        """
         self._keepers = keepers
-        self._take(terms)
+        rest = iter(terms.items())
+        while some := dict(islice(rest, TERMS_IN_STEP)):
+            self._take(some)
+            yield
 
     def lasting(self, datum: Datum) -> Term | None:
         """The term that a record has by now."""

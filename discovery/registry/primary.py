@@ -73,7 +73,8 @@ class Primary:
         self._woken = asyncio.Event()
         self._failing = False
         self._custody = Custody(leases, store.keeper, clock)
-        self._custody.begin(stored.terms, store.keepers)
+        self._beginning = self._custody.begin(stored.terms, store.keepers)
+        """`run` gives what is stored its leases, a step at a time, before it does anything else."""
         store.follow(apex.origin, self)
 
     def refresh(self, fingerprint: bytes, terms: Terms) -> bool:
@@ -102,6 +103,7 @@ class Primary:
 
     def arrive(self, arrival: Arrival) -> None:
         """This is stored: put it in force."""
+        self._begin()
         before = self.content.serial
         nodes = dict(arrival.nodes)
         if arrival.is_whole:
@@ -121,15 +123,19 @@ class Primary:
 
     def attend(self, keepers: frozenset[bytes]) -> None:
         """These registries serve the zone now."""
+        self._begin()
         self._custody.attend(keepers)
 
     def resume(self) -> None:
         """Others know of this registry again: what it keeps was not refreshed meanwhile."""
+        self._begin()
         self.leases.restart(self._clock())
 
     async def run(self) -> None:
         """Carry out what is submitted, and let expire what is not refreshed, until cancelled."""
         try:
+            for _ in self._beginning:
+                await asyncio.sleep(0)
             while True:
                 await self._wait()
                 batch = self._batch()
@@ -140,6 +146,11 @@ class Primary:
                 await self._expire()
         finally:
             _give_up(self._waiting)
+
+    def _begin(self) -> None:
+        """Do at once what `run` has not come to."""
+        for _ in self._beginning:
+            pass
 
     async def _wait(self) -> None:
         """Until there is something to do, or it is time to look at the leases."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from discovery.registry.content import Change
-from discovery.registry.custody import Custody
+from discovery.registry.custody import TERMS_IN_STEP, Custody
 from discovery.registry.lease import Leases
 from discovery.registry.store import Arrival, Term, key_of
 from tests.discovery.registry.test_transfer import record
@@ -20,7 +20,7 @@ class Watched:
         self.now = 100.0
         self.leases = Leases(pause=1000, few=100)
         self.custody = Custody(self.leases, ME, lambda: self.now)
-        self.custody.begin(terms, frozenset({ME, *keepers}))
+        assert len(list(self.custody.begin(terms, frozenset({ME, *keepers})))) == bool(terms)
 
     def due(self) -> set[tuple[bytes, int, bytes]]:
         return set(self.leases.due(self.now))
@@ -89,3 +89,13 @@ def test_another_ttl_is_no_removal() -> None:
     watched.custody.follow(Arrival(1, {}, {}), again)
     assert watched.custody.lasting(D1) == Term(b"", 30, ME)
     assert watched.custody.lasting(D2) == Term(b"", 30, OTHER)
+
+
+def test_many_get_their_leases_in_steps() -> None:
+    terms = {(A1.name, 1, number.to_bytes(4)): Term(b"", 30, ME) for number in range(2 * TERMS_IN_STEP + 1)}
+    leases = Leases()
+    counts = [leases.records for _ in Custody(leases, ME, lambda: 0.0).begin(terms, frozenset({ME}))]
+    assert counts == [TERMS_IN_STEP, 2 * TERMS_IN_STEP, len(terms)]
+    found = [lease for lease in map(leases.lease_of, terms) if lease is not None]
+    assert {lease.deadline for lease in found} == {30.0}
+    assert len(found) == len(terms)

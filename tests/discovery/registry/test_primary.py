@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from discovery.registry.content import Content, RRset
+from discovery.registry.content import Change, Content, RRset
 from discovery.registry.keys import EVERYTHING, Scope
 from discovery.registry.lease import Leases
 from discovery.registry.messages import absent, removed
@@ -229,6 +229,7 @@ async def test_after_a_restart_leases_live_for_a_full_term() -> None:
     store, clock = Memory(Stored(9, (A1, A2), {key_of(A1): Term(b"\1k\0", 30)})), Clock()
     async with primary(store, clock) as made:
         assert there(made.content) == {A1, A2}
+        await made.submit(asks())
         clock.now += 29
         await made.submit(asks())
         assert there(made.content) == {A1, A2}
@@ -236,6 +237,18 @@ async def test_after_a_restart_leases_live_for_a_full_term() -> None:
         await made.submit(asks())
         await asyncio.sleep(0.01)
         assert there(made.content) == {A2}
+
+
+def test_what_is_stored_has_its_leases_before_anything_arrives() -> None:
+    store, clock = Memory(Stored(9, (A1, A2), {key_of(A1): Term(b"\1k\0", 30)})), Clock()
+    made = Primary(APEX, store, store.stored, leases=Leases(), clock=clock)
+    assert made.leases.records == 0
+    made.arrive(Arrival(10, {A1.name: ()}, {}, Change((A1,), ())))
+    assert made.leases.records == 0
+    assert A1 not in there(made.content)
+    made = Primary(APEX, store, store.stored, leases=Leases(), clock=clock)
+    made.attend(frozenset())
+    assert made.leases.records == 1
 
 
 async def test_mass_expiry_is_held_back(caplog: pytest.LogCaptureFixture) -> None:
@@ -404,6 +417,7 @@ async def test_nothing_expires_while_others_may_take_this_registry_for_gone() ->
 async def test_what_a_registry_left_behind_is_removed_only_if_it_is_gone() -> None:
     store, clock = Shared(Stored(9, (A1,), {key_of(A1): Term(b"", 30, b"gone")})), Clock()
     async with primary(store, clock) as made:
+        assert await made.submit(asks()) == NOERROR
         clock.now += 31
         assert await made.submit(asks()) == NOERROR
         await asyncio.sleep(0.01)
