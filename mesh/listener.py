@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -111,16 +111,44 @@ class Listeners:
         """Wait until all listeners of the last table are open or have been tried."""
         await self._settled.wait()
 
-    async def close(self) -> None:
-        """Accept what has come, and no more; connections that are open live on."""
+    async def close_outside(self) -> None:
+        """Accept what has come from outside, and no more; at ClusterIPs, where replicas ask each other, all goes on."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        for key, served in tuple(self._served.items()):
-            served.acceptor.empty()
-            await self._close(key)
+        for key in tuple(self._served):
+            if not self._is_inside(key):
+                await self._empty(key)
+
+    def drain_outside(self) -> None:
+        """Close connections of clients from outside that are idle, the others when they are."""
+        for client in self._outside():
+            client.drain()
+
+    @property
+    def serves_outside(self) -> bool:
+        """Whether HTTP clients from outside still have connections."""
+        return next(self._outside(), None) is not None
+
+    async def close(self) -> None:
+        """Accept what has come, and no more, anywhere; connections that are open live on."""
+        await self.close_outside()
+        for key in tuple(self._served):
+            await self._empty(key)
         self.states.clear()
+
+    async def _empty(self, key: ListenerKey) -> None:
+        self._served[key].acceptor.empty()
+        await self._close(key)
+
+    def _outside(self) -> Iterator[HTTPDownstream]:
+        clients = tuple(self._proxy.clients)
+        return (each for each in clients if isinstance(each, HTTPDownstream) and not self._is_inside(each.key))
+
+    def _is_inside(self, key: ListenerKey) -> bool:
+        listener = self._table.listeners.get(key)
+        return listener is not None and listener.entry == "ClusterIP"
 
     def abort(self) -> None:
         """End the connections that are still open, visibly; nothing is relayed after this."""

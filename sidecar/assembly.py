@@ -214,11 +214,18 @@ class Assembly:
         await asyncio.sleep(delay)
 
     async def stop(self) -> None:
-        """Accept nothing more, finish what is in flight, stop the replicas; all within bounds."""
+        """Accept nothing more, finish what is in flight, stop the replicas; all within bounds.
+
+        Doors to the outside come first: what came through them may need other Services before it is answered.
+        """
         self._draining.latest = asyncio.get_running_loop().time() + self._config_set.node.drain_timeout
         self._stopping = self.running.draining = self.proxy.draining = True
         if self._autoscaling is not None:
             self._autoscaling.stop()
+        await self.listeners.close_outside()
+        await asyncio.sleep(GRACE_SECONDS)
+        self.listeners.drain_outside()
+        await poll(lambda: not self.listeners.serves_outside or self._draining.overdue)
         await self.listeners.close()
         await asyncio.sleep(GRACE_SECONDS)
         self.proxy.drain()

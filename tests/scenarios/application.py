@@ -3,7 +3,7 @@
     /               what it was sent: method, target, field lines, length and SHA-256 of the body
     /bytes?count=N  N bytes, with Content-Length, or chunked with &chunked
     /half?count=N   announces N bytes, sends half of them, and then nothing
-    /slow?ms=N      the same as /, after so many milliseconds
+    /slow?ms=N      the same as /, after so many milliseconds; with &then=HOST:PORT what another answers first
     /taken          how many requests it has taken, not counting these and probes
     /unready        fails its readiness probe until /ready
     /hoard          reads no more of this connection, and closes it at /release
@@ -62,7 +62,9 @@ class Application:
         self.taken += url.path not in ("/healthz", "/taken")
         if url.path == "/slow":
             await asyncio.sleep(int(query["ms"]) / 1000)
-        if url.path in ("/bytes", "/half"):
+        if "then" in query:
+            self.send(writer, 200, await status_line(*query["then"].split(":")), head_only=False)
+        elif url.path in ("/bytes", "/half"):
             await self.send_bytes(writer, int(query["count"]), "chunked" in query, url.path == "/half")
         else:
             document = {
@@ -97,6 +99,15 @@ class Application:
             await self.never.wait()
         if chunked:
             writer.write(b"0\r\n\r\n")
+
+
+async def status_line(host: str, port: str) -> bytes:
+    """What another application says to a request, on a connection of its own."""
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET / HTTP/1.1\r\nHost: other\r\n\r\n")
+    line = await reader.readline()
+    writer.close()
+    return line
 
 
 async def read_body(reader: asyncio.StreamReader, fields: dict[str, str]) -> tuple[int, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -44,6 +45,14 @@ def in_flight(weft: Weft) -> bool:
     page = weft.admin("/metrics").body.decode()
     lines = [line for line in page.splitlines() if line.startswith("weft_http_requests_in_flight")]
     return any(float(line.split()[-1]) > 0 for line in lines)
+
+
+def refuses(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 async def cut(reader: asyncio.StreamReader) -> bool:
@@ -87,6 +96,22 @@ async def test_it_says_so_serves_on_for_a_while_and_finishes_what_is_under_way(f
             assert await ended(weft) == 0
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection(*address)
+
+
+async def test_what_is_under_way_may_still_ask_other_services(folder: Folder) -> None:
+    folder.put("door", service("door", app="app", kind="NodePort"))
+    with serving_of(folder) as weft:
+        inside = weft.address("app")
+        host, _, port = weft.address("door", 1).rpartition(":")
+        outside = host, int(port)
+        async with connected(*outside) as (reader, writer):
+            writer.write(GET % f"/slow?ms=1500&then={inside}".encode())
+            await until(lambda: in_flight(weft))
+            weft.process.send_signal(signal.SIGTERM)
+            await until(lambda: refuses(outside))
+            reply = await read_reply(reader)
+            assert (reply.status, reply.body[:13]) == (200, b"HTTP/1.1 200 ")
+        assert await ended(weft) == 0
 
 
 async def test_what_takes_too_long_is_cut_visibly(folder: Folder) -> None:
