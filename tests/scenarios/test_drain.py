@@ -105,7 +105,7 @@ async def test_what_is_under_way_may_still_ask_other_services(folder: Folder) ->
         host, _, port = weft.address("door", 1).rpartition(":")
         outside = host, int(port)
         async with connected(*outside) as (reader, writer):
-            writer.write(GET % f"/slow?ms=1500&then={inside}".encode())
+            writer.write(GET % f"/slow?ms=3000&then={inside}".encode())
             await until(lambda: in_flight(weft))
             weft.process.send_signal(signal.SIGTERM)
             await until(lambda: refuses(outside))
