@@ -19,12 +19,16 @@ from discovery.endpoint import ReplicaPort
 from discovery.platforms.base import ContainerUsage
 from discovery.platforms.commands import Command, own_python
 from discovery.platforms.environment import MissingReference, PodFacts, environment, expand
+from discovery.platforms.logs import last_line
 from discovery.platforms.node import Node
 from discovery.platforms.spawn import Process
 from discovery.platforms.usage import measure
 from discovery.prober import ProbeTarget, Verdict
 
 log = logging.getLogger("weft.replica")
+
+
+REMEDY = "the program must listen on HOST and PORT of its environment"
 
 
 class CannotStart(Exception):
@@ -77,6 +81,9 @@ class Container:
         self._stopping = False
         self._unhealthy = ""
         self._environment: dict[str, str] = {}
+        self._given_up = ""
+        self._log_began = 0
+        """Size of the log file when the process was started."""
         self._starts = 0
 
     @property
@@ -161,7 +168,7 @@ class Container:
             raise
         except CannotStart as error:
             return str(error)
-        self.message = ""
+        self.message = self._given_up = ""
         self._node.prober.start(self._probe_target(), self._on_verdict)
         await self._until(lambda: self._stopping or bool(self._unhealthy) or not process.running)
         why = self._unhealthy or "stopped"
@@ -186,6 +193,7 @@ class Container:
             )
             argv = tuple(expand(word, self._environment) for word in self._command.argv)
             output = node.logs.open(self.log_file)
+            self._log_began = os.fstat(output).st_size
             try:
                 process = self._process = self._spawn(argv, output, self._on_end)
             finally:
@@ -221,6 +229,7 @@ class Container:
             startup=self.spec.startup_probe,
             accept_ports=self._accept_ports,
             execute=self.execute,
+            remedy=REMEDY,
         )
 
     def _grace_of_kill(self) -> float:
@@ -237,7 +246,7 @@ class Container:
         if not verdict.alive and not self._retired:
             self._unhealthy = verdict.reason or "liveness probe failed"
             self._wake.set()
-        self.message = "" if verdict.ready else verdict.reason
+        self.message = "" if verdict.ready else self._with_log(verdict.reason)
         self._set_ready(verdict.ready)
 
     def _on_end(self, process: Process) -> None:
@@ -269,9 +278,15 @@ class Container:
         await self._until(lambda: self._retired or self._node.config is not seen)
 
     def _give_up(self, why: str) -> None:
-        if why != self.message:
+        if why != self._given_up:
             log.warning("container does not run", extra={**self._names(), "reason": why})
-        self.message = why
+        self._given_up = why
+        self.message = self._with_log(why)
+
+    def _with_log(self, why: str) -> str:
+        """`why`, and what the program said last; that is shown to who asks, and kept out of weft's own log."""
+        words = last_line(self.log_file, self._log_began) if why and self._starts else ""
+        return f"{why}; its log ends: {words}" if words else why
 
     async def _until(self, condition: Callable[[], bool], deadline: float | None = None) -> None:
         """Wait for `condition`, which whoever makes it true announces by `_wake`, at most until `deadline`."""

@@ -18,7 +18,11 @@ log = logging.getLogger("weft.logs")
 
 LIMIT = 10 * 1024 * 1024
 KEPT = 50
+LONGEST_LINE = 200
+"""Characters that are shown of a line."""
 _CHUNK = 1024 * 1024
+_TAIL = 4096
+"""Bytes in which the last line is looked for."""
 
 
 class LogFolder:
@@ -97,6 +101,24 @@ def _told() -> Iterator[None]:
         yield
     except OSError as error:
         log.warning("log files cannot be kept short", extra={"reason": str(error)})
+
+
+def last_line(path: Path, since: int) -> str:
+    """The last line with something printable, at most LONGEST_LINE characters of it; `since`: of what was written
+    from that byte on.  Empty when there is none, or it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            since = since if since <= end else 0  # it was truncated since
+            file.seek(max(since, end - _TAIL))
+            written = file.read(_TAIL)
+    except OSError:
+        return ""
+    for line in reversed(written.decode(errors="replace").splitlines()):
+        text = "".join(char if char.isprintable() else " " for char in line).strip()
+        if text:
+            return text if len(text) <= LONGEST_LINE else text[: LONGEST_LINE - 3] + "..."
+    return ""
 
 
 async def _copy_tail(source: int, target: int, most: int) -> None:

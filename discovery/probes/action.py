@@ -7,7 +7,8 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 
 from config.balancing import HealthCheckPolicy
 from config.resources.workloads import Probe
@@ -47,7 +48,7 @@ async def perform(probe: Probe, target: ProbeTarget) -> Finding:
 async def accepts_all(target: ProbeTarget) -> Finding:
     """Whether all of the target's `accept_ports` accept TCP; the first that does not is named."""
     for port in target.accept_ports:
-        finding = await _judged(tcp.accepts(target.address, port), ACCEPT_TIMEOUT)
+        finding = await _judged(_accepts(target, port), ACCEPT_TIMEOUT)
         if finding.outcome is not Outcome.SUCCESS:
             return Finding(finding.outcome, f"port {port}: {finding.reason}")
     return Finding(Outcome.SUCCESS)
@@ -61,13 +62,35 @@ async def check(policy: HealthCheckPolicy, target: ProbeTarget) -> Finding:
 
 async def _action(probe: Probe, target: ProbeTarget) -> Finding:
     if probe.http_get:
-        return await http.get(probe.http_get, target.address, target.port(probe.http_get.port))
+        port = target.port(probe.http_get.port)
+        with _remedied(target, "", port):
+            return await http.get(probe.http_get, target.address, port)
     if probe.tcp_socket:
-        return await tcp.accepts(probe.tcp_socket.host or target.address, target.port(probe.tcp_socket.port))
+        port = target.port(probe.tcp_socket.port)
+        with _remedied(target, probe.tcp_socket.host, port):
+            return await tcp.accepts(probe.tcp_socket.host or target.address, port)
     if probe.grpc:
-        return await grpc.check(target.address, target.port(probe.grpc.port), probe.grpc.service)
+        port = target.port(probe.grpc.port)
+        with _remedied(target, "", port):
+            return await grpc.check(target.address, port, probe.grpc.service)
     command = probe.exec.command if probe.exec else ()
     return await exec_action.run(target.execute, command, float(probe.timeout_seconds))
+
+
+async def _accepts(target: ProbeTarget, port: int) -> Finding:
+    with _remedied(target, "", port):
+        return await tcp.accepts(target.address, port)
+
+
+@contextmanager
+def _remedied(target: ProbeTarget, host: str, port: int) -> Iterator[None]:
+    """Say of a refusal what helps; `host`: another than the target's own, of which nothing is known."""
+    try:
+        yield
+    except ConnectionRefusedError:
+        if host or not target.remedy:
+            raise
+        raise ConnectionRefusedError(f"nothing accepts at {target.address}:{port}: {target.remedy}") from None
 
 
 async def _judged(action: Awaitable[Finding], seconds: float, grace: float = 0.0) -> Finding:

@@ -31,6 +31,8 @@ class ProbeTarget(msgspec.Struct, frozen=True):
     """The PROXY protocol that connections of `check` begin with."""
     execute: Execute | None = None
     """None: exec probes cannot be run here, and say so."""
+    remedy: str = ""
+    """What helps when nothing accepts where it is probed."""
 
     def port(self, wanted: int | str) -> int:
         """The real port behind a containerPort's number or name; raises LookupError for an unknown name."""

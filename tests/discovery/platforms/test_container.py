@@ -114,6 +114,23 @@ async def test_what_ends_is_started_again(bench: Bench) -> None:
         await bench.said("CrashLoopBackOff: exit code 3; next start in 0 s")
 
 
+async def test_what_it_said_last_is_shown_and_not_logged(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.node.restarts = BackoffPolicy(first=1000, ceiling=1000)
+    async with bench.running("raise SystemExit('no database')"):
+        await bench.said("CrashLoopBackOff: exit code 1; next start in 1000 s; its log ends: no database")
+    assert "does not run" in caplog.text
+    assert not [record for record in caplog.records if "database" in str(vars(record))]
+
+
+async def test_what_failed_its_probe_shows_what_it_said_last(bench: Bench) -> None:
+    bench.prober.ready = False
+    async with bench.running("print('at 8080', flush=True)\n" + SLEEPER):
+        await bench.printed("at 8080")
+        bench.prober.tell(POD.name, Verdict(ready=False, alive=True, reason="HTTP 503"))
+        assert bench.container.message == "HTTP 503; its log ends: at 8080"
+        assert "HOST and PORT" in bench.prober.targets[POD.name].remedy
+
+
 async def test_what_is_killed_says_by_what(bench: Bench) -> None:
     async with bench.running("import os; os.kill(os.getpid(), 9)") as container:
         await eventually(lambda: container.last_end == "ended by SIGKILL")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from discovery.platforms.logs import LogFolder
+from discovery.platforms.logs import LONGEST_LINE, LogFolder, last_line
 from tests.discovery.platforms.local import eventually
 
 
@@ -113,3 +113,26 @@ async def test_trouble_with_one_file_is_told_and_keeps_no_other_waiting(
             os.close(output)
     with pytest.raises(asyncio.CancelledError):
         await tending
+
+
+LAST: dict[str, tuple[bytes, int, str]] = {
+    "nothing": (b"", 0, ""),
+    "one": (b"Traceback:\n  at x\nKeyError: 'PORT'\n", 0, "KeyError: 'PORT'"),
+    "without an end": (b"a\nb", 0, "b"),
+    "empty lines": (b"said\n\n \n\x00\n", 0, "said"),
+    "of this run": (b"before\n", 7, ""),
+    "truncated since": (b"after\n", 700, "after"),
+    "no terminal is steered": (b"\x1b[31mred\xff\x07\n", 0, "[31mred\ufffd"),
+    "long": (b"x" * 9000 + b"\n", 0, "x" * (LONGEST_LINE - 3) + "..."),
+}
+
+
+@pytest.mark.parametrize("name", LAST)
+def test_the_last_line_is_bounded_and_printable(tmp_path: Path, name: str) -> None:
+    written, since, expected = LAST[name]
+    (tmp_path / "log").write_bytes(written)
+    assert last_line(tmp_path / "log", since) == expected
+
+
+def test_a_log_that_is_gone_has_no_last_line(tmp_path: Path) -> None:
+    assert last_line(tmp_path / "none", 0) == ""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from config.resources.workloads import ExecAction, GRPCAction, HTTPGetAction, Probe, TCPSocketAction
 from discovery.health import Finding, Outcome
@@ -147,6 +148,22 @@ async def test_errors_of_sockets(error: OSError, finding: Finding, monkeypatch: 
 
     monkeypatch.setattr(action.tcp, "accepts", raising)
     assert await perform(ACTIONS["tcpSocket"](80), target()) == finding
+
+
+@pytest.mark.parametrize("kind", ACTIONS)
+async def test_a_refusal_says_what_helps(kind: str) -> None:
+    port = refused_port()
+    there = structs.replace(target(), remedy="listen on PORT")
+    expected = failure(f"nothing accepts at 127.0.0.1:{port}: listen on PORT")
+    assert await perform(ACTIONS[kind](port), there) == expected
+    there = structs.replace(there, accept_ports=(port,))
+    assert await accepts_all(there) == failure(f"port {port}: {expected.reason}")
+
+
+async def test_of_another_host_nothing_is_known() -> None:
+    probe = Probe(tcp_socket=TCPSocketAction(port=refused_port(), host="127.0.0.2"))
+    there = structs.replace(target(), remedy="listen on PORT")
+    assert await perform(probe, there) == failure("connection refused")
 
 
 async def test_all_ports_must_accept() -> None:
