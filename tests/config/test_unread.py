@@ -260,7 +260,7 @@ def test_a_field_that_cannot_be_read_is_the_only_fault(
     number: int, spoil: Callable[[Any, str | int], None], size: Callable[[int, int], int]
 ) -> None:
     everywhere = [path for path in places(EVERYTHING[number]) if spoil is retype or is_field(path)]
-    for path in everywhere[:: max(1, len(everywhere) // size(4, 1000))]:
+    for path in everywhere[:: max(1, len(everywhere) // size(2, 1000))]:
         documents = list(EVERYTHING)
         documents[number] = deepcopy(EVERYTHING[number])
         spoil(parent_of(documents[number], path), path[-1])

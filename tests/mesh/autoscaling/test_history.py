@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mesh.autoscaling.history import LONGEST_PERIOD, LONGEST_WINDOW, MOST, History
+import pytest
+
+from mesh.autoscaling import history as module
+from mesh.autoscaling.history import LONGEST_PERIOD, LONGEST_WINDOW, History
 
 
 def test_of_each_number_the_latest_moment_counts() -> None:
@@ -25,14 +28,16 @@ def test_changes_are_forgotten_after_the_longest_period() -> None:
     assert [change.by for change in history.changes] == [1]
 
 
-def test_both_are_bounded() -> None:
+def test_both_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    most = 100
+    monkeypatch.setattr(module, "MOST", most)
     history = History()
-    for number in range(MOST + 10):
+    for number in range(most + 10):
         history = history.recommended(number, number / 1e6)
-    assert len(history.recommendations) == MOST
+    assert len(history.recommendations) == most
     assert min(history.recommendations) == 10
-    full = History(changes=history.changed(1, 1.0).changes * MOST)
-    assert len(full.changed(1, 2.0).changes) == MOST
+    full = History(changes=history.changed(1, 1.0).changes * most)
+    assert len(full.changed(1, 2.0).changes) == most
 
 
 def test_a_history_is_a_value() -> None:
