@@ -64,6 +64,17 @@ def _command_modules(words: Sequence[str]) -> dict[str, ModuleType]:
 class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, instead of the usage of everything."""
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Only the parsers of some commands may have been made; what is meant may be any of them."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError:
+            from config.suggestions import did_you_mean
+
+            choices = COMMANDS if action.dest == "command" else tuple(action.choices or ())
+            hint = did_you_mean(str(value), choices) or f" (choose from {', '.join(choices)})"
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}{hint}") from None
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n{self.prog} --help says more\n")
 

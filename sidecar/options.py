@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config.addresses import parse_host_port
+from config.durations import parse_duration
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
@@ -90,6 +91,21 @@ def read_number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def read_seconds(text: str) -> float:
+    """``3``, ``3s``, ``1m30s``: seconds, of a bare number too; raises ArgumentTypeError that says what is wrong."""
+    try:
+        return float(text)
+    except ValueError:
+        return _duration(text)
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _address(text: str) -> Address:

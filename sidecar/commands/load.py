@@ -11,7 +11,7 @@ from shutil import get_terminal_size
 
 from sidecar.errors import UserError
 from sidecar.load.report import Report, render
-from sidecar.options import read_number
+from sidecar.options import read_number, read_seconds
 
 MOST_CONNECTIONS = 10_000
 TERMINAL = Path()
@@ -28,10 +28,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("url", metavar="URL", help="http://HOST[:PORT]/PATH")
     parser.add_argument("--rate", type=_positive, required=True, metavar="R", help="requests a second")
-    parser.add_argument("--duration", type=_positive, default=10.0, metavar="SECONDS", help="default: 10")
+    parser.add_argument(
+        "--duration", type=_seconds, default=10.0, metavar="SECONDS", help="3, 3s or 1m30s; default: 10"
+    )
     parser.add_argument("--connections", type=_connections, default=64, metavar="N", help="default: 64")
     parser.add_argument(
-        "--timeout", type=_positive, default=10.0, metavar="SECONDS", help="for the last answers; default: 10"
+        "--timeout", type=_seconds, default=10.0, metavar="SECONDS", help="for the last answers; default: 10"
     )
     parser.add_argument(
         "--arrivals", choices=("even", "poisson"), default="even", help="spacing of requests; default: even"
@@ -47,7 +49,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _positive(text: str) -> float:
-    value = read_number(text)
+    return _finite(text, read_number(text))
+
+
+def _seconds(text: str) -> float:
+    return _finite(text, read_seconds(text))
+
+
+def _finite(text: str, value: float) -> float:
     if not value > 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     if value == float("inf"):

@@ -28,7 +28,13 @@ def add_parser(subparsers: Any) -> None:
         "COMMAND it starts the application, passes signals on, and ends with its exit code.",
     )
     add = parser.add_argument
-    add("--service", required=True, metavar="NAMESPACE/NAME", type=_typed(parse_service), help="whose endpoint it is")
+    add(
+        "--service",
+        required=True,
+        metavar="[NAMESPACE/]NAME",
+        type=_typed(parse_service),
+        help="whose endpoint it is; NAME alone is in the namespace default",
+    )
     add(
         "--port",
         required=True,

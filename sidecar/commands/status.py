@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from sidecar.options import read_number, read_options
+from sidecar.options import read_options, read_seconds
 from sidecar.reading import AdminClient, admin_address
 from sidecar.status import Report, remarks
 from sidecar.terminal import Painter
@@ -62,7 +62,7 @@ def show(client: AdminClient, args: argparse.Namespace, before: Traffic, after: 
 
 
 def _seconds(text: str) -> float:
-    seconds = read_number(text)
+    seconds = read_seconds(text)
     if not 0 < seconds <= 60:
         raise argparse.ArgumentTypeError("must be above 0 and at most 60")
     return seconds

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.options import Address, add_options, default_state, parse_address, read_options
+from sidecar.options import Address, add_options, default_state, parse_address, read_options, read_seconds
 
 ADDRESSES = {
     "v4": ("127.0.0.1:9901", Address("127.0.0.1", 9901)),
@@ -41,6 +41,19 @@ def test_addresses_are_read_and_written(name: str) -> None:
 def test_what_is_no_address_is_refused_with_words(text: str) -> None:
     with pytest.raises(ValueError, match=r"HOST:PORT|is not a port|is not an IP address|needs brackets"):
         parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("3", 3.0), ("0.5", 0.5), (".5", 0.5), ("3s", 3.0), ("1m30s", 90.0), ("300ms", 0.3)]
+)
+def test_times_take_units_and_bare_numbers_are_seconds(text: str, seconds: float) -> None:
+    assert read_seconds(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "x", "3 s", "-1s", "3 seconds"])
+def test_what_is_no_time_is_refused_with_words(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a duration, such as 300ms, 1s or 1m30s"):
+        read_seconds(text)
 
 
 @pytest.mark.parametrize(
