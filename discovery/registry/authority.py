@@ -20,6 +20,7 @@ from discovery.registry.messages import reply
 from discovery.registry.notify import NotifyError, read_notify
 from discovery.registry.outline import Outline, fingerprint, outline
 from discovery.registry.primary import Primary, Request
+from discovery.registry.refusals import Refusals
 from discovery.registry.replays import UNSIGNED_SECONDS, Arrival, Replays
 from discovery.registry.responder import Responder
 from discovery.registry.terms import LEAST_SECONDS, Terms, granted, read_terms
@@ -79,6 +80,7 @@ class Authority:
         self._sender = ZoneSender(keys, transfers_to)
         self._primaries: dict[bytes, Primary] = {}
         self._followed: dict[bytes, Heard] = {}
+        self._refusals = Refusals(clock)
         self._signed = Replays()
         self._unsigned = Replays(UNSIGNED_SECONDS)
 
@@ -129,6 +131,8 @@ class Authority:
             send(error(message, parts, FORMERR))
             return None
         except TsigError as fault:
+            if message[2] >> 3 & 0xF == UPDATE_OPCODE:
+                self._refusals.told(client, f"its signature does not hold ({fault})")
             send(tsig.refusal(message, fault, self._wall()))
             return None
         return Asked(verified.message if verified else message, parts, client, verified, send, stream, self._wall)
@@ -199,6 +203,8 @@ class Authority:
         primary = self._primaries.get(asked.zone)
         scope = self._keys.scope(asked.verified.key if asked.verified else None, asked.is_loopback)
         if not scope.suffixes:
+            why = "its key may write nothing" if asked.verified else "it has no key, and comes from where one is needed"
+            self._refusals.told(asked.client, why)
             asked.refuse(REFUSED)
             return
         try:
@@ -211,20 +217,29 @@ class Authority:
                 return
             message = parse_message(asked.message)
             if primary is None:
-                asked.refuse(REFUSED if self._responder.knows(to_labels(asked.zone)) else NOTAUTH)
+                zone = to_labels(asked.zone)
+                is_ours = self._responder.knows(zone)
+                why = "that zone is made of the manifests" if is_ours else "that is no zone of this server"
+                self._refusals.told(asked.client, why, zone)
+                asked.refuse(REFUSED if is_ours else NOTAUTH)
                 return
             update = read_update(message, primary.apex.origin)
         except Malformed:
-            asked.refuse(FORMERR)
+            self._refuse(asked, FORMERR)
             return
         except UpdateError as fault:
-            asked.refuse(fault.rcode)
+            self._refuse(asked, fault.rcode)
             return
         outcome = primary.submit(Request(update, scope, asked.owner, terms, known))
-        outcome.add_done_callback(lambda done: _tell(done, asked, message, terms))
+        outcome.add_done_callback(lambda done: self._tell(done, asked, message, terms))
 
+    def _tell(self, done: asyncio.Future[int], asked: Asked, message: Message, terms: Terms | None) -> None:
+        """An update was carried out, or given up at the end of this process."""
+        rcode = SERVFAIL if done.cancelled() else done.result()
+        if rcode:
+            self._refusals.refused(asked.client, rcode)
+        asked.send(reply(message, rcode, terms if rcode == NOERROR else None))
 
-def _tell(done: asyncio.Future[int], asked: Asked, message: Message, terms: Terms | None) -> None:
-    """An update was carried out, or given up at the end of this process."""
-    rcode = SERVFAIL if done.cancelled() else done.result()
-    asked.send(reply(message, rcode, terms if rcode == NOERROR else None))
+    def _refuse(self, asked: Asked, rcode: int) -> None:
+        self._refusals.refused(asked.client, rcode)
+        asked.refuse(rcode)
