@@ -110,7 +110,7 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, size: Callable[[int, int],
     host, _, port = network.dns.rpartition(":")
     where = host, int(port)
     copy, there, unknown = Content(ORIGIN), set[bytes](), set[bytes]()
-    acknowledged, kills = 0, size(5, 200)
+    acknowledged, kills = 0, size(3, 200)
     for turn in range(kills + 1):
         with running(folder, network) as weft:
             now = contents(where)

@@ -106,7 +106,7 @@ def test_copies_of_a_weft(tmp_path: Path, size: Callable[[int, int], int]) -> No
         with running(folder, network) as weft:
             for start, log, port in zip((bind, knot), logs, ports, strict=True):
                 others.enter_context(start(log.parent, port, role))
-            for _ in range(size(300, 10_000) // AT_ONCE):
+            for _ in range(size(200, 10_000) // AT_ONCE):
                 writer.write(AT_ONCE)
                 wait_for(alike, said)
             assert weft.stop() == 0
@@ -152,7 +152,7 @@ async def test_copies_of_others(start: Start, tmp_path: Path, size: Callable[[in
             closing(Writer("127.0.0.1", port, 2)) as writer,
         ):
             await until(made.synced.is_set, 30)
-            for _ in range(size(300, 10_000) // AT_ONCE):
+            for _ in range(size(200, 10_000) // AT_ONCE):
                 await asyncio.to_thread(writer.write, AT_ONCE)
                 wanted = await asyncio.to_thread(zone_at, "127.0.0.1", port)
                 assert wanted is not None
