@@ -198,7 +198,10 @@ async def test_an_idle_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_a_client_that_does_not_read_holds_little(monkeypatch: pytest.MonkeyPatch) -> None:
     made = responder()
     async with serving(made, Nowhere()) as (server, where):
-        reader, writer = await asyncio.open_connection(*where)
+        line = socket.socket()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.connect(where)
+        reader, writer = await asyncio.open_connection(sock=line)
         message = framed(query(SHOP).to_wire())
         writer.transport.set_write_buffer_limits(1 << 16)
 
