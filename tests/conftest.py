@@ -43,6 +43,23 @@ def pytest_asyncio_loop_factories(
     return {"uvloop": uvloop.new_event_loop}
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a table of cases the bounded run repeats the first on asyncio, the soak run all of them."""
+    seen: set[tuple[object, ...]] = set()
+    again: list[pytest.Item] = []
+    for item in items if not SOAK else ():
+        parts = item.name.partition("[")[2].rstrip("]").split("-")
+        if item.get_closest_marker("both_loops") and "asyncio" in (parts[0], parts[-1]):
+            test = (item.parent, getattr(item, "originalname", item.name))
+            if test in seen:
+                again.append(item)
+            seen.add(test)
+    if again:
+        config.hook.pytest_deselected(items=again)
+        left = set(again)
+        items[:] = [item for item in items if item not in left]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """With CI=true a skipped test fails the run: .ci/run installs all that the tests need."""
