@@ -197,14 +197,18 @@ def test_a_node_that_has_never_heard_its_registry_serves_its_own(tmp_path: Path)
     with mesh(tmp_path) as made:
         _, first = made.node("first", deployment("app", 1))
         wait_for(lambda: _listens(first) and len(ready(first, "app")) == 1, first.told)
-        assert answering(first)
+        wait_for(lambda: ask(address(first)).status == 200, first.told)
+        wait_for(lambda: _lacks(first) == ["registry"], first.told)
         answer = asked(first, NAME)
         assert (answer.rcode(), reasons(answer)) == (dns.rcode.SERVFAIL, [14])
-        missing = first.admin("/readyz").json["missing"]
-        assert [each["what"] for each in missing] == ["registry"]
         made.registry()
-        first.wait_ready()
-        assert asked(first, NAME).rcode() == dns.rcode.NOERROR
+        made.wait()
+        wait_for(lambda: asked(first, NAME).rcode() == dns.rcode.NOERROR, first.told)
+
+
+def _lacks(weft: Weft) -> list[str]:
+    """What it still waits for."""
+    return [each["what"] for each in weft.admin("/readyz").json["missing"]]
 
 
 def _listens(weft: Weft) -> bool:
