@@ -43,6 +43,11 @@ class Announcer:
                 self._doors.add(door.wanted)
                 self._show_door(door)
 
+    def listening(self, places: Iterable[tuple[str, str]]) -> None:
+        """Print what others than clients of Services can dial, and where."""
+        for what, where in places:
+            self._print(f"{what}  {self._paint('bold', where)}")
+
     def ready(self, seconds: float, commands: Sequence[str]) -> None:
         """All is there: print how long it took, and what to try."""
         self._print(self._paint("green", f"ready in {seconds:.1f} s"))

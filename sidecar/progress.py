@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from sidecar.announcer import Announcer
@@ -18,15 +18,24 @@ PATIENCE_SECONDS = 10.0
 
 
 class Progress:
-    """Shows `running` to `announcer`; `began` is a time of `time.monotonic`, `to_try` makes the last lines."""
+    """Shows `running` to `announcer`; `began` is a time of `time.monotonic`, `to_try` makes the last lines.
+
+    `listening`: what else than doors this process has, and where.
+    """
 
     def __init__(
-        self, running: Standing, announcer: Announcer, to_try: Callable[[Sequence[Door]], list[str]], began: float
+        self,
+        running: Standing,
+        announcer: Announcer,
+        to_try: Callable[[Sequence[Door]], list[str]],
+        began: float,
+        listening: Callable[[], Iterable[tuple[str, str]]] = tuple,
     ) -> None:
         self._running = running
         self._announcer = announcer
         self._to_try = to_try
         self._began = began
+        self._listening = listening
         self._changed = asyncio.Event()
         running.subscribe(self._changed.set)
 
@@ -39,6 +48,7 @@ class Progress:
                 patience = 0.0
             await asyncio.sleep(LOOK_SECONDS)
             await self._change(patience)
+        self._announcer.listening(self._listening())
         self._announcer.not_in_force(self._running.not_in_force())
         self._announcer.ready(time.monotonic() - self._began, self._to_try(tuple(self._running.doors())))
 

@@ -99,8 +99,9 @@ async def serve(
         own_state = options.state != default_state(os.environ, os.getuid())
         to_try = partial(commands_to_try, admin=address, own_state=own_state)
         announcer = Announcer(sys.stdout)
-        progress = Progress(node.running, announcer, to_try, lifecycle.began)
         end = _end(role, node, state, manifests)
+        listening = partial(_listening, role, node, end)
+        progress = Progress(node.running, announcer, to_try, lifecycle.began, listening)
         reload = node.reload if end is None else partial(_reload_all, node, end)
         reloader = Reloader(manifests, written, reload, lifecycle.reload, partial(_tell, announcer))
         try:
@@ -145,6 +146,14 @@ def _end(role: Role, node: Process, state: StateFolder, manifests: Manifests) ->
     if isinstance(node, Assembly) and options.join is not None:
         return node_end(options, node, taken, role.name)
     return registry_end(options, node, state.path, taken)
+
+
+def _listening(role: Role, node: Process, end: End | None) -> Iterator[tuple[str, str]]:
+    """What a registry is dialled for, and where."""
+    if role.name == REGISTRY.name:
+        yield "DNS", str(node.dns.served)
+    if end is not None and end.peers:
+        yield "nodes (--peers)", end.peers
 
 
 async def _reload_all(node: Process, end: End, written: Written) -> None:

@@ -37,6 +37,10 @@ class End(Protocol):
     def in_force(self) -> None:
         """What was received, as it was read last, is in force."""
 
+    @property
+    def peers(self) -> str:
+        """HOST:PORT where it takes connections of nodes; empty: nowhere."""
+
     def answers(self) -> Mapping[str, Answer]:
         """What the admin server says, by path."""
 

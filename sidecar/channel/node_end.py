@@ -66,6 +66,11 @@ class NodeEnd:
         if busy:
             log.warning("replica %s ends with requests in flight from %s", replica_id, ", ".join(busy))
 
+    @property
+    def peers(self) -> str:
+        """No node connects to a node."""
+        return ""
+
     def answers(self) -> dict[str, Answer]:
         """What the admin server says, by path."""
         return {"/api/v1/channel": self._document}

@@ -22,6 +22,7 @@ from sidecar.channel.server import ChannelServer
 from sidecar.channel.shelf import Shelf
 from sidecar.documents import Answer, Write
 from sidecar.errors import UserError
+from sidecar.options import Address
 
 
 class Zones(Protocol):
@@ -89,6 +90,11 @@ class RegistryEnd:
         """End all connections."""
         await self._server.close()
         self._sock.close()
+
+    @property
+    def peers(self) -> str:
+        """HOST:PORT where nodes connect."""
+        return str(Address(*self._sock.getsockname()[:2]))
 
     def answers(self) -> dict[str, Answer]:
         """What the admin server says, by path."""

@@ -48,6 +48,12 @@ def test_very_many_ports_are_not_all_printed() -> None:
     assert len(out.getvalue().splitlines()) == MOST_LINES
 
 
+def test_what_a_registry_is_dialled_for_is_told() -> None:
+    out = io.StringIO()
+    Announcer(out).listening([("DNS", "127.0.0.1:5353"), ("nodes (--peers)", "[::1]:7946")])
+    assert out.getvalue() == "DNS  127.0.0.1:5353\nnodes (--peers)  [::1]:7946\n"
+
+
 def test_the_end_of_the_start() -> None:
     out = io.StringIO()
     announcer = Announcer(out)

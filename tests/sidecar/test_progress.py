@@ -80,6 +80,14 @@ async def test_what_is_missing_is_told_once_when_it_takes_long(monkeypatch: pyte
     assert out.getvalue().count("still waiting") == 1
 
 
+async def test_what_else_listens_is_told_before_it_is_ready() -> None:
+    out, running = io.StringIO(), Running()
+    running.ready = 2
+    places = [("DNS", "127.0.0.1:53")]
+    await Progress(running, Announcer(out), lambda _: [], time.monotonic(), lambda: places).tell()  # type: ignore[arg-type]
+    assert "\nDNS  127.0.0.1:53\nready in" in out.getvalue()
+
+
 def test_the_end_is_told() -> None:
     out = io.StringIO()
     telling(Running(), out).stopped()

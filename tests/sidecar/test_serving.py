@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from config.configset import ConfigSet
+from config.settings import NodeConfigSpec
 from sidecar.errors import UserError
 from sidecar.lifecycle import Lifecycle
 from sidecar.options import Address, Options
+from sidecar.roles import REGISTRY
 from sidecar.serving import serve
 from sidecar.state import StateFolder, read_admin
 from sidecar.written import Manifests, Written
@@ -44,6 +47,21 @@ async def test_it_serves_until_its_life_ends(
     assert capsys.readouterr().out == "stopped\n"
     assert os.environ["SSL_CERT_FILE"] == "/somewhere"
     assert "SSL_CERT_DIR" not in os.environ
+    state.close()
+
+
+async def test_a_registry_says_where_it_listens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state, lifecycle = StateFolder.open(tmp_path), Lifecycle()
+    dns_at = Network.random().dns
+    written = Written(ConfigSet(node=NodeConfigSpec(dns=dns_at)), ())
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        manifests = Manifests([tmp_path / "none.yaml"], state)
+        serving = serve(written, manifests, state, options(tmp_path, 0), lifecycle, role=REGISTRY)
+        tasks.create_task(serving)
+        while "ready in" not in (told := capsys.readouterr().out):
+            await asyncio.sleep(0.01)
+        lifecycle.stop.set()
+    assert told.startswith(f"DNS  {dns_at}\nready in")
     state.close()
 
 

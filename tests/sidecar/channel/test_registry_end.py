@@ -40,6 +40,7 @@ async def test_what_is_applied_is_in_force_here_too(tmp_path: Path) -> None:
     sock = socket.create_server(("127.0.0.1", 0))
     end = RegistryEnd(sock, tmp_path, Zones(journal), received, ConfigSet)
     await end.start()
+    assert end.peers == f"127.0.0.1:{sock.getsockname()[1]}"
     async with asyncio.TaskGroup() as beside:
         running = beside.create_task(end.run())
         assert (await end.writes()["/api/v1/manifests"]("POST", {}, BODY))[0] == 200
