@@ -19,8 +19,10 @@ from tests.scenarios.weft import PATIENCE, Weft, running, wait_for
 from tests.scenarios.world import endpoints, ready
 
 APP = service("app", app="app")
-CLIENTS = 3
+CLIENTS = 2
 """Of each node."""
+PAUSE_SECONDS = 0.02
+"""Of a client, after each pair of requests."""
 Send = Callable[[http.client.HTTPConnection], http.client.HTTPResponse]
 
 
@@ -130,7 +132,7 @@ async def test_rolling_restarts_lose_no_request(tmp_path: Path, size: Callable[[
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as beside:
             clients = [beside.create_task(client(each, stop)) for each in nodes for _ in range(CLIENTS)]
-            for number in range(size(2, 50)):
+            for number in range(size(1, 50)):
                 await asyncio.to_thread(made.apply, deployment("app", 2, REVISION=str(number)))
                 await asyncio.to_thread(
                     wait_for, lambda number=number: len(weft.replicas()) == 4 + 2 * number, weft.told
@@ -165,6 +167,7 @@ async def client(weft: Weft, stop: asyncio.Event) -> tuple[list[int], list[str]]
                     answered.append(json.loads(body)["pid"])
                 else:
                     failed.append(f"{send.__name__}: {status} {body!r}")
+        await asyncio.sleep(PAUSE_SECONDS)
     connection.close()
     return answered, failed
 

@@ -255,7 +255,7 @@ async def edited(folder: Folder) -> AsyncIterator[tuple[Weft, Editor]]:
 
 
 async def test_ten_changes_a_second_break_nothing(folder: Folder, size: Callable[[int, int], int]) -> None:
-    seconds = size(4, 600)
+    seconds = size(3, 600)
     async with edited(folder) as (weft, editor):
         address = await asyncio.to_thread(weft.address, "web")
         await edit(editor, 2)
@@ -281,7 +281,7 @@ async def test_ten_changes_a_second_break_nothing(folder: Folder, size: Callable
 
 
 async def test_certificates_change_while_they_are_used(folder: Folder, size: Callable[[int, int], int]) -> None:
-    seconds = size(2, 60)
+    seconds = size(1, 60)
     async with edited(folder) as (weft, editor):
         before, over = await asyncio.to_thread(reads, weft), asyncio.Event()
         async with asyncio.TaskGroup() as beside:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -79,14 +80,14 @@ def test_its_exit_code_is_that_of_the_application(tmp_path: Path) -> None:
             assert "ended by itself (signal 9)" in first.told()
 
 
-def test_nobody_notices_that_sidecars_are_restarted(tmp_path: Path) -> None:
+def test_nobody_notices_that_sidecars_are_restarted(tmp_path: Path, size: Callable[[int, int], int]) -> None:
     async def traffic(world: Mesh, where: str) -> None:
-        loading = asyncio.create_task(load(where, "/slow?ms=20", rate=100, seconds=5))
+        loading = asyncio.create_task(load(where, "/slow?ms=20", rate=50, seconds=size(3, 6)))
         await asyncio.to_thread(restarts, world)
         assert all_well(await loading)
 
     def restarts(world: Mesh) -> None:
-        for turn in range(3):
+        for turn in range(size(1, 3)):
             with sidecar(world, f"turn-{turn}") as weft:
                 wait_endpoints(node, 2)
                 assert weft.stop() == 0
@@ -124,7 +125,7 @@ def test_all_nodes_confirm_before_its_application_ends(tmp_path: Path) -> None:
             wait_endpoints(node, 2)
 
             async def traffic() -> None:
-                loading = asyncio.create_task(load(address(node), "/slow?ms=50", rate=100, seconds=2))
+                loading = asyncio.create_task(load(address(node), "/slow?ms=50", rate=50, seconds=2))
                 await asyncio.to_thread(first.stop)
                 assert all_well(await loading)
 
