@@ -11,7 +11,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 GROUP = $(BIN)/python -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups'][sys.argv[1]])"
 # Folders of tests, those that take longest first.
-SUITES := scenarios mesh $(filter-out scenarios mesh policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
+SUITES := scenarios interop mesh $(filter-out scenarios interop mesh policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
 
 # Bytecode is kept whatever the environment says: a run of all tests starts hundreds of interpreters.
 export PYTHONDONTWRITEBYTECODE :=
