@@ -89,9 +89,12 @@ def test_an_update_is_carried_out_once(weft: Weft, key: str, program: str, trans
     options = [*signs, *(["-v"] if transport == "TCP" else [])]
     before = serial(weft)
     assert update(weft, changes, *options, program=program) == ""
-    assert short(weft, name, "A") == ["10.0.0.2"]
-    assert short(weft, name, "TXT") == ['"ready=true"']
-    assert short(weft, name, "SRV") == [f"0 1 80 {name.lower()}.{DOMAIN}."]
+    questions = [word for kind in ("A", "TXT", "SRV") for word in (f"{name}.{DOMAIN}", kind)]
+    assert dig(weft, "+short", *questions).splitlines() == [
+        "10.0.0.2",
+        '"ready=true"',
+        f"0 1 80 {name.lower()}.{DOMAIN}.",
+    ]
     assert serial(weft) == before + 1
     assert "YXDOMAIN" in update(weft, changes, *options, program=program)
     assert serial(weft) == before + 1
