@@ -12,6 +12,9 @@ from typing import NamedTuple
 from mesh.listener import Listeners, ListenerState
 from mesh.table import AppProtocol, Entry, Listener, ListenerKey, RoutingTable
 
+HERE = frozenset({"127.0.0.1", "0.0.0.0"})
+"""Where names under ``localhost`` lead (RFC 6761 section 6.3)."""
+
 
 class Door(NamedTuple):
     namespace: str
@@ -28,6 +31,8 @@ class Door(NamedTuple):
     """Why it is bound elsewhere or not at all, and the remedy; else empty."""
     ready: bool
     """Whether an endpoint is there to serve."""
+    host: str = ""
+    """Of an Ingress: a name of this machine (under ``localhost``) that one of its rules is for."""
 
     @property
     def http(self) -> bool:
@@ -44,6 +49,9 @@ class Door(NamedTuple):
 
     def _url(self, where: str) -> str:
         scheme = "https" if self.protocol == "https" else "http"
+        address, _, port = where.rpartition(":")
+        if self.host and address in HERE:
+            where = f"{self.host}:{port}"
         return f"{scheme}://{where}/" if self.http else f"{'udp' if self.protocol == 'udp' else 'tcp'}://{where}"
 
 
@@ -72,7 +80,15 @@ def _door(listener: Listener, state: ListenerState | None) -> Door:
         served=str(state.bound) if state and state.bound else "",
         note=note(listener.key, state),
         ready=_ready(listener),
+        host=_host(listener),
     )
+
+
+def _host(listener: Listener) -> str:
+    if listener.routes is None:
+        return ""
+    hosts = (rule.host for rule in listener.routes.rules)
+    return next((host for host in hosts if host.endswith(".localhost") and not host.startswith("*")), "")
 
 
 def _ready(listener: Listener) -> bool:

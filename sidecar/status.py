@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from sidecar.options import Address
 from sidecar.terminal import Painter
 from sidecar.traffic import PortKey, Rate
 
@@ -15,7 +16,11 @@ HEADINGS = ("SERVICE", "TYPE", "ADDRESS", "PORT", "READY", "REQ/S", "P99", "SERV
 
 NODE_HEADINGS = ("NODE", "ROLE", "STATE", "SERIAL", "LAG", "HEARD", "VERSION")
 
+INGRESS_HEADINGS = ("INGRESS", "HOST", "SERVED AT")
+
 MOST_FAULTS = 10
+
+MOST_HOSTS = 20
 
 
 class Report(NamedTuple):
@@ -33,6 +38,8 @@ class Report(NamedTuple):
     """Where the cluster's names are served, and which Services have endpoints of other DNS servers."""
     nodes: JSONObject = MappingProxyType({})
     """The nodes of this registry, and drains that not all of them confirmed; empty where there is none."""
+    ingresses: Sequence[JSONObject] = ()
+    """Hosts of Ingresses, and where they are served."""
 
     def as_json(self) -> JSONObject:
         return {
@@ -45,6 +52,7 @@ class Report(NamedTuple):
             "dns": self.dns,
             "nodes": self.nodes.get("nodes", ()),
             "unconfirmed": self.nodes.get("unconfirmed", ()),
+            "ingresses": self.ingresses,
         }
 
     def render(self, paint: Painter) -> str:
@@ -52,6 +60,8 @@ class Report(NamedTuple):
         by_port = {(rate.namespace, rate.service, rate.port): rate for rate in self.rates}
         rows = [row for service in self.services for row in service_rows(service, by_port)]
         lines = table((HEADINGS, *rows), paint) if rows else ["no services"]
+        if self.ingresses:
+            lines += ["", *ingress_lines(self.ingresses, paint)]
         if self.dns:
             lines += ["", *dns_lines(self.dns, paint)]
         if self.nodes.get("nodes"):
@@ -67,6 +77,31 @@ class Report(NamedTuple):
             lines += [fault_line(fault) for fault in errors[:MOST_FAULTS]]
             lines += [f"  ... and {len(errors) - MOST_FAULTS} more"] if len(errors) > MOST_FAULTS else []
         return "\n".join(lines)
+
+
+def ingresses(objects: Iterable[JSONObject]) -> list[JSONObject]:
+    """Of the objects of ``/api/v1/config``: each host of an Ingress, and where it is to be dialled."""
+    return [
+        {"namespace": item["namespace"], "name": item["name"], "host": host, "servedAt": _places(item["status"])}
+        for item in objects
+        if item["kind"] == "Ingress"
+        for host in dict.fromkeys(rule.get("host", "") for rule in item["object"]["spec"].get("rules") or [{}])
+    ]
+
+
+def _places(status: JSONObject) -> list[str]:
+    return [f"{port['protocol']}://{Address(*key[:2])}" for port in status.get("ports", ()) for key in port["listens"]]
+
+
+def ingress_lines(hosts: Sequence[JSONObject], paint: Painter) -> Iterator[str]:
+    """A row for each host, up to a bound; ``*`` is any."""
+    rows = [
+        (f"{each['namespace']}/{each['name']}", each["host"] or "*", " ".join(each["servedAt"]) or "-")
+        for each in hosts[:MOST_HOSTS]
+    ]
+    yield from table((INGRESS_HEADINGS, *rows), paint)
+    if len(hosts) > MOST_HOSTS:
+        yield f"... and {len(hosts) - MOST_HOSTS} more"
 
 
 def node_lines(nodes: JSONObject, paint: Painter) -> Iterator[str]:

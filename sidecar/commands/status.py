@@ -11,7 +11,7 @@ from typing import Any
 
 from sidecar.options import read_options, read_seconds
 from sidecar.reading import AdminClient, admin_address
-from sidecar.status import Report, remarks
+from sidecar.status import Report, ingresses, remarks
 from sidecar.terminal import Painter
 from sidecar.traffic import Traffic, parse_traffic
 
@@ -53,7 +53,10 @@ def show(client: AdminClient, args: argparse.Namespace, before: Traffic, after: 
     rates = after.rates_since(before)
     dns = client.json("/api/v1/dns")
     nodes = client.json("/api/v1/nodes", accept=(200, 404))
-    report = Report(services, ready, rates, remarks(config["objects"]), config["read"], config["faults"], dns, nodes)
+    objects = config["objects"]
+    report = Report(
+        services, ready, rates, remarks(objects), config["read"], config["faults"], dns, nodes, ingresses(objects)
+    )
     if args.json:
         print(json.dumps(report.as_json()), flush=True)
     else:

@@ -32,6 +32,14 @@ def test_the_door_of_ingresses_is_ready_when_a_rule_can_be_answered() -> None:
         assert door.ready == bool(count)
 
 
+def test_a_rule_for_a_name_of_this_machine_names_it() -> None:
+    written = config(service("shop"), ingress("i", "Prefix a.b/ -> shop:80", "Prefix shop.localhost/ -> shop:80"))
+    made = compile(written, snapshot(1, shop={"http": endpoints(1)}), None, Live(Clock()))
+    door = list(doors(made.table, SimpleNamespace(states={})))[-1]  # type: ignore[arg-type]
+    assert door.url == "http://shop.localhost:8080/"
+    assert door._replace(wanted="127.96.0.7:80").url == "http://127.96.0.7:80/", "the name leads to 127.0.0.1"
+
+
 async def test_a_listener_that_is_not_open_yet_says_so(node: Assembly) -> None:
     (door,) = doors(node.proxy.table, Listeners(node.proxy))
     assert (door.served, door.note) == ("", "it is not opened yet")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.status import MOST_FAULTS, Report, node_lines, remarks
+from sidecar.status import MOST_FAULTS, Report, ingress_lines, ingresses, node_lines, remarks
 from sidecar.terminal import Painter
 from sidecar.traffic import Rate
 
@@ -142,3 +142,22 @@ def test_nodes_of_a_registry_are_shown_with_what_they_lack() -> None:
         ["leased", "-", "registered", "-", "-", "-", "-"],
     ]
     assert lines[3] == "serial 11 was not confirmed in time by here, leased, at 2026-01-01T00:00:00Z"
+
+
+def test_ingresses_are_shown_by_host_and_where_they_are_served() -> None:
+    listens = [["127.0.0.1", 8080, "TCP"]], [["::1", 8443, "TCP"]]
+    ports = [{"protocol": name, "listens": at} for name, at in zip(("http", "https"), listens, strict=True)]
+    rules = [{"host": "shop.localhost"}, {"host": "shop.localhost"}, {}]
+    shop = {"kind": "Ingress", "namespace": "default", "name": "shop", "object": {"spec": {"rules": rules}}}
+    other = {**shop, "name": "other", "object": {"spec": {}}, "status": {"reasons": []}}
+    web = {"kind": "Service", "namespace": "default", "name": "web"}
+    found = ingresses([{**shop, "status": {"ports": ports}}, other, web])
+    assert list(ingress_lines(found, Painter(io.StringIO()))) == [
+        "INGRESS        HOST            SERVED AT",
+        "default/shop   shop.localhost  http://127.0.0.1:8080 https://[::1]:8443",
+        "default/shop   *               http://127.0.0.1:8080 https://[::1]:8443",
+        "default/other  *               -",
+    ]
+    report = Report([], READY, [], [], READ, [], ingresses=found * 20)
+    assert report.render(Painter(io.StringIO())).endswith("... and 40 more")
+    assert report.as_json()["ingresses"] == found * 20
