@@ -14,8 +14,8 @@ from contextlib import ExitStack, closing
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from sidecar.channel.received import received
 from sidecar.lifecycle import Lifecycle
 from sidecar.local_route import local_route
 from sidecar.options import Options
@@ -23,12 +23,14 @@ from sidecar.roles import UP, Role
 from sidecar.state import StateFolder
 from sidecar.written import Manifests, Written, report, require_usable
 
+if TYPE_CHECKING:
+    from sidecar.channel.received import Received
+
 
 async def up(paths: Sequence[Path], options: Options, lifecycle: Lifecycle, role: Role = UP) -> int:
     """Run until `lifecycle` ends; the exit code.  Raises UserError for what the user can put right."""
     with closing(StateFolder.open(options.state)) as state:
-        taken = role.channel and received(role.channel, state.path, role.carries_traffic, lifecycle.reload)
-        manifests = Manifests(paths, state, taken)
+        manifests = Manifests(paths, state, _received(role, state, lifecycle))
         if (read := await lifecycle.unless_stopped(_read(manifests))) is None:
             return 0
         written, serving = read
@@ -40,6 +42,15 @@ async def up(paths: Sequence[Path], options: Options, lifecycle: Lifecycle, role
                 reached.enter_context(local_route(written.config_set.node.service_range, state.path))
             await serving.serve(written, manifests, state, options, lifecycle, role=role)
     return lifecycle.exit_code
+
+
+def _received(role: Role, state: StateFolder, lifecycle: Lifecycle) -> Received | None:
+    """What the channel brings, where there is one."""
+    if role.channel is None:
+        return None
+    from sidecar.channel.received import received
+
+    return received(role.channel, state.path, role.carries_traffic, lifecycle.reload)
 
 
 async def _read(manifests: Manifests) -> tuple[Written, ModuleType]:

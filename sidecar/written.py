@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from config.aside import load_aside
 from config.configset import ConfigSet
@@ -15,11 +15,13 @@ from config.errors import Fault
 from config.meta import ObjectKey
 from config.watcher import Watcher
 from mesh.steps import run_in_slices
-from sidecar.channel.received import Received
 from sidecar.errors import UserError
 from sidecar.findings import Findings, lines
 from sidecar.state import StateFolder
 from sidecar.terminal import Painter
+
+if TYPE_CHECKING:
+    from sidecar.channel.received import Received
 
 MOST_FAULTS = 50
 """More are not printed: ``weft validate`` shows all."""

@@ -10,8 +10,9 @@ the latter too, but then weft would have to wait for processes that it does not 
 Only built-in modules are imported: this process exists to be small.
 """
 
+# Plain numbers, since the enums of `signal` would be a tenth of this process.
+import _signal as signal  # type: ignore[import-not-found]
 import os
-import signal
 import sys
 import time
 
