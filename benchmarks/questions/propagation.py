@@ -51,7 +51,7 @@ def measure(nodes: int, count: int) -> Answer:
         with client(port) as made:
             serial = made.serial()
         started = [start_node(rig, number, port) for number in range(nodes)]
-        wait_for(lambda: all(_has(_stamps(file), serial) for _, file in started), "the nodes", 120)
+        wait_for(lambda: all(_has(_stamps(file), serial) for _, file in started), "the nodes", 300)
         pids = [registry.pid, *(node.pid for node, _ in started)]
         before = [cpu_seconds(pid) for pid in pids]
         acknowledged = {}
