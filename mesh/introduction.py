@@ -8,12 +8,13 @@ closes without a byte is a proxy that looks whether somebody is here, and no err
 from __future__ import annotations
 
 from collections.abc import Callable
-from select import EPOLLERR, EPOLLET, EPOLLIN, EPOLLRDHUP
+from select import EPOLLERR, EPOLLRDHUP
 from socket import MSG_PEEK, SocketType
 from typing import Final
 
 from mesh.connector import reset_on_close
 from mesh.gate import Gate, turn_away
+from mesh.peeking import Peeking
 from mesh.peer import Ends, Introduced, plain
 from mesh.proxy import Proxy
 from mesh.proxy_protocol import MOST_V2, Conveyed, NoHeader, read_header
@@ -27,27 +28,18 @@ PATIENCE: Final = 5.0
 GoOn = Callable[[SocketType, Listener], None]
 
 
-class Introduction:
-    __slots__ = ("_board", "_fd", "_gate", "_go_on", "_line", "_listener", "_proxy", "deadline")
+class Introduction(Peeking):
+    __slots__ = ("_go_on",)
 
     def __init__(
         self, proxy: Proxy, board: Switchboard, listener: Listener, line: SocketType, *, gate: Gate, go_on: GoOn
     ) -> None:
         """`go_on` is given the connection once the header is read; it is `Introduced` if that names a client."""
-        self._proxy = proxy
-        self._board = board
-        self._listener = listener
-        self._line = line
-        self._fd = line.fileno()
-        self._gate = gate
+        super().__init__(proxy, board, listener, line, gate)
         self._go_on = go_on
-        self.deadline = 0.0
 
     def start(self) -> None:
-        self.deadline = self._proxy.deadlines.now + PATIENCE
-        self._proxy.deadlines.watch(self)
-        self._board.watch(self._fd, self, EPOLLIN | EPOLLRDHUP | EPOLLET)
-        self._proxy.clients.add(self)
+        self._watch(PATIENCE)
 
     def on_event(self, fd: int, events: int) -> None:
         try:
@@ -71,9 +63,6 @@ class Introduction:
         elif events & EPOLLRDHUP:
             self._refuse("the connection ended in the midst of the PROXY header")
 
-    def on_leftover(self, fd: int, data: bytes) -> None:
-        raise AssertionError("nothing but the header is read")
-
     def on_deadline(self, now: float) -> None:
         self._refuse(f"no PROXY header in {PATIENCE:.0f} s")
 
@@ -81,9 +70,6 @@ class Introduction:
         """End now, visibly."""
         reset_on_close(self._line)
         self._end()
-
-    def drain(self) -> None:
-        """It is soon known who the client is, and what it speaks."""
 
     def _take(self, said: Conveyed) -> None:
         """The header is whole; where it names nobody, the proxy speaks for itself."""
@@ -110,7 +96,3 @@ class Introduction:
         self._forget()
         self._board.hang_up(self._fd, self._line)
         self._gate.left()
-
-    def _forget(self) -> None:
-        self.deadline = 0.0
-        self._proxy.clients.discard(self)

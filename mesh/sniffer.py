@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from select import EPOLLET, EPOLLIN, EPOLLRDHUP
+from select import EPOLLRDHUP
 from socket import MSG_PEEK, SocketType
 from typing import Final
 
@@ -18,6 +18,7 @@ from mesh.detect import ENOUGH, detect
 from mesh.gate import turn_away, way
 from mesh.handover import Handover, count
 from mesh.http1.answer import answer
+from mesh.peeking import Peeking
 from mesh.proxy import Proxy
 from mesh.reasons import DENIED, REQUEST_TIMEOUT
 from mesh.records import Way, refused_head, wanted
@@ -31,31 +32,17 @@ PATIENCE: Final = 0.1
 log = logging.getLogger(__name__)
 
 
-class Sniffer:
-    __slots__ = ("_board", "_fd", "_gate", "_handover", "_line", "_listener", "_proxy", "deadline")
+class Sniffer(Peeking):
+    __slots__ = ("_handover",)
 
     def __init__(
-        self,
-        proxy: Proxy,
-        board: Switchboard,
-        listener: Listener,
-        line: SocketType,
-        handover: Handover,
+        self, proxy: Proxy, board: Switchboard, listener: Listener, line: SocketType, handover: Handover
     ) -> None:
-        self._proxy = proxy
-        self._board = board
-        self._listener = listener
-        self._line = line
-        self._fd = line.fileno()
-        self._gate = handover.gate
+        super().__init__(proxy, board, listener, line, handover.gate)
         self._handover = handover
-        self.deadline = 0.0
 
     def start(self) -> None:
-        self.deadline = self._proxy.deadlines.now + PATIENCE
-        self._proxy.deadlines.watch(self)
-        self._board.watch(self._fd, self, EPOLLIN | EPOLLRDHUP | EPOLLET)
-        self._proxy.clients.add(self)
+        self._watch(PATIENCE)
 
     def on_event(self, fd: int, events: int) -> None:
         try:
@@ -70,9 +57,6 @@ class Sniffer:
             self._decide(verdict)
         elif events & EPOLLRDHUP:
             self._conclude(silent=not prefix)
-
-    def on_leftover(self, fd: int, data: bytes) -> None:
-        raise AssertionError("nothing is read while it is not known for whom")
 
     def on_deadline(self, now: float) -> None:
         try:
@@ -99,9 +83,6 @@ class Sniffer:
         self._leave()
         close_with_reset(self._line)
         self._gate.left()
-
-    def drain(self) -> None:
-        """It is soon decided what this is, and whose."""
 
     def _decide(self, protocol: str) -> None:
         self._count(protocol)
@@ -131,8 +112,7 @@ class Sniffer:
         self._gate.left()
 
     def _leave(self) -> None:
-        self.deadline = 0.0
-        self._proxy.clients.discard(self)
+        self._forget()
         self._board.forget(self._fd)
 
     def _count(self, protocol: str) -> None:

@@ -7,6 +7,7 @@ import logging
 import socket
 import ssl
 from ipaddress import ip_network
+from select import EPOLLIN
 from typing import Any, Literal
 
 import pytest
@@ -338,11 +339,11 @@ async def test_split_everywhere(case: str) -> None:
                 )
                 world.listeners._board.watch(fd, stage)
                 one.send(said[:cut])
-                stage.on_event(fd, introduction.EPOLLIN)
+                stage.on_event(fd, EPOLLIN)
                 assert bool(given) == (cut == len(said))
                 one.send(said[cut:] + b"rest")
                 if not given:
-                    stage.on_event(fd, introduction.EPOLLIN)
+                    stage.on_event(fd, EPOLLIN)
                 ((left, _),) = given
                 assert left.recv(100) == b"rest"
                 if case in NAMED:
