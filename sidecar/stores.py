@@ -34,8 +34,8 @@ def store_of(settings: EtcdSettings, secrets: Mapping[Named, Secret], folder: Pa
     """The store that the settings ask for.  Raises UserError if they cannot be followed."""
     if not settings.endpoints:
         return Journal(folder / FILE)
-    from discovery.registry.etcd import Access, Etcd
-    from discovery.registry.etcd_store import EtcdStore
+    from discovery.registry.etcd.client import Access, Etcd
+    from discovery.registry.etcd.store import EtcdStore
 
     try:
         access = read_access(settings, secrets)

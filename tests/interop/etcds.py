@@ -13,8 +13,8 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from random import Random
 
-from discovery.registry.etcd import Access, Etcd, Json
-from discovery.registry.etcd_store import EtcdStore
+from discovery.registry.etcd.client import Access, Etcd, Json
+from discovery.registry.etcd.store import EtcdStore
 from discovery.registry.store import StoreError
 from tests.certificates import Authority
 from tests.discovery.registry.registries import Registry, registry

@@ -19,10 +19,11 @@ from config.meta import Named, ObjectMeta
 from config.resources.core import Secret
 from config.settings import EtcdSettings
 from discovery.catalog import Catalog
-from discovery.registry import etcd_presence, etcd_store
 from discovery.registry.documents import Document, DocumentKey
-from discovery.registry.etcd import Access, Etcd, range_end, text
-from discovery.registry.etcd_store import EtcdStore
+from discovery.registry.etcd import presence as etcd_presence
+from discovery.registry.etcd import store as etcd_store
+from discovery.registry.etcd.client import Access, Etcd, range_end, text
+from discovery.registry.etcd.store import EtcdStore
 from discovery.registry.messages import absent, removed
 from discovery.registry.primary import Primary
 from discovery.registry.registrations import registered

@@ -10,7 +10,7 @@ import pytest
 from config.meta import Named, ObjectMeta
 from config.resources.core import Secret
 from config.settings import EtcdSettings
-from discovery.registry.etcd_store import EtcdStore
+from discovery.registry.etcd.store import EtcdStore
 from discovery.registry.journal import Journal
 from discovery.registry.store import Store
 from sidecar.errors import UserError

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from discovery.registry.etcd import Etcd, revision_of, text
+from discovery.registry.etcd.client import Etcd, revision_of, text
 
 TTL_SECONDS: Final = 10
 KEEP_SECONDS: Final = 2.5

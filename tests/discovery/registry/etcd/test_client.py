@@ -9,8 +9,8 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 from aiohttp import web
 
-from discovery.registry import etcd
-from discovery.registry.etcd import Access, Etcd, range_end
+from discovery.registry.etcd import client as etcd
+from discovery.registry.etcd.client import Access, Etcd, range_end
 from discovery.registry.store import StoreError
 from tests.interop.programs import free_ports
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from discovery.registry.content import RRset
-from discovery.registry.etcd import Json, text
-from discovery.registry.etcd_mirror import Listing, Mirror
-from discovery.registry.etcd_values import Keys, pack
+from discovery.registry.etcd.client import Json, text
+from discovery.registry.etcd.mirror import Listing, Mirror
+from discovery.registry.etcd.values import Keys, pack
 from discovery.registry.store import Arrival, StoreError, Term, key_of
 from tests.discovery.registry.test_transfer import ORIGIN, record
 

@@ -12,8 +12,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from discovery.registry.content import SERIALS, Node, records
-from discovery.registry.etcd import Json
-from discovery.registry.etcd_values import Held, Keys, Terms, keepers, unpack
+from discovery.registry.etcd.client import Json
+from discovery.registry.etcd.values import Held, Keys, Terms, keepers, unpack
 from discovery.registry.store import Arrival, RecordKey, Stored, StoreError, Term, key_of
 
 

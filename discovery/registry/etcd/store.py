@@ -1,11 +1,11 @@
 """The store on etcd, shared by several registries: any of them takes updates, and all have the same serials.
 
 A zone's serial is the revision of its last change, modulo 2^32, so one number means one content everywhere.  A commit
-is one transaction that holds only if nobody wrote meanwhile what it was decided on (`etcd_request`).  All changes, own
-ones too, come back by one watch, in the order of revisions (`etcd_mirror`), and a commit is done when its own has; so
+is one transaction that holds only if nobody wrote meanwhile what it was decided on (`request`).  All changes, own
+ones too, come back by one watch, in the order of revisions (`mirror`), and a commit is done when its own has; so
 content and history are the same at every registry.  A watch that etcd ends, since it is too far behind, begins with
 a new list.  Nothing that registrants wrote is ever removed by etcd itself: leases of etcd only say which registries
-are there (`etcd_presence`).
+are there (`presence`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Final
 
 from discovery.backoff import Backoff, BackoffPolicy
 from discovery.registry.documents import Document, DocumentKey
-from discovery.registry.etcd import Etcd, Json, pages, range_end, revision_of, text
-from discovery.registry.etcd_documents import EtcdDocuments
-from discovery.registry.etcd_mirror import Listing, Mirror, Told
-from discovery.registry.etcd_presence import KEEP_SECONDS, Attendance, Presence
-from discovery.registry.etcd_request import Transaction
-from discovery.registry.etcd_values import keepers
+from discovery.registry.etcd.client import Etcd, Json, pages, range_end, revision_of, text
+from discovery.registry.etcd.documents import EtcdDocuments
+from discovery.registry.etcd.mirror import Listing, Mirror, Told
+from discovery.registry.etcd.presence import KEEP_SECONDS, Attendance, Presence
+from discovery.registry.etcd.request import Transaction
+from discovery.registry.etcd.values import keepers
 from discovery.registry.store import Commit, Follower, Outdated, Past, Stored, StoreError
 
 PAGE: Final = 200

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from discovery.registry.documents import Document, DocumentKey
-from discovery.registry.etcd import Etcd, Json, pages, text
+from discovery.registry.etcd.client import Etcd, Json, pages, text
 from discovery.registry.store import StoreError
 
 PAGE: Final = 200

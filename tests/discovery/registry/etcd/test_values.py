@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.registry.content import RRset
-from discovery.registry.etcd_values import Keys, keepers, pack, unpack
+from discovery.registry.etcd.values import Keys, keepers, pack, unpack
 from discovery.registry.store import Term
 from discovery.registry.wire import from_text, to_wire
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from discovery.registry.documents import Document, DocumentKey
-from discovery.registry.etcd import Access, Etcd, Json, text
-from discovery.registry.etcd_documents import GROUP, EtcdDocuments
+from discovery.registry.etcd.client import Access, Etcd, Json, text
+from discovery.registry.etcd.documents import GROUP, EtcdDocuments
 from discovery.registry.store import StoreError
 
 

@@ -7,10 +7,10 @@ from base64 import b64decode
 import pytest
 
 from discovery.registry.content import Change, RRset
-from discovery.registry.etcd import Json
-from discovery.registry.etcd_mirror import Mirror
-from discovery.registry.etcd_request import GROUP, MOST_NAMES, Transaction
-from discovery.registry.etcd_values import unpack
+from discovery.registry.etcd.client import Json
+from discovery.registry.etcd.mirror import Mirror
+from discovery.registry.etcd.request import GROUP, MOST_NAMES, Transaction
+from discovery.registry.etcd.values import unpack
 from discovery.registry.store import Commit, StoreError, Term, key_of
 from discovery.registry.wire import Record
 from tests.discovery.registry.test_transfer import ORIGIN, record

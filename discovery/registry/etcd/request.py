@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from discovery.registry.content import Change
-from discovery.registry.etcd import Json, text
-from discovery.registry.etcd_mirror import Mirror, Zone
-from discovery.registry.etcd_values import keepers, pack
+from discovery.registry.etcd.client import Json, text
+from discovery.registry.etcd.mirror import Mirror, Zone
+from discovery.registry.etcd.values import keepers, pack
 from discovery.registry.store import Commit, RecordKey, StoreError, Term
 
 MOST_FLAT: Final = 100

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from discovery.registry.etcd import Access, Etcd, Json
-from discovery.registry.etcd_presence import MARGIN_SECONDS, TTL_SECONDS, Attendance, Presence
+from discovery.registry.etcd.client import Access, Etcd, Json
+from discovery.registry.etcd.presence import MARGIN_SECONDS, TTL_SECONDS, Attendance, Presence
 
 
 class Clock:

@@ -10,11 +10,11 @@ from random import Random
 
 import pytest
 
-from discovery.registry import etcd_store
 from discovery.registry.content import Change
-from discovery.registry.etcd import Access, Etcd, Json, text
-from discovery.registry.etcd_store import EtcdStore
-from discovery.registry.etcd_values import Keys
+from discovery.registry.etcd import store as etcd_store
+from discovery.registry.etcd.client import Access, Etcd, Json, text
+from discovery.registry.etcd.store import EtcdStore
+from discovery.registry.etcd.values import Keys
 from discovery.registry.store import Arrival, Commit, Outdated, StoreError
 from tests.discovery.registry.test_transfer import ORIGIN, record
 
