@@ -17,6 +17,10 @@ from tests.interop.nameservers import KEY, ORIGIN
 
 APEX = Apex(ORIGIN, wire("ns.dns.cluster.local."), wire("hostmaster.cluster.local."))
 TYPES = ("A", "AAAA", "SRV", "TXT", "SOA", "NS", "ANY", "PTR", "TYPE65280")
+RIGHT = 200
+"""Right messages that others are made of at a time."""
+RENEWED_AFTER = 20
+"""Messages, in the middle, one of these is another one."""
 LONG, EXTREMES = bytes(range(256)) * 4, (b"\0\0", b"\0\1", b"\xff\xff", b"\xc0\x0c", b"\xc0\x0d", b"\x3f\x3f")
 
 
@@ -58,16 +62,28 @@ def _mutated(chance: Random, message: bytes, other: bytes) -> bytes:
     return max(chance.choice(made), message[:2], key=len)
 
 
-def mutated(chance: Random, message_id: int) -> bytes:
-    """A message with that id; it may be signed, before or after it was changed."""
-    kinds = (_query, _update, _update, _about_the_zone)
-    message, other = (chance.choice(kinds)(chance) for _ in range(2))
-    message = message_id.to_bytes(2, "big") + message[2:]
-    signs = chance.random()
-    if signs < 0.2:
-        message = tsig.sign(message, KEY, time.time() + chance.choice((0, 0, 1000)))[0]
-    for _ in range(chance.choice((0, 1, 1, 2, 4))):
-        message = _mutated(chance, message, other)
-    if signs > 0.6 and len(message) >= HEADER and message[10:12] != b"\xff\xff":
-        message = tsig.sign(message, KEY, time.time())[0]
-    return message[:65535]
+class Mutations:
+    """Makes them of right ones, of which a great many come of each: to make those is what takes time."""
+
+    def __init__(self, chance: Random) -> None:
+        self._chance = chance
+        self._right = [self._made() for _ in range(RIGHT)]
+
+    def next(self, message_id: int) -> bytes:
+        """A message with that id; it may be signed, before or after it was changed."""
+        chance = self._chance
+        if not chance.randrange(RENEWED_AFTER):
+            self._right[chance.randrange(RIGHT)] = self._made()
+        message, other = chance.choice(self._right), chance.choice(self._right)
+        message = message_id.to_bytes(2, "big") + message[2:]
+        signs = chance.random()
+        if signs < 0.2:
+            message = tsig.sign(message, KEY, time.time() + chance.choice((0, 0, 1000)))[0]
+        for _ in range(chance.choice((0, 1, 1, 2, 4))):
+            message = _mutated(chance, message, other)
+        if signs > 0.6 and len(message) >= HEADER and message[10:12] != b"\xff\xff":
+            message = tsig.sign(message, KEY, time.time())[0]
+        return message[:65535]
+
+    def _made(self) -> bytes:
+        return self._chance.choice((_query, _update, _update, _about_the_zone))(self._chance)

@@ -18,7 +18,7 @@ from discovery.registry.messages import removed_set, soa_query, update
 from discovery.registry.outline import outline
 from discovery.registry.wire import NOERROR, UPDATE_OPCODE
 from tests.interop.changing import wire
-from tests.interop.mutations import mutated
+from tests.interop.mutations import Mutations
 from tests.interop.nameservers import KEY, ORIGIN, Client, registry_folder, zone_at
 from tests.scenarios.weft import Network, Weft, running, wait_for
 
@@ -57,6 +57,7 @@ class Sender:
     def __init__(self, where: tuple[str, int], chance: Random) -> None:
         self._where = where
         self._chance = chance
+        self._mutations = Mutations(chance)
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.settimeout(2)
         self._udp.connect(where)
@@ -71,7 +72,7 @@ class Sender:
         made = []
         for _ in range(BATCH):
             self._number = (self._number + 1) % 0xFFFF
-            made.append(mutated(self._chance, self._number))
+            made.append(self._mutations.next(self._number))
         return made
 
     def by_udp(self) -> None:
