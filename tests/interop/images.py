@@ -1,0 +1,82 @@
+"""Images for containers of tests, put together from what this machine has: its busybox, and this Python.
+
+Nothing is pulled or built: a root file system as a tar is what ``docker import`` takes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+BUSYBOX = Path("/bin/busybox")
+APPLETS = ("sh", "sleep", "cat", "kill", "ls", "test", "touch", "rm", "wget", "nc", "ip", "httpd", "true", "false")
+_LIST = """
+import __future__, asyncio, concurrent.futures.thread, encodings.idna, encodings.latin_1, encodings.utf_8_sig, hashlib, http.server
+import json, os, random, runpy, sys, urllib.parse
+print(json.dumps([sys.executable, os.__file__,
+    *(m.__file__ for m in list(sys.modules.values()) if getattr(m, "__file__", None))]))
+"""
+
+
+def busybox(target: Path, files: Mapping[str, str] | None = None) -> Path:
+    """A root file system of a static busybox, and of `files` (path to text)."""
+    with tarfile.open(target, "w") as tar:
+        _add_busybox(tar)
+        _add_texts(tar, files or {})
+    return target
+
+
+def python(target: Path, files: Mapping[str, str]) -> Path:
+    """The same with this Python, at `interpreter`, and as much of its library as scenarios' programs import."""
+    with tarfile.open(target, "w") as tar:
+        _add_busybox(tar)
+        _add_texts(tar, files)
+        for path in sorted(set(_python_files())):
+            tar.add(path.resolve(), str(path), recursive=False)
+    return target
+
+
+def interpreter() -> str:
+    """Where the image of `python` has it."""
+    return str(Path(sys.executable).resolve())
+
+
+def _python_files() -> Iterator[Path]:
+    listed = subprocess.run([interpreter(), "-S", "-c", _LIST], check=True, capture_output=True, text=True).stdout
+    for name in json.loads(listed):
+        path = Path(name)
+        yield path
+        if path.suffix == ".py":
+            yield from (path.parent / "__pycache__").glob(f"{path.stem}.{sys.implementation.cache_tag}.pyc")
+        else:
+            yield from _libraries(path)
+
+
+def _libraries(program: Path) -> Iterator[Path]:
+    for line in subprocess.run(["ldd", str(program)], check=True, capture_output=True, text=True).stdout.splitlines():
+        found = [Path(word) for word in line.split() if word.startswith("/")]
+        yield from found[:1]
+
+
+def _add_busybox(tar: tarfile.TarFile) -> None:
+    tar.add(BUSYBOX, "bin/busybox", recursive=False)
+    for applet in APPLETS:
+        link = tarfile.TarInfo(f"bin/{applet}")
+        link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+        tar.addfile(link)
+    temporary = tarfile.TarInfo("tmp")
+    temporary.type, temporary.mode = tarfile.DIRTYPE, 0o1777
+    tar.addfile(temporary)
+
+
+def _add_texts(tar: tarfile.TarFile, files: Mapping[str, str]) -> None:
+    for path, text in files.items():
+        data = text.encode()
+        entry = tarfile.TarInfo(path.lstrip("/"))
+        entry.size, entry.mode = len(data), 0o755
+        tar.addfile(entry, io.BytesIO(data))
