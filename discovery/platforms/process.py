@@ -1,35 +1,124 @@
 """The process platform: Deployments as processes of this machine, without containers and without root.
 
-It keeps one `LocalDeployment` per Deployment, owns the task of every replica, and publishes what runs.  A
-Deployment that is gone from the ConfigSet is scaled to nothing and forgotten.
+`ProcessRunner` makes replicas and owns the task of each; which there are to be, `workloads.deployments` decides.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from config.configset import ConfigSet
-from config.meta import Named
+from config.resources.workloads import Deployment
 from discovery.backoff import KUBERNETES_RESTARTS, BackoffPolicy
-from discovery.endpoint import Replica, WorkloadRef
-from discovery.platforms.base import ContainerUsage, Drained, ReplicasChanged, WorkloadStatus
-from discovery.platforms.deployment import LocalDeployment
+from discovery.endpoint import WorkloadRef
+from discovery.platforms.base import Drained
 from discovery.platforms.environment import ServedAt, as_written
 from discovery.platforms.keeper import Keeper
 from discovery.platforms.logs import LogFolder
 from discovery.platforms.node import Node
-from discovery.platforms.ports import PortPool
+from discovery.platforms.ports import Exhausted, PortPool
 from discovery.platforms.replica import LocalReplica
+from discovery.platforms.revision import Revision, revise
 from discovery.prober import Prober
+from discovery.workloads.deployments import Deployments
+from discovery.workloads.runner import CannotStart, RunnerChanged
 
 
-class ProcessPlatform:
+class ProcessRunner:
+    """Runs replicas as local processes (see `runner.Runner`).  Needs a running event loop."""
+
+    known = True
+    """None outlives weft: there is nothing to find."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._replicas: dict[WorkloadRef, list[LocalReplica]] = {}
+        self._subscribers: list[RunnerChanged] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._tending: asyncio.Task[None] | None = None
+
+    async def define(self, config_set: ConfigSet) -> None:
+        if self._tending is None and config_set.deployments:
+            self._node.keeper.start()
+            self._tending = asyncio.get_running_loop().create_task(self._node.logs.tend())
+        self._node.adopt(config_set)
+        for replica in self._all():
+            replica.reconfigure()
+
+    def revise(self, deployment: Deployment) -> Revision:
+        """What `deployment` runs here; raises Unrunnable."""
+        return revise(deployment, self._node.config)
+
+    def start(self, workload: WorkloadRef, revision: Revision, replica_id: str) -> None:
+        """Raises CannotStart when the node has no address or port left."""
+        try:
+            replica = LocalReplica(self._node, workload, revision, replica_id, lambda: self._announce(workload))
+        except Exhausted as error:
+            raise CannotStart(str(error)) from None
+        self._replicas.setdefault(workload, []).append(replica)
+        task = asyncio.get_running_loop().create_task(self._run(workload, replica))
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+
+    def replicas(self, workload: WorkloadRef) -> Sequence[LocalReplica]:
+        return tuple(self._replicas.get(workload, ()))
+
+    def workloads(self) -> Collection[WorkloadRef]:
+        return tuple(self._replicas)
+
+    def subscribe(self, changed: RunnerChanged) -> None:
+        self._subscribers.append(changed)
+
+    async def close(self) -> None:
+        """Drain and stop all replicas; when cancelled they are killed at once."""
+        for replica in self._all():
+            replica.terminate()
+        self._announce(None)
+        try:
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._stop_helpers()
+
+    def _all(self) -> list[LocalReplica]:
+        return [replica for replicas in self._replicas.values() for replica in replicas]
+
+    def _announce(self, workload: WorkloadRef | None) -> None:
+        for changed in self._subscribers:
+            changed(workload)
+
+    async def _run(self, workload: WorkloadRef, replica: LocalReplica) -> None:
+        try:
+            await replica.run()
+        finally:
+            self._replicas[workload].remove(replica)
+            if not self._replicas[workload]:
+                del self._replicas[workload]
+            self._announce(workload)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            context = {"message": "a replica ended by a fault of the platform", "exception": fault, "task": task}
+            task.get_loop().call_exception_handler(context)
+
+    async def _stop_helpers(self) -> None:
+        if self._tending is not None:
+            self._tending.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._tending
+        await self._node.keeper.close()
+
+
+class ProcessPlatform(Deployments[Revision]):
     """Runs Deployments as local processes (see `base.Platform`).  Needs a running event loop."""
 
     def __init__(
@@ -49,7 +138,7 @@ class ProcessPlatform:
 
         Raises OSError when the folder cannot be written.
         """
-        self._node = Node(
+        node = Node(
             keeper=Keeper(random),
             prober=prober,
             logs=LogFolder(state / "logs"),
@@ -60,115 +149,4 @@ class ProcessPlatform:
             restarts=restarts,
             served_at=served_at,
         )
-        self._deployments: dict[Named, LocalDeployment] = {}
-        self._subscribers: list[ReplicasChanged] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._tending: asyncio.Task[None] | None = None
-
-    async def apply(self, config_set: ConfigSet) -> None:
-        """Make the Deployments of `config_set` the ones that run; returns when all changes are under way."""
-        if self._tending is None and config_set.deployments:
-            self._node.keeper.start()
-            self._tending = asyncio.get_running_loop().create_task(self._node.logs.tend())
-        self._node.adopt(config_set)
-        scaled = _autoscaled(config_set)
-        for key, deployment in config_set.deployments.items():
-            if key not in self._deployments:
-                self._deployments[key] = LocalDeployment(self._node, self, deployment)
-            self._deployments[key].update(deployment, autoscaled=key in scaled)
-            await asyncio.sleep(0)
-        for key in self._deployments.keys() - config_set.deployments.keys():
-            self._deployments[key].retire()
-        self._forget_gone()
-
-    def replicas(self) -> tuple[Replica, ...]:
-        """All replicas that exist, ready or not, by Deployment and then oldest first."""
-        return tuple(replica.published for deployment in self._deployments.values() for replica in deployment.replicas)
-
-    def subscribe(self, callback: ReplicasChanged) -> None:
-        self._subscribers.append(callback)
-
-    def statuses(self) -> tuple[WorkloadStatus, ...]:
-        return tuple(self._deployments[key].status() for key in sorted(self._deployments))
-
-    def desired(self, name: Named) -> int | None:
-        """How many replicas a Deployment is to have now; None: it does not run here."""
-        found = self._deployments.get(name)
-        return found.desired if found is not None else None
-
-    async def read(self, workload: WorkloadRef) -> WorkloadStatus:
-        return self._find(workload).status()
-
-    async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
-        deployment = self._find(workload)
-        if deployment.retired:  # it is gone; its last replicas are on their way
-            raise KeyError(workload)
-        deployment.scale(replicas, victims)
-
-    def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
-        found = self._deployments.get(Named(workload.namespace, workload.name))
-        return found.usage() if found is not None and workload.kind == "Deployment" else {}
-
-    async def close(self) -> None:
-        """Drain and stop all replicas; when cancelled they are killed at once."""
-        for deployment in self._deployments.values():
-            deployment.retire()
-        try:
-            while self._tasks:
-                await asyncio.wait(self._tasks)
-        finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._stop_helpers()
-
-    # What deployments ask of their owner
-
-    def run(self, replica: LocalReplica, ended: Callable[[LocalReplica], None]) -> None:
-        self._start(self._run(replica, ended))
-
-    def publish(self) -> None:
-        replicas = self.replicas()
-        for callback in self._subscribers:
-            callback(replicas)
-
-    async def _run(self, replica: LocalReplica, ended: Callable[[LocalReplica], None]) -> None:
-        try:
-            await replica.run()
-        finally:
-            ended(replica)
-            self._forget_gone()
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._on_done)
-
-    def _on_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            context = {"message": "a replica ended by a fault of the platform", "exception": fault, "task": task}
-            task.get_loop().call_exception_handler(context)
-
-    def _find(self, workload: WorkloadRef) -> LocalDeployment:
-        if workload.kind != "Deployment":
-            raise KeyError(workload)
-        return self._deployments[Named(workload.namespace, workload.name)]
-
-    def _forget_gone(self) -> None:
-        for key in self._deployments.keys() - self._node.config.deployments.keys():
-            if not self._deployments[key].replicas:
-                del self._deployments[key]
-
-    async def _stop_helpers(self) -> None:
-        if self._tending is not None:
-            self._tending.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._tending
-        await self._node.keeper.close()
-
-
-def _autoscaled(config_set: ConfigSet) -> set[Named]:
-    """The Deployments whose number an autoscaler sets."""
-    targets = ((name.namespace, hpa.spec.scale_target_ref) for name, hpa in config_set.autoscalers.items())
-    return {Named(namespace, target.name) for namespace, target in targets if target.kind == "Deployment"}
+        super().__init__(ProcessRunner(node), random)

@@ -59,8 +59,17 @@ class LocalReplica:
         """What everyone else sees of it; the same object until it differs."""
 
     @property
+    def digest(self) -> str:
+        return self.revision.digest
+
+    @property
     def ready(self) -> bool:
         return self._serving and not self.terminating
+
+    @property
+    def since(self) -> float:
+        """Unix time at which `ready` last changed; at first that at which the replica was made."""
+        return self._since
 
     async def run(self) -> None:
         """Run the containers until `terminate`, drain, stop them; then address and ports are free again."""

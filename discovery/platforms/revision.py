@@ -6,10 +6,8 @@ what a replica runs goes into the digest, and nothing else.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from random import Random
 from typing import NamedTuple
 
 import msgspec
@@ -20,11 +18,8 @@ from config.meta import ObjectKey, Source, matches
 from config.resources.core import Protocol, ServicePort
 from config.resources.workloads import ContainerPort, Deployment, PodTemplate
 from discovery.platforms.commands import Command, NoCommand, command_of
-
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-"""Kubernetes' own: no vowels, so that no words come about."""
-
-HASH_LABEL = "pod-template-hash"
+from discovery.workloads.names import HASH_LABEL, digest_of
+from discovery.workloads.runner import Unrunnable
 
 
 class Target(NamedTuple):
@@ -32,14 +27,6 @@ class Target(NamedTuple):
 
     port: int | str
     protocol: Protocol
-
-
-class Unrunnable(Exception):
-    """A template that cannot run here; `faults` says why, one line for each container."""
-
-    def __init__(self, faults: tuple[str, ...]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -65,17 +52,7 @@ def revise(deployment: Deployment, config: ConfigSet) -> Revision:
     commands = _commands(deployment, config)
     ports = tuple(_ports(template, targets))
     written = msgspec.json.encode((template, commands, ports), order="deterministic")
-    return Revision(_letters(hashlib.sha256(written).digest(), 6), template, commands, ports, targets)
-
-
-def replica_id(deployment: str, revision: Revision, random: Random) -> str:
-    """A name such as ``payment-service-7f9c4b-x2x8q``."""
-    suffix = "".join(random.choices(_ALPHABET, k=5))
-    return f"{deployment}-{revision.digest}-{suffix}"
-
-
-def _letters(digest: bytes, count: int) -> str:
-    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:count])
+    return Revision(digest_of(written), template, commands, ports, targets)
 
 
 def _commands(deployment: Deployment, config: ConfigSet) -> tuple[Command, ...]:

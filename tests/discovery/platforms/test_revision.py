@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -10,7 +9,8 @@ from config.resources.core import Service, ServicePort
 from config.resources.workloads import Container, ContainerPort, Deployment, EnvVar
 from config.settings import NodeConfigSpec
 from discovery.platforms.commands import Command
-from discovery.platforms.revision import Revision, Target, Unrunnable, replica_id, revise
+from discovery.platforms.revision import Revision, Target, revise
+from discovery.workloads.runner import Unrunnable
 from tests.discovery.platforms.local import PORT, config, deployment, service
 
 IMAGES = NodeConfigSpec(images={"shop:v1": ("python3", "-m", "shop"), "side:v1": ("side",)})
@@ -71,13 +71,6 @@ def test_target_ports_that_nobody_declares() -> None:
 def test_labels_carry_the_hash() -> None:
     found = revised(MAIN)
     assert found.labels == {"app": "shop", "pod-template-hash": found.digest}
-
-
-def test_replica_ids() -> None:
-    found = revised(MAIN)
-    name, digest, suffix = replica_id("payment-service", found, Random(1)).rsplit("-", 2)
-    assert (name, digest, len(suffix)) == ("payment-service", found.digest, 5)
-    assert replica_id("a", found, Random(1)) != replica_id("a", found, Random(2))
 
 
 def faults(wanted: Deployment, folder: Path | None = None) -> tuple[str, ...]:

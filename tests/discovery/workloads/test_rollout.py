@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from config.meta import IntOrString
 from config.resources.workloads import DeploymentStrategy, RollingUpdate
-from discovery.platforms.scaling import Copy, Plan, limits, plan
+from discovery.workloads.rollout import Copy, Plan, limits, plan
 
 ROLLING = DeploymentStrategy()
 RECREATE = DeploymentStrategy(type="Recreate")

@@ -1,0 +1,127 @@
+"""All Deployments on one runner: a platform (see `platforms.base`), made of its runner and a reconciler for each.
+
+A Deployment that is gone from the ConfigSet is scaled to nothing and forgotten; replicas that are found running
+and belong to none are stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from itertools import chain
+from random import Random
+from typing import Generic
+
+from config.configset import ConfigSet
+from config.meta import Named
+from discovery.endpoint import Replica, WorkloadRef
+from discovery.platforms.base import ContainerUsage, ReplicasChanged, WorkloadStatus
+from discovery.workloads.reconciler import Reconciler
+from discovery.workloads.runner import R, ReplicaHandle, Runner
+
+
+class Deployments(Generic[R]):
+    """Runs the Deployments of a ConfigSet on a runner (see `base.Platform`).  Needs a running event loop."""
+
+    def __init__(self, runner: Runner[R], random: Random) -> None:
+        self._runner = runner
+        self._random = random
+        self._written = ConfigSet()
+        self._reconcilers: dict[Named, Reconciler[R]] = {}
+        self._subscribers: list[ReplicasChanged] = []
+        self._closing = False
+        runner.subscribe(self._changed)
+
+    async def apply(self, config_set: ConfigSet) -> None:
+        """Make the Deployments of `config_set` the ones that run; returns when all changes are under way."""
+        await self._runner.define(config_set)
+        self._written = config_set
+        scaled = _autoscaled(config_set)
+        for key, deployment in config_set.deployments.items():
+            if key not in self._reconcilers:
+                self._reconcilers[key] = Reconciler(self._runner, deployment, self._random, self._publish)
+            self._reconcilers[key].update(deployment, autoscaled=key in scaled)
+            await asyncio.sleep(0)
+        for key in self._reconcilers.keys() - config_set.deployments.keys():
+            self._reconcilers[key].retire()
+        self._tidy()
+
+    def replicas(self) -> tuple[Replica, ...]:
+        """All replicas that exist, ready or not, by Deployment and then oldest first."""
+        handles = chain.from_iterable(map(self._runner.replicas, self._runner.workloads()))
+        return tuple(handle.published for handle in handles)
+
+    def subscribe(self, callback: ReplicasChanged) -> None:
+        self._subscribers.append(callback)
+
+    def statuses(self) -> tuple[WorkloadStatus, ...]:
+        return tuple(self._reconcilers[key].status() for key in sorted(self._reconcilers))
+
+    def desired(self, name: Named) -> int | None:
+        """How many replicas a Deployment is to have now; None: it does not run here."""
+        found = self._reconcilers.get(name)
+        return found.desired if found is not None else None
+
+    async def read(self, workload: WorkloadRef) -> WorkloadStatus:
+        return self._find(workload).status()
+
+    async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
+        found = self._find(workload)
+        if found.retired:  # it is gone; its last replicas are on their way
+            raise KeyError(workload)
+        found.scale(replicas, victims)
+
+    def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
+        found = self._reconcilers.get(Named(workload.namespace, workload.name))
+        return found.usage() if found is not None and workload.kind == "Deployment" else {}
+
+    async def close(self) -> None:
+        """Take no more steps, and have the runner end what must not outlive weft."""
+        self._closing = True
+        await self._runner.close()
+
+    def _changed(self, workload: WorkloadRef | None) -> None:
+        self._publish()
+        if self._closing:
+            return
+        if workload is None:
+            for each in self._reconcilers.values():
+                each.reconcile()
+        elif (found := self._reconcilers.get(Named(workload.namespace, workload.name))) is not None:
+            found.reconcile()
+        self._tidy()
+
+    def _publish(self) -> None:
+        replicas = self.replicas()
+        for callback in self._subscribers:
+            callback(replicas)
+
+    def _tidy(self) -> None:
+        """Stop what belongs to no Deployment, and forget Deployments of which nothing is left."""
+        if not self._runner.known:
+            return
+        for key in self._reconcilers.keys() - self._written.deployments.keys():
+            if not self._reconcilers[key].replicas:
+                del self._reconcilers[key]
+        strays = [handle for handle in self._strays() if not handle.terminating]
+        for handle in strays:
+            handle.terminate()
+        if strays:
+            self._publish()
+
+    def _strays(self) -> Iterator[ReplicaHandle]:
+        """Replicas of Deployments that are not written, and were not in this run of weft."""
+        for workload in self._runner.workloads():
+            if Named(workload.namespace, workload.name) not in self._reconcilers:
+                yield from self._runner.replicas(workload)
+
+    def _find(self, workload: WorkloadRef) -> Reconciler[R]:
+        if workload.kind != "Deployment":
+            raise KeyError(workload)
+        return self._reconcilers[Named(workload.namespace, workload.name)]
+
+
+def _autoscaled(config_set: ConfigSet) -> set[Named]:
+    """The Deployments whose number an autoscaler sets."""
+    targets = ((name.namespace, hpa.spec.scale_target_ref) for name, hpa in config_set.autoscalers.items())
+    return {Named(namespace, target.name) for namespace, target in targets if target.kind == "Deployment"}

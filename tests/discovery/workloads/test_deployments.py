@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from config.configset import ConfigSet
+from discovery.endpoint import Replica, WorkloadRef
+from discovery.workloads.deployments import Deployments
+from tests.discovery.platforms.local import SHOP, config
+from tests.discovery.workloads.runners import FakeReplica, FakeRevision, FakeRunner, shop
+
+OTHER = WorkloadRef("Deployment", "default", "other")
+
+
+@pytest.fixture
+async def runner() -> FakeRunner:
+    return FakeRunner()
+
+
+@pytest.fixture
+async def platform(runner: FakeRunner) -> Deployments[FakeRevision]:
+    return Deployments(runner, Random(7))
+
+
+async def test_what_belongs_to_no_deployment_is_stopped(
+    runner: FakeRunner, platform: Deployments[FakeRevision]
+) -> None:
+    runner.all = [FakeReplica(OTHER, "other-a-b", "a")]
+    seen: list[tuple[Replica, ...]] = []
+    platform.subscribe(seen.append)
+    await platform.apply(config(shop(1)))
+    assert [replica.terminating for replica in runner.replicas(OTHER)] == [True]
+    assert [each.terminating for each in seen[-1]] == [True, False]
+    assert [status.workload for status in platform.statuses()] == [SHOP]
+    runner.end_terminating()
+    assert [each.workload for each in platform.replicas()] == [SHOP]
+
+
+async def test_what_is_found_later_is_stopped_too(runner: FakeRunner, platform: Deployments[FakeRevision]) -> None:
+    runner.known = False
+    await platform.apply(ConfigSet())
+    runner.known = True
+    runner.all = [FakeReplica(OTHER, "other-a-b", "a")]
+    runner.announce(None)
+    assert runner.all[0].terminating
+
+
+async def test_a_deployment_that_is_gone_is_forgotten_after_its_replicas(
+    runner: FakeRunner, platform: Deployments[FakeRevision]
+) -> None:
+    await platform.apply(config(shop(2)))
+    await platform.apply(ConfigSet())
+    assert [status.desired for status in platform.statuses()] == [0]
+    with pytest.raises(KeyError):
+        await platform.set(SHOP, 3)
+    runner.end_terminating()
+    assert platform.statuses() == ()
+    with pytest.raises(KeyError):
+        await platform.read(SHOP)
+
+
+async def test_nothing_is_replaced_once_it_is_closed(runner: FakeRunner, platform: Deployments[FakeRevision]) -> None:
+    await platform.apply(config(shop(2)))
+    await platform.close()
+    runner.end(runner.all[0])
+    assert runner.closed
+    assert len(runner.all) == 1
+
+
+async def test_usage_by_replica(runner: FakeRunner, platform: Deployments[FakeRevision]) -> None:
+    await platform.apply(config(shop(1)))
+    assert list(platform.usage(SHOP)) == [runner.all[0].id]
+    assert platform.usage(OTHER) == {}
