@@ -9,15 +9,18 @@ import io
 import json
 import subprocess
 import sys
+import sysconfig
 import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 BUSYBOX = Path("/bin/busybox")
-APPLETS = ("sh", "sleep", "cat", "kill", "ls", "test", "touch", "rm", "wget", "nc", "ip", "httpd", "true", "false")
+APPLETS = (
+    "sh", "sleep", "cat", "kill", "ls", "test", "touch", "rm", "wget", "nc", "ip", "httpd", "true", "false", "mkdir", "chown",
+)  # fmt: skip
 _LIST = """
-import __future__, asyncio, concurrent.futures.thread, encodings.idna, encodings.latin_1, encodings.utf_8_sig, hashlib, http.server
-import json, os, random, runpy, sys, urllib.parse
+import __future__, asyncio, concurrent.futures.thread, encodings.idna, encodings.latin_1, encodings.utf_8_sig
+import hashlib, http.server, json, os, random, runpy, sys, urllib.parse
 print(json.dumps([sys.executable, os.__file__,
     *(m.__file__ for m in list(sys.modules.values()) if getattr(m, "__file__", None))]))
 """
@@ -41,6 +44,20 @@ def python(target: Path, files: Mapping[str, str]) -> Path:
     return target
 
 
+def base(target: Path) -> Path:
+    """A base to install Python packages on, as Debian's with Python are: a shell, a few commands, and the whole library."""
+    library = Path(sysconfig.get_paths()["stdlib"])
+    with tarfile.open(target, "w") as tar:
+        _add_busybox(tar)
+        for path in sorted({*_python_files(), *_libraries_of(library / "lib-dynload")}):
+            tar.add(path.resolve(), str(path), recursive=False)
+        tar.add(library, str(library), filter=_of_the_library)
+        link = tarfile.TarInfo("usr/bin/python3")
+        link.type, link.linkname = tarfile.SYMTYPE, interpreter()
+        tar.addfile(link)
+    return target
+
+
 def interpreter() -> str:
     """Where the image of `python` has it."""
     return str(Path(sys.executable).resolve())
@@ -55,6 +72,16 @@ def _python_files() -> Iterator[Path]:
             yield from (path.parent / "__pycache__").glob(f"{path.stem}.{sys.implementation.cache_tag}.pyc")
         else:
             yield from _libraries(path)
+
+
+def _libraries_of(folder: Path) -> Iterator[Path]:
+    for path in folder.glob("*.so"):
+        yield from _libraries(path)
+
+
+def _of_the_library(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    parts = set(Path(entry.name).parts)
+    return None if parts & {"test", "tests", "site-packages", "dist-packages", "idlelib", "config"} else entry
 
 
 def _libraries(program: Path) -> Iterator[Path]:
