@@ -52,11 +52,11 @@ def records(number: int, endpoints: int, ready: bool = True) -> tuple[Record, ..
     return tuple(registered(Named("default", name), service, {"http": (endpoint,)}, ZONE))
 
 
-def registration(registrant: int, endpoints: int) -> bytes:
-    """The message of one registrant."""
+def registration(registrant: int, endpoints: int, terms: Terms | None = LEASE) -> bytes:
+    """The message of one registrant; `terms`: None: what it says stays until it is removed."""
     numbers = range(registrant * EACH, (registrant + 1) * EACH)
     changes = [record for number in numbers for record in records(number, endpoints)]
-    return messages.update(registrant, ZONE, changes, terms=LEASE)
+    return messages.update(registrant, ZONE, changes, terms=terms)
 
 
 def changes(endpoints: int, among: int) -> Iterator[bytes]:
@@ -129,11 +129,13 @@ def client(port: int, key: Key | None = None) -> Iterator[Client]:
         made.close()
 
 
-def register(port: int, endpoints: int, registrants: range, key: Key | None = None) -> None:
-    """Have these registrants say what they have."""
+def register(
+    port: int, endpoints: int, registrants: range, key: Key | None = None, terms: Terms | None = LEASE
+) -> None:
+    """Have these registrants say what they have, once."""
     with client(port, key) as made:
         for registrant in registrants:
-            made.update(registration(registrant, endpoints))
+            made.update(registration(registrant, endpoints, terms))
 
 
 def change(port: int, endpoints: int, among: int, count: int, per_second: float = 0.0) -> None:

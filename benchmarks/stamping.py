@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from time import monotonic
 from typing import TextIO
 
 from sidecar import cli, follower
@@ -26,15 +27,22 @@ class Stamping(Propagation):
 
     def copied(self, serial: int, generation: int) -> None:
         super().copied(serial, generation)
-        self._made.append((generation, serial))
+        if generation <= self._generation:  # what is told in steps may be in force before the last of them
+            self._write(serial, monotonic())
+        else:
+            self._made.append((generation, serial))
 
     def in_force(self, generation: int, now: float) -> None:
         super().in_force(generation, now)
+        self._generation = generation
         serial = None
         while self._made and self._made[0][0] <= generation:
             _, serial = self._made.popleft()
         if serial is not None:
-            print(serial, now, file=self.file, flush=True)
+            self._write(serial, now)
+
+    def _write(self, serial: int, at: float) -> None:
+        print(serial, at, file=self.file, flush=True)
 
 
 if __name__ == "__main__":
