@@ -16,7 +16,7 @@ from mesh.forwarded import conveyed
 from mesh.http1.body import CHUNKED
 from mesh.http1.request import PlainRequest, Request
 from mesh.outgoing import believed
-from mesh.reasons import NO_ROOM, REQUEST_OVERDUE
+from mesh.reasons import REQUEST_OVERDUE, Reason
 from mesh.relay import Relay
 from mesh.table import Route
 
@@ -117,16 +117,16 @@ class Admission(Relay):
 
     def _find_no_room(self) -> None:
         """No endpoint can be had now: wait for room if there may be some, else give up."""
-        backend, limits = self._backend, self._backend.limits
-        if limits is not None and limits.wait(self):
-            self._simple = False
-            self._queued = True
-            if self._until == NEVER:
-                self._wait(self._deadlines.now + limits.patience)
-        elif limits is not None and backend.eligible:
-            self._end_badly(NO_ROOM)
-        else:
-            self._end_badly(backend.vacancy)
+        backend = self._backend
+        refusal = backend.wait(self)
+        if refusal is not None:
+            self._end_badly(refusal)
+            return
+        self._simple = False
+        self._queued = True
+        if self._until == NEVER:
+            assert backend.limits is not None
+            self._wait(self._deadlines.now + backend.limits.patience)
 
     def room_now(self) -> None:
         """There may be room: pick again, or queue again."""
@@ -137,3 +137,13 @@ class Admission(Relay):
             self._client.deadline = self._until
         else:
             self._until = NEVER
+
+    def turn_away(self, reason: Reason) -> None:
+        """There is nothing to wait for any more."""
+        self._queued = False
+        self._end_badly(reason)
+
+    def cost(self) -> tuple[str, int]:
+        """The client, unless it is a proxy that speaks for many, and the bytes that are kept of the request."""
+        peer = self._client.peer
+        return "" if peer.trusted else peer.address, len(self._head) + self._bytes_in

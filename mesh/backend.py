@@ -14,6 +14,7 @@ from functools import partial
 from itertools import chain
 from typing import Protocol
 
+from config.balancing import LimitPolicy
 from discovery.endpoint import Endpoint
 from mesh import eligibility, outlier
 from mesh.balancing.base import Balancer, Keyed, Observing, Surroundings, foreseeable, keyed, observing
@@ -22,11 +23,12 @@ from mesh.balancing.registry import new_balancer
 from mesh.deadlines import Deadlines
 from mesh.endpoint_state import NO_ANSWER_DUE, NOT_ANSWERED, EndpointState, Left, vouched
 from mesh.judgement import Judgement
-from mesh.limits import Limits
+from mesh.limits import Limits, Waiter
 from mesh.plan import BackendKey, BackendPlan
 from mesh.reasons import NO_ENDPOINTS, NO_SERVICE, SCALED_TO_ZERO, UNRESOLVED, Reason
 from mesh.retry import RetryBudget
 from mesh.stats import BackendStats
+from mesh.waiting import Line, WaitingRoom
 
 __all__ = ["NOT_ANSWERED", "NO_ANSWER_DUE", "Backend", "EndpointState"]
 
@@ -37,6 +39,8 @@ MOST_DEPARTED = 1000
 NEVER = float("inf")
 QUIET = 60.0
 """Seconds between two lines in the log about the same kind of failure of one Backend."""
+
+_UNLIMITED = LimitPolicy()
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +53,8 @@ class Backend(Judgement):
     """The endpoints of one Service port, who of them may be picked, and whose turn it is."""
 
     __slots__ = (
-        "_asleep", "_balancer", "_chance", "_deadlines", "_judging", "_keyed", "_logged", "_observing", "deadline",
-        "departed", "eligible", "key", "key_of", "left", "limits", "pick", "retry_budget", "stats",
+        "_asleep", "_balancer", "_chance", "_deadlines", "_judging", "_keyed", "_logged", "_observing", "_room",
+        "deadline", "departed", "eligible", "key", "key_of", "left", "limits", "pick", "retry_budget", "stats",
     )  # fmt: skip
 
     pick: Pick
@@ -72,10 +76,14 @@ class Backend(Judgement):
         deadlines: Deadlines | None = None,
         chance: Callable[[], float] = random.random,
         asleep: Callable[[BackendKey], bool] = lambda _: False,
+        *,
+        room: WaitingRoom | None = None,
     ) -> None:
+        """`room`: where requests wait while there is no endpoint and one can be had."""
         super().__init__(BackendPlan(key, ()), clock)
         self.key = key
         self._asleep = asleep
+        self._room = room
         self._deadlines = deadlines
         self.deadline = 0.0
         """When the first endpoint that was set aside comes back; 0: none is, as far as the wheel knows."""
@@ -115,6 +123,15 @@ class Backend(Judgement):
             return self._keyed.pick_for(key, tried)
         return self.limits.admit(partial(self._keyed.pick_for, key), tried)
 
+    def wait(self, waiter: Waiter) -> Reason | None:
+        """Let `waiter`, which was given no endpoint, wait for one; otherwise why it cannot."""
+        if not self.eligible and not isinstance(self.limits, Line):
+            self._line_up()
+        limits = self.limits
+        if limits is None or not (self.eligible or isinstance(limits, Line)):
+            return self.vacancy
+        return None if limits.wait(waiter) else limits.refusal
+
     @property
     def vacancy(self) -> Reason:
         """Why nobody can be picked."""
@@ -139,7 +156,9 @@ class Backend(Judgement):
     def _settle(self, before: BackendPlan) -> None:
         """Bind what the plan asks for, so that what it does not ask for costs nothing."""
         plan, unlimited = self.plan, self.limits
-        if plan.limits is None:
+        if isinstance(unlimited, Line):
+            unlimited.put(plan.limits or _UNLIMITED)
+        elif plan.limits is None:
             self.limits = None
         elif self.limits is None:
             self.limits = Limits(plan.limits, self.stats)
@@ -162,6 +181,27 @@ class Backend(Judgement):
                 state.weight, state.used_since = state.endpoint.weight, None
         if unlimited is not None and self.limits is None:
             unlimited.open()
+
+    def _line_up(self) -> None:
+        """Begin a line, if there is something to wait for."""
+        room, before = self._room, self.limits
+        if room is None or self._deadlines is None or room.wakeable(self.key) is None:
+            return
+        policy = self.plan.limits or _UNLIMITED
+        line: Line[EndpointState] = Line(
+            policy, self.stats, room=room, key=self.key, clock=self._clock, over=self._disperse
+        )
+        self.limits = line
+        if before is not None:
+            line.adopt(before)
+        self._deadlines.watch(line)
+        self._settle(self.plan)
+
+    def _disperse(self) -> None:
+        """Nobody needs the line any more."""
+        self.limits = None
+        self._settle(self.plan)
+        self.refresh()
 
     def _in_flight(self) -> int:
         return self.stats.in_flight + self.stats.tcp_open + self.stats.udp_open
@@ -194,7 +234,7 @@ class Backend(Judgement):
             if self._judging:
                 self._answered(state, good)
         if self.limits is not None:
-            self.limits.left(state)
+            self.limits.left(state, status)
 
     def failed(self, reason: Reason, details: str = "") -> None:
         """Count what the proxy itself ended, and log it, at most once in `QUIET` seconds for each error type."""
@@ -223,6 +263,8 @@ class Backend(Judgement):
     def retire(self) -> None:
         """The Service port is no more: withdraw all endpoints; who still holds this Backend can pick none."""
         self.apply(BackendPlan(self.key, ()))
+        if isinstance(self.limits, Line):
+            self.limits.turn_away(NO_SERVICE)
 
     def states(self) -> Iterator[EndpointState]:
         """All endpoints that count: the present ones and those that left not long ago."""

@@ -20,7 +20,6 @@ from mesh.reasons import (
     CONNECTION_REFUSED,
     CONNECTION_TIMEOUT,
     NO_ENDPOINTS,
-    NO_ROOM,
     OUT_OF_RESOURCES,
     UNREACHABLE,
     Reason,
@@ -96,8 +95,7 @@ class Dialling:
         """Begin to connect to an endpoint that was not tried; if there is none, refuse the client."""
         state = self._pick()
         if state is None:
-            if not self._waits_for_room():
-                self._refuse(otherwise if self._backend.limits is None or not self._backend.eligible else NO_ROOM)
+            self._wait_for_room(otherwise)
             return
         if state in self._tried:
             self._refuse(otherwise)
@@ -123,12 +121,14 @@ class Dialling:
 
     # -- wait for room
 
-    def _waits_for_room(self) -> bool:
-        limits = self._backend.limits
-        if limits is None or not limits.wait(self):
-            return False
-        self.deadline = self._proxy.deadlines.now + limits.patience
-        return True
+    def _wait_for_room(self, otherwise: Reason) -> None:
+        backend = self._backend
+        refusal, limits = backend.wait(self), backend.limits
+        if refusal is not None:
+            to_blame = backend.eligible or (limits is not None and limits.lasting)
+            self._refuse(refusal if to_blame else otherwise)
+        elif limits is not None:
+            self.deadline = self._proxy.deadlines.now + limits.patience
 
     def room_now(self) -> None:
         until = self.deadline
@@ -137,9 +137,21 @@ class Dialling:
             self.deadline = until
 
     def _give_up_waiting(self) -> None:
-        if self._backend.limits is not None:
-            self._backend.limits.leave(self)
-        self._refuse(NO_ROOM)
+        limits = self._backend.limits
+        if limits is None:
+            self._refuse(NO_ENDPOINTS)
+            return
+        overdue = limits.overdue
+        limits.leave(self)
+        self._refuse(overdue)
+
+    def turn_away(self, reason: Reason) -> None:
+        """There is nothing to wait for any more."""
+        self._refuse(reason)
+
+    def cost(self) -> tuple[str, int]:
+        """The client; what it sends stays with the kernel."""
+        return self._address or peer_address(self._lines[CLIENT]), 0
 
     # -- connect
 

@@ -25,7 +25,6 @@ from mesh.reasons import (
     CONNECTION_REFUSED,
     CONNECTION_TERMINATED,
     CONNECTION_TIMEOUT,
-    NO_ROOM,
     OUT_OF_RESOURCES,
     RESPONSE_INCOMPLETE,
     RESPONSE_STALLED,
@@ -234,7 +233,8 @@ class Failover(ExchangeState):
 
     def client_half_closed(self) -> bool:
         """The client sends no more; whether it may still be answered."""
-        return self._request_is_read
+        limits = self._backend.limits if self._queued else None
+        return self._request_is_read and not (limits is not None and limits.lasting)
 
     def abandon(self) -> None:
         """The client's connection is gone."""
@@ -256,7 +256,8 @@ class Failover(ExchangeState):
             self._count_retry("budget")
             self._end_badly(self._waiting)
         elif self._queued:
-            self._end_badly(NO_ROOM)
+            assert self._backend.limits is not None
+            self._end_badly(self._backend.limits.overdue)
         elif self._answered:
             self._end_badly(RESPONSE_STALLED)
         elif self._request_is_read or self._client.held:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from typing import Generic, Protocol, TypeVar
 
 from config.balancing import LimitPolicy
+from mesh.reasons import NO_ROOM, Reason
 from mesh.stats import BackendStats
 
 _TRIES = 4
@@ -31,11 +32,20 @@ class Waiter(Protocol):
     def room_now(self) -> None:
         """Pick again; who is given no endpoint may wait again, and is the first in the queue again."""
 
+    def turn_away(self, reason: Reason) -> None:
+        """There is nothing to wait for any more."""
+
+    def cost(self) -> tuple[str, int]:
+        """The client that it is of (empty: there is none to tell from others), and the bytes that are kept of it."""
+
 
 class Limits(Generic[LoadedT]):
     """Of one Backend."""
 
     __slots__ = ("_all", "_each", "_full", "_length", "_places", "_stats", "_told", "_waiters", "patience")
+
+    lasting = False
+    """It may take long; who ends its side meanwhile is taken to be gone."""
 
     def __init__(self, policy: LimitPolicy, stats: BackendStats) -> None:
         self._stats = stats
@@ -118,12 +128,31 @@ class Limits(Generic[LoadedT]):
             self._waiters.move_to_end(waiter, last=False)
         return True
 
+    @property
+    def refusal(self) -> Reason:
+        """Why the last one that wanted to wait was not let."""
+        return NO_ROOM
+
+    @property
+    def overdue(self) -> Reason:
+        """Why one that has waited for long enough is not served."""
+        return NO_ROOM
+
+    @property
+    def waiters(self) -> OrderedDict[Waiter, None]:
+        """Who waits, the one that came first before the others."""
+        return self._waiters
+
+    def keep(self, waiter: Waiter, size: int) -> Reason | None:
+        """So many bytes more are kept of one that waits; otherwise why it cannot wait any longer."""
+        return None
+
     def leave(self, waiter: Waiter) -> None:
         """It waits no longer."""
         self._waiters.pop(waiter, None)
 
-    def left(self, state: LoadedT) -> None:
-        """One that `state` was serving is no longer in flight, in the counts too."""
+    def left(self, state: LoadedT, status: int = 0) -> None:
+        """One that `state` was serving is no longer in flight, in the counts too; `status` is that of the answer."""
         if self._full and state.in_flight < self._each and state in self._full:
             del self._full[state]
         if self._waiters:
@@ -134,13 +163,18 @@ class Limits(Generic[LoadedT]):
         if self._told is not None:  # whoever is telling goes on
             return
         while self._waiters and self._in_flight() < self._all:
-            self._told, _ = self._waiters.popitem(last=False)
-            try:
-                self._told.room_now()
-                if self._told in self._waiters:
-                    return
-            finally:
-                self._told = None
+            waiter, _ = self._waiters.popitem(last=False)
+            if self._tell(waiter):
+                return
+
+    def _tell(self, waiter: Waiter) -> bool:
+        """Have it pick again; whether it waits again."""
+        self._told = waiter
+        try:
+            waiter.room_now()
+        finally:
+            self._told = None
+        return waiter in self._waiters
 
     def open(self) -> None:
         """There are no limits any more: let all who wait go on."""

@@ -17,10 +17,11 @@ from mesh.deadlines import Deadlines
 from mesh.filters.rate_limit import RateLimit
 from mesh.plan import BackendKey
 from mesh.table import ListenerKey
+from mesh.waiting import WaitingRoom
 
 
 class Live:
-    __slots__ = ("_clock", "_deadlines", "_rate_limits", "_retired", "asleep", "backends", "chance", "inbound")
+    __slots__ = ("_clock", "_deadlines", "_rate_limits", "_retired", "asleep", "backends", "chance", "inbound", "room")
 
     def __init__(
         self,
@@ -32,6 +33,8 @@ class Live:
         self.chance = chance
         self.asleep: Callable[[BackendKey], bool] = lambda _: False
         """Whether a Service is scaled to zero; asked when a request found no endpoint."""
+        self.room = WaitingRoom()
+        """Where requests wait for a Service that is scaled to zero."""
         self._clock = clock
         self._deadlines = deadlines
         self.backends: Mapping[BackendKey, Backend] = {}
@@ -53,7 +56,9 @@ class Live:
 
     def backend(self, key: BackendKey) -> Backend:
         """The registered one, or a new one, which `replace` will register."""
-        return self.backends.get(key) or Backend(key, self._clock, self._deadlines, self.chance, self._is_asleep)
+        return self.backends.get(key) or Backend(
+            key, self._clock, self._deadlines, self.chance, self._is_asleep, room=self.room
+        )
 
     def replace(self, backends: Mapping[BackendKey, Backend]) -> list[Backend]:
         """Make `backends` the registered ones; returns those that are no longer, for the caller to retire."""

@@ -16,6 +16,8 @@ class Reason(NamedTuple):
     details: str
     log: bool = False
     """Whether it deserves a line in the log now and then: not what any client can cause at will."""
+    retry_after: int = 0
+    """Seconds after which the client may try again; 0: that is not known."""
 
 
 BAD_REQUEST = Reason(400, "http_request_error", "malformed request")
@@ -33,6 +35,23 @@ NOT_ROUTED = Reason(404, "destination_not_found", "no rule takes this host and p
 NO_SERVICE = Reason(503, "destination_not_found", "this rule leads to a Service or port that is not there", log=True)
 NOT_SERVED = Reason(503, "destination_not_found", "this address no longer serves anything", log=True)
 SCALED_TO_ZERO = Reason(503, "destination_unavailable", "the Service is scaled to zero", log=True)
+NOBODY_WAKES = Reason(
+    503, "destination_unavailable", "the Service is scaled to zero, and no autoscaler is there to wake it",
+    log=True, retry_after=30,
+)  # fmt: skip
+NOT_WOKEN = Reason(
+    503, "destination_unavailable", "the Service was scaled to zero, and no replica was ready in time",
+    log=True, retry_after=5,
+)  # fmt: skip
+ROOM_FULL = Reason(
+    503, "connection_limit_reached", "the Service is scaled to zero, and as many requests wait as may",
+    log=True, retry_after=5,
+)  # fmt: skip
+SHARE_TAKEN = Reason(
+    503, "connection_limit_reached", "the Service is scaled to zero, and this client has enough requests waiting",
+    retry_after=5,
+)  # fmt: skip
+STOPPING = Reason(503, "destination_unavailable", "the Service is scaled to zero, and this proxy ends", retry_after=5)
 NO_ENDPOINTS = Reason(503, "destination_unavailable", "the Service has no ready endpoint", log=True)
 UNRESOLVED = Reason(502, "dns_error", "the name that the Service stands for does not resolve", log=True)
 NO_ROOM = Reason(503, "connection_limit_reached", "as much is in flight as may be, and as many wait", log=True)

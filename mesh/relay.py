@@ -20,7 +20,7 @@ from mesh.mirror import send_copy
 from mesh.outgoing import offered_protocols, request_id_of
 from mesh.pool import give_back
 from mesh.proxy import Proxy
-from mesh.reasons import CONTENT_TOO_LARGE, RESPONSE_MALFORMED, UPGRADE_FAILED
+from mesh.reasons import CONTENT_TOO_LARGE, RESPONSE_MALFORMED, UPGRADE_FAILED, Reason
 from mesh.roles import Client
 from mesh.tunnel import Tunnel
 from mesh.upload import Upload
@@ -57,8 +57,18 @@ class Relay(Failover):
             for piece in pieces:
                 self._upstream.write(piece)
             upload.sent()
+            return
+        refusal = self._keep(len(data)) if self._queued else None
+        if refusal is not None:
+            self._end_badly(refusal)
         elif upload.full and not upload.complete:
             self._client.hold()
+
+    def _keep(self, size: int) -> Reason | None:
+        """More is kept of a request that waits."""
+        limits = self._backend.limits
+        assert limits is not None
+        return limits.keep(self, size)  # type: ignore[arg-type]  # who waits there is an Admission
 
     def _take_body(self, upload: Upload, data: bytes) -> tuple[bytes, ...] | None:
         """What may be sent on of `data`; None: the body is malformed or too long, which has ended the exchange."""
@@ -74,7 +84,7 @@ class Relay(Failover):
                 self._client.request_read(upload.rest)
             self._end_badly(CONTENT_TOO_LARGE)
             return None
-        if self._timer is None:  # a pause before it is sent is no part of the time that anything may take
+        if self._timer is None and not self._queued:  # pauses before it is sent are no part of the time it may take
             wait = self._patience if upload.complete and not self._answered else self._idle
             self._client.deadline = min(self._deadlines.now + wait, self._until)
         if upload.complete:

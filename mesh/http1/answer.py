@@ -38,6 +38,8 @@ def answer(
         lines.append(f'Proxy-Status: weft; error={error}; details="{details}"')
     if request_id:
         lines.append(f"X-Request-Id: {request_id.decode('ascii')}")
+    if reason.retry_after:
+        lines.append(f"Retry-After: {reason.retry_after}")
     if close:
         lines.append("Connection: close")
     elif keep_alive:

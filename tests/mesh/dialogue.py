@@ -166,7 +166,8 @@ class Mesh:
         self.loop = asyncio.get_running_loop()
         self.proxy = Proxy(self.loop, self.loop.time)
         self.endpoints = [FakeEndpoint(script) for script in scripts]
-        self.backend = Backend(BackendKey("default", "shop", "http"), self.loop.time, self.proxy.deadlines)
+        key, room = BackendKey("default", "shop", "http"), self.proxy.live.room
+        self.backend = Backend(key, self.loop.time, self.proxy.deadlines, room=room)
         self.key = ListenerKey("127.0.0.1", 8080)
         self._entry: Entry = entry
         self._refusing = refusing

@@ -54,7 +54,7 @@ class World:
         self.limits = limits
         self.protocol: AppProtocol = protocol
         self.listeners = Listeners(self.proxy, limit=self.descriptors)
-        self.backend = Backend(KEY, loop.time, self.proxy.deadlines)
+        self.backend = Backend(KEY, loop.time, self.proxy.deadlines, room=self.proxy.live.room)
         self.endpoints = [FakeEndpoint(script) for script in scripts]
         self.key = ListenerKey("127.0.0.1", 0)
         self.wires: list[Wire] = []

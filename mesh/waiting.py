@@ -1,0 +1,228 @@
+"""Waiting for a Service that is scaled to zero: its requests are held, its workload is woken, and then they flow.
+
+The queue is that of `mesh.limits`.  A *line* is one for a Backend that has no endpoint now and is to get one: whoever
+comes may wait for long, and when a replica is ready, all are let go by and by (`mesh.ramp`), in the order in which they
+came.  It ends when nobody waits any more and replicas have shown what they can do.  The *waiting room* is what all
+lines of a process share: how many may wait, how much of them is kept, and who can wake a workload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from config.balancing import LimitPolicy
+from discovery.endpoint import WorkloadRef
+from mesh import ramp
+from mesh.limits import Limits, LoadedT, Waiter
+from mesh.plan import BackendKey
+from mesh.reasons import NO_ROOM, NOBODY_WAKES, NOT_WOKEN, ROOM_FULL, SHARE_TAKEN, STOPPING, Reason
+from mesh.stats import BackendStats
+
+MOST = 1000
+"""Requests and connections that wait in one process."""
+MOST_BYTES = 64 << 20
+"""Of heads and bodies that are kept of them."""
+SHARE = 5
+"""One client may take one of so many parts of either."""
+PATIENCE = 30.0
+"""Seconds that anyone waits."""
+LOOK = 0.5
+"""Seconds between two looks at a line."""
+
+Wakeable = Callable[[BackendKey], WorkloadRef | None]
+"""The workload behind a Backend, if it is one that may be scaled to zero and back."""
+Wake = Callable[[WorkloadRef], bool]
+"""Have a workload started that somebody waits for, if it is not being started already; False: nobody can."""
+
+
+class WaitingRoom:
+    """Who waits, and of which client, in all lines of one process."""
+
+    __slots__ = ("_clients", "_costs", "_open", "kept", "wake", "wakeable")
+
+    def __init__(self, wakeable: Wakeable = lambda _: None, wake: Wake = lambda _: False) -> None:
+        self.wakeable = wakeable
+        self.wake = wake
+        self.kept = 0
+        """Bytes of all that wait."""
+        self._costs: dict[Waiter, tuple[str, int]] = {}
+        """The client, and the bytes that are kept."""
+        self._clients: dict[str, tuple[int, int]] = {}
+        """How many of a client wait, and with how many bytes."""
+        self._open = True
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._costs)
+
+    def close(self) -> None:
+        """From now on nobody is let in: the process ends."""
+        self._open = False
+
+    def enter(self, waiter: Waiter) -> Reason | None:
+        """Let `waiter` in; otherwise why it cannot wait."""
+        if not self._open:
+            return STOPPING
+        client, size = waiter.cost()
+        refusal = self._refusal(client, 1, size)
+        if refusal is None:
+            self._costs[waiter] = client, 0
+            self._count(waiter, 1, size)
+        return refusal
+
+    def grow(self, waiter: Waiter, size: int) -> Reason | None:
+        """So many bytes more are kept of `waiter`; otherwise why it cannot wait any longer."""
+        client, _ = self._costs[waiter]
+        refusal = self._refusal(client, 0, size)
+        if refusal is None:
+            self._count(waiter, 0, size)
+        return refusal
+
+    def leave(self, waiter: Waiter) -> None:
+        """It waits no longer, if it did."""
+        if waiter in self._costs:
+            _, size = self._costs[waiter]
+            self._count(waiter, -1, -size)
+            del self._costs[waiter]
+
+    def _refusal(self, client: str, more: int, size: int) -> Reason | None:
+        if len(self._costs) + more > MOST or self.kept + size > MOST_BYTES:
+            return ROOM_FULL
+        count, kept = self._clients.get(client, (0, 0))
+        if client and ((count + more) * SHARE > MOST or (kept + size) * SHARE > MOST_BYTES):
+            return SHARE_TAKEN
+        return None
+
+    def _count(self, waiter: Waiter, more: int, size: int) -> None:
+        client, own = self._costs[waiter]
+        self._costs[waiter] = client, own + size
+        self.kept += size
+        count, kept = self._clients.get(client, (0, 0))
+        self._clients[client] = count + more, kept + size
+        if not count + more:
+            del self._clients[client]
+
+
+class Line(Limits[LoadedT]):
+    """Who waits for one Backend; give it to the wheel (`mesh.deadlines`)."""
+
+    __slots__ = ("_answers", "_began", "_clock", "_key", "_most", "_over", "_refusal", "_room", "deadline")
+
+    lasting = True
+
+    def __init__(
+        self,
+        policy: LimitPolicy,
+        stats: BackendStats,
+        *,
+        room: WaitingRoom,
+        key: BackendKey,
+        clock: Callable[[], float],
+        over: Callable[[], None],
+    ) -> None:
+        """`over` is called when nobody needs this line any more."""
+        self._room = room
+        self._key = key
+        self._clock = clock
+        self._over = over
+        self._began = self._answers = 0.0
+        self._refusal = NO_ROOM
+        super().__init__(policy, stats)
+        self._places = 0
+        self.deadline = clock() + LOOK
+
+    def put(self, policy: LimitPolicy) -> None:
+        super().put(policy)
+        self._most, self.patience = self._each, PATIENCE
+        self._widen()
+
+    def adopt(self, before: Limits[LoadedT]) -> None:
+        """Those who wait within limits wait here from now on."""
+        self._waiters = before.waiters
+
+    # -- who waits
+
+    def wait(self, waiter: Waiter) -> bool:
+        again = waiter is self._told
+        refusal = None if again else self._room.enter(waiter)
+        if refusal is None and not self._places and not self._waiters and not self._wake():
+            self._room.leave(waiter)
+            refusal = NOBODY_WAKES
+        if refusal is not None:
+            self._refusal = refusal
+            return False
+        self._waiters[waiter] = None
+        self._waiters.move_to_end(waiter, last=not again)
+        return True
+
+    @property
+    def refusal(self) -> Reason:
+        return self._refusal
+
+    @property
+    def overdue(self) -> Reason:
+        return NO_ROOM if self._places else NOT_WOKEN
+
+    def keep(self, waiter: Waiter, size: int) -> Reason | None:
+        return self._room.grow(waiter, size)
+
+    def leave(self, waiter: Waiter) -> None:
+        super().leave(waiter)
+        self._room.leave(waiter)
+
+    def turn_away(self, reason: Reason) -> None:
+        """Nobody who waits will be served."""
+        while self._waiters:
+            waiter, _ = self._waiters.popitem(last=False)
+            self._room.leave(waiter)
+            waiter.turn_away(reason)
+
+    # -- who is let go
+
+    def use(self, eligible: Collection[LoadedT]) -> None:
+        if eligible and not self._places:
+            self._began, self._answers = self._clock(), 0.0
+        super().use(eligible)
+        self._widen()
+
+    def left(self, state: LoadedT, status: int = 0) -> None:
+        if 0 < status < 500:
+            self._answers += 1
+            self._widen()
+        super().left(state, status)
+
+    def room_made(self) -> None:
+        if self._places:
+            super().room_made()
+
+    def _tell(self, waiter: Waiter) -> bool:
+        waits = super()._tell(waiter)
+        if not waits:
+            self._room.leave(waiter)
+        return waits
+
+    def _widen(self) -> None:
+        """Let as many go as replicas of this age and with so many answers may have."""
+        places = max(self._places, 1)
+        wider = ramp.window(self._clock() - self._began, self._answers / places)
+        self._each = min(self._most, wider)
+        self._full.clear()
+
+    # -- time
+
+    def on_deadline(self, now: float) -> None:
+        self.deadline = now + LOOK
+        if self._waiters and not self._places:
+            if not self._wake():
+                self.turn_away(NOBODY_WAKES)
+            return
+        self._widen()
+        self.room_made()
+        known = ramp.window(self._clock() - self._began, self._answers / max(self._places, 1)) >= ramp.FULL
+        if not self._waiters and (known or not self._places):
+            self.deadline = 0.0
+            self._over()
+
+    def _wake(self) -> bool:
+        workload = self._room.wakeable(self._key)
+        return workload is not None and self._room.wake(workload)
