@@ -25,6 +25,10 @@ PAUSE = "weft.dev/autoscale"
 """Annotation of a HorizontalPodAutoscaler; with the value ``paused`` it decides and changes nothing."""
 
 
+ASLEEP = "ScaledToZero"
+"""Reason of the condition ScalingActive where there is nothing to scale, and nothing wrong with that."""
+
+
 class Condition(NamedTuple):
     type: str
     """AbleToScale, ScalingActive or ScalingLimited."""
@@ -59,10 +63,17 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 def decide(
-    hpa: HorizontalPodAutoscaler, scale: Scale, readings: Sequence[Reading], history: History, now: float
+    hpa: HorizontalPodAutoscaler,
+    scale: Scale,
+    readings: Sequence[Reading],
+    history: History,
+    now: float,
+    *,
+    busy: bool = False,
 ) -> Decision:
     """What `hpa` makes of one reading for each of its metrics; `now` in Unix seconds.
 
+    `busy`: requests are in flight, or came lately, whatever the metrics are of: the last replica stays.
     Whoever carries it out says so by `carried_out`, so that the change is remembered.
     """
     spec, current = hpa.spec, scale.desired
@@ -80,7 +91,7 @@ def decide(
         return _bounded(begun, spec.min_replicas, "Current number of replicas below Spec.MinReplicas")
     known = Circumstances(current, scale.replicas, now, tolerance(hpa))
     proposals = tuple(propose(metric, reading, known) for metric, reading in zip(spec.metrics, readings, strict=True))
-    return _judge(hpa, msgspec.structs.replace(begun, proposals=proposals), now)
+    return _judge(hpa, msgspec.structs.replace(begun, proposals=proposals), now, busy)
 
 
 def carried_out(decision: Decision, now: float) -> Decision:
@@ -108,6 +119,7 @@ def tolerance(hpa: HorizontalPodAutoscaler) -> Tolerance:
     return Tolerance(_tolerance(behavior.scale_up), _tolerance(behavior.scale_down))
 
 
+_AT_ZERO = "the target is scaled to zero, and a request wakes it"
 _SWITCHED_OFF = "scaling is disabled since the replica count of the target is zero"
 
 
@@ -115,7 +127,7 @@ def _tolerance(rules: ScalingRules | None) -> float:
     return parse_quantity(rules.tolerance) if rules is not None and rules.tolerance else TOLERANCE
 
 
-def _judge(hpa: HorizontalPodAutoscaler, decision: Decision, now: float) -> Decision:
+def _judge(hpa: HorizontalPodAutoscaler, decision: Decision, now: float, busy: bool) -> Decision:
     """Join the proposals to a number, and pass it through what holds it back."""
     spec, current = hpa.spec, decision.current
     good = [proposal for proposal in decision.proposals if not proposal.failure]
@@ -132,7 +144,13 @@ def _judge(hpa: HorizontalPodAutoscaler, decision: Decision, now: float) -> Deci
         Condition("ScalingActive", True, "ValidMetricFound", found),
         step=f"{winner.metric} asks for {winner.replicas}",
     )
-    settled = behavior.stabilized(winner.replicas, current, spec.behavior, decision.history, now)
+    wanted = winner.replicas
+    if not wanted and busy:
+        wanted = 1
+        decision = _with(decision, step="requests are in flight or came lately: 1")
+    elif not wanted and not current:
+        decision = _with(decision, Condition("ScalingActive", False, ASLEEP, _AT_ZERO), step=_AT_ZERO)
+    settled = behavior.stabilized(wanted, current, spec.behavior, decision.history, now)
     if settled.reason != "ReadyForNewScale":
         decision = _with(decision, step=f"{settled.reason}: {settled.replicas}")
     limited = behavior.limited(settled.replicas, current, spec, decision.history, now)
@@ -149,7 +167,7 @@ def _judge(hpa: HorizontalPodAutoscaler, decision: Decision, now: float) -> Deci
         decision,
         desired=limited.replicas,
         reason=_why(current, limited.replicas, winner.metric),
-        history=decision.history.recommended(winner.replicas, now),
+        history=decision.history.recommended(wanted, now),
     )
 
 

@@ -52,6 +52,8 @@ def propose(metric: MetricSpec, reading: Reading, known: Circumstances) -> Propo
     """`reading` is of `metric`."""
     name, target = describe(metric), target_of(metric)
     steps: list[str] = []
+    if known.current == 0 and metric.type in _PER_REPLICA:
+        return Proposal(name, target=_shown(target), steps=("at zero there is no replica to measure: 0",))
     try:
         if reading.failure:
             raise _Unknown(reading.failure)

@@ -6,7 +6,7 @@ One look each 15 seconds would catch a queue full or empty by chance, so gauges 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from mesh.autoscaling.target import ReplicaLoad, Usage
@@ -76,6 +76,10 @@ class Window:
         """How many were sent to it meanwhile."""
         last, first = self._samples[-1].replicas[replica], self._samples[0].replicas.get(replica, ReplicaLoad())
         return max(0, last.requests - first.requests)
+
+    def served(self, replicas: Collection[str]) -> bool:
+        """Whether any of these had anything in flight meanwhile, or was sent anything."""
+        return any(self.in_flight(each) or self.requests(each) for each in replicas if each in self.replicas())
 
     def _later(self) -> list[Sample]:
         return list(self._samples)[1:]

@@ -85,11 +85,11 @@ CASES = [
     ),
     Case("zero replicas and a minimum above: switched off", "", 0, 0, GOT | active("ScalingDisabled")),
     Case(
-        "zero replicas and a minimum of zero: a metric of pods says nothing",
+        "zero replicas and a minimum of zero: it sleeps, and nothing is wrong",
         "",
         0,
         0,
-        GOT | active("FailedGetPodsMetric"),
+        active("ScaledToZero") | able() | limit(),
         written=Written(least=0),
     ),
     Case("faster than the policies allow", "r90", 1, 5, active() | able() | limit("ScaleUpLimit"), ABOVE),
@@ -337,3 +337,20 @@ def test_under_constant_load_the_size_settles_and_stays(
 def test_the_same_again_gives_the_same(load: list[int], spec: MetricSpec) -> None:
     first = once(load, 1, 30, spec)
     assert once(load, 1, 30, spec) == first
+
+
+def test_the_last_one_stays_while_requests_come_whatever_the_metrics_say() -> None:
+    copies, reading = crowd("r0")
+    hpa = Written(least=0).made()
+    kept = decide(hpa, FakeScale(1, copies), (reading,), OLD, NOW, busy=True)
+    assert (kept.desired, kept.steps[-1]) == (1, "desired 1")
+    assert "requests are in flight or came lately: 1" in kept.steps
+    held = decide(hpa, FakeScale(1, copies), (reading,), kept.history, NOW + 299)
+    assert (held.desired, conditions(held)["AbleToScale"]) == (1, (True, "ScaleDownStabilized"))
+    assert decide(hpa, FakeScale(1, copies), (reading,), held.history, NOW + 301).desired == 0
+
+
+def test_a_metric_of_the_service_wakes_it_too() -> None:
+    hpa = Written(metrics=(metric("object/", 4),), least=0).made()
+    woken = decide(hpa, FakeScale(0), (Reading(value=amount(9)),), OLD, NOW)
+    assert (woken.desired, conditions(woken)["ScalingActive"]) == (3, (True, "ValidMetricFound"))

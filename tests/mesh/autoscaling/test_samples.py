@@ -54,6 +54,16 @@ def test_replicas() -> None:
     assert (made.in_flight("a"), made.requests("a"), made.in_flight("b")) == (1.5, 20, 0)
 
 
+def test_who_was_sent_something_has_served() -> None:
+    made = window(frame(0), frame(0), frame(0))
+    assert made.served({"a"})
+    assert not made.served({"b"})
+    quiet = Window()
+    for at in range(3):
+        quiet.add(sample(float(at), frame(0), {"a": ReplicaLoad(0, 7)}))
+    assert not quiet.served({"a"})
+
+
 def test_nothing_is_known_at_first() -> None:
     empty = Window()
     assert (empty.seconds, empty.ports(), dict(empty.replicas())) == (0, (), {})
