@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from config.errors import Fault
-from config.meta import Named, ObjectKey, ObjectMeta, Source
+from config.meta import Named, ObjectKey, ObjectMeta, Source, matches
 from config.policies import TrafficPolicy
 from config.resources.autoscaling import HorizontalPodAutoscaler
 from config.resources.core import ConfigMap, Endpoints, EndpointSlice, Namespace, Secret, Service
@@ -113,6 +113,17 @@ class ConfigSet(msgspec.Struct, frozen=True):
             return NodeConfig(metadata=ObjectMeta(name=key.name), spec=self.node) if key in self.sources else None
         field = _FIELDS.get(key.kind)
         return getattr(self, field).get(Named(key.namespace, key.name)) if field else None
+
+    def selected(self, service: Service) -> tuple[Named, ...]:
+        """The Deployments whose pods a Service selects.  Looks at all Deployments."""
+        wanted, namespace = service.spec.selector, service.metadata.namespace
+        if not wanted:
+            return ()
+        return tuple(
+            name
+            for name, each in self.deployments.items()
+            if name.namespace == namespace and matches(wanted, each.spec.template.metadata.labels)
+        )
 
 
 class ConfigSetBuilder:

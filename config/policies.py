@@ -38,6 +38,7 @@ from config.filters import (
     TracePolicy,
 )
 from config.meta import Duration, ObjectMeta, Spec
+from config.scaling import ScalingPolicy
 
 RetryCondition = Literal["connect-failure", "refused", "reset", "timeout", "500", "502", "503", "504"]
 
@@ -118,6 +119,7 @@ class TrafficPolicySpec(Spec):
     trace: TracePolicy | None = None
     via: bool | None = None
     """Whether requests to endpoints carry a Via field; default: true."""
+    scaling: ScalingPolicy | None = None
 
 
 class TrafficPolicy(Spec):

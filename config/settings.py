@@ -119,6 +119,17 @@ class RegistrySettings(Spec):
     etcd: EtcdSettings = EtcdSettings()
 
 
+class PrometheusSettings(Spec):
+    """The Prometheus that metrics of type External are asked of."""
+
+    url: str = ""
+    """Such as ``http://prometheus.example:9090``; empty: there is none."""
+    secret: str = ""
+    """NAME, or NAMESPACE/NAME, of the Secret with `token`, or `username` and `password`, and `ca.crt`, where needed."""
+    timeout: Duration = 5.0
+    """Seconds that an answer may take."""
+
+
 class AutoscalerSettings(Spec):
     """How the HorizontalPodAutoscalers of this machine are carried out."""
 
@@ -126,6 +137,7 @@ class AutoscalerSettings(Spec):
     """Seconds from one decision to the next."""
     dry_run: bool = False
     """Decide, and change nothing."""
+    prometheus: PrometheusSettings = PrometheusSettings()
 
 
 class RecentSettings(Spec):
@@ -135,6 +147,16 @@ class RecentSettings(Spec):
     """`failed`: those that the proxy itself ended, at no cost to others; `all` costs as much as the access log."""
     size: Annotated[int, Meta(ge=0, le=100_000)] = 1000
     """How many."""
+
+
+PlatformName = Literal["process", "docker"]
+
+
+class DockerSettings(Spec):
+    """The Docker Engine of the platform `docker`."""
+
+    host: str = ""
+    """A URL as in DOCKER_HOST; empty: that variable, else ``unix:///var/run/docker.sock``."""
 
 
 class NodeConfigSpec(Spec):
@@ -153,6 +175,9 @@ class NodeConfigSpec(Spec):
     dns: str = "127.0.0.1:1053"
     resolver: ResolverSettings = ResolverSettings()
     registry: RegistrySettings = RegistrySettings()
+    platforms: tuple[PlatformName, ...] = ("process",)
+    """Where replicas are; the first runs the Deployments.  Read at the start."""
+    docker: DockerSettings = DockerSettings()
     images: dict[str, tuple[str, ...]] = {}
     """Process platform: image name, or a pattern with ``*``, to the argv it runs here."""
     trusted_proxies: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from ipaddress import ip_network
 from itertools import chain
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from config.changes import same
 from config.configset import ConfigSet
@@ -29,6 +30,7 @@ from mesh.access_log import AccessLog
 from mesh.compiler import Compiled
 from mesh.exposition import FamilyLike
 from mesh.listener import Listeners
+from mesh.live import Live
 from mesh.log_lines import FORMATS
 from mesh.metrics import page, process_families
 from mesh.proxy import Proxy
@@ -54,6 +56,9 @@ from sidecar.running import Running, Runs
 from sidecar.scales import Scales
 from sidecar.state import StateFolder
 from sidecar.written import Written
+
+if TYPE_CHECKING:
+    from mesh.autoscaling.target import SampleSource
 
 GRACE_SECONDS = 0.05
 """What clients sent before the listeners closed may take this long to get here."""
@@ -110,7 +115,7 @@ class Assembly:
         """None: what is seen of the traffic here is not all of it, or nothing is run here."""
         if not (isinstance(self._zones, Registry) and isinstance(self.platform, ProcessPlatform)):
             return None
-        made = Autoscaling(self._config_set, self.proxy.live, self.platform)
+        made = Autoscaling(self._config_set, partial(_live_source, self.proxy.live), self.platform)
         self.running.autoscaled = made.status
         return made
 
@@ -295,6 +300,12 @@ class Assembly:
 
     def _acknowledge(self, compiled: Compiled) -> None:
         self.catalog.acknowledge(PROXY, compiled.snapshot.generation)
+
+
+def _live_source(live: Live) -> SampleSource:
+    from mesh.autoscaling.loads import LiveSource
+
+    return LiveSource(live)
 
 
 def _new_objects(before: ConfigSet, now: ConfigSet) -> int:

@@ -1,27 +1,37 @@
-"""The autoscaler of this process: the loop over what this machine runs and serves, and what is told of it.
+"""The autoscalers of this process: the loops over what it knows and serves, and what is told of them.
 
-Most processes have no HorizontalPodAutoscaler, so that nothing of it is imported before there is one.
+Most processes have no HorizontalPodAutoscaler and no policy with `scaling`, so that nothing of it is imported before
+there is one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey
+from discovery.endpoint import WorkloadRef
 from mesh.exposition import Family
-from mesh.live import Live
 from mesh.status import ACCEPTED, ObjectStatus
 from sidecar.documents import Document
 from sidecar.logs import timestamp
 
 if TYPE_CHECKING:
-    from mesh.autoscaling.controller import Controller, Scaler
+    from mesh.autoscaling.controller import Controller
+    from mesh.autoscaling.decision import Condition
+    from mesh.autoscaling.executor import Executor
+    from mesh.autoscaling.fast_lane import FastLane, Lane
     from mesh.autoscaling.proposal import Proposal
-    from mesh.autoscaling.target import ScaleTarget
+    from mesh.autoscaling.scaler import Scaler
+    from mesh.autoscaling.target import SampleSource, ScaleTarget
+    from sidecar.prometheus import Prometheus
+
+log = logging.getLogger("weft.autoscaler")
 
 
 def steady_clock() -> Callable[[], float]:
@@ -30,41 +40,95 @@ def steady_clock() -> Callable[[], float]:
     return lambda: began + time.monotonic()
 
 
+class Parts:
+    """What is made when the first autoscaler is there."""
+
+    def __init__(self, target: ScaleTarget, source: SampleSource, standby: Callable[[], str]) -> None:
+        from mesh.autoscaling.controller import Controller
+        from mesh.autoscaling.executor import Executor
+        from mesh.autoscaling.fast_lane import FastLane
+
+        self.executor: Executor = Executor(target, source, steady_clock(), standby)
+        self.controller: Controller = Controller(self.executor)
+        self.fast: FastLane = FastLane(self.executor)
+
+    def scalers(self) -> Iterator[Scaler]:
+        return chain(self.controller.scalers.values(), self.fast.scalers.values())
+
+
 class Autoscaling:
     """Needs a task of the caller for `run`."""
 
-    def __init__(self, config_set: ConfigSet, live: Live, target: ScaleTarget) -> None:
-        self.controller: Controller | None = None
+    def __init__(
+        self,
+        config_set: ConfigSet,
+        source: Callable[[], SampleSource],
+        target: ScaleTarget,
+        standby: Callable[[], str] = str,
+    ) -> None:
+        """`source` is made once; `standby`: why another process acts, empty while this one does."""
+        self.parts: Parts | None = None
         """None: there was no autoscaler yet."""
-        self._live = live
+        self._source = source
         self._target = target
-        self._dry_run = False
+        self._standby = standby
         self._wanted = asyncio.Event()
+        self._prometheus: Prometheus | None = None
+        self._access: object = None
+        self._closing: set[asyncio.Task[None]] = set()
         self.define(config_set)
 
     def define(self, config_set: ConfigSet) -> None:
         """What is written now."""
         settings = config_set.node.autoscaler
-        self._dry_run = settings.dry_run
-        if self.controller is None and config_set.autoscalers:
-            self.controller = self._make()
+        has_lanes = any(policy.spec.scaling for policy in config_set.policies.values())
+        if self.parts is None and (config_set.autoscalers or has_lanes):
+            self.parts = Parts(self._target, self._source(), self._standby)
             self._wanted.set()
-        if self.controller is not None:
-            self.controller.define(config_set.autoscalers, settings.period, settings.dry_run)
+        if (parts := self.parts) is not None:
+            parts.executor.dry_run = settings.dry_run
+            parts.controller.define(config_set.autoscalers, settings.period)
+            parts.fast.define(_lanes(config_set) if has_lanes else ())
+            self._ask_at(config_set)
+            parts.controller.external = self._prometheus
 
     async def run(self) -> None:
         """Until cancelled."""
         await self._wanted.wait()
-        assert self.controller is not None
-        await self.controller.run()
+        assert self.parts is not None
+        try:
+            async with asyncio.TaskGroup() as beside:
+                beside.create_task(self.parts.controller.run())
+                beside.create_task(self.parts.fast.run())
+        finally:
+            if self._prometheus is not None:
+                await self._prometheus.close()
 
     def stop(self) -> None:
         """Decide nothing more: what runs here is about to end."""
-        if self.controller is not None:
-            self.controller.forget()
+        if self.parts is not None:
+            self.parts.controller.define({}, 15.0)
+            self.parts.fast.define(())
+
+    def wakes(self, workload: WorkloadRef) -> bool:
+        """Whether `workload` may sleep at zero."""
+        return any(scaler.target == workload and not scaler.least for scaler in self._scalers)
+
+    def held(self, workload: WorkloadRef) -> bool:
+        """Whether nothing would come of an attempt to wake `workload` now."""
+        parts = self.parts
+        sleepers = [each for each in self._scalers if each.target == workload and not each.least]
+        return parts is None or all(parts.executor.held(each) for each in sleepers)
+
+    async def wake(self, workload: WorkloadRef) -> bool:
+        """Have `workload`, which sleeps at zero, get its first replica now; False: nobody here will do that."""
+        for scaler in self._scalers:
+            if scaler.target == workload and self.parts is not None:
+                return await self.parts.executor.wake(scaler)
+        return False
 
     def families(self) -> Iterator[Family]:
-        if self.controller is not None:
+        if self.parts is not None:
             from mesh.autoscaling.families import families
 
             yield from families(self._scalers)
@@ -73,36 +137,58 @@ class Autoscaling:
         """What became of a HorizontalPodAutoscaler; None for what is none."""
         if key.kind != "HorizontalPodAutoscaler":
             return None
-        scaler = self._scalers.get(Named(key.namespace, key.name))
+        scaler = self.parts.controller.scalers.get(Named(key.namespace, key.name)) if self.parts is not None else None
         if scaler is None or scaler.decision is None:
             return ACCEPTED
-        bad = [each.message for each in scaler.decision.conditions if not each.status and each.type != "ScalingLimited"]
+        bad = [each.message for each in scaler.decision.conditions if _is_bad(each)]
         return ObjectStatus("degraded", tuple(bad)) if bad else ACCEPTED
 
     def document(self) -> tuple[int, Document]:
         """What the admin API says: each autoscaler, its last decision, and how that was made."""
-        return 200, {"autoscalers": (self._told(name, each) for name, each in self._scalers.items())}
+        return 200, {"autoscalers": map(self._told, self._scalers)}
 
     @property
-    def _scalers(self) -> dict[Named, Scaler]:
-        return self.controller.scalers if self.controller is not None else {}
+    def _scalers(self) -> tuple[Scaler, ...]:
+        return tuple(self.parts.scalers()) if self.parts is not None else ()
 
-    def _make(self) -> Controller:
-        from mesh.autoscaling.controller import Controller
-        from mesh.autoscaling.loads import LiveSource
+    def _ask_at(self, config_set: ConfigSet) -> None:
+        """Ask the Prometheus that is written now."""
+        from config.promql import read_access
 
-        return Controller(self._target, LiveSource(self._live), steady_clock())
+        settings = config_set.node.autoscaler.prometheus
+        try:
+            access = read_access(settings, config_set.secrets) if settings.url else None
+        except ValueError as problem:
+            log.error("autoscaler.prometheus: %s", problem)
+            access = None
+        if access == self._access:
+            return
+        if self._prometheus is not None:
+            closing = asyncio.get_running_loop().create_task(self._prometheus.close())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+        self._access, self._prometheus = access, None
+        if access is not None:
+            from sidecar.prometheus import Prometheus
 
-    def _told(self, name: Named, scaler: Scaler) -> dict[str, Any]:
-        spec, decision = scaler.hpa.spec, scaler.decision
+            try:
+                self._prometheus = Prometheus(access)
+            except ValueError as problem:
+                log.error("autoscaler.prometheus: %s", problem)
+
+    def _told(self, scaler: Scaler) -> dict[str, Any]:
+        decision = scaler.decision
+        assert self.parts is not None
         told: dict[str, Any] = {
-            "namespace": name.namespace,
-            "name": name.name,
+            "kind": scaler.kind,
+            "namespace": scaler.name.namespace,
+            "name": scaler.name.name,
             "target": f"{scaler.target.kind}/{scaler.target.name}",
-            "minReplicas": spec.min_replicas,
-            "maxReplicas": spec.max_replicas,
+            "minReplicas": scaler.least,
+            "maxReplicas": scaler.most,
             "paused": scaler.paused,
-            "dryRun": self._dry_run,
+            "dryRun": self.parts.executor.dry_run,
+            "standby": self._standby(),
         }
         if decision is None:
             return told
@@ -116,6 +202,30 @@ class Autoscaling:
             "conditions": [condition._asdict() for condition in decision.conditions],
             "steps": decision.steps,
         }
+
+
+def _lanes(config_set: ConfigSet) -> Iterator[Lane]:
+    """What policies ask for, of Services with one Deployment behind them."""
+    from mesh.autoscaling.fast_lane import Lane
+
+    for name, policy in sorted(config_set.policies.items()):
+        reference = policy.spec.target_ref
+        service = config_set.services.get(Named(name.namespace, reference.name))
+        if policy.spec.scaling is None or reference.kind != "Service" or service is None:
+            continue
+        found = config_set.selected(service)
+        if len(found) == 1:
+            section = reference.section_name
+            named = next((port.key for port in service.spec.ports if section in (port.name, str(port.port))), section)
+            target = WorkloadRef("Deployment", *found[0])
+            key = Named(name.namespace, reference.name)
+            yield Lane(policy.metadata, policy.spec.scaling, key, named if section else "", target)
+
+
+def _is_bad(condition: Condition) -> bool:
+    from mesh.autoscaling.decision import ASLEEP
+
+    return not condition.status and condition.type != "ScalingLimited" and condition.reason != ASLEEP
 
 
 def _metric(proposal: Proposal) -> dict[str, Any]:

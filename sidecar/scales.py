@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from config.configset import ConfigSet
-from config.meta import Named, matches
+from config.meta import Named
 from mesh.plan import BackendKey
 
 Desired = Callable[[Named], int | None]
@@ -28,30 +28,22 @@ class Scales:
 
     def asleep(self, key: BackendKey) -> bool:
         """Whether the Service of a Backend is scaled to zero."""
+        config_set, names = self._config_set(), self.behind(key)
+        return config_set is not None and bool(names) and not any(self._number(config_set, name) for name in names)
+
+    def behind(self, key: BackendKey) -> tuple[Named, ...]:
+        """The Deployments that the Service of a Backend selects."""
         config_set = self._config_set()
         if config_set is None:
-            return False
+            return ()
         if config_set is not self._known:
             self._known, self._selected = config_set, {}
         service = Named(key.namespace, key.service)
         if service not in self._selected:
-            self._selected[service] = _selected(config_set, service)
-        names = self._selected[service]
-        return bool(names) and not any(self._number(config_set, name) for name in names)
+            written = config_set.services.get(service)
+            self._selected[service] = () if written is None else config_set.selected(written)
+        return self._selected[service]
 
     def _number(self, config_set: ConfigSet, name: Named) -> int:
         live = self._desired(name)
         return config_set.deployments[name].spec.replicas if live is None else live
-
-
-def _selected(config_set: ConfigSet, service: Named) -> tuple[Named, ...]:
-    """The Deployments whose pods a Service selects."""
-    written = config_set.services.get(service)
-    wanted = written.spec.selector if written is not None else {}
-    if not wanted:
-        return ()
-    return tuple(
-        name
-        for name, each in config_set.deployments.items()
-        if name.namespace == service.namespace and matches(wanted, each.spec.template.metadata.labels)
-    )

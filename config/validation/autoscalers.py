@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from config.naming import DNS_LABEL, shown
+from config.promql import QUERY, query_of
 from config.quantity import parse_quantity
 from config.resources.autoscaling import (
     ContainerResourceMetricSource,
@@ -18,7 +19,7 @@ from config.resources.autoscaling import (
     ResourceMetricSource,
     ScalingRules,
 )
-from config.validation.report import ObjectReport, problem_of
+from config.validation.report import ObjectReport, keyed, problem_of
 from config.validation.selectors import check_selector
 
 Source = (
@@ -56,9 +57,30 @@ def check_autoscaler(item: HorizontalPodAutoscaler, report: ObjectReport) -> Non
             report.error(f"spec.scaleTargetRef.{field}", "must not be empty")
     for i, metric in enumerate(spec.metrics):
         _check_metric(metric, f"spec.metrics[{i}]", report)
+    _check_queries(item, report)
     for field, rules in (("scaleUp", spec.behavior.scale_up), ("scaleDown", spec.behavior.scale_down)):
         if rules:
             _check_rules(rules, f"spec.behavior.{field}", report)
+
+
+def _check_queries(item: HorizontalPodAutoscaler, report: ObjectReport) -> None:
+    """That metrics of type External can be asked of Prometheus, and that annotations with queries are for one."""
+    annotations = item.metadata.annotations
+    external = {i: metric.external.metric for i, metric in enumerate(item.spec.metrics) if metric.external}
+    for i, metric in external.items():
+        path = f"spec.metrics[{i}].external.metric.selector"
+        try:
+            query_of(metric, "", annotations)
+        except ValueError as problem:
+            report.error(path, str(problem), "metadata.annotations")
+    names = {metric.name for metric in external.values()}
+    for key in annotations:
+        if key.startswith(QUERY) and key.removeprefix(QUERY) not in names:
+            report.warning(
+                keyed("metadata.annotations", key),
+                f"has no effect: no metric of type External is called {shown(key.removeprefix(QUERY))}",
+                "spec.metrics",
+            )
 
 
 def _sources(metric: MetricSpec) -> dict[str, Source]:

@@ -141,6 +141,7 @@ def _check_policies(config_set: ConfigSet, report: Report) -> None:
 
 
 def _check_autoscalers(config_set: ConfigSet, report: Report) -> None:
+    """What is scaled by a HorizontalPodAutoscaler is not scaled by a policy, however old that is."""
     claims = _Claims()
     for key, item in by_age("HorizontalPodAutoscaler", config_set.autoscalers):
         about, target = report.of(key), item.spec.scale_target_ref
@@ -148,3 +149,19 @@ def _check_autoscalers(config_set: ConfigSet, report: Report) -> None:
             continue
         if holder := claims.claim((key.namespace, target.kind, target.name), "spec.scaleTargetRef", about):
             about.error("spec.scaleTargetRef", f"{target.kind} {shown(target.name)} is scaled by {holder} already")
+    for key, policy in by_age("TrafficPolicy", config_set.policies):
+        service = config_set.services.get(Named(key.namespace, policy.spec.target_ref.name))
+        if policy.spec.scaling is None or policy.spec.target_ref.kind != "Service" or service is None:
+            continue
+        about = report.of(key)
+        if not about.knows("spec.targetRef", "spec.scaling"):
+            continue
+        found = config_set.selected(service)
+        if len(found) > 1:
+            about.error(
+                "spec.scaling",
+                f"Service {shown(policy.spec.target_ref.name)} selects {len(found)} Deployments, and one is scaled",
+            )
+        for name in found:
+            if holder := claims.claim((name.namespace, "Deployment", name.name), "spec.scaling", about):
+                about.error("spec.scaling", f"Deployment {shown(name.name)} is scaled by {holder} already: remove one")

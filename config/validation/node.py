@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 
 from config.addresses import Network, parse_address, parse_host_port, parse_network, parse_service_range
 from config.etcd import parse_endpoint
 from config.naming import DNS_SUBDOMAIN, LABEL_VALUE, shown
-from config.settings import NodeConfigSpec, RegistrySettings
+from config.promql import LONGEST_SECONDS, parse_url
+from config.settings import AutoscalerSettings, NodeConfigSpec, RegistrySettings
 from config.validation.report import ObjectReport, duplicates, keyed, problem_of
 
 
@@ -20,8 +22,12 @@ def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
     _check_ranges(node, report)
     _check_node_addresses(node, report)
     _check_listeners(node, report)
-    if node.autoscaler.period < 0.1:
-        report.error("spec.autoscaler.period", "is too short to see anything in: write such as 15s, and 100ms at least")
+    _check_autoscaler(node.autoscaler, report)
+    for again, first in duplicates(node.platforms).items():
+        report.error(f"spec.platforms[{again}]", f"the same as platforms[{first}]: remove one")
+    if node.docker.host and not re.match(r"(unix|tcp|http|https|ssh)://.", node.docker.host):
+        message = f"{shown(node.docker.host)} is no URL such as unix:///var/run/docker.sock"
+        report.error("spec.docker.host", message)
     for image, argv in node.images.items():
         _check_image(image, argv, report)
     proxies = {
@@ -39,6 +45,16 @@ def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
     for i, text in enumerate(node.resolver.servers):
         report.check(f"spec.resolver.servers[{i}]", problem_of(parse_host_port, text))
     _check_registry(node.registry, node.dns, report)
+
+
+def _check_autoscaler(settings: AutoscalerSettings, report: ObjectReport) -> None:
+    path, prometheus = "spec.autoscaler", settings.prometheus
+    if settings.period < 0.1:
+        report.error(f"{path}.period", "is too short to see anything in: write such as 15s, and 100ms at least")
+    if prometheus.url:
+        report.check(f"{path}.prometheus.url", problem_of(parse_url, prometheus.url))
+    if not 0 < prometheus.timeout <= LONGEST_SECONDS:
+        report.error(f"{path}.prometheus.timeout", f"must be more than 0, and {LONGEST_SECONDS:g}s at most")
 
 
 def _check_registry(registry: RegistrySettings, dns: str, report: ObjectReport) -> None:

@@ -12,6 +12,7 @@ from config.policies import (
     TrafficPolicySpec,
     says,
 )
+from config.scaling import ScalingPolicy
 from config.validation.balancing import check_balancing
 from config.validation.filters import check_filters
 from config.validation.report import ObjectReport, duplicates
@@ -19,7 +20,7 @@ from config.validation.report import ObjectReport, duplicates
 _NEVER_UPGRADED = frozenset({"h2c", "http/2.0", "tls", "http/1.1"})
 _OF_ENDPOINTS = (
     "protocol", "balancer", "slow_start", "health_check", "ejection", "panic", "failover", "locality", "limits",
-    "proxy_protocol",
+    "proxy_protocol", "scaling",
 )  # fmt: skip
 """What holds for a Service's endpoints, whichever way a request came."""
 
@@ -35,6 +36,8 @@ def check_policy(policy: TrafficPolicy, report: ObjectReport) -> None:
         report.error(f"spec.upgrades[{again}]", f"named before, as upgrades[{first}]", f"spec.upgrades[{first}]")
     if spec.retries:
         _check_retries(spec.retries, report)
+    if spec.scaling:
+        _check_scaling(spec.scaling, report)
     check_balancing(spec, report)
     check_filters(spec, report)
     _check_effect(spec, report)
@@ -70,6 +73,17 @@ def _check_retries(retries: RetryPolicy, report: ObjectReport) -> None:
         report.warning(f"{path}.on", words, f"{path}.attempts")
     if retries.backoff.longest < retries.backoff.first:
         report.error(f"{path}.backoff.longest", "must be at least as long as first", f"{path}.backoff.first")
+
+
+def _check_scaling(scaling: ScalingPolicy, report: ObjectReport) -> None:
+    path = "spec.scaling"
+    if scaling.min_replicas > scaling.max_replicas:
+        message = f"{scaling.max_replicas} is less than minReplicas, {scaling.min_replicas}"
+        report.error(f"{path}.maxReplicas", message, f"{path}.minReplicas")
+    if not 6 <= scaling.window <= 3600:
+        report.error(f"{path}.window", "must be from 6s to 1h")
+    if scaling.scale_down_delay > 3600:
+        report.error(f"{path}.scaleDownDelay", "must be at most 1h")
 
 
 def _check_effect(spec: TrafficPolicySpec, report: ObjectReport) -> None:

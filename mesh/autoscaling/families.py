@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
-from config.meta import Named
-from mesh.autoscaling.controller import Scaler
 from mesh.autoscaling.decision import Decision
+from mesh.autoscaling.scaler import Scaler
 from mesh.exposition import AnySample, Family, Sample
 
 Decided = list[tuple[dict[str, str], Decision]]
 
 
-def families(scalers: Mapping[Named, Scaler]) -> Iterator[Family]:
+def families(scalers: Iterable[Scaler]) -> Iterator[Family]:
     """Of those that have decided."""
     decided: Decided = [
-        ({"namespace": name.namespace, "name": name.name}, scaler.decision)
-        for name, scaler in scalers.items()
+        ({"kind": scaler.kind, "namespace": scaler.name.namespace, "name": scaler.name.name}, scaler.decision)
+        for scaler in scalers
         if scaler.decision is not None
     ]
     if not decided:

@@ -37,9 +37,8 @@ def read(metric: MetricSpec, namespace: str, window: Window, uses: Uses) -> Read
         return _resource(metric.container_resource.name, metric.container_resource.container, uses)
     if metric.pods:
         return _pods(metric.pods, window)
-    if metric.object:
-        return _object(metric.object, namespace, window)
-    return Reading(failure="unable to get external metric: no external metrics are known here")
+    assert metric.object, "metrics of type External are read by `external`"
+    return _object(metric.object, namespace, window)
 
 
 # Resource and ContainerResource

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from config.meta import Named
 from discovery.endpoint import WorkloadRef
+from mesh.autoscaling.reading import Reading
 from mesh.stats import StatsFrame
 
 
@@ -96,3 +97,10 @@ class SampleSource(Protocol):
 
     def replicas(self, workloads: Collection[WorkloadRef]) -> Mapping[str, ReplicaLoad]:
         """By replica, of all that are endpoints of any Service or were a moment ago."""
+
+
+class ExternalSource(Protocol):
+    """Who knows metrics of type External."""
+
+    async def ask(self, queries: Collection[str]) -> Mapping[str, Reading]:
+        """By query: what is known of it, or why nothing is."""

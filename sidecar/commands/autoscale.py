@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 def row(told: Told) -> tuple[str, ...]:
     """A line of the table."""
     metrics = ", ".join(f"{_number(each['value'])}/{_number(each['target'])}" for each in told.get("metrics", ()))
-    last = "dry run" if told["dryRun"] else "paused" if told["paused"] else ""
+    last = "dry run" if told["dryRun"] else "paused" if told["paused"] else "standby" if told["standby"] else ""
     words = " ".join(word for word in (told.get("word", "none yet"), f"({last})" if last else "") if word)
     sizes = (told["minReplicas"], told["maxReplicas"], told.get("currentReplicas"), told.get("desiredReplicas"))
     shown = ("-" if size is None else str(size) for size in sizes)
@@ -67,6 +67,8 @@ def explanation(told: Told, paint: Painter) -> list[str]:
     lines.append(f"between {told['minReplicas']} and {told['maxReplicas']} replicas")
     if told["paused"] or told["dryRun"]:
         lines.append("it changes nothing: " + ("weft.dev/autoscale: paused" if told["paused"] else "dry run"))
+    elif told["standby"]:
+        lines.append(f"it changes nothing: {printable(told['standby'])}")
     if "at" not in told:
         return [*lines, "there was no decision yet"]
     lines.append(f"decided at {told['at']}")

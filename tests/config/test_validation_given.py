@@ -97,6 +97,9 @@ POLICIES: dict[str, dict[str, Any]] = {
     },
     "reencryption": {"tls": {"reencrypt": {"verify": False, "caSecret": "ca", "serverName": "a b"}}},
     "a signer that is missing": {"tls": {"reencrypt": {"caSecret": "ca"}, "httpsRedirect": True, "passthrough": True}},
+    "scaling": {
+        "scaling": {"minReplicas": 5, "maxReplicas": 2, "window": "1s", "scaleDownDelay": "2h", "target": 5},
+    },
     "trace and others": {
         "timeouts": {"idle": "5s"}, "trace": {"sampledPercent": 5}, "maxRequestBytes": 5, "via": True
     },

@@ -98,7 +98,7 @@ async def test_requests_per_second_of_each_replica_and_what_is_told_of_it(weft: 
     loading = asyncio.create_task(load(weft.address("app"), rate=60, seconds=6, connections=64))
     await until(lambda: running(weft) >= 5, lambda: f"{told(weft)}\n{weft.told()}")
     page = weft.admin("/metrics").body.decode()
-    assert 'weft_autoscaler_desired_replicas{namespace="default",name="app"} ' in page
+    assert 'weft_autoscaler_desired_replicas{kind="HorizontalPodAutoscaler",namespace="default",name="app"} ' in page
     assert 'metric="pods metric weft_http_requests_per_second",index="0"' in page
     shown = await asyncio.to_thread(weft_autoscale, weft, "explain", "app")
     assert "rounded up" in shown

@@ -11,7 +11,6 @@ import pytest
 from config.configset import ConfigSet
 from config.meta import ObjectKey
 from config.settings import AutoscalerSettings, NodeConfigSpec
-from mesh.live import Live
 from mesh.status import ACCEPTED
 from sidecar.assembly import Assembly
 from sidecar.autoscaling import Autoscaling, steady_clock
@@ -28,13 +27,13 @@ def config_set(dry_run: bool = False) -> ConfigSet:
 
 async def test_what_is_told() -> None:
     world = World()
-    made = Autoscaling(config_set(), Live(time.monotonic), world)
+    made = Autoscaling(config_set(), lambda: world, world)
     assert made.status(KEY) is ACCEPTED
     _, before = made.document()
     assert [each.get("word") for each in before["autoscalers"]] == [None]  # type: ignore[attr-defined]
-    assert made.controller is not None
-    made.controller.look()
-    await made.controller.tick()
+    assert made.parts is not None
+    made.parts.controller.look()
+    await made.parts.controller.tick()
     status = made.status(KEY)
     assert status is not None
     assert status.state == "degraded"
@@ -51,7 +50,7 @@ async def test_what_is_told() -> None:
 
 
 async def test_an_edit_takes_effect() -> None:
-    made = Autoscaling(config_set(), Live(time.monotonic), World())
+    made = Autoscaling(config_set(), World, World())
     made.define(config_set(dry_run=True))
     (told,) = list(made.document()[1]["autoscalers"])  # type: ignore[call-overload]
     assert told["dryRun"]
@@ -61,20 +60,20 @@ async def test_an_edit_takes_effect() -> None:
 
 
 async def test_it_stops() -> None:
-    made = Autoscaling(config_set(), Live(time.monotonic), World())
+    made = Autoscaling(config_set(), World, World())
     made.stop()
-    assert made.controller is not None
-    assert made.controller.scalers == {}
+    assert made.parts is not None
+    assert made.parts.controller.scalers == {}
 
 
 async def test_nothing_of_it_is_made_before_there_is_an_autoscaler() -> None:
-    made = Autoscaling(ConfigSet(), Live(time.monotonic), World())
+    made = Autoscaling(ConfigSet(), World, World())
     made.stop()
-    assert (made.controller, list(made.families()), made.status(KEY)) == (None, [], ACCEPTED)
+    assert (made.parts, list(made.families()), made.status(KEY)) == (None, [], ACCEPTED)
     running = asyncio.create_task(made.run())
     await asyncio.sleep(0)
     made.define(config_set())
-    assert made.controller is not None
+    assert made.parts is not None
     async with asyncio.timeout(10):
         while made.status(KEY) is ACCEPTED:
             await asyncio.sleep(0.01)

@@ -16,6 +16,7 @@ from config.resources.autoscaling import HorizontalPodAutoscaler
 from discovery.endpoint import WorkloadRef
 from discovery.platforms.base import ContainerUsage
 from mesh.autoscaling.controller import Controller
+from mesh.autoscaling.executor import Executor
 from mesh.autoscaling.samples import PER_PERIOD
 from mesh.autoscaling.target import ReplicaLoad
 from mesh.stats import BackendFrame, StatsFrame
@@ -79,8 +80,9 @@ def object_metric(target: int = 10) -> Any:
 
 
 def controller(world: World, hpa: HorizontalPodAutoscaler, dry_run: bool = False) -> Controller:
-    made = Controller(world, world, world.clock)
-    made.define({WEB: hpa}, 15.0, dry_run)
+    made = Controller(executor := Executor(world, world, world.clock))
+    executor.dry_run = dry_run
+    made.define({WEB: hpa}, 15.0)
     return made
 
 
@@ -175,21 +177,21 @@ async def test_what_is_remembered_outlives_an_edit_but_not_another_target() -> N
     made = controller(world, written())
     await decide(made, world)
     before = made.scalers[WEB].decision
-    made.define({WEB: written(most=20)}, 15.0, False)
+    made.define({WEB: written(most=20)}, 15.0)
     assert made.scalers[WEB].decision is before
     other = written()
     target = msgspec.structs.replace(other.spec.scale_target_ref, name="else")
     elsewhere = msgspec.structs.replace(other.spec, scale_target_ref=target)
-    made.define({WEB: msgspec.structs.replace(other, spec=elsewhere)}, 15.0, False)
+    made.define({WEB: msgspec.structs.replace(other, spec=elsewhere)}, 15.0)
     assert made.scalers[WEB].decision is None
-    made.define({}, 15.0, False)
+    made.define({}, 15.0)
     assert made.scalers == {}
 
 
 async def test_nothing_is_asked_without_an_autoscaler() -> None:
     world = World()
     made = controller(world, written())
-    made.forget()
+    made.define({}, 15.0)
     made.look()
     await made.tick()
     assert (world.asked, world.told) == ([], [])
@@ -197,8 +199,8 @@ async def test_nothing_is_asked_without_an_autoscaler() -> None:
 
 async def test_it_runs_until_it_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
     world = World(in_flight=40)
-    made = Controller(world, world, asyncio.get_running_loop().time)
-    made.define({WEB: written()}, 0.1, False)
+    made = Controller(Executor(world, world, asyncio.get_running_loop().time))
+    made.define({WEB: written()}, 0.1)
     with caplog.at_level(logging.INFO, "weft.autoscaler"):
         running = asyncio.create_task(made.run())
         async with asyncio.timeout(10):

@@ -183,7 +183,6 @@ FAILURES: list[tuple[str, MetricSpec, Window, Uses, str]] = [
         used(BEFORE, AFTER),
         "container x not present in metrics for pod a",
     ),
-    ("external metrics", metric("external", 5), Window(), Uses(), "no external metrics are known here"),
 ]
 
 

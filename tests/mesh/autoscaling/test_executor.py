@@ -1,0 +1,56 @@
+"""Carrying out: who may, waking what sleeps, and what is said when nothing is done."""
+
+from __future__ import annotations
+
+import pytest
+
+from mesh.autoscaling.decision import Decision
+from mesh.autoscaling.executor import Executor
+from mesh.autoscaling.scaler import scaler_of
+from tests.mesh.autoscaling.objects import Written
+from tests.mesh.autoscaling.test_controller import World
+
+
+def sleeper(least: int = 0, **annotations: str) -> Written:
+    return Written(least=least, annotations=annotations)
+
+
+async def test_what_sleeps_is_woken_at_once() -> None:
+    world = World(desired=0)
+    executor = Executor(world, world, world.clock)
+    scaler = scaler_of(sleeper().made())
+    assert await executor.wake(scaler)
+    assert world.told == [(1, ())]
+    assert scaler.decision is not None
+    assert (scaler.decision.word, scaler.decision.reason) == ("SucceededRescale", "requests are waiting")
+    assert scaler.decision.history.recommendations == {1: world.now}, "so that a window holds it"
+    assert await executor.wake(scaler), "it is awake"
+    assert len(world.told) == 1
+
+
+REFUSED: dict[str, tuple[Written, dict[str, bool], str]] = {
+    "not to zero": (sleeper(1), {}, ""),
+    "paused": (sleeper(0, **{"weft.dev/autoscale": "paused"}), {}, ""),
+    "standby": (sleeper(), {}, "another acts"),
+    "not run here": (sleeper(), {"known": False}, ""),
+    "gone meanwhile": (sleeper(), {"gone": True}, ""),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_nobody_is_woken(case: str) -> None:
+    written, how, standby = REFUSED[case]
+    world = World(desired=0, **how)  # type: ignore[arg-type]
+    executor = Executor(world, world, world.clock, lambda: standby)
+    assert not await executor.wake(scaler_of(written.made()))
+    assert world.told == []
+
+
+async def test_a_standby_decides_and_does_nothing() -> None:
+    world = World(desired=2)
+    executor = Executor(world, world, world.clock, lambda: "the registry b acts")
+    scaler = scaler_of(Written().made())
+    scale = await executor.read(scaler.target)
+    assert not isinstance(scale, Decision)
+    done = await executor.carry_out(scaler, scale, Decision(2, 5))
+    assert (done.steps, world.told) == (("not carried out: the registry b acts",), [])
