@@ -183,7 +183,7 @@ class Channel:
                 welcome = _read(await socket.receive())
             if not isinstance(welcome, Welcome):
                 return "it did not say welcome" if welcome is not None else _farewell(socket)
-            self._began()
+            self._began(welcome)
             async with asyncio.TaskGroup() as beside:
                 sending = beside.create_task(self._send_all(socket))
                 while (said := _read(await socket.receive())) is not None:
@@ -191,8 +191,13 @@ class Channel:
                 sending.cancel()
         return _farewell(socket)
 
-    def _began(self) -> None:
+    def _began(self, welcome: Welcome) -> None:
         log.info("connected to the registry's channel at %s", self._address)
+        for refused in welcome.refused:
+            log.warning(
+                "--run %s: this node's token is not for it: weft token create %s --run %s",
+                refused, self._token.node, refused,
+            )  # fmt: skip
         self.failure = ""
         self._report.begin()
         self._connected.set()

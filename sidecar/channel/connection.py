@@ -7,7 +7,7 @@ answers.  Taking and sending run beside each other; whichever fails ends both.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
@@ -82,11 +82,11 @@ class Connection:
         await self.refuse(f"a hello is expected {other}")
         return None
 
-    async def run(self, feed: Feed, node: KnownNode) -> None:
-        """Send and take until one of the two ends it."""
+    async def run(self, feed: Feed, node: KnownNode, refused: Iterable[str] = ()) -> None:
+        """Send and take until one of the two ends it; `refused`: Deployments that it asks for and does not get."""
         try:
             async with asyncio.TaskGroup() as beside:
-                sending = beside.create_task(self._send_all(feed))
+                sending = beside.create_task(self._send_all(feed, tuple(refused)))
                 while (said := _read(await self._response.receive())) is not None:
                     node.last_contact = self._nodes.clock()
                     self._take(said, node, beside)
@@ -122,8 +122,8 @@ class Connection:
         self._answers.append(Awaited(said.id, serial, missing))
         self.wake()
 
-    async def _send_all(self, feed: Feed) -> None:
-        await self._send(Welcome(VERSION, WEFT))
+    async def _send_all(self, feed: Feed, refused: tuple[str, ...]) -> None:
+        await self._send(Welcome(VERSION, WEFT, refused))
         while True:
             self._woken.clear()
             answers, self._answers = self._answers, []

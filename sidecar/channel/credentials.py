@@ -13,7 +13,7 @@ import hmac
 import os
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -70,6 +70,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """SHA-256 of the secret, hexadecimal."""
     created: str
     """RFC 3339."""
+    runs: tuple[str, ...] = ()
+    """``NAMESPACE/NAME`` of the Deployments that it may ask for, and with them for their Secrets."""
 
 
 class Credentials:
@@ -106,12 +108,22 @@ class Credentials:
         same = hmac.compare_digest(hashed(secret), known.hash if known else _NOBODY)
         return name if same and known and scheme.lower() == "bearer" else None
 
-    def create(self, node: str, now: str) -> str:
-        """A new secret for `node`, whose last one is good no longer.  Raises OSError, ValueError."""
+    def divided(self, node: str, runs: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Of the Deployments that `node` asks for those that it may have, and the others.  Raises as `nodes` does."""
+        known = self.nodes().get(node)
+        allowed = frozenset(known.runs if known else ())
+        asked = sorted(set(runs))
+        return [each for each in asked if each in allowed], [each for each in asked if each not in allowed]
+
+    def create(self, node: str, now: str, runs: Iterable[str] = ()) -> str:
+        """A new secret for `node`, whose last one is good no longer; `runs`: as `Node` has it.
+
+        Raises OSError, ValueError.
+        """
         if (problem := DNS_SUBDOMAIN.problem(node)) is not None:
             raise ValueError(problem)
         secret = urlsafe_b64encode(secrets.token_bytes(SECRET_BYTES)).decode().rstrip("=")
-        self._change(lambda nodes: nodes | {node: Node(hashed(secret), now)})
+        self._change(lambda nodes: nodes | {node: Node(hashed(secret), now, tuple(sorted(set(runs))))})
         return secret
 
     def revoke(self, node: str) -> bool:

@@ -116,6 +116,8 @@ class AwaitIdle(Message, frozen=True, tag="await-idle"):
 class Welcome(Message, frozen=True, tag="welcome"):
     version: int
     weft: Word
+    refused: Annotated[tuple[str, ...], Meta(max_length=MOST_RUNS)] = ()
+    """Of the Deployments in the hello, those that the node's token is not for."""
 
 
 class Manifests(Message, frozen=True, tag="manifests"):

@@ -32,9 +32,10 @@ class NodeEnd:
 
     def __init__(self, address: Address, token: Token, received: Received, proxy: Proxy, *, role: str) -> None:
         self._received = received
+        runs = received.runs.deployments if received.runs else ()
         self._channel = Channel(
-            address, token, received, Report(proxy.frames.steps), Random(), role=role, runs=received.runs or ()
-        )
+            address, token, received, Report(proxy.frames.steps), Random(), role=role, runs=runs
+        )  # fmt: skip
         self.carrying = Carrying(self._channel, proxy.in_flight)
 
     async def start(self) -> None:

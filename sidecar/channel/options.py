@@ -21,6 +21,8 @@ class ChannelOptions(NamedTuple):
     """The file with this node's token."""
     runs: tuple[str, ...] = ()
     """``NAMESPACE/NAME`` of stored Deployments that this process runs."""
+    run_with: tuple[str, ...] = ()
+    """What it takes of them besides their images, as `guard.OPTIONAL` has it."""
 
 
 def add_peers(parser: Any) -> None:
@@ -44,9 +46,14 @@ def add_join(parser: Any) -> None:
 def add_run(parser: Any) -> None:
     """Declare what a process takes that may run what is stored."""
     parser.add_argument(
-        "--run", metavar="NAMESPACE/NAME", dest="runs", action="append", default=[], type=_named,
+        "--run", metavar="NAMESPACE/NAME", dest="runs", action="append", default=[], type=parse_run,
         help="run this Deployment when it is stored in the registry, with spec.images of this node's NodeConfig; may "
         "be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--run-with", metavar="args|env|workingDir", action="append", default=[], choices=("args", "env", "workingDir"),
+        help="take these fields of it too, by which whoever stores it may have other things executed here; may be "
+        "given several times",
     )  # fmt: skip
 
 
@@ -56,6 +63,9 @@ def read_channel(args: argparse.Namespace) -> ChannelOptions | None:
 
     given = vars(args)
     peers, join, token, runs = (given.get(name) for name in ("peers", "join", "token", "runs"))
+    run_with = tuple(sorted(set(given.get("run_with") or ())))
+    if run_with and not runs:
+        raise UserError("--run-with says what is taken of a Deployment that --run names")
     if join is not None and token is None:
         raise UserError("--join needs --token FILE: `weft token create NODE`, where the registry runs, prints one")
     if token is not None and join is None:
@@ -64,7 +74,7 @@ def read_channel(args: argparse.Namespace) -> ChannelOptions | None:
         if runs:
             raise UserError("--run is about what a registry stores: it needs a connection to one, or --peers")
         return None
-    return ChannelOptions(peers, join, token, tuple(sorted(set(runs or ()))))
+    return ChannelOptions(peers, join, token, tuple(sorted(set(runs or ()))), run_with)
 
 
 def _address(text: str) -> Address:
@@ -74,7 +84,8 @@ def _address(text: str) -> Address:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _named(text: str) -> str:
+def parse_run(text: str) -> str:
+    """NAMESPACE/NAME of a Deployment, as argparse wants it checked."""
     namespace, slash, name = text.partition("/")
     if not slash or DNS_SUBDOMAIN.problem(namespace) or DNS_SUBDOMAIN.problem(name):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAMESPACE/NAME")

@@ -17,7 +17,7 @@ from config.meta import ObjectKey
 from discovery.assignments import replace_whole
 from mesh.steps import run_in_slices
 from sidecar.channel.credentials import FOLDER
-from sidecar.channel.guard import NotTaken, taken
+from sidecar.channel.guard import NotTaken, Runs, left_out, taken
 from sidecar.channel.messages import Manifest, Manifests
 from sidecar.channel.options import ChannelOptions
 from sidecar.errors import UserError
@@ -35,7 +35,7 @@ log = logging.getLogger("weft.channel")
 class Received:
     """The objects of the channel; `run` writes them."""
 
-    def __init__(self, state: Path, changed: Callable[[], None], runs: Collection[str] | None) -> None:
+    def __init__(self, state: Path, changed: Callable[[], None], runs: Runs | None) -> None:
         """`changed`: called after each write; `runs`: the Deployments to take, None: all, where nothing runs."""
         self.path = state / FOLDER / FILE
         self._changed = changed
@@ -103,19 +103,22 @@ class Received:
         for number, each in enumerate(manifests):
             try:
                 bodies.append(bytes(each.body) if self.runs is None else taken(each, self.runs))
+                if self.runs is not None and (fields := left_out(each, self.runs)):
+                    refused[each.key] = f"{', '.join(fields)} left out: only this node's own files say what is executed"
             except NotTaken as reason:
-                refused[each.key] = str(reason)
+                refused[each.key] = f"not taken: {reason}"
             if not number % BATCH:
                 yield
-        for key in refused.keys() - self._refused.keys():
-            log.warning("%s, which the registry sent, is not taken: %s", key, refused[key])
+        for key in (key for key, why in refused.items() if self._refused.get(key) != why):
+            log.warning("%s, which the registry sent: %s", key, refused[key])
         self._refused = refused
         return b"".join(_file(bodies))
 
 
 def received(options: ChannelOptions, state: Path, carries_traffic: bool, changed: asyncio.Event) -> Received:
     """What comes by the channel, in the state folder.  Raises UserError if that cannot be written."""
-    made = Received(state.resolve(), changed.set, options.runs if carries_traffic else None)
+    runs = Runs(options.runs, options.run_with) if carries_traffic else None
+    made = Received(state.resolve(), changed.set, runs)
     try:
         made.prepare()
     except OSError as error:

@@ -147,12 +147,19 @@ class ChannelServer:
         if hello.version != VERSION:
             await connection.refuse(f"this registry speaks version {VERSION} of the channel, not {hello.version}")
             return
+        try:
+            runs, refused = self._credentials.divided(name, hello.runs)
+        except (OSError, ValueError) as error:
+            await connection.refuse(f"credentials cannot be read: {error}")
+            return
+        if refused:
+            log.warning("node %s asks for what its token is not for: %s", name, ", ".join(refused))
         if before := self._connections.pop(name, None):
             before.cut()
         self._connections[name] = connection
         node = self._nodes.came(name, hello, request.remote or "")
         try:
-            await connection.run(Feed(self._shelf, hello.runs), node)
+            await connection.run(Feed(self._shelf, runs), node, refused)
         finally:
             self._nodes.left(node)
             if self._connections.get(name) is connection:

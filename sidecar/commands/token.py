@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from sidecar.channel.options import parse_run
 from sidecar.errors import UserError
 from sidecar.options import add_options, read_options
 
@@ -25,6 +26,10 @@ def add_parser(subparsers: Any) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     create = actions.add_parser("create", help="print a new token for a node; its last one is good no longer")
     create.add_argument("node", metavar="NODE", help="the node's name, as it registers itself")
+    create.add_argument(
+        "--run", metavar="NAMESPACE/NAME", dest="runs", action="append", default=[], type=parse_run,
+        help="a Deployment that the node may run, with its Secrets; may be given several times (default: none)",
+    )  # fmt: skip
     listing = actions.add_parser("list", help="the nodes that have a token, and since when")
     listing.add_argument("--json", action="store_true", help="print JSON")
     revoke = actions.add_parser("revoke", help="cut a node off")
@@ -48,7 +53,7 @@ def _create(args: argparse.Namespace) -> int:
 
     state = read_options(args).state
     fingerprint = certificate(state).fingerprint
-    secret = Credentials(state).create(args.node, datetime.now(UTC).isoformat(timespec="seconds"))
+    secret = Credentials(state).create(args.node, datetime.now(UTC).isoformat(timespec="seconds"), args.runs)
     print(Token(args.node, secret, fingerprint))
     return 0
 
@@ -59,11 +64,12 @@ def _list(args: argparse.Namespace) -> int:
     from sidecar.terminal import Painter
 
     nodes = Credentials(read_options(args).state).nodes()
-    rows = [(name, nodes[name].created) for name in sorted(nodes)]
+    rows = [(name, nodes[name].created, nodes[name].runs) for name in sorted(nodes)]
     if args.json:
-        print(json.dumps([{"node": name, "created": created} for name, created in rows], indent=2))
+        print(json.dumps([{"node": name, "created": at, "runs": runs} for name, at, runs in rows], indent=2))
     elif rows:
-        print("\n".join(table([("NODE", "CREATED"), *rows], Painter(sys.stdout))))
+        lines = [(name, at, " ".join(runs) or "-") for name, at, runs in rows]
+        print("\n".join(table([("NODE", "CREATED", "RUNS"), *lines], Painter(sys.stdout))))
     else:
         print("no node has a token", file=sys.stderr)
     return 0

@@ -56,7 +56,8 @@ class Mesh:
     def node(self, name: str, *options: str, objects: tuple[Mapping[str, Any], ...] = ()) -> Weft:
         """A node that is ready."""
         token = self.folder / f"{name}.token"
-        token.write_text(self.weft("token", "create", name))
+        runs = [word for word in options if word != "--run-with" and (word == "--run" or "/" in word)]
+        token.write_text(self.weft("token", "create", name, *runs))
         made = Folder(self.folder / name, nodeName=name, registry={"servers": [self._folder.network.dns]})
         if objects:
             made.put("own", *objects)
@@ -97,7 +98,7 @@ def services(weft: Weft) -> list[str]:
 
 def test_what_is_stored_reaches_all_nodes_and_stays_with_who_is_cut_off(tmp_path: Path) -> None:
     with mesh(tmp_path) as made:
-        first = made.node("first", "--run", "default/app")
+        first = made.node("first", "--run", "default/app", "--run-with", "env")
         second = made.node("second", objects=(service("own", app="x"),))
         said = made.apply(APP, deployment("app", 2), service("own", {"http": 99}, app="y"))
         assert "Service/default/app created" in said
@@ -125,7 +126,7 @@ def test_what_is_stored_reaches_all_nodes_and_stays_with_who_is_cut_off(tmp_path
 async def test_rolling_restarts_lose_no_request(tmp_path: Path, size: Callable[[int, int], int]) -> None:
     with mesh(tmp_path) as made:
         made.apply(APP, deployment("app", 2))
-        weft = made.node("first", "--run", "default/app")
+        weft = made.node("first", "--run", "default/app", "--run-with", "env")
         nodes = [weft, made.node("second"), made.node("third")]
         for each in nodes:
             await asyncio.to_thread(serves, each, 2)

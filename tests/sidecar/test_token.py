@@ -13,12 +13,12 @@ from sidecar.cli import main
 
 def test_tokens_are_made_listed_and_revoked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state = ["--state", str(tmp_path)]
-    assert main(["token", "create", "node-1", *state]) == 0
+    assert main(["token", "create", "node-1", "--run", "default/web", *state]) == 0
     token = parse_token(capsys.readouterr().out)
     assert Credentials(tmp_path).admitted(token.authorization) == token.node == "node-1"
     assert main(["token", "list", "--json", *state]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert [each["node"] for each in listed] == ["node-1"]
+    assert [(each["node"], each["runs"]) for each in listed] == [("node-1", ["default/web"])]
     assert main(["token", "list", *state]) == 0
     assert token.secret not in capsys.readouterr().out
     assert main(["token", "revoke", "node-1", *state]) == 0

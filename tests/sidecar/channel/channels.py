@@ -50,8 +50,8 @@ class Registry:
         self.address = Address(*sock.getsockname())
         await self.server.start(sock, self.pair.context())
 
-    def token(self, node: str) -> Token:
-        return Token(node, self.credentials.create(node, "2026-01-01T00:00:00Z"), self.pair.fingerprint)
+    def token(self, node: str, *runs: str) -> Token:
+        return Token(node, self.credentials.create(node, "2026-01-01T00:00:00Z", runs), self.pair.fingerprint)
 
 
 class Node:

@@ -12,7 +12,7 @@ from tests.sidecar.channel.channels import Node, Registry, connected, manifest, 
 
 async def test_the_registry_learns_what_is_in_force_and_counted(tmp_path: Path) -> None:
     async with registry(tmp_path) as there:
-        node = Node(there, there.token("a"), runs=["default/web"])
+        node = Node(there, there.token("a", "default/web"), runs=["default/web"])
         node.backends = [BackendFrame("default", "web", "http", codes={200: 4})]
         async with connected(node):
             node.channel.in_force(serial=3, manifests=1)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sidecar.channel.ends import node_end, registry_end
+from sidecar.channel.guard import Runs
 from sidecar.channel.options import ChannelOptions
 from sidecar.channel.received import Received, received
 from sidecar.errors import UserError
@@ -35,7 +36,7 @@ def _process(zones: object) -> Any:
 
 
 def _taken(state: Path) -> Received:
-    return Received(state, lambda: None, ())
+    return Received(state, lambda: None, Runs())
 
 
 def test_the_channel_needs_the_zones_that_belong_to_it(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidecar.channel.guard import NotTaken, taken
+from sidecar.channel.guard import OPTIONAL, NotTaken, Runs, left_out, taken
 from sidecar.channel.messages import Manifest
 from tests.sidecar.channel.channels import manifest
 
-RUNS = ("default/web",)
+RUNS = Runs(("default/web",))
 EXEC = {"exec": {"command": ["rm", "-rf", "/"]}}
 
 
@@ -23,12 +23,31 @@ def _deployment(**container: Any) -> Manifest:
 
 def test_what_is_only_served_is_taken_as_it_is() -> None:
     service = manifest("Service", "web")
-    assert taken(service, ()) == bytes(service.body)
+    assert taken(service, Runs()) == bytes(service.body)
 
 
-def test_the_command_of_a_deployment_is_left_out() -> None:
-    pod = json.loads(taken(_deployment(command=["sh"], args=["-x"]), RUNS))["spec"]["template"]["spec"]
-    assert pod == {"containers": [{"name": "a", "image": "web:1", "args": ["-x"]}]}
+STEERING: dict[str, Any] = {
+    "args": ["-x"],
+    "env": [{"name": "LD_PRELOAD", "value": "/tmp/x.so"}],
+    "envFrom": [{"secretRef": {"name": "s"}}],
+    "workingDir": "/tmp",
+}
+WITH: dict[str, tuple[tuple[str, ...], set[str]]] = {
+    "nothing": ((), set()),
+    "args": (("args",), {"args"}),
+    "env": (("env",), {"env", "envFrom"}),
+    "all": (tuple(OPTIONAL), set(STEERING)),
+}
+
+
+@pytest.mark.parametrize(("fields", "kept"), WITH.values(), ids=WITH)
+def test_what_a_program_can_be_steered_by_is_left_out(fields: tuple[str, ...], kept: set[str]) -> None:
+    runs = RUNS._replace(fields=fields)
+    sent = _deployment(command=["sh"], **STEERING)
+    [container] = json.loads(taken(sent, runs))["spec"]["template"]["spec"]["containers"]
+    assert container == {"name": "a", "image": "web:1", **{field: STEERING[field] for field in kept}}
+    assert set(left_out(sent, runs)) == {"command", *STEERING} - kept
+    assert not left_out(manifest("Service", "web"), runs)
 
 
 REFUSED: dict[str, tuple[Manifest, str]] = {

@@ -14,6 +14,7 @@ import pytest
 
 from mesh.stats import StatsFrame
 from sidecar.channel import node_end as module
+from sidecar.channel.guard import Runs
 from sidecar.channel.node_end import NodeEnd
 from sidecar.channel.received import Received
 from tests.sidecar.channel.channels import Node, Registry, connected, manifest, registry, until
@@ -26,7 +27,7 @@ def _steps() -> Any:
 
 @asynccontextmanager
 async def ending(there: Registry, state: Path) -> AsyncIterator[NodeEnd]:
-    received = Received(state, lambda: None, ())
+    received = Received(state, lambda: None, Runs())
     received.prepare()
     proxy: Any = SimpleNamespace(frames=SimpleNamespace(steps=_steps), in_flight=lambda _: 0)
     end = NodeEnd(there.address, there.token("ends"), received, proxy, role="node")

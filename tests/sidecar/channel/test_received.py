@@ -10,6 +10,7 @@ from pathlib import Path
 
 from config.loader import load
 from config.meta import ObjectKey
+from sidecar.channel.guard import Runs
 from sidecar.channel.messages import Manifest, Manifests
 from sidecar.channel.received import Received
 from tests.scenarios.manifests import deployment, service
@@ -25,7 +26,7 @@ def _real(document: dict[str, object], namespace: str = "default") -> Manifest:
 
 @asynccontextmanager
 async def receiving(state: Path, runs: Collection[str] | None = ()) -> AsyncIterator[Received]:
-    received = Received(state, lambda: None, runs)
+    received = Received(state, lambda: None, None if runs is None else Runs(runs))
     received.prepare()
     async with asyncio.TaskGroup() as beside:
         running = beside.create_task(received.run())

@@ -26,6 +26,28 @@ async def test_manifests_come_whole_and_then_as_differences(tmp_path: Path) -> N
         assert [message.whole for message in node.heard] == [True, False]
 
 
+async def test_a_node_gets_only_those_deployments_that_its_token_is_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = {"secretRef": {"name": "web"}}
+    pod = {"containers": [{"name": "a", "image": "web:1", "envFrom": [secret]}]}
+    body = {"spec": {"template": {"spec": pod}}}
+    async with registry(tmp_path) as there:
+        there.shelf.change(
+            [
+                manifest("Deployment", "web", body),
+                manifest("Secret", "web"),
+                manifest("Deployment", "api", {"spec": {"template": {"spec": {}}}}),
+            ]
+        )
+        token = there.token("a", "default/api", "default/other")
+        node = Node(there, token, runs=["default/api", "default/web"])
+        async with connected(node):
+            await until(lambda: node.heard)
+            assert node.names() == ["Deployment/api"]
+    assert "--run default/web" in caplog.text
+
+
 async def test_a_drain_waits_for_whoever_follows_the_zone(tmp_path: Path) -> None:
     async with registry(tmp_path) as there:
         one, two = Node(there, there.token("one")), Node(there, there.token("two"))
