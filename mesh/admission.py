@@ -140,7 +140,6 @@ class Admission(Relay):
 
     def turn_away(self, reason: Reason) -> None:
         """There is nothing to wait for any more."""
-        self._queued = False
         self._end_badly(reason)
 
     def cost(self) -> tuple[str, int]:

@@ -138,15 +138,12 @@ class Dialling:
 
     def _give_up_waiting(self) -> None:
         limits = self._backend.limits
-        if limits is None:
-            self._refuse(NO_ENDPOINTS)
-            return
-        overdue = limits.overdue
-        limits.leave(self)
-        self._refuse(overdue)
+        self.turn_away(limits.overdue if limits is not None else NO_ENDPOINTS)
 
     def turn_away(self, reason: Reason) -> None:
         """There is nothing to wait for any more."""
+        if self._backend.limits is not None:
+            self._backend.limits.leave(self)
         self._refuse(reason)
 
     def cost(self) -> tuple[str, int]:

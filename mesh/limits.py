@@ -33,7 +33,7 @@ class Waiter(Protocol):
         """Pick again; who is given no endpoint may wait again, and is the first in the queue again."""
 
     def turn_away(self, reason: Reason) -> None:
-        """There is nothing to wait for any more."""
+        """There is nothing to wait for any more: leave, for this reason."""
 
     def cost(self) -> tuple[str, int]:
         """The client that it is of (empty: there is none to tell from others), and the bytes that are kept of it."""

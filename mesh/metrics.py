@@ -113,6 +113,12 @@ def _http_in_flight(backends: Labelled) -> Iterator[AnySample]:
             yield "weft_http_requests_in_flight", backend.text, backend.frame.in_flight
 
 
+def _http_queued(backends: Labelled) -> Iterator[AnySample]:
+    for backend in backends:
+        if backend.frame.codes or backend.frame.in_flight:
+            yield "weft_http_requests_queued", backend.text, backend.frame.queued
+
+
 def _tcp_total(backends: Labelled) -> Iterator[AnySample]:
     for backend in backends:
         if backend.frame.tcp_total:
@@ -172,6 +178,7 @@ _FAMILIES: tuple[tuple[str, str, str, Samples], ...] = (
     ),
     (_DURATION, "histogram", "From the end of a request's head to the last byte of its response.", _durations),
     ("weft_http_requests_in_flight", "gauge", "HTTP requests that have begun and not ended.", _http_in_flight),
+    ("weft_http_requests_queued", "gauge", "Requests and connections that wait for an endpoint.", _http_queued),
     ("weft_tcp_connections", "counter", "Connections relayed as TCP.", _tcp_total),
     ("weft_tcp_connections_open", "gauge", "Connections that are being relayed as TCP.", _tcp_open),
     ("weft_udp_sessions", "counter", "UDP sessions: clients' addresses that a datagram came from.", _udp("total")),

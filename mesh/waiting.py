@@ -56,8 +56,10 @@ class WaitingRoom:
         return len(self._costs)
 
     def close(self) -> None:
-        """From now on nobody is let in: the process ends."""
+        """The process ends: turn away all that wait, and all that come."""
         self._open = False
+        for waiter in tuple(self._costs):
+            waiter.turn_away(STOPPING)
 
     def enter(self, waiter: Waiter) -> Reason | None:
         """Let `waiter` in; otherwise why it cannot wait."""
@@ -172,9 +174,7 @@ class Line(Limits[LoadedT]):
 
     def turn_away(self, reason: Reason) -> None:
         """Nobody who waits will be served."""
-        while self._waiters:
-            waiter, _ = self._waiters.popitem(last=False)
-            self._room.leave(waiter)
+        for waiter in tuple(self._waiters):
             waiter.turn_away(reason)
 
     # -- who is let go

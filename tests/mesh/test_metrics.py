@@ -21,6 +21,7 @@ NAMES = {
     "weft_http_requests_total": {"namespace", "service", "port", "code"},
     "weft_http_request_duration_seconds": {"namespace", "service", "port"},
     "weft_http_requests_in_flight": {"namespace", "service", "port"},
+    "weft_http_requests_queued": {"namespace", "service", "port"},
     "weft_tcp_connections_total": {"namespace", "service", "port"},
     "weft_tcp_connections_open": {"namespace", "service", "port"},
     "weft_udp_sessions_total": {"namespace", "service", "port"},
@@ -45,6 +46,7 @@ BUSY = BackendFrame(
     duration_buckets=[1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1],
     duration_sum=23.5,
     in_flight=2,
+    queued=1,
     retries={"exhausted": 1},
     detected={"http": 4},
     bytes_in=10,
@@ -92,6 +94,7 @@ def test_families_and_their_labels() -> None:
     [
         ("weft_http_requests_total", {"code": "503"}, 1),
         ("weft_http_requests_in_flight", {}, 2),
+        ("weft_http_requests_queued", {}, 1),
         ("weft_tcp_connections_total", {}, 7),
         ("weft_tcp_connections_open", {}, 3),
         ("weft_bytes_total", {"direction": "in"}, 10),

@@ -154,6 +154,8 @@ class Request:
             self.turn_away(refusal)
 
     def turn_away(self, reason: Reason) -> None:
+        if self.world.backend.limits is not None:
+            self.world.backend.limits.leave(self)
         self.refused = reason
         self.world.backend.stats.in_flight -= 1
 
@@ -295,6 +297,14 @@ def test_a_service_that_is_gone_keeps_nobody_waiting() -> None:
     world.backend.retire()
     assert request.refused is NO_SERVICE
     assert len(world.room) == 0
+
+
+def test_a_process_that_ends_turns_away_who_waits() -> None:
+    world = Asleep()
+    request = world.ask()
+    world.room.close()
+    assert {request.refused, world.ask().refused} == {STOPPING}
+    assert (world.waiting, len(world.room)) == (0, 0)
 
 
 # Real requests

@@ -1,0 +1,64 @@
+"""Waking: what waits for a workload that sleeps at zero has the autoscaler start it, at once and once for all.
+
+The data plane asks in passing and may ask again and again (`mesh.waiting`); here is who carries it out, beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from config.meta import Named
+from discovery.endpoint import WorkloadRef
+from mesh.plan import BackendKey
+
+
+class Waker(Protocol):
+    """The autoscaler, here or elsewhere."""
+
+    def wakes(self, workload: WorkloadRef) -> bool:
+        """Whether it may sleep at zero."""
+
+    def held(self, workload: WorkloadRef) -> bool:
+        """Whether nothing would come of an attempt to wake it now."""
+
+    async def wake(self, workload: WorkloadRef) -> bool:
+        """Have it get its first replica; False: that cannot be done."""
+
+
+class Waking:
+    """Needs a task of the caller for `run`."""
+
+    def __init__(self, behind: Callable[[BackendKey], Sequence[Named]], waker: Waker) -> None:
+        """`behind`: the Deployments that the Service of a Backend selects."""
+        self._behind = behind
+        self._waker = waker
+        self._wanted: dict[WorkloadRef, None] = {}
+        self._failed: set[WorkloadRef] = set()
+        """Of which the last attempt has failed, and nobody has been told."""
+        self._called = asyncio.Event()
+
+    def wakeable(self, key: BackendKey) -> WorkloadRef | None:
+        """As `mesh.waiting.Wakeable`; of several the first in the order of the manifests."""
+        refs = (WorkloadRef("Deployment", *name) for name in self._behind(key))
+        return next(filter(self._waker.wakes, refs), None)
+
+    def wake(self, workload: WorkloadRef) -> bool:
+        """As `mesh.waiting.Wake`."""
+        if workload in self._failed or self._waker.held(workload):
+            self._failed.discard(workload)
+            return False
+        self._wanted[workload] = None
+        self._called.set()
+        return True
+
+    async def run(self) -> None:
+        """Carry out what is wanted, until cancelled."""
+        while True:
+            await self._called.wait()
+            self._called.clear()
+            wanted, self._wanted = self._wanted, {}
+            for workload in wanted:
+                if not await self._waker.wake(workload):
+                    self._failed.add(workload)

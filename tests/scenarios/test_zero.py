@@ -1,0 +1,152 @@
+"""Scale to zero: a Service without replicas holds what comes, wakes its Deployment, and goes to sleep again."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.editing import Folder, serving_of
+from tests.scenarios.manifests import APPLICATION, deployment, service
+from tests.scenarios.test_autoscaling import IN_FLIGHT, autoscaler, of_service, told
+from tests.scenarios.weft import PATIENCE, Answer, Weft, ask, wait_for
+
+SLACK = 0.2
+"""Seconds that waking may take beside what the replica itself needs to start."""
+NOISE = 0.5
+"""Seconds that another test on the same machine may take from this one."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "manifests", autoscaler={"period": "1s"})
+
+
+@pytest.fixture
+def weft(folder: Folder, request: pytest.FixtureRequest) -> Iterator[Weft]:
+    environment = getattr(request, "param", {})
+    zero = autoscaler(of_service(IN_FLIGHT, "200"), 0, 3, scaleDown={"stabilizationWindowSeconds": 2})
+    folder.put("app", deployment("app", 0, **environment), service("app", app="app"), zero)
+    with serving_of(folder) as weft:
+        yield weft
+
+
+def own_start() -> float:
+    """Seconds that the application needs by itself until it answers."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    began = time.monotonic()
+    environ = {**os.environ, "HOST": "127.0.0.1", "PORT_HTTP": str(port)}
+    process = subprocess.Popen([sys.executable, "-S", str(APPLICATION)], env=environ)
+    try:
+        wait_for(lambda: answers(port))
+        return time.monotonic() - began
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(port: int) -> bool:
+    try:
+        return ask(f"127.0.0.1:{port}", "/healthz").status == 200
+    except OSError:
+        return False
+
+
+def post(address: str, body: bytes) -> Answer:
+    host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
+    connection.request("POST", "/", body)
+    response = connection.getresponse()
+    fields = {name.lower(): value for name, value in response.getheaders()}
+    answer = Answer(response.status, fields, response.read())
+    connection.close()
+    return answer
+
+
+def held(weft: Weft) -> int:
+    page = weft.admin("/metrics").body.decode()
+    lines = (line for line in page.splitlines() if line.startswith("weft_http_requests_queued{"))
+    return sum(int(float(line.split()[-1])) for line in lines if 'service="app"' in line)
+
+
+def test_the_first_answer_comes_when_the_replica_has_started(weft: Weft) -> None:
+    wait_for(lambda: told(weft).get("word") == "ScaledToZero", weft.told)
+    own = min(own_start() for _ in range(3))
+    address = weft.address("app")
+    began = time.monotonic()
+    answer = ask(address)
+    seconds = time.monotonic() - began
+    assert answer.status == 200
+    print(f"first answer after {seconds:.3f} s, of which the application's own start is {own:.3f} s")
+    assert seconds < own + SLACK + NOISE, weft.told()
+    wait_for(lambda: told(weft).get("desiredReplicas") == 0, weft.told)
+    wait_for(lambda: not weft.admin("/api/v1/services").json["services"][0]["endpoints"]["total"], weft.told)
+    assert ask(address).status == 200, "and again"
+
+
+def test_a_hundred_at_once_lose_none_and_a_body_comes_whole(weft: Weft) -> None:
+    address, body = weft.address("app"), os.urandom(100 * 1024)
+    with ThreadPoolExecutor(101) as pool:
+        posted = pool.submit(post, address, body)
+        asked = [pool.submit(ask, address, f"/{number}") for number in range(100)]
+        assert [each.result().status for each in asked] == [200] * 100
+    answer = posted.result()
+    assert (answer.status, answer.json["length"]) == (200, len(body))
+    assert answer.json["sha256"] == hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.parametrize("weft", [{"GATE": str(APPLICATION)}], indirect=True)
+def test_what_is_held_is_bounded_and_a_stop_tells_all(weft: Weft) -> None:
+    address = weft.address("app")
+    with ThreadPoolExecutor(210) as pool:
+        waiting = [pool.submit(ask, address) for _ in range(200)]
+        wait_for(lambda: held(weft) == 200, weft.told)
+        refused = ask(address)
+        assert (refused.status, refused.fields["retry-after"]) == (503, "5")
+        assert "this client has enough requests waiting" in refused.fields["proxy-status"]
+        began = time.monotonic()
+        weft.process.send_signal(signal.SIGTERM)
+        answered = [each.result() for each in waiting]
+        assert {(each.status, each.fields["retry-after"]) for each in answered} == {(503, "5")}
+        assert weft.process.wait(PATIENCE) == 0
+        assert time.monotonic() - began < PATIENCE / 2
+
+
+@pytest.mark.parametrize("weft", [{"GATE": str(APPLICATION)}], indirect=True)
+def test_killed_while_it_holds_it_comes_again(weft: Weft, folder: Folder) -> None:
+    address = weft.address("app")
+    with ThreadPoolExecutor(10) as pool:
+        waiting = [pool.submit(gone, address) for _ in range(10)]
+        wait_for(lambda: held(weft) == 10, weft.told)
+        weft.process.kill()
+        assert all(each.result() for each in waiting)
+    folder.put("app", deployment("app", 0), service("app", app="app"), autoscaler(of_service(IN_FLIGHT, "200"), 0, 3))
+    with serving_of(folder) as again:
+        assert ask(again.address("app")).status == 200
+
+
+def gone(address: str) -> bool:
+    try:
+        return not ask(address)
+    except (OSError, http.client.HTTPException):
+        return True
+
+
+def test_paused_nobody_is_held(weft: Weft, folder: Folder) -> None:
+    zero: dict[str, Any] = autoscaler(of_service(IN_FLIGHT, "200"), 0, 3)
+    zero["metadata"]["annotations"] = {"weft.dev/autoscale": "paused"}
+    folder.put("app", deployment("app", 0), service("app", app="app"), zero)
+    wait_for(lambda: ask(weft.address("app")).fields.get("retry-after") == "30", weft.told)
