@@ -16,7 +16,7 @@ SUITES := scenarios interop mesh $(filter-out scenarios interop mesh policy tool
 # Bytecode is kept whatever the environment says: a run of all tests starts hundreds of interpreters.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test soak check format bench vocabulary clean $(SUITES:%=test-%)
+.PHONY: demo test soak check format bench wheels vocabulary clean $(SUITES:%=test-%)
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)
@@ -46,6 +46,15 @@ format: $(DEV_STAMP)
 
 bench: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# What deploy/Dockerfile installs where there is no network, for the Python of the environment and its platform.
+wheels: build/wheels/.made
+
+build/wheels/.made: pyproject.toml constraints.txt | $(BIN)/python
+	@rm -rf build/wheels
+	@$(PIP) wheel --wheel-dir build/wheels --constraint constraints.txt pip "setuptools>=77" \
+		$$($(BIN)/python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *p['optional-dependencies'].get('docker', []))" | sed 's/>=[^ ]*//g')
+	@touch $@
 
 vocabulary: $(DEV_STAMP)
 	@$(PIP) install --constraint constraints.txt $$($(GROUP) vocabulary)

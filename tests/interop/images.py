@@ -16,7 +16,8 @@ from pathlib import Path
 
 BUSYBOX = Path("/bin/busybox")
 APPLETS = (
-    "sh", "sleep", "cat", "kill", "ls", "test", "touch", "rm", "wget", "nc", "ip", "httpd", "true", "false", "mkdir", "chown",
+    "sh", "sleep", "cat", "kill", "ls", "test", "touch", "rm", "wget", "nc", "ip", "httpd", "true", "false",
+    "mkdir", "chown",
 )  # fmt: skip
 _LIST = """
 import __future__, asyncio, concurrent.futures.thread, encodings.idna, encodings.latin_1, encodings.utf_8_sig
@@ -45,12 +46,13 @@ def python(target: Path, files: Mapping[str, str]) -> Path:
 
 
 def base(target: Path) -> Path:
-    """A base to install Python packages on, as Debian's with Python are: a shell, a few commands, and the whole library."""
+    """A base to install Python packages on, like Debian's with Python: a shell, a few commands, the whole library."""
     library = Path(sysconfig.get_paths()["stdlib"])
     with tarfile.open(target, "w") as tar:
         _add_busybox(tar)
         for path in sorted({*_python_files(), *_libraries_of(library / "lib-dynload")}):
-            tar.add(path.resolve(), str(path), recursive=False)
+            if not path.is_relative_to(library):
+                tar.add(path.resolve(), str(path), recursive=False)
         tar.add(library, str(library), filter=_of_the_library)
         link = tarfile.TarInfo("usr/bin/python3")
         link.type, link.linkname = tarfile.SYMTYPE, interpreter()
@@ -75,13 +77,17 @@ def _python_files() -> Iterator[Path]:
 
 
 def _libraries_of(folder: Path) -> Iterator[Path]:
+    """Those that a folder of modules needs, and what glibc keeps for programs that were made for older ones."""
     for path in folder.glob("*.so"):
         yield from _libraries(path)
+    for place in (path.parent for path in _libraries(Path(interpreter())) if path.name == "libc.so.6"):
+        yield from (place / name for name in ("libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1"))
 
 
 def _of_the_library(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     parts = set(Path(entry.name).parts)
-    return None if parts & {"test", "tests", "site-packages", "dist-packages", "idlelib", "config"} else entry
+    left_out = {"test", "tests", "site-packages", "dist-packages", "idlelib", "ensurepip", "lib2to3", "pydoc_data"}
+    return None if parts & left_out or entry.name.endswith((".a", ".opt-1.pyc", ".opt-2.pyc")) else entry
 
 
 def _libraries(program: Path) -> Iterator[Path]:
