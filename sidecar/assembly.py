@@ -55,6 +55,7 @@ from sidecar.registry import Registry
 from sidecar.running import Running, Runs
 from sidecar.scales import Scales
 from sidecar.state import StateFolder
+from sidecar.waking import Waking
 from sidecar.written import Written
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Assembly:
         self._asking = Asking(self.running, self.recent, time.monotonic)
         self.dns = NodeDNS(config_set, self.catalog, self._zones)
         self.running.lacks.append(self._lack)
-        self._tell_scales()
+        self._waking = self._tell_scales()
         self._stopping = False
         self.elsewhere: Drained | None = None
         """Waits until no other node sends to a replica; None: there is none that could be asked."""
@@ -119,12 +120,17 @@ class Assembly:
         self.running.autoscaled = made.status
         return made
 
-    def _tell_scales(self) -> None:
-        """Have those who say why there is no endpoint know what is scaled to zero."""
+    def _tell_scales(self) -> Waking | None:
+        """Have those who say why there is no endpoint know what is scaled to zero; None: nobody here can wake it."""
         publisher, desired = self.publisher, self.platform.desired
         scales = Scales(lambda: publisher.compiled.config_set if publisher.compiled else None, desired)
         self.proxy.live.asleep = scales.asleep
         self.dns.follow_scales(desired)
+        if self._autoscaling is None:
+            return None
+        waking, room = Waking(scales.behind, self._autoscaling), self.proxy.live.room
+        room.wakeable, room.wake = waking.wakeable, waking.wake
+        return waking
 
     def _tell(self, written: Written) -> None:
         """Have readers know what was read, and how that went."""
@@ -172,6 +178,8 @@ class Assembly:
             beside.create_task(self._learn())
             if self._autoscaling is not None:
                 beside.create_task(self._autoscaling.run())
+            if self._waking is not None:
+                beside.create_task(self._waking.run())
             if self._inbound is not None:
                 beside.create_task(self._inbound.run())
             if self._access_log is not None:
@@ -227,6 +235,7 @@ class Assembly:
         self._stopping = self.running.draining = self.proxy.draining = True
         if self._autoscaling is not None:
             self._autoscaling.stop()
+        self.proxy.live.room.close()
         await self.listeners.close_outside()
         await asyncio.sleep(GRACE_SECONDS)
         self.listeners.drain_outside()
