@@ -9,8 +9,7 @@ it.  `leases` holds what may expire here: what this registry keeps, and what nob
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from discovery.registry.content import Change
@@ -34,16 +33,16 @@ class Custody:
         self._others: dict[Datum, Term] = {}
         """What this registry does not keep."""
 
-    def begin(self, terms: Mapping[Datum, Term], keepers: frozenset[bytes]) -> Generator[None, None, None]:
+    def begin(self, terms: Mapping[Term, Sequence[Datum]], keepers: frozenset[bytes]) -> Generator[None, None, None]:
         """The zone begins with these, and these registries are there: whatever may expire here has a full term.
 
         In short steps, all of which come before whatever else is told.
         """
         self._keepers = keepers
-        rest = iter(terms.items())
-        while some := dict(islice(rest, TERMS_IN_STEP)):
-            self._take(some)
-            yield
+        for term, datums in terms.items():
+            for at in range(0, len(datums), TERMS_IN_STEP):
+                self._put(term, datums[at : at + TERMS_IN_STEP])
+                yield
 
     def lasting(self, datum: Datum) -> Term | None:
         """The term that a record has by now."""
@@ -89,16 +88,19 @@ class Custody:
     def _take(self, terms: Mapping[Datum, Term | None]) -> None:
         """These are the terms now, and who keeps what is seen by them."""
         for term, datums in _by_term(terms).items():
-            if term is not None and term.keeper != self.keeper:
-                self._others.update(dict.fromkeys(datums, term))
-            elif self._others:
-                for datum in datums:
-                    self._others.pop(datum, None)
-            if term is not None and (term.keeper == self.keeper or self._is_alone(term)):
-                self._renew(term, datums)
-            else:
-                for datum in datums:
-                    self.leases.forget(datum)
+            self._put(term, datums)
+
+    def _put(self, term: Term | None, datums: Sequence[Datum]) -> None:
+        if term is not None and term.keeper != self.keeper:
+            self._others.update(dict.fromkeys(datums, term))
+        elif self._others:
+            for datum in datums:
+                self._others.pop(datum, None)
+        if term is not None and (term.keeper == self.keeper or self._is_alone(term)):
+            self._renew(term, datums)
+        else:
+            for datum in datums:
+                self.leases.forget(datum)
 
     def _is_alone(self, term: Term) -> bool:
         """Whether its keeper is gone."""

@@ -1,6 +1,6 @@
-"""The store on SQLite: the written zones, and a journal of every change with its serial (RFC 1982).
+"""The store on SQLite: the written zones (`rows`), and a journal of every change with its serial (RFC 1982).
 
-Records and journal change in one transaction, in WAL mode with ``synchronous=FULL``: what a commit has returned for is
+Names and journal change in one transaction, in WAL mode with ``synchronous=FULL``: what a commit has returned for is
 on the disk.  The journal is the history that IXFR hands on, and is compacted by size and age.  SQLite's calls wait
 for the disk, so they run in one thread of their own, which holds the interpreter only to hand rows over.
 """
@@ -16,15 +16,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from discovery.registry import documents
+from discovery.registry import documents, rows
 from discovery.registry.content import SERIALS
 from discovery.registry.documents import Document, DocumentKey
-from discovery.registry.store import Alone, Commit, Past, RecordKey, Stored, StoreError, Term, key_of, pack, unpack
-from discovery.registry.wire import IN, Record
+from discovery.registry.store import Alone, Commit, Past, Stored, StoreError, pack, unpack
 
 T = TypeVar("T")
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of the tables below; a file that says another number is not touched."""
 MOST_BYTES: Final = 32 << 20
 """Of changes that the journal keeps."""
@@ -33,11 +32,6 @@ COMPACT_EVERY: Final = 256
 """Commits between two looks at the journal's size and age."""
 
 TABLES: Final = """
-CREATE TABLE zones (origin BLOB PRIMARY KEY, serial INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE records (
-    origin BLOB NOT NULL, name BLOB NOT NULL, type INTEGER NOT NULL, data BLOB NOT NULL, ttl INTEGER NOT NULL,
-    owner BLOB, seconds INTEGER, PRIMARY KEY (origin, name, type, data)
-) WITHOUT ROWID;
 CREATE TABLE journal (
     id INTEGER PRIMARY KEY AUTOINCREMENT, origin BLOB NOT NULL, before INTEGER NOT NULL, serial INTEGER NOT NULL,
     at REAL NOT NULL, change BLOB NOT NULL
@@ -107,7 +101,10 @@ class Journal(Alone):
         database = sqlite3.connect(self._path, self._busy_seconds, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(database)
-            found = {origin: self._load(database, origin) for origin in origins}
+            found = {origin: rows.load(database, origin) for origin in origins}
+        except ValueError as error:
+            database.close()
+            raise StoreError(f"the registry's store {self._path} is damaged: {error}") from None
         except BaseException:
             database.close()
             raise
@@ -121,7 +118,7 @@ class Journal(Alone):
         database.execute("BEGIN IMMEDIATE")
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version == 0:
-            for statement in TABLES.split(";"):
+            for statement in f"{rows.TABLES}{TABLES}".split(";"):
                 database.execute(statement)
             database.execute(f"PRAGMA user_version={FORMAT}")
         if version in {0, FORMAT}:
@@ -132,24 +129,6 @@ class Journal(Alone):
                 f"the registry's store {self._path} has format {version}, this weft reads {FORMAT}: "
                 "use the weft that wrote it, or another --state folder"
             )
-
-    def _load(self, database: sqlite3.Connection, origin: bytes) -> Stored:
-        row = database.execute("SELECT serial FROM zones WHERE origin = ?", (origin,)).fetchone()
-        rows = database.execute("SELECT name, type, data, ttl, owner, seconds FROM records WHERE origin = ?", (origin,))
-        records: list[Record] = []
-        terms: dict[RecordKey, Term] = {}
-        known: dict[tuple[bytes, int], Term] = {}
-        last, make = b"", tuple.__new__
-        for name, kind, data, ttl, owner, seconds in rows:
-            if name != last:  # one object for all records of a name
-                last = name
-            records.append(make(Record, (last, kind, IN, ttl, data)))
-            if seconds is not None:
-                term = known.get((owner, seconds))
-                if term is None:
-                    term = known[owner, seconds] = Term(owner, seconds)
-                terms[last, kind, data] = term
-        return Stored(row[0] if row else 0, tuple(records), terms)
 
     def _commit(self, commits: Sequence[Commit]) -> None:
         database = self._open_database
@@ -167,22 +146,10 @@ class Journal(Alone):
             raise
 
     def _write(self, database: sqlite3.Connection, commit: Commit) -> None:
-        origin, before, serial, change, terms = commit[:5]
-        database.executemany(
-            "DELETE FROM records WHERE origin = ? AND name = ? AND type = ? AND data = ?",
-            [(origin, *key_of(record)) for record in change.removed],
-        )
-        database.executemany(
-            "INSERT INTO records (origin, name, type, data, ttl) VALUES (?, ?, ?, ?, ?)",
-            [(origin, *key_of(record), record.ttl) for record in change.added],
-        )
-        database.executemany(
-            "UPDATE records SET owner = ?, seconds = ? WHERE origin = ? AND name = ? AND type = ? AND data = ?",
-            [(*(term[:2] if term else (None, None)), origin, *key) for key, term in terms.items()],
-        )
+        rows.write(database, commit)
+        origin, before, serial, change = commit[:4]
         if serial == before:
             return
-        database.execute("INSERT OR REPLACE INTO zones VALUES (?, ?)", (origin, serial))
         database.execute(
             "INSERT INTO journal (origin, before, serial, at, change) VALUES (?, ?, ?, ?, ?)",
             (origin, before, serial, self._clock(), pack(change)),
@@ -201,18 +168,17 @@ class Journal(Alone):
 
     def _history(self, origin: bytes, since: int) -> list[Past] | None:
         database = self._open_database
-        row = database.execute("SELECT serial FROM zones WHERE origin = ?", (origin,)).fetchone()
-        if since == (row[0] if row else 0):
+        if since == rows.serial_of(database, origin):
             return []
         start = database.execute(
             "SELECT id FROM journal WHERE origin = ? AND before = ? ORDER BY id DESC LIMIT 1", (origin, since % SERIALS)
         ).fetchone()
         if start is None:
             return None
-        rows = database.execute(
+        found = database.execute(
             "SELECT before, serial, change FROM journal WHERE origin = ? AND id >= ? ORDER BY id", (origin, *start)
         )
-        return [Past(before, serial, unpack(change)) for before, serial, change in rows]
+        return [Past(before, serial, unpack(change)) for before, serial, change in found]
 
     def _close(self) -> None:
         if self._database is not None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from discovery.registry.content import SERIALS, Change, Draft, RRset, content_of
+from discovery.registry.content import SERIALS, Change, Content, Draft, RRset
 from discovery.registry.custody import Custody
 from discovery.registry.keys import Scope
 from discovery.registry.lease import Datum, Leases
@@ -62,7 +62,8 @@ class Primary:
     def __init__(self, apex: Apex, store: Store, stored: Stored, *, leases: Leases, clock: Callable[[], float]) -> None:
         """`clock`: monotonic seconds; `stored`: what the store has of the zone."""
         self.apex = apex
-        self.content = content_of(apex.origin, stored.serial, stored.records)
+        self.content = Content(apex.origin, stored.serial)
+        self.content.begin(stored.nodes)
         self.history = History(apex)
         self.leases = leases
         self.followers: list[Callable[[Iterable[bytes]], None]] = []

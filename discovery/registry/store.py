@@ -81,8 +81,10 @@ class Stored(NamedTuple):
     """A zone as it was last committed."""
 
     serial: int
-    records: tuple[Record, ...]
-    terms: Mapping[RecordKey, Term]
+    nodes: dict[bytes, Node]
+    """All names, which whoever opened the store may keep and change."""
+    terms: Mapping[Term, Sequence[RecordKey]]
+    """The records that live by a lease."""
 
 
 class Past(NamedTuple):

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from discovery.registry import tsig
-from discovery.registry.content import Change
+from discovery.registry.content import Change, content_of
 from discovery.registry.journal import Journal
 from discovery.registry.keys import Key
 from discovery.registry.messages import update
@@ -77,7 +77,8 @@ def write_apart(state: Path, serial: int, *added: Record) -> None:
     async def write() -> None:
         journal = Journal(file)
         await journal.open([ORIGIN])
-        await journal.commit([Commit(ORIGIN, serial - 1, serial, Change((), added), {})])
+        nodes = content_of(ORIGIN, serial, added).nodes
+        await journal.commit([Commit(ORIGIN, serial - 1, serial, Change((), added), {}, nodes)])
         await journal.close()
 
     state.mkdir(mode=0o700, exist_ok=True)

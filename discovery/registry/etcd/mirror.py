@@ -28,12 +28,11 @@ class Listing:
 
     def stored(self) -> Stored:
         """All of it."""
-        every = tuple(record for name, held in self.names.items() for record in records(name, held.node))
-        return Stored(
-            self.content % SERIALS,
-            every,
-            {key: term for each in self.names.values() for key, term in each.terms.items()},
-        )
+        terms: dict[Term, list[RecordKey]] = {}
+        for held in self.names.values():
+            for key, term in held.terms.items():
+                terms.setdefault(term, []).append(key)
+        return Stored(self.content % SERIALS, {name: held.node for name, held in self.names.items()}, terms)
 
 
 class Zone:

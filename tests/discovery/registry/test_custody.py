@@ -5,7 +5,7 @@ from __future__ import annotations
 from discovery.registry.content import Change
 from discovery.registry.custody import TERMS_IN_STEP, Custody
 from discovery.registry.lease import Leases
-from discovery.registry.store import Arrival, Term, key_of
+from discovery.registry.store import Arrival, RecordKey, Term, key_of
 from tests.discovery.registry.test_transfer import record
 
 ME, OTHER, THIRD = b"me", b"other", b"third"
@@ -20,7 +20,10 @@ class Watched:
         self.now = 100.0
         self.leases = Leases(pause=1000, few=100)
         self.custody = Custody(self.leases, ME, lambda: self.now)
-        assert len(list(self.custody.begin(terms, frozenset({ME, *keepers})))) == bool(terms)
+        together: dict[Term, list[RecordKey]] = {}
+        for datum, term in terms.items():
+            together.setdefault(term, []).append(datum)
+        assert len(list(self.custody.begin(together, frozenset({ME, *keepers})))) == len(together)
 
     def due(self) -> set[tuple[bytes, int, bytes]]:
         return set(self.leases.due(self.now))
@@ -92,10 +95,11 @@ def test_another_ttl_is_no_removal() -> None:
 
 
 def test_many_get_their_leases_in_steps() -> None:
-    terms = {(A1.name, 1, number.to_bytes(4)): Term(b"", 30, ME) for number in range(2 * TERMS_IN_STEP + 1)}
+    datums = [(A1.name, 1, number.to_bytes(4)) for number in range(2 * TERMS_IN_STEP + 1)]
+    terms = {Term(b"", 30, ME): datums}
     leases = Leases()
     counts = [leases.records for _ in Custody(leases, ME, lambda: 0.0).begin(terms, frozenset({ME}))]
-    assert counts == [TERMS_IN_STEP, 2 * TERMS_IN_STEP, len(terms)]
-    found = [lease for lease in map(leases.lease_of, terms) if lease is not None]
+    assert counts == [TERMS_IN_STEP, 2 * TERMS_IN_STEP, len(datums)]
+    found = [lease for lease in map(leases.lease_of, datums) if lease is not None]
     assert {lease.deadline for lease in found} == {30.0}
-    assert len(found) == len(terms)
+    assert len(found) == len(datums)

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -16,9 +16,9 @@ from random import Random
 import pytest
 
 from discovery.registry import journal
-from discovery.registry.content import SERIALS, Change
+from discovery.registry.content import SERIALS, Change, Node, RRset
 from discovery.registry.journal import Journal
-from discovery.registry.store import Commit, Past, Stored, StoreError, Term, key_of
+from discovery.registry.store import Commit, Past, RecordKey, Stored, StoreError, Term, key_of
 from discovery.registry.wire import IN, A, Record, from_text, to_wire
 from tests.policy.source import ROOT
 
@@ -32,7 +32,21 @@ def record(number: int, ttl: int = 5) -> Record:
 
 
 def adds(serial: int, *numbers: int, origin: bytes = ORIGIN) -> Commit:
-    return Commit(origin, (serial - 1) % SERIALS, serial, Change((), tuple(map(record, numbers))), {})
+    return commit((serial - 1) % SERIALS, serial, Change((), tuple(map(record, numbers))), origin=origin)
+
+
+def commit(
+    before: int, serial: int, change: Change, terms: Mapping[RecordKey, Term | None] | None = None,
+    origin: bytes = ORIGIN,
+) -> Commit:  # fmt: skip
+    """Of names that have nothing but what is added."""
+    nodes: dict[bytes, Node] = {each.name: () for each in change.removed}
+    nodes |= {each.name: (RRset(each.type, each.ttl, (each.data,)),) for each in change.added}
+    return Commit(origin, before, serial, change, terms or {}, nodes)
+
+
+def there(*made: Record) -> dict[bytes, Node]:
+    return dict(commit(0, 1, Change((), made)).nodes)
 
 
 @asynccontextmanager
@@ -46,21 +60,21 @@ async def opened(path: Path) -> AsyncIterator[tuple[Journal, Stored]]:
 
 async def test_a_new_one_is_empty(tmp_path: Path) -> None:
     async with opened(tmp_path) as (store, stored):
-        assert stored == Stored(0, (), {})
+        assert stored == Stored(0, {}, {})
         assert await store.history(ORIGIN, 0) == []
         assert await store.history(ORIGIN, 1) is None
 
 
 async def test_records_leases_and_history_are_there_again(tmp_path: Path) -> None:
-    leased = Commit(ORIGIN, 0, 1, Change((), (record(1), record(2))), {key_of(record(1)): Term(b"\1k\0", 30)})
-    moved = Commit(ORIGIN, 1, 2, Change((record(2),), (record(2, ttl=9),)), {})
+    leased = commit(0, 1, Change((), (record(1), record(2))), {key_of(record(1)): Term(b"\1k\0", 30)})
+    moved = commit(1, 2, Change((record(2),), (record(2, ttl=9),)))
     async with opened(tmp_path) as (store, _):
         await store.commit([leased])
         await store.commit([moved, adds(7, 8, origin=OTHER)])
     async with opened(tmp_path) as (store, stored):
         assert stored.serial == 2
-        assert set(stored.records) == {record(1), record(2, ttl=9)}
-        assert stored.terms == {key_of(record(1)): Term(b"\1k\0", 30)}
+        assert stored.nodes == there(record(1), record(2, ttl=9))
+        assert stored.terms == {Term(b"\1k\0", 30): [key_of(record(1))]}
         assert await store.history(ORIGIN, 0) == [Past(0, 1, leased.change), Past(1, 2, moved.change)]
         assert await store.history(ORIGIN, 1) == [Past(1, 2, moved.change)]
         assert await store.history(OTHER, 6) == [Past(6, 7, Change((), (record(8),)))]
@@ -68,8 +82,8 @@ async def test_records_leases_and_history_are_there_again(tmp_path: Path) -> Non
 
 async def test_a_lease_can_be_taken_back(tmp_path: Path) -> None:
     async with opened(tmp_path) as (store, _):
-        await store.commit([Commit(ORIGIN, 0, 1, Change((), (record(1),)), {key_of(record(1)): Term(b"", 30)})])
-        await store.commit([Commit(ORIGIN, 1, 1, Change((), ()), {key_of(record(1)): None})])
+        await store.commit([commit(0, 1, Change((), (record(1),)), {key_of(record(1)): Term(b"", 30)})])
+        await store.commit([adds(1, 1)._replace(before=1, change=Change((), ()), terms={key_of(record(1)): None})])
     async with opened(tmp_path) as (store, stored):
         assert (stored.serial, stored.terms) == (1, {})
         assert [past.serial for past in await store.history(ORIGIN, 0) or ()] == [1]
@@ -87,9 +101,9 @@ async def test_a_commit_that_fails_leaves_nothing_behind(tmp_path: Path) -> None
     async with opened(tmp_path) as (store, _):
         await store.commit([adds(1, 1)])
         with pytest.raises(StoreError, match=r"registry\.db"):
-            await store.commit([adds(2, 2), adds(3, 1)])
+            await store.commit([adds(2, 2), adds(3, 1)._replace(before=None)])  # type: ignore[arg-type]
     async with opened(tmp_path) as (_, stored):
-        assert (stored.serial, stored.records) == (1, (record(1),))
+        assert (stored.serial, stored.nodes) == (1, there(record(1)))
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MOST_BYTES", 100), ("LONGEST_SECONDS", 3.5)])
@@ -177,7 +191,7 @@ async def test_nothing_committed_is_lost_by_a_kill(tmp_path: Path, size: Callabl
         last = max(int(line) for line in seen if line.endswith(b"\n"))
         async with opened(tmp_path) as (store, stored):
             assert last <= stored.serial <= last + 1
-            assert set(stored.records) == set(map(record, range(1, stored.serial + 1)))
+            assert stored.nodes == there(*map(record, range(1, stored.serial + 1)))
             assert [past.serial for past in await store.history(ORIGIN, 0) or ()] == list(range(1, stored.serial + 1))
 
 

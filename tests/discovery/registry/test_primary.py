@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from discovery.registry.content import Change, Content, RRset
+from discovery.registry.content import Change, Content, RRset, content_of
 from discovery.registry.keys import EVERYTHING, Scope
 from discovery.registry.lease import Leases
 from discovery.registry.messages import absent, removed
@@ -25,19 +25,23 @@ from tests.discovery.registry.test_transfer import APEX, ORIGIN, record
 A1, A2, A3 = record("a.shop.default"), record("b.shop.default"), record("c.shop.default")
 
 
+def as_stored(serial: int, *records: Record, terms: Mapping[Term, Sequence[RecordKey]] | None = None) -> Stored:
+    return Stored(serial, content_of(ORIGIN, serial, records).nodes, terms or {})
+
+
 class Memory(Alone):
     """A store whose disk is a list; `gate` holds commits back, and `broken` fails them."""
 
-    def __init__(self, stored: Stored = Stored(7, (), {})) -> None:  # noqa: B008 - immutable
+    def __init__(self, stored: Stored | None = None) -> None:
         super().__init__()
-        self.stored = stored
+        self.stored = stored or as_stored(7)
         self.commits: list[Commit] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.broken = False
 
     async def open(self, origins: Sequence[bytes]) -> Mapping[bytes, Stored]:
-        return dict.fromkeys(origins, self.stored)
+        return {origin: self.stored._replace(nodes=dict(self.stored.nodes)) for origin in origins}
 
     async def commit(self, commits: Sequence[Commit]) -> None:
         await self.gate.wait()
@@ -226,7 +230,7 @@ async def test_another_term_is_stored_and_the_same_is_not() -> None:
 
 
 async def test_after_a_restart_leases_live_for_a_full_term() -> None:
-    store, clock = Memory(Stored(9, (A1, A2), {key_of(A1): Term(b"\1k\0", 30)})), Clock()
+    store, clock = Memory(as_stored(9, A1, A2, terms={Term(b"\1k\0", 30): [key_of(A1)]})), Clock()
     async with primary(store, clock) as made:
         assert there(made.content) == {A1, A2}
         await made.submit(asks())
@@ -240,7 +244,7 @@ async def test_after_a_restart_leases_live_for_a_full_term() -> None:
 
 
 def test_what_is_stored_has_its_leases_before_anything_arrives() -> None:
-    store, clock = Memory(Stored(9, (A1, A2), {key_of(A1): Term(b"\1k\0", 30)})), Clock()
+    store, clock = Memory(as_stored(9, A1, A2, terms={Term(b"\1k\0", 30): [key_of(A1)]})), Clock()
     made = Primary(APEX, store, store.stored, leases=Leases(), clock=clock)
     assert made.leases.records == 0
     made.arrive(Arrival(10, {A1.name: ()}, {}, Change((A1,), ())))
@@ -305,7 +309,7 @@ class Shared(Memory):
     keeper = b"me"
     keepers = frozenset({b"me", b"other"})
 
-    def __init__(self, stored: Stored = Stored(7, (), {})) -> None:  # noqa: B008 - immutable
+    def __init__(self, stored: Stored | None = None) -> None:
         super().__init__(stored)
         self.faster: list[Callable[[], None]] = []
         self.tries: list[Commit] = []
@@ -385,7 +389,7 @@ async def test_a_batch_has_no_more_names_than_the_store_does_well() -> None:
 
 async def test_who_refreshes_at_another_registry_is_kept_there() -> None:
     theirs = Term(b"", 30, b"other")
-    store = Shared(Stored(9, (A1,), {key_of(A1): theirs}))
+    store = Shared(as_stored(9, A1, terms={theirs: [key_of(A1)]}))
     async with primary(store) as made:
         assert made.leases.records == 0
         assert await made.submit(asks(A1, terms=Terms(30), fingerprint=b"f")) == NOERROR
@@ -415,7 +419,7 @@ async def test_nothing_expires_while_others_may_take_this_registry_for_gone() ->
 
 
 async def test_what_a_registry_left_behind_is_removed_only_if_it_is_gone() -> None:
-    store, clock = Shared(Stored(9, (A1,), {key_of(A1): Term(b"", 30, b"gone")})), Clock()
+    store, clock = Shared(as_stored(9, A1, terms={Term(b"", 30, b"gone"): [key_of(A1)]})), Clock()
     async with primary(store, clock) as made:
         assert await made.submit(asks()) == NOERROR
         clock.now += 31

@@ -79,7 +79,7 @@ class Zone:
 @asynccontextmanager
 async def opened(etcd: Scripted) -> AsyncIterator[tuple[EtcdStore, Zone]]:
     store, zone = EtcdStore(etcd, b"weft/", b"me", random=Random(1), clock=time.monotonic), Zone()
-    assert (await store.open([ORIGIN]))[ORIGIN] == (9, (), {})
+    assert (await store.open([ORIGIN]))[ORIGIN] == (9, {}, {})
     store.follow(ORIGIN, zone)
     try:
         yield store, zone
