@@ -181,7 +181,10 @@ class Listeners:
         return max(min(failed.again_at for failed in self._failed.values()) - self._proxy.clock(), 0.0)
 
     async def _follow(self, table: RoutingTable) -> None:
-        self._followed = table
+        before, self._followed = self._followed, table
+        if before.listeners is table.listeners:  # most tables differ in endpoints only
+            self._settled.set()
+            return
         began = time.perf_counter()
         gone = [key for key in self.states if key not in table.listeners]
         # What has to be bound near its port for want of a right must not take one that is wanted.
