@@ -87,13 +87,14 @@ def read_update(message: Message, zone: bytes, limits: Limits = DEFAULT) -> Upda
         raise UpdateError(NOTAUTH)
     if max(len(message.answers), len(message.authority)) > limits.changes:
         raise UpdateError(REFUSED)
-    return Update(zone, tuple(map(_canonical, message.answers)), tuple(map(_canonical, message.authority)))
+    prerequisites = tuple(_canonical(record, record.klass == IN) for record in message.answers)
+    return Update(zone, prerequisites, tuple(_canonical(record, record.klass != ANY) for record in message.authority))
 
 
-def _canonical(record: Record) -> Record:
+def _canonical(record: Record, needs_data: bool) -> Record:
     """In lower case; data that are no data of their type are a FORMERR, unless there are none, where none may be."""
     data = record.data
-    if record.klass in (IN, NONE) and record.type not in _META and (data or record.klass == IN):
+    if record.klass in (IN, NONE) and record.type not in _META and (data or needs_data):
         try:
             data = canonical(record.type, data)
         except ValueError:

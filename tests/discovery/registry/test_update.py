@@ -244,6 +244,7 @@ READ_ERRORS = {
     "no SOA in the zone section": (message(update())._replace(question=(ZONE, A, IN)), wire.FORMERR),
     "an address of three bytes": (message(update())._replace(authority=(raw(ttl=5, rdata=b"abc"),)), wire.FORMERR),
     "an address of no bytes": (message(update())._replace(authority=(raw(ttl=5),)), wire.FORMERR),
+    "removing an address of no bytes": (message(update())._replace(authority=(raw(klass=NONE),)), wire.FORMERR),
     "too many changes": (message(update())._replace(authority=(ADDED,) * 4097), wire.REFUSED),
     "too many prerequisites": (message(update())._replace(answers=(raw(klass=ANY),) * 4097), wire.REFUSED),
 }
