@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.editing import Folder, serving_of
+from tests.scenarios.editing import Folder, reads, serving_of, wait_reload
 from tests.scenarios.manifests import APPLICATION, deployment, service
 from tests.scenarios.test_autoscaling import IN_FLIGHT, autoscaler, of_service, told
 from tests.scenarios.weft import PATIENCE, Answer, Weft, ask, wait_for
@@ -148,5 +148,11 @@ def gone(address: str) -> bool:
 def test_paused_nobody_is_held(weft: Weft, folder: Folder) -> None:
     zero: dict[str, Any] = autoscaler(of_service(IN_FLIGHT, "200"), 0, 3)
     zero["metadata"]["annotations"] = {"weft.dev/autoscale": "paused"}
+    before = reads(weft)
     folder.put("app", deployment("app", 0), service("app", app="app"), zero)
-    wait_for(lambda: ask(weft.address("app")).fields.get("retry-after") == "30", weft.told)
+    wait_reload(weft, before)
+    began = time.monotonic()
+    answer = ask(weft.address("app"))
+    assert (answer.status, answer.fields["retry-after"]) == (503, "30")
+    assert "no autoscaler is there to wake it" in answer.fields["proxy-status"]
+    assert time.monotonic() - began < NOISE
