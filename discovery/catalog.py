@@ -163,14 +163,18 @@ class Catalog:
                 del self._by_label[label]
 
     def _selecting(self, replica: Replica) -> set[Named]:
-        """The Services whose selector `replica` matches."""
+        """The Services whose selector `replica` matches, and those that it names."""
         namespace = replica.workload.namespace
-        return {
+        named = {name for name in replica.services if name in self._members and self._has_endpoints(name)}
+        return named | {
             name
             for key, value in replica.labels.items()
             for name in self._by_label.get((namespace, key, value), ())
             if matches(self._members[name].service.spec.selector, replica.labels)
         }
+
+    def _has_endpoints(self, name: Named) -> bool:
+        return self._members[name].service.spec.type != "ExternalName"
 
     def _put(self, source: str, before: Replica | None, now: Replica | None) -> set[Named]:
         """Enter one replica's change; the Services that it touches."""

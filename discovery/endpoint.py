@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from config.meta import Named
+
 
 class WorkloadRef(NamedTuple):
     """The Deployment (or other owner) that a replica is a copy of."""
@@ -45,6 +47,8 @@ class Replica(msgspec.Struct, frozen=True):
     """Unix time at which it last changed between ready and not ready."""
     zone: str = ""
     hostname: str = ""
+    services: tuple[Named, ...] = ()
+    """Services that it stands behind by its own word, whatever their selectors say."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):

@@ -24,7 +24,6 @@ from config.settings import NodeConfigSpec
 from discovery.catalog import Catalog
 from discovery.endpoint import Replica
 from discovery.platforms.base import Drained
-from discovery.platforms.process import ProcessPlatform
 from discovery.prober import Prober
 from mesh.access_log import AccessLog
 from mesh.compiler import Compiled
@@ -42,12 +41,12 @@ from sidecar.autoscaling import Autoscaling
 from sidecar.checks import Checks
 from sidecar.dns import NodeDNS, Zones
 from sidecar.documents import Answer, Question, Stream
-from sidecar.errors import UserError
 from sidecar.existing import Existing
 from sidecar.families import Reloads, build_info
 from sidecar.fingerprints import new_fingerprints
 from sidecar.garbage import Garbage
 from sidecar.joining import Draining, poll, served_at
+from sidecar.platforms import Parts, Platforms
 from sidecar.publisher import Publisher
 from sidecar.pulse import Pulse
 from sidecar.readiness import Missing
@@ -114,7 +113,7 @@ class Assembly:
 
     def _make_autoscaling(self) -> Autoscaling | None:
         """None: what is seen of the traffic here is not all of it, or nothing is run here."""
-        if not (isinstance(self._zones, Registry) and isinstance(self.platform, ProcessPlatform)):
+        if not (isinstance(self._zones, Registry) and isinstance(self.platform, Platforms)):
             return None
         made = Autoscaling(self._config_set, partial(_live_source, self.proxy.live), self.platform)
         self.running.autoscaled = made.status
@@ -144,16 +143,14 @@ class Assembly:
         self.proxy.farewell = node.drain_timeout
 
     def _make_platform(self, state: StateFolder) -> Runs:
-        try:
-            return ProcessPlatform(
-                state=state.path,
-                prober=self.prober,
-                drained=self._drained,
-                random=Random(),
-                served_at=partial(served_at, self.listeners),
-            )
-        except OSError as error:
-            raise UserError(f"the state folder {state.path} cannot be written ({error.strerror})") from None
+        parts = Parts(
+            node=self._config_set.node,
+            state=state,
+            prober=self.prober,
+            drained=self._drained,
+            served_at=partial(served_at, self.listeners),
+        )
+        return Platforms(parts)
 
     async def start(self) -> None:
         """Put the first table in force and open the listeners."""
@@ -256,7 +253,9 @@ class Assembly:
         """What the admin server says, by path."""
         inbound = {} if self._inbound is None else {"/api/v1/inbound": self._inbound.document}
         scaling = {} if self._autoscaling is None else {"/api/v1/autoscalers": self._autoscaling.document}
-        return {**views.answers(self.running, self._hide), "/api/v1/dns": self.dns.document, **inbound, **scaling}
+        platforms = {"/api/v1/platforms": self.platform.document} if isinstance(self.platform, Platforms) else {}
+        own = views.answers(self.running, self._hide)
+        return {**own, "/api/v1/dns": self.dns.document, **inbound, **scaling, **platforms}
 
     def questions(self) -> dict[str, Question]:
         """What the admin server is asked, by path."""
@@ -278,6 +277,7 @@ class Assembly:
             self.dns.families(),
             () if self._inbound is None else self._inbound.families(),
             self._certificates(),
+            self.platform.families() if isinstance(self.platform, Platforms) else (),
             self._autoscaling.families() if self._autoscaling is not None else (),
             process_families(),
         )
@@ -295,7 +295,7 @@ class Assembly:
         await self._draining.drained(replica_id, deadline)
 
     def _replicas_changed(self, replicas: tuple[Replica, ...]) -> None:
-        self._zones.replicas.put_replicas("process", replicas)
+        self._zones.replicas.put_replicas("platforms", replicas)
 
     def _name(self, compiled: Compiled) -> None:
         self.dns.put_in_force(compiled.config_set, compiled.snapshot)

@@ -65,9 +65,9 @@ def _check_service(service: Service, index: Index, report: ObjectReport) -> None
 def _warn_of_no_endpoints(service: Service, index: Index, report: ObjectReport) -> None:
     selector, namespace = service.spec.selector, report.key.namespace
     if not selector:
-        report.warning(
-            "spec", "no selector, and no EndpointSlice or Endpoints belongs to it: the Service has no endpoints"
-        )
+        if "docker" not in index.config_set.node.platforms:  # labels of containers name Services
+            message = "no selector, and no EndpointSlice or Endpoints belongs to it: the Service has no endpoints"
+            report.warning("spec", message)
         return
     labels = ", ".join(f"{key}={value}" for key, value in selector.items())
     hint = index.nearest_label(namespace, selector)

@@ -60,6 +60,17 @@ def test_one_replica_may_stand_behind_several_services() -> None:
     assert one.snapshot.changed == {SHOP, other}
 
 
+def test_a_replica_may_name_its_services_itself() -> None:
+    plain, outside = Named("other", "plain"), Named("default", "outside")
+    external = service("outside", type="ExternalName", external_name="example.org")
+    one = catalog(SELECTED, service("plain", namespace="other"), external)
+    one.put_replicas("docker", [replica(1, labels={}, services=(plain, SHOP, outside, Named("not", "there")))])
+    assert where(one.snapshot) == where(one.snapshot, plain) == [("127.97.0.2", True)]
+    assert one.snapshot.changed == {SHOP, plain}
+    one.put_replicas("docker", [])
+    assert where(one.snapshot) == where(one.snapshot, plain) == []
+
+
 def test_a_replica_that_changes_its_labels_changes_its_services() -> None:
     other = Named("default", "other")
     one = catalog(SELECTED, service("other", selector={"app": "other"}))

@@ -1,0 +1,145 @@
+"""Observer: keeps an `Observation` up to date with a real engine, however often that goes away and comes back.
+
+Events are heard from before the containers are listed, so nothing is missed in between.  While the engine is gone,
+slow or restarting, what was known last stays, and `standing` says that it is stale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+from discovery.backoff import Backoff, BackoffPolicy
+from discovery.platforms.base import PlatformStanding
+from discovery.platforms.docker.condition import Event
+from discovery.platforms.docker.engine import Connection, EngineError, NotThere
+from discovery.platforms.docker.observation import Matters, Observation
+from discovery.platforms.docker.sighting import sighting
+
+RECONNECTS: Final = BackoffPolicy(first=0.1, ceiling=10, jitter=0.5)
+HEARTBEAT: Final = 10.0
+"""Seconds after which a silent engine is asked whether it is still there, and for the list."""
+
+log = logging.getLogger("weft.docker")
+
+
+class Observer:
+    """Needs a task of the caller for `run`."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        *,
+        host: str,
+        matters: Matters,
+        changed: Callable[[], None],
+        random: Random,
+        reconnects: BackoffPolicy = RECONNECTS,
+    ) -> None:
+        """`changed` is called after each change of `observation.conditions`, of `kinds` or of `standing`."""
+        self.observation = Observation(matters)
+        self.kinds: dict[str, str] = {}
+        """Each network's driver."""
+        self.standing = PlatformStanding("docker", host, connected=False, reason="it has not answered yet")
+        self._connect = connect
+        self._matters = matters
+        self._changed = changed
+        self._backoff = Backoff(reconnects, random)
+        self._wake = asyncio.Event()
+        self._lost_before = False
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            try:
+                await self._session()
+            except* EngineError as errors:
+                self._lost(str(errors.exceptions[0]))
+            await asyncio.sleep(self._backoff.failed(clock()))
+
+    async def _session(self) -> None:
+        """From one connection to its end, which raises EngineError."""
+        connection = self._connect()
+        try:
+            since = await connection.now()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._hear(connection, since))
+                group.create_task(self._look(connection))
+                await self._list(connection, afresh=True)
+                while True:
+                    await asyncio.sleep(HEARTBEAT)
+                    await self._list(connection, afresh=False)
+        finally:
+            await connection.close()
+
+    async def _hear(self, connection: Connection, since: str) -> None:
+        await connection.follow(since, self._happened)
+        raise EngineError("it ended the stream of events")
+
+    async def _list(self, connection: Connection, *, afresh: bool) -> None:
+        self.kinds = await connection.networks()
+        listed = await connection.containers()
+        self.observation.listed([name for name, labels in listed.items() if self._matters(labels)], afresh=afresh)
+        self._wake.set()
+
+    async def _look(self, connection: Connection) -> None:
+        """Look at what is to be looked at, whenever there is something; changes are told when all is seen."""
+        changed = False
+        await self._wake.wait()
+        while True:
+            name = self.observation.look()
+            if name is not None:
+                changed |= await self._look_at(connection, name)
+                continue
+            self._found()
+            if changed:
+                self._changed()
+            changed = False
+            self._wake.clear()
+            await self._wake.wait()
+
+    async def _look_at(self, connection: Connection, name: str) -> bool:
+        try:
+            now = sighting(await connection.inspect(name))
+        except NotThere:
+            return self.observation.absent(name)
+        except ValueError as error:
+            raise EngineError(str(error)) from None
+        if not self.kinds.keys() >= now.addresses.keys():
+            self.kinds = await connection.networks()
+        return self.observation.seen(name, now)
+
+    def _happened(self, event: Event) -> None:
+        if self.observation.happened(event):
+            self._changed()
+        if self.observation.unseen:
+            self._wake.set()
+
+    def _found(self) -> None:
+        if not self.standing.connected:
+            self._backoff.succeeded()
+            if self._lost_before:
+                log.info("the engine is there again")
+            self._stand(connected=True, reason="")
+
+    def _lost(self, reason: str) -> None:
+        if self.standing.connected or not self._lost_before:
+            log.warning("the engine is gone: what runs is taken to be as it was", extra={"reason": reason})
+        self._lost_before = True
+        self._stand(connected=False, reason=reason)
+
+    def _stand(self, *, connected: bool, reason: str) -> None:
+        before = self.standing
+        changed = connected != before.connected
+        self.standing = PlatformStanding(
+            name=before.name, host=before.host, connected=connected, reason=reason,
+            since=time.time() if changed else before.since,
+            connections=before.connections + (changed and connected),
+        )  # fmt: skip
+        if changed:
+            self._changed()

@@ -1,0 +1,180 @@
+"""The platforms of a node, by the names that a NodeConfig has for them, joined to one.
+
+Each is made by one function and imported only where it is used: a line in `MAKERS` is all that a new one needs here.
+Of several the first runs the Deployments; the others only say what replicas they have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Protocol
+
+from msgspec import to_builtins
+from msgspec.structs import replace
+
+from config.configset import ConfigSet
+from config.meta import Named
+from config.settings import NodeConfigSpec
+from discovery.endpoint import Replica, WorkloadRef
+from discovery.platforms.base import (
+    ContainerUsage,
+    Drained,
+    Platform,
+    PlatformStanding,
+    ReplicasChanged,
+    WorkloadStatus,
+)
+from discovery.platforms.environment import ServedAt
+from discovery.prober import Prober
+from mesh.exposition import Family, Sample
+from sidecar.documents import Document
+from sidecar.errors import UserError
+from sidecar.logs import timestamp
+from sidecar.state import StateFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What platforms are made of."""
+
+    node: NodeConfigSpec
+    """As it was at the start."""
+    state: StateFolder
+    prober: Prober
+    drained: Drained
+    served_at: ServedAt
+    standings: list[Callable[[], PlatformStanding]] = field(default_factory=list)
+    """Who says how a platform stands with whoever really runs its replicas."""
+
+
+class Made(Platform, Protocol):
+    """A platform of a node."""
+
+    def desired(self, name: Named) -> int | None:
+        """How many replicas there are to be of a Deployment now; None: it does not run here."""
+
+
+DOCKER_HOST = "unix:///var/run/docker.sock"
+"""Where an engine is unless something else is said."""
+
+Maker = Callable[[Parts, bool], Made]
+"""From parts, and whether Deployments are run there."""
+
+
+def _process(parts: Parts, _runs: bool) -> Made:
+    from discovery.platforms.process import ProcessPlatform
+
+    try:
+        return ProcessPlatform(
+            state=parts.state.path,
+            prober=parts.prober,
+            drained=parts.drained,
+            random=Random(),
+            served_at=parts.served_at,
+        )
+    except OSError as error:
+        raise UserError(f"the state folder {parts.state.path} cannot be written ({error.strerror})") from None
+
+
+def _docker(parts: Parts, _runs: bool) -> Made:
+    try:
+        from discovery.platforms.docker.platform import DockerPlatform
+    except ImportError as error:
+        raise UserError(f"the platform docker needs {error.name}: install weft[docker]") from None
+    made = DockerPlatform(parts.node.docker.host or os.environ.get("DOCKER_HOST", "") or DOCKER_HOST, Random())
+    parts.standings.append(made.standing)
+    return made
+
+
+MAKERS: Mapping[str, Maker] = {"process": _process, "docker": _docker}
+
+
+class Platforms:
+    """All platforms of a node as one (see `base.Platform`)."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Raises UserError for what the user can put right."""
+        self._made: Sequence[Made] = [
+            MAKERS[name](parts, index == 0) for index, name in enumerate(parts.node.platforms)
+        ]
+        self._standings = parts.standings
+        self._subscribers: list[ReplicasChanged] = []
+        for each in self._made:
+            each.subscribe(self._changed)
+
+    async def apply(self, config_set: ConfigSet) -> None:
+        """Make the Deployments of `config_set` the ones that run on the first platform."""
+        without = replace(config_set, deployments={})
+        for index, each in enumerate(self._made):
+            await each.apply(without if index else config_set)
+
+    def replicas(self) -> tuple[Replica, ...]:
+        return tuple(replica for each in self._made for replica in each.replicas())
+
+    def subscribe(self, callback: ReplicasChanged) -> None:
+        self._subscribers.append(callback)
+
+    def statuses(self) -> tuple[WorkloadStatus, ...]:
+        return tuple(status for each in self._made for status in each.statuses())
+
+    def desired(self, name: Named) -> int | None:
+        return next((found for each in self._made if (found := each.desired(name)) is not None), None)
+
+    async def read(self, workload: WorkloadRef) -> WorkloadStatus:
+        for each in self._made:
+            try:
+                return await each.read(workload)
+            except KeyError:
+                continue
+        raise KeyError(workload)
+
+    async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
+        for each in self._made:
+            try:
+                await each.set(workload, replicas, victims)
+            except KeyError:
+                continue
+            return
+        raise KeyError(workload)
+
+    def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
+        return next((found for each in self._made if (found := each.usage(workload))), {})
+
+    async def close(self) -> None:
+        async with asyncio.TaskGroup() as closing:
+            for each in self._made:
+                closing.create_task(each.close())
+
+    def document(self) -> tuple[int, Document]:
+        """What the admin API says of those who really run the replicas."""
+        return 200, {"platforms": [_told(standing()) for standing in self._standings]}
+
+    def families(self) -> Iterator[Family]:
+        """Metrics of the same."""
+        standings = [standing() for standing in self._standings]
+        if standings:
+            yield _family("connected", "gauge", "Whether the platform answers; else its replicas are stale.",
+                          [(each.name, int(each.connected)) for each in standings])  # fmt: skip
+            yield _family("connections", "counter", "Times that the platform was found, or found again.",
+                          [(each.name, each.connections) for each in standings])  # fmt: skip
+            yield _family("replicas", "gauge", "Replicas that are known, stale or not.",
+                          [(each.name, each.replicas) for each in standings])  # fmt: skip
+
+    def _changed(self, _: object) -> None:
+        replicas = self.replicas()
+        for callback in self._subscribers:
+            callback(replicas)
+
+
+def _told(standing: PlatformStanding) -> dict[str, object]:
+    return {**to_builtins(standing), "since": timestamp(standing.since) if standing.since else None}
+
+
+def _family(name: str, kind: str, text: str, values: list[tuple[str, int]]) -> Family:
+    whole = f"weft_platform_{name}"
+    suffix = "_total" if kind == "counter" else ""
+    return Family(whole, kind, text, [Sample(whole + suffix, {"platform": each}, value) for each, value in values])

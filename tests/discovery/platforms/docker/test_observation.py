@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discovery.platforms.docker.condition import Condition
+from discovery.platforms.docker.labels import service_of
+from discovery.platforms.docker.observation import Observation
+from discovery.platforms.docker.sighting import Sighting
+from tests.discovery.platforms.docker.facts import ID, event, network_event, seen
+
+
+def observation() -> Observation:
+    return Observation(lambda labels: service_of(labels) is not None)
+
+
+def looked_at(held: Observation, now: Sighting) -> bool:
+    assert held.look() == now.id
+    return held.seen(now.id, now)
+
+
+def test_a_container_that_starts_is_looked_at_and_then_there() -> None:
+    held = observation()
+    assert not held.happened(event("start"))
+    assert looked_at(held, seen())
+    assert held.conditions == {ID: Condition(seen())}
+    assert held.look() is None
+
+
+def test_containers_that_do_not_matter_are_let_be() -> None:
+    held = observation()
+    other = event("start", "other")._replace(attributes={"image": "web"})
+    assert not held.happened(other)
+    assert not held.happened(network_event("connect", "bridge", "other"))
+    assert held.look() is None
+
+
+def test_what_an_event_says_counts_at_once() -> None:
+    held = observation()
+    held.listed([ID], afresh=True)
+    assert looked_at(held, seen())
+    assert held.happened(event("kill", signal="15"))
+    assert held.conditions[ID].ending
+    assert not held.happened(event("kill", signal="15"))
+    assert held.happened(event("die"))
+    assert held.conditions == {}
+
+
+def test_an_answer_that_is_older_than_an_event_is_thrown_away() -> None:
+    held = observation()
+    held.happened(event("start"))
+    assert held.look() == ID
+    held.happened(event("die"))
+    assert not held.seen(ID, seen())
+    assert held.conditions == {}
+    assert held.look() == ID
+    assert not held.seen(ID, seen(running=False))
+
+
+def test_a_list_has_looked_at_what_is_new_and_what_is_missing() -> None:
+    held = observation()
+    held.listed([ID], afresh=True)
+    assert looked_at(held, seen())
+    held.listed([ID], afresh=False)
+    assert held.look() is None
+    held.listed(["new"], afresh=False)
+    assert {held.look(), held.look()} == {ID, "new"}
+    assert held.absent(ID)
+    assert not held.absent("new")
+    assert held.conditions == {}
+
+
+def test_nobody_is_gone_before_a_look() -> None:
+    held = observation()
+    held.happened(event("start"))
+    assert looked_at(held, seen())
+    held.listed([], afresh=True)
+    assert held.conditions
+    assert not looked_at(held, seen())
+    assert held.conditions
+
+
+STEPS = st.lists(st.sampled_from(["start", "stop", "kill", "pause", "unpause", "look", "answer", "list"]), max_size=40)
+
+
+@given(STEPS)
+def test_what_is_held_in_the_end_is_what_runs(steps: list[str]) -> None:
+    """Whatever happens while somebody looks: once all events are heard and all is seen, it is as it is."""
+    held, running, paused, run, asked = observation(), False, False, 0, ""
+
+    def answer() -> None:
+        held.seen(ID, seen(running=running, paused=paused, started=str(run)))
+
+    for step in steps:
+        if step == "start" and not running:
+            running, paused, run = True, False, run + 1
+            held.happened(event("start"))
+        elif step == "stop" and running:
+            running = paused = False
+            held.happened(event("die"))
+        elif step == "kill" and running:
+            held.happened(event("kill", signal="15"))
+        elif step in ("pause", "unpause") and running and paused != (step == "pause"):
+            paused = step == "pause"
+            held.happened(event(step))
+        elif step == "look" and not asked:
+            asked = held.look() or ""
+        elif step == "answer" and asked:
+            asked = ""
+            answer()
+        elif step == "list":
+            held.listed([ID] if running else [], afresh=True)
+    if asked:
+        answer()
+    while held.look():
+        answer()
+    assert list(held.conditions) == ([ID] if running else [])
+    if running:
+        assert held.conditions[ID].sighting.started == str(run)
+        assert held.conditions[ID].sighting.paused == paused

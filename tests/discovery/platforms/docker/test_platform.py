@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from config.configset import ConfigSet
+from config.meta import Named
+from config.settings import NodeConfigSpec
+from discovery.endpoint import Replica, WorkloadRef
+from discovery.platforms.docker.platform import DockerPlatform
+from tests.discovery.platforms.docker.facts import ID
+from tests.discovery.platforms.docker.fake import fake_engine
+
+
+async def test_containers_are_replicas_of_this_node(tmp_path: Path) -> None:
+    told: list[tuple[Replica, ...]] = []
+    async with fake_engine(tmp_path) as fake:
+        fake.put()
+        platform = DockerPlatform(fake.host, Random(1))
+        platform.subscribe(told.append)
+        await platform.apply(ConfigSet(node=NodeConfigSpec(node_name="one")))
+        async with asyncio.timeout(10):
+            while not platform.replicas():
+                await asyncio.sleep(0.001)
+        (replica,) = platform.replicas()
+        assert (replica.node, replica.address, replica.services) == ("one", "172.17.0.2", (Named("shop", "web"),))
+        assert told[-1] == platform.replicas()
+        assert (platform.standing().name, platform.standing().replicas) == ("docker", 1)
+        await platform.apply(ConfigSet(node=NodeConfigSpec(node_name="two")))
+        assert told[-1][0].node == "two"
+        await platform.close()
+    assert replica.id.endswith(ID[:12])
+
+
+async def test_it_runs_no_deployments(tmp_path: Path) -> None:
+    platform = DockerPlatform(f"unix://{tmp_path}/none", Random(1))
+    workload = WorkloadRef("Deployment", "default", "web")
+    with pytest.raises(KeyError):
+        await platform.read(workload)
+    with pytest.raises(KeyError):
+        await platform.set(workload, 1)
+    assert (platform.statuses(), platform.usage(workload), platform.desired(Named("default", "web"))) == ((), {}, None)
+    await platform.close()
