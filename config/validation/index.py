@@ -10,11 +10,13 @@ from config.meta import Named, ObjectKey, matches
 from config.naming import shown
 from config.resources.core import SERVICE_NAME_LABEL
 from config.resources.workloads import Deployment
+from config.settings import RegistrySettings
 from config.suggestions import did_you_mean
 from config.unread import Unread
 from config.validation.report import ObjectReport, keyed
 
 SERVICE_NAME_FIELD = keyed("metadata.labels", SERVICE_NAME_LABEL)
+_NO_REGISTRY = RegistrySettings()
 
 
 class Index:
@@ -42,8 +44,8 @@ class Index:
         return not self._is_unsure("Deployment", namespace, "spec.template.metadata.labels")
 
     def knows_endpoints(self, service: Named) -> bool:
-        """Whether all could be read that says which endpoints belong to which Service."""
-        return not (
+        """Whether all could be read that says which endpoints belong to which Service: a registry is told of others."""
+        return self.config_set.node.registry == _NO_REGISTRY and not (
             self._is_unsure("EndpointSlice", service.namespace, SERVICE_NAME_FIELD)
             or self._unread.may_be(ObjectKey("Endpoints", *service))
         )

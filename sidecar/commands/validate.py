@@ -14,10 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from config.configset import ConfigSet
 from config.errors import Fault
+from config.meta import ObjectKey
 from sidecar.errors import FAILURE
 from sidecar.findings import SEVERITIES, Findings, lines, summary
 from sidecar.terminal import Painter
@@ -53,9 +56,25 @@ def examine(paths: list[Path]) -> Findings:
     from discovery.assignments import Assignments
 
     loaded = load(paths)
-    faults = (*loaded.faults, *allocate(loaded.config_set, Assignments()).faults)
+    faults = (*loaded.faults, *allocate(loaded.config_set, Assignments()).faults, *_without_command(loaded.config_set))
     objects = {*loaded.config_set.sources, *(fault.object for fault in faults if fault.object)}
     return Findings(tuple(sorted(faults, key=lambda fault: fault.source)), len(objects))
+
+
+def _without_command(config_set: ConfigSet) -> Iterator[Fault]:
+    """What cannot run as a process here, though it may elsewhere."""
+    from discovery.platforms.commands import NoCommand, command_of
+
+    if tuple(config_set.node.platforms) != ("process",):
+        return
+    for named, deployment in config_set.deployments.items():
+        key = ObjectKey("Deployment", *named)
+        for index, container in enumerate(deployment.spec.template.spec.containers):
+            try:
+                command_of(container, config_set.node.images, Path(), Path())
+            except NoCommand as lack:
+                path = f"spec.template.spec.containers[{index}].image"
+                yield Fault("warning", config_set.sources[key], str(lack), key, path)
 
 
 def as_json(findings: Findings) -> dict[str, Any]:

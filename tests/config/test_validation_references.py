@@ -66,6 +66,12 @@ SERVICES = [
         "no selector, no endpoints", document("Service", "spec: {ports: [{port: 80}]}"), warning("spec", "no endpoints")
     ),
     case("no selector, but endpoints", service("{ports: [{port: 80}]}")),
+    case(
+        "nobody is selected where a registry may know endpoints",
+        selecting("{port: 80}", "{app: api}")
+        + "---\napiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {name: node}\n"
+        "spec: {registry: {servers: ['127.0.0.1:5353']}}\n",
+    ),
     case("a selector and endpoints", service("{selector: {app: elsewhere}, ports: [{port: 80}]}")),
     case(
         "endpoints of old",

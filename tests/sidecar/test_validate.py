@@ -29,6 +29,16 @@ spec:
     - port: 80
       nodePort: 80
 """
+UNRUNNABLE = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: "web:1"}, {name: own, image: "own:1", command: [own]}]}
+"""
+NODE = "---\napiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {name: node}\nspec: "
 NOTICED = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {}\n"
 
 
@@ -45,9 +55,12 @@ def manifest(tmp_path: Path) -> Path:
         (WARNED, 0, "1 object, 0 errors, 1 warning"),
         (WRONG, 1, "1 object, 1 error, 1 warning"),
         (WRONG + "---\n" + GOOD, 1, "2 objects, 1 error, 1 warning"),
+        (UNRUNNABLE, 0, "1 object, 0 errors, 1 warning"),
+        (UNRUNNABLE + NODE + "{images: {'web:1': [web]}}\n", 0, "2 objects, nothing wrong"),
+        (UNRUNNABLE + NODE + "{platforms: [docker]}\n", 0, "2 objects, nothing wrong"),
         ("# nothing\n", 0, "no objects found"),
     ],
-    ids=["good", "notice", "warning", "error", "error among good", "empty"],
+    ids=["good", "notice", "warning", "error", "error among good", "no command", "command", "elsewhere", "empty"],
 )
 def test_summary_and_exit_code(
     manifest: Path, capsys: pytest.CaptureFixture[str], text: str, code: int, summary: str
@@ -137,8 +150,11 @@ def test_the_examples_are_valid(folder: str) -> None:
 
 
 def test_what_kubectl_get_prints_is_accepted() -> None:
-    (fault,) = examine([ROOT / "tests" / "sidecar" / "exported.yaml"]).faults
-    assert (fault.severity, fault.path) == ("warning", "spec.clusterIP")
+    faults = examine([ROOT / "tests" / "sidecar" / "exported.yaml"]).faults
+    assert {(fault.severity, fault.path) for fault in faults} == {
+        ("warning", "spec.clusterIP"),
+        ("warning", "spec.template.spec.containers[0].image"),
+    }
 
 
 def test_as_a_process(manifest: Path) -> None:
