@@ -133,6 +133,11 @@ class Backend(Judgement):
         return None if limits.wait(waiter) else limits.refusal
 
     @property
+    def wakeable(self) -> bool:
+        """While there is no endpoint: whether one can be had, so that requests wait."""
+        return self._room is not None and self._room.wakeable(self.key) is not None
+
+    @property
     def vacancy(self) -> Reason:
         """Why nobody can be picked."""
         if self.plan.nowhere:
@@ -185,7 +190,7 @@ class Backend(Judgement):
     def _line_up(self) -> None:
         """Begin a line, if there is something to wait for."""
         room, before = self._room, self.limits
-        if room is None or self._deadlines is None or room.wakeable(self.key) is None:
+        if room is None or self._deadlines is None or not self.wakeable:
             return
         policy = self.plan.limits or _UNLIMITED
         line: Line[EndpointState] = Line(

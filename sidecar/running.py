@@ -59,6 +59,8 @@ class Running(Standing):
     platform: Runs
     autoscaled: Callable[[ObjectKey], ObjectStatus | None] = lambda _: None
     """What became of a HorizontalPodAutoscaler; None of what is none, and where none acts."""
+    asleep: Callable[[Named], str] = lambda _: ""
+    """What is to be said of a Service that is scaled to zero; empty of one that is not."""
     _was_ready: bool = False
 
     def subscribe(self, changed: Callable[[], None]) -> None:
@@ -113,7 +115,8 @@ class Running(Standing):
         compiled = self.publisher.compiled
         status = compiled.statuses.get(key) if compiled else None
         status = status or self.autoscaled(key) or NOT_YET.get(key.kind, ACCEPTED)
-        return self._told(key, status, tuple(self._remarks(status)))
+        sleeping = self.asleep(Named(key.namespace, key.name)) if key.kind == "Service" else ""
+        return self._told(key, status, (*self._remarks(status), *filter(None, [sleeping])))
 
     def _remarks(self, status: ObjectStatus) -> Iterator[str]:
         yield from remarks(status.certificates, time.time())

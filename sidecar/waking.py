@@ -6,7 +6,7 @@ The data plane asks in passing and may ask again and again (`mesh.waiting`); her
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from config.meta import Named
@@ -27,21 +27,36 @@ class Waker(Protocol):
         """Have it get its first replica; False: that cannot be done."""
 
 
+class Sizes(Protocol):
+    """Who knows what is scaled to zero."""
+
+    def asleep(self, key: BackendKey) -> bool:
+        """Whether the Service of a Backend is."""
+
+    def behind(self, key: BackendKey) -> Sequence[Named]:
+        """The Deployments that it selects."""
+
+
 class Waking:
     """Needs a task of the caller for `run`."""
 
-    def __init__(self, behind: Callable[[BackendKey], Sequence[Named]], waker: Waker) -> None:
-        """`behind`: the Deployments that the Service of a Backend selects."""
-        self._behind = behind
+    def __init__(self, scales: Sizes, waker: Waker) -> None:
+        self._scales = scales
         self._waker = waker
         self._wanted: dict[WorkloadRef, None] = {}
         self._failed: set[WorkloadRef] = set()
         """Of which the last attempt has failed, and nobody has been told."""
         self._called = asyncio.Event()
 
+    def says(self, service: Named) -> str:
+        """What a Service that is asleep is told about, where a request wakes it."""
+        key = BackendKey(*service, "")
+        sleeps = self.wakeable(key) is not None and self._scales.asleep(key)
+        return "scaled to zero; a request wakes it" if sleeps else ""
+
     def wakeable(self, key: BackendKey) -> WorkloadRef | None:
         """As `mesh.waiting.Wakeable`; of several the first in the order of the manifests."""
-        refs = (WorkloadRef("Deployment", *name) for name in self._behind(key))
+        refs = (WorkloadRef("Deployment", *name) for name in self._scales.behind(key))
         return next(filter(self._waker.wakes, refs), None)
 
     def wake(self, workload: WorkloadRef) -> bool:

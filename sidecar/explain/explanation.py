@@ -136,7 +136,8 @@ def explain_backend(backend: Backend, known: Known, manner: Manner | None = None
         "policies": list(_policies("Service", service, backend.key.port, known.compiled)),
         "endpoints": endpoint_verdicts(backend, known.now),
         "endpointCount": len(backend.endpoints),
-        "lack": "" if backend.eligible or backend.vacancy is NO_ENDPOINTS else backend.vacancy.details,
+        "lack": "" if backend.eligible else _lack(backend),
+        "wakes": not backend.eligible and backend.wakeable,
         "balancer": encode(plan.balancer) | {"type": plan.balancer.type},
         "timeouts": _all_fields(timeouts),
         "retries": _all_fields(retries)
@@ -144,6 +145,13 @@ def explain_backend(backend: Backend, known: Known, manner: Manner | None = None
         "limits": _limits(backend),
         "inFlight": in_flight,
     }
+
+
+def _lack(backend: Backend) -> str:
+    why = "" if backend.vacancy is NO_ENDPOINTS else backend.vacancy.details
+    if not backend.wakeable:
+        return why
+    return f"{why}; a request wakes it" if why else "its first replica is starting"
 
 
 def _limits(backend: Backend) -> dict[str, Any] | None:
@@ -243,6 +251,8 @@ def _verdict(told: Explanation) -> str:
         return f"goes to an endpoint of {where} that is drawn by lot"
     if told["pick"]["address"]:
         return f"goes to {told['pick']['address']} of {where}"
+    if told["wakes"]:
+        return f"waits: {where} has no endpoint yet: {told['lack']}"
     if not told["endpointCount"]:
         return f"503: {where} has no endpoint" + (f": {told['lack']}" if told["lack"] else "")
     return f"503: none of the {told['endpointCount']} endpoints of {where} may be picked"

@@ -33,10 +33,22 @@ class Autoscaler:
         return self.able
 
 
+class Sizes:
+    """Of a Service with two Deployments."""
+
+    zero = True
+
+    def asleep(self, key: BackendKey) -> bool:
+        return self.zero
+
+    def behind(self, key: BackendKey) -> tuple[Named, ...]:
+        return (FIRST, SECOND) if key.service == KEY.service else ()
+
+
 class World:
     def __init__(self) -> None:
-        self.autoscaler = Autoscaler()
-        self.waking = Waking(lambda key: (FIRST, SECOND) if key == KEY else (), self.autoscaler)
+        self.autoscaler, self.sizes = Autoscaler(), Sizes()
+        self.waking = Waking(self.sizes, self.autoscaler)
 
     async def turn(self) -> None:
         """Let what was called for be carried out."""
@@ -51,6 +63,14 @@ def test_what_may_sleep_behind_a_service() -> None:
     waking = World().waking
     assert waking.wakeable(KEY) == TARGET
     assert waking.wakeable(KEY._replace(service="other")) is None
+
+
+def test_what_is_said_of_a_service() -> None:
+    world = World()
+    assert world.waking.says(Named("default", "web")) == "scaled to zero; a request wakes it"
+    assert world.waking.says(Named("default", "other")) == ""
+    world.sizes.zero = False
+    assert world.waking.says(Named("default", "web")) == ""
 
 
 async def test_many_calls_are_one() -> None:

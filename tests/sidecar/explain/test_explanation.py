@@ -20,6 +20,7 @@ from config.meta import Named, ObjectMeta
 from config.policies import RetryPolicy, TargetRef, TimeoutPolicy, TrafficPolicy, TrafficPolicySpec
 from config.resources.core import ServicePort
 from config.settings import NodeConfigSpec
+from discovery.endpoint import WorkloadRef
 from mesh.access_log import AccessRecord
 from mesh.backend import Backend
 from mesh.filters.access import Access
@@ -28,6 +29,7 @@ from mesh.listener import ListenerState
 from mesh.plan import BackendKey
 from mesh.table import ListenerKey
 from mesh.tls.names import Certificate, Passage, ServerNames
+from mesh.waiting import WaitingRoom
 from sidecar.explain.explanation import MOST_LOST_RULES, Known, explain_record, explain_rules
 from tests.mesh.making import Clock, config, endpoint, endpoints, ingress, policy, service
 from tests.sidecar.explaining import explained, known
@@ -59,6 +61,25 @@ def test_verdicts(name: str) -> None:
     assert told["verdict"].startswith(verdict)
     assert told["reached"] is reached
     assert json.loads(msgspec.json.encode(told))
+
+
+SLEEPS = {
+    "asleep": (
+        True,
+        "waits: default/empty:http has no endpoint yet: the Service is scaled to zero; a request wakes it",
+    ),
+    "waking": (False, "waits: default/empty:http has no endpoint yet: its first replica is starting"),
+}
+
+
+@pytest.mark.parametrize("name", SLEEPS)
+def test_a_service_that_sleeps(name: str) -> None:
+    zero, verdict = SLEEPS[name]
+    there = world()
+    backend = next(backend for backend in there.compiled.backends.values() if backend.key.service == "empty")
+    backend._asleep = lambda _: zero
+    backend._room = WaitingRoom(lambda _: WorkloadRef("Deployment", "default", "empty"))
+    assert explained("http://shop.example/none", there)["verdict"] == verdict
 
 
 def test_rules_are_tried_and_at_most_one_won() -> None:
