@@ -127,8 +127,9 @@ class Assembly:
         self.dns.follow_scales(desired)
         if self._autoscaling is None:
             return None
-        waking, room = Waking(scales.behind, self._autoscaling), self.proxy.live.room
+        waking, room = Waking(scales, self._autoscaling), self.proxy.live.room
         room.wakeable, room.wake = waking.wakeable, waking.wake
+        self.running.asleep = waking.says
         return waking
 
     def _tell(self, written: Written) -> None:
