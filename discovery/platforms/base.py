@@ -15,6 +15,7 @@ import msgspec
 
 from config.configset import ConfigSet
 from discovery.endpoint import Replica, WorkloadRef
+from discovery.workloads.conditions import Condition
 
 Drained = Callable[[str, float], Awaitable[None]]
 """``drained(replica_id, deadline)`` returns once no proxy sends to the replica and nothing is in flight on it.
@@ -71,11 +72,23 @@ class WorkloadStatus(msgspec.Struct, frozen=True):
     message: str = ""
     """The last thing that went wrong and still matters; empty when nothing did."""
     replicas: tuple[ReplicaStatus, ...] = ()
+    existing: int = 0
+    """All that are not terminating."""
+    available: int = 0
+    """Ready for ``minReadySeconds``."""
+    unavailable: int = 0
+    """Wanted in any revision, and not available."""
+    revision: int = 0
+    """Number of the current revision; 0: there is none."""
+    paused: bool = False
+    conditions: tuple[Condition, ...] = ()
+    rolled_back: str = ""
+    """Why an older template than the manifest's is in force, without anybody's asking; empty: it is not."""
 
     @property
     def complete(self) -> bool:
-        """Whether what should run is running and ready, from the current template."""
-        return self.ready >= self.desired and self.updated == self.desired
+        """Whether what should run is running and ready, from the current template unless that is held back."""
+        return self.ready >= self.desired and (self.paused or self.updated == self.desired)
 
 
 class PlatformStanding(msgspec.Struct, frozen=True):

@@ -132,7 +132,7 @@ class ProcessPlatform(Deployments[Revision]):
         restarts: BackoffPolicy = KUBERNETES_RESTARTS,
         served_at: ServedAt = as_written,
     ) -> None:
-        """`state`: folder for ``logs/``; `prober` stays the caller's to close, after this.
+        """`state`: folder for ``logs/`` and ``rollouts/``; `prober` stays the caller's to close, after this.
 
         `served_at` is asked for each port of a Service when the first replica of a namespace starts.
 
@@ -149,4 +149,4 @@ class ProcessPlatform(Deployments[Revision]):
             restarts=restarts,
             served_at=served_at,
         )
-        super().__init__(ProcessRunner(node), random)
+        super().__init__(ProcessRunner(node), random, state / "rollouts")

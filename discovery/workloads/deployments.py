@@ -7,8 +7,10 @@ and belong to none are stopped.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from itertools import chain
+from pathlib import Path
 from random import Random
 from typing import Generic
 
@@ -16,16 +18,21 @@ from config.configset import ConfigSet
 from config.meta import Named
 from discovery.endpoint import Replica, WorkloadRef
 from discovery.platforms.base import ContainerUsage, ReplicasChanged, WorkloadStatus
-from discovery.workloads.reconciler import Reconciler
+from discovery.workloads.keeping import Keeping
+from discovery.workloads.reconciler import Reconciler, Surroundings
 from discovery.workloads.runner import R, ReplicaHandle, Runner
 
 
 class Deployments(Generic[R]):
     """Runs the Deployments of a ConfigSet on a runner (see `base.Platform`).  Needs a running event loop."""
 
-    def __init__(self, runner: Runner[R], random: Random) -> None:
+    def __init__(
+        self, runner: Runner[R], random: Random, history: Path | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`history`: folder for what is kept over restarts; `clock` tells Unix time."""
         self._runner = runner
-        self._random = random
+        self._keeping = Keeping(history)
+        self._around = Surroundings(random, clock, self._publish, self._keeping.keep)
         self._written = ConfigSet()
         self._reconcilers: dict[Named, Reconciler[R]] = {}
         self._subscribers: list[ReplicasChanged] = []
@@ -39,7 +46,8 @@ class Deployments(Generic[R]):
         scaled = _autoscaled(config_set)
         for key, deployment in config_set.deployments.items():
             if key not in self._reconcilers:
-                self._reconcilers[key] = Reconciler(self._runner, deployment, self._random, self._publish)
+                record = self._keeping.load(key)
+                self._reconcilers[key] = Reconciler(self._runner, deployment, self._around, record)
             self._reconcilers[key].update(deployment, autoscaled=key in scaled)
             await asyncio.sleep(0)
         for key in self._reconcilers.keys() - config_set.deployments.keys():
@@ -62,14 +70,19 @@ class Deployments(Generic[R]):
         found = self._reconcilers.get(name)
         return found.desired if found is not None else None
 
+    def rollout(self, name: Named) -> Reconciler[R]:
+        """Raises KeyError for a Deployment that does not run here, or is gone."""
+        found = self._reconcilers[name]
+        if found.retired:
+            raise KeyError(name)
+        return found
+
     async def read(self, workload: WorkloadRef) -> WorkloadStatus:
         return self._find(workload).status()
 
     async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
-        found = self._find(workload)
-        if found.retired:  # it is gone; its last replicas are on their way
-            raise KeyError(workload)
-        found.scale(replicas, victims)
+        self._find(workload)
+        self.rollout(Named(workload.namespace, workload.name)).scale(replicas, victims)
 
     def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
         found = self._reconcilers.get(Named(workload.namespace, workload.name))
@@ -78,7 +91,12 @@ class Deployments(Generic[R]):
     async def close(self) -> None:
         """Take no more steps, and have the runner end what must not outlive weft."""
         self._closing = True
-        await self._runner.close()
+        for each in self._reconcilers.values():
+            each.stop()
+        try:
+            await self._runner.close()
+        finally:
+            await self._keeping.close()
 
     def _changed(self, workload: WorkloadRef | None) -> None:
         self._publish()
@@ -102,7 +120,8 @@ class Deployments(Generic[R]):
             return
         for key in self._reconcilers.keys() - self._written.deployments.keys():
             if not self._reconcilers[key].replicas:
-                del self._reconcilers[key]
+                self._reconcilers.pop(key).stop()
+                self._keeping.keep(key, None)
         strays = [handle for handle in self._strays() if not handle.terminating]
         for handle in strays:
             handle.terminate()

@@ -6,8 +6,10 @@ from random import Random
 
 import pytest
 
+from config.meta import Named
 from config.resources.workloads import Deployment, DeploymentStrategy
-from discovery.workloads.reconciler import Reconciler
+from discovery.workloads.history import Record
+from discovery.workloads.reconciler import Reconciler, Surroundings
 from tests.discovery.platforms.local import SHOP
 from tests.discovery.workloads.runners import FakeReplica, FakeRunner, shop
 
@@ -16,13 +18,20 @@ class Bench:
     """A deployment whose replicas never start a process: the test says what becomes of them."""
 
     def __init__(self) -> None:
-        self.runner = FakeRunner()
+        self.runner = FakeRunner(lambda: self.now)
         self.published = 0
-        self.subject = Reconciler(self.runner, shop(0), Random(7), self.publish)
+        self.now = 1000.0
+        self.kept: list[Record] = []
+        self.subject = Reconciler(
+            self.runner, shop(0), Surroundings(Random(7), lambda: self.now, self.publish, self.keep)
+        )
         self.runner.subscribe(lambda _: self.subject.reconcile())
 
     def publish(self) -> None:
         self.published += 1
+
+    def keep(self, name: Named, record: Record) -> None:
+        self.kept.append(record)
 
     def update(self, wanted: Deployment) -> None:
         self.subject.update(wanted)
