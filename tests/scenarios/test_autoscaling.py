@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +17,8 @@ import pytest
 from tests.policy.source import ROOT
 from tests.scenarios.editing import Folder, reads, serving_of, wait_reload
 from tests.scenarios.manifests import deployment, service
-from tests.scenarios.weft import Weft, wait_for
-from tests.scenarios.world import all_well, load, until
+from tests.scenarios.weft import Weft, ask, wait_for
+from tests.scenarios.world import all_well, load, ready, until
 
 IN_FLIGHT = "weft_http_requests_in_flight"
 TARGET = 4
@@ -104,6 +105,25 @@ async def test_requests_per_second_of_each_replica_and_what_is_told_of_it(weft: 
     assert "rounded up" in shown
     assert "conditions\n  AbleToScale: True" in shown
     assert all_well(await loading)
+
+
+@pytest.mark.parametrize("weft", [(of_service(IN_FLIGHT, "1"), 3, 3)], indirect=True)
+async def test_the_replica_that_is_at_work_stays(weft: Weft, folder: Folder) -> None:
+    await until(lambda: len(ready(weft, "app")) == 3, weft.told)
+    working = asyncio.create_task(asyncio.to_thread(ask, weft.address("app"), "/slow?ms=6000"))
+    await until(lambda: at_work(weft), weft.told)
+    lower = autoscaler(of_service(IN_FLIGHT, "1"), 1, 3, scaleDown={"stabilizationWindowSeconds": 0})
+    folder.put("app", deployment("app", 1), service("app", app="app"), lower)
+    await until(lambda: len(ready(weft, "app")) == 1, weft.told)
+    assert not working.done(), "it was shed in vain: nothing was at work any more"
+    answer = await working
+    assert answer.status == 200
+    assert (await asyncio.to_thread(ask, weft.address("app"))).json["replica"] == answer.json["replica"]
+
+
+def at_work(weft: Weft) -> bool:
+    page = weft.admin("/metrics").body.decode()
+    return bool(re.search(r'weft_http_requests_in_flight\{.*service="app",.*\} 1\n', page))
 
 
 CPU = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}

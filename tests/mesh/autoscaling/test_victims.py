@@ -16,6 +16,13 @@ LOADS = {name: ReplicaLoad(in_flight) for name, in_flight in (("busy", 9), ("idl
     [
         ("the emptiest first", [Fake("busy"), Fake("some"), Fake("idle")], 2, ("idle", "some")),
         ("of equals the newest", [Fake("a", started=1.0), Fake("b", started=2.0)], 1, ("b",)),
+        (
+            "of these, who has been ready for less time",
+            [Fake("a", since=2.0, started=1.0), Fake("b", since=1.0)],
+            1,
+            ("a",),
+        ),
+        ("pending before unready", [Fake("idle", ready=False), Fake("busy", ready=False, pending=True)], 1, ("busy",)),
         ("unready before the emptiest", [Fake("idle"), Fake("busy", ready=False)], 1, ("busy",)),
         ("who goes already is no choice", [Fake("idle", terminating=True), Fake("busy")], 1, ("busy",)),
         ("none, when none must go", [Fake("idle")], 0, ()),
