@@ -13,7 +13,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import ip_address
 from socket import AF_INET, inet_ntop
-from typing import Final
+from typing import Final, NamedTuple
 
 from config.meta import Named
 from config.naming import DNS_LABEL
@@ -26,8 +26,8 @@ from discovery.registry.wire import AAAA, IN, LONGEST_NAME, SRV, TXT, A, Record,
 SUBDOMAIN: Final = "endpoints"
 TTL: Final = 5
 LONGEST_STRING: Final = 255
-SHARED_STRINGS: Final = 4096
-"""Of TXT records, that are kept as they were read."""
+SHARED: Final = 4096
+"""Of what TXT records say, that are kept as they were read."""
 LABEL_LENGTH: Final = 40
 """Of what a host label takes from the replica's id; a hash of all of it makes the label unique."""
 
@@ -94,24 +94,64 @@ def _bit(value: bool) -> str:
     return "1" if value else "0"
 
 
+class _Said(NamedTuple):
+    """What a TXT record says, but for the id."""
+
+    ready: bool = True
+    serving: bool = True
+    terminating: bool = False
+    workload: WorkloadRef | None = None
+    node: str = ""
+    zone: str = ""
+    hostname: str = ""
+
+
+def _read(data: bytes) -> tuple[_Said, str]:
+    """What a TXT record says, and the id: but for that, endpoints of a node mostly say the same, and then share it."""
+    at = data.find(b"id=") - 1
+    if at >= 0:
+        end = at + 1 + data[at]
+        said = _around_id(data[:at], data[end:])
+        if said is not None:
+            return said, data[at + 4 : end].decode("utf-8", "replace")
+    strings = read_text(data)
+    return _said(strings), strings.get("id", "")
+
+
+@lru_cache(SHARED)
+def _around_id(before: bytes, after: bytes) -> _Said | None:
+    """What is said around the id; None: `before` ends within a string, or has an id as well."""
+    at, size = 0, len(before)
+    while at < size:
+        at += 1 + before[at]
+    strings = read_text(before + after)
+    return _said(strings) if at == size and "id" not in read_text(before) else None
+
+
+def _said(strings: Mapping[str, str]) -> _Said:
+    ready, terminating = strings.get("ready", "1") == "1", strings.get("terminating") == "1"
+    return _Said(
+        ready and not terminating,
+        strings.get("serving", "1" if ready else "0") == "1",
+        terminating,
+        _workload(strings.get("workload", "")),
+        strings.get("node", ""),
+        strings.get("zone", ""),
+        strings.get("hostname", ""),
+    )
+
+
 def read_text(data: bytes) -> dict[str, str]:
     """The ``key=value`` strings of a TXT record; what is no such string is passed over."""
     said: dict[str, str] = {}
     at, size = 0, len(data)
     while at < size:
         end = at + 1 + data[at]
-        pair = _pair(data[at + 1 : end])
-        if pair is not None and pair[0] not in said:
-            said[pair[0]] = pair[1]
+        key, equals, value = data[at + 1 : end].partition(b"=")
+        if equals:
+            said.setdefault(key.lower().decode("utf-8", "replace"), value.decode("utf-8", "replace"))
         at = end
     return said
-
-
-@lru_cache(SHARED_STRINGS)
-def _pair(string: bytes) -> tuple[str, str] | None:
-    """Key and value; of the endpoints of a zone most say the same, and then share it."""
-    key, equals, value = string.partition(b"=")
-    return (key.lower().decode("utf-8", "replace"), value.decode("utf-8", "replace")) if equals else None
 
 
 def service_of(name: bytes, zone: bytes) -> Named | None:
@@ -122,6 +162,10 @@ def service_of(name: bytes, zone: bytes) -> Named | None:
     if len(labels) != 3:
         return None
     return Named(labels[2].decode("utf-8", "replace"), labels[1].decode("utf-8", "replace"))
+
+
+_SILENT: Final = (_Said(), "")
+"""There is no TXT record."""
 
 
 class Registrations:
@@ -173,25 +217,25 @@ def read_endpoint(data: bytes, node: Node) -> Endpoint | None:
     if addresses is None or len(data) < 7:
         return None
     text = _rrset(node, TXT)
-    said = read_text(text.datas[0]) if text else {}
-    ready, terminating = said.get("ready", "1") == "1", said.get("terminating") == "1"
+    said, replica_id = _read(text.datas[0]) if text else _SILENT
     numbers = int.from_bytes(data[:6], "big")
     try:
         packed = addresses.datas[0]
         address = inet_ntop(AF_INET, packed) if len(packed) == 4 else str(ip_address(packed))
     except ValueError:
         return None
+    ready, serving, terminating, workload, at_node, zone, hostname = said
     return Endpoint(
         address=address,
         port=numbers & 0xFFFF,
-        ready=ready and not terminating,
-        serving=said.get("serving", "1" if ready else "0") == "1",
+        ready=ready,
+        serving=serving,
         terminating=terminating,
-        replica_id=said.get("id", ""),
-        workload=_workload(said.get("workload", "")),
-        node=said.get("node", ""),
-        zone=said.get("zone", ""),
-        hostname=said.get("hostname", ""),
+        replica_id=replica_id,
+        workload=workload,
+        node=at_node,
+        zone=zone,
+        hostname=hostname,
         weight=(numbers >> 16 & 0xFFFF) or 1,
         tier=numbers >> 32,
     )

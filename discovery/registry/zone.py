@@ -163,7 +163,8 @@ class Zone:
         for key in keys:
             was, now = self._services.get(key), fresh.get(key)
             came_or_went |= (was is None) != (now is None)
-            differs.update(moved(key, was, now, domain))
+            if self._config_set is config_set:
+                differs.update(moved(key, was, now, domain))
             self._replace(key, was, now)
             yield
         before, self._config_set, self._snapshot = self._config_set, config_set, snapshot

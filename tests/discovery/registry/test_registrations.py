@@ -13,9 +13,16 @@ from config.meta import Named, ObjectMeta
 from config.resources.core import Service, ServicePort, ServiceSpec
 from discovery.endpoint import Endpoint, WorkloadRef
 from discovery.registry import rdata
-from discovery.registry.content import Content, content_of
-from discovery.registry.registrations import Registrations, origin, read_text, registered, service_of
-from discovery.registry.wire import IN, SRV, A, Record, from_text, to_wire
+from discovery.registry.content import Content, RRset, content_of
+from discovery.registry.registrations import (
+    Registrations,
+    origin,
+    read_endpoint,
+    read_text,
+    registered,
+    service_of,
+)
+from discovery.registry.wire import IN, SRV, TXT, A, Record, from_text, to_wire
 
 ORIGIN = origin("cluster.local")
 SHOP = Named("default", "shop")
@@ -144,3 +151,19 @@ def test_whose_names_they_are(owner: str) -> None:
 
 def test_strings_that_say_nothing_are_passed_over() -> None:
     assert read_text(b"\5ready\7READY=1\x07ready=0\x02\xff=\x50short=") == {"ready": "1", "\ufffd": "", "short": ""}
+
+
+STRINGS = st.sampled_from(
+    [b"ready=1", b"ready=0", b"node=a", b"id=x", b"ID=y", b"xid=z", b"id=", b"zone=id=q", b"\3id"]
+)
+
+
+@given(st.lists(STRINGS, max_size=4), st.integers(0, 2))
+def test_what_is_shared_is_what_would_be_read(strings: list[bytes], cut: int) -> None:
+    data = b"".join(bytes((len(string),)) + string for string in strings)
+    data = data[: len(data) - cut]
+    said = read_text(data)
+    made = read_endpoint(b"\0\0\0\1\0\x50\1h\0", (RRset(A, 5, (b"\x0a\0\0\1",)), RRset(TXT, 5, (data,))))
+    assert made is not None
+    got = made.replica_id, made.ready, made.node, made.zone
+    assert got == (said.get("id", ""), said.get("ready", "1") == "1", said.get("node", ""), said.get("zone", ""))
