@@ -31,9 +31,7 @@ class Admission(Relay):
 
     def _ask_filters(self, filters: Filters, request: Request, lines: bytes) -> Passed | Reply:
         """Their verdict on the request, whose head is sent as `lines`."""
-        peer = self._client.peer
-        said = request.forwarding if believed(request, self._listener, peer) else {}
-        client, secure = conveyed(said, peer, self._proxy.trusted_proxies)
+        client, secure = self._asker(request)
         self._query = query = Query(
             request.method, target_of(lines), request.host, request.length, lines, client, self._deadlines.now, secure
         )
@@ -47,6 +45,12 @@ class Admission(Relay):
             if request.length == CHUNKED and filters.most_bytes:
                 self._measure = Measure(filters.most_bytes)
         return verdict
+
+    def _asker(self, request: Request) -> tuple[str, bool]:
+        """The client's address, as far back as it can be believed, and whether it came by TLS."""
+        peer = self._client.peer
+        said = request.forwarding if believed(request, self._listener, peer) else {}
+        return conveyed(said, peer, self._proxy.trusted_proxies)
 
     def _ask_swiftly(self, filters: Filters, request: PlainRequest, lines: bytes) -> Passed | Reply:
         """The same, of filters that are swift, and of a plain request, which says nothing of who sent it."""
@@ -143,6 +147,5 @@ class Admission(Relay):
         self._end_badly(reason)
 
     def cost(self) -> tuple[str, int]:
-        """The client, unless it is a proxy that speaks for many, and the bytes that are kept of the request."""
-        peer = self._client.peer
-        return "" if peer.trusted else peer.address, len(self._head) + self._bytes_in
+        """The client's address, and the bytes that are kept of the request."""
+        return self._asker(self._request)[0], len(self._head) + self._bytes_in

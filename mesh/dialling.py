@@ -7,7 +7,7 @@ room; it is not read from meanwhile.
 from __future__ import annotations
 
 import errno
-from select import EPOLLERR, EPOLLHUP, EPOLLOUT
+from select import EPOLLERR, EPOLLET, EPOLLHUP, EPOLLOUT
 from socket import SocketType
 from typing import Final
 
@@ -43,7 +43,7 @@ class Dialling:
 
     __slots__ = (
         "_address", "_backend", "_began", "_board", "_fds", "_gate", "_lines", "_phase", "_proxy", "_state", "_tried",
-        "deadline",
+        "_watched", "deadline",
     )  # fmt: skip
 
     def __init__(self, proxy: Proxy, board: Switchboard, backend: Backend, client: SocketType, gate: Gate) -> None:
@@ -59,6 +59,8 @@ class Dialling:
         self._state: EndpointState | None = None
         self._tried: tuple[EndpointState, ...] = ()
         self._phase = CONNECTING
+        self._watched = False
+        """It waits, and whether the client is still there is watched."""
         self._lines = [client]
         self._fds = (client.fileno(), -1)
         self.deadline = 0.0
@@ -129,8 +131,17 @@ class Dialling:
             self._refuse(refusal if to_blame else otherwise)
         elif limits is not None:
             self.deadline = self._proxy.deadlines.now + limits.patience
+            if limits.lasting:
+                self._watched = True
+                self._board.watch(self._fds[CLIENT], self, EPOLLET)  # for nothing but that it is broken
+
+    def _watch_no_more(self) -> None:
+        if self._watched:
+            self._watched = False
+            self._board.forget(self._fds[CLIENT])
 
     def room_now(self) -> None:
+        self._watch_no_more()
         until = self.deadline
         self._connect(self._backend.vacancy)
         if self._phase == CONNECTING and self._state is None:
@@ -142,6 +153,7 @@ class Dialling:
 
     def turn_away(self, reason: Reason) -> None:
         """There is nothing to wait for any more."""
+        self._watch_no_more()
         if self._backend.limits is not None:
             self._backend.limits.leave(self)
         self._refuse(reason)

@@ -36,7 +36,7 @@ class Waiter(Protocol):
         """There is nothing to wait for any more: leave, for this reason."""
 
     def cost(self) -> tuple[str, int]:
-        """The client that it is of (empty: there is none to tell from others), and the bytes that are kept of it."""
+        """The address of the client that it is of, and the bytes that are kept of it."""
 
 
 class Limits(Generic[LoadedT]):

@@ -21,7 +21,7 @@ from mesh.farewell import Farewell
 from mesh.gate import Gate
 from mesh.proxy import Proxy
 from mesh.proxy_protocol import Version, header
-from mesh.reasons import NO_ENDPOINTS, NOT_SERVED, RESPONSE_STALLED
+from mesh.reasons import CLIENT_GONE, NO_ENDPOINTS, NOT_SERVED, RESPONSE_STALLED
 from mesh.records import BROKEN_BY
 from mesh.switchboard import BROKEN, CHUNK, Switchboard
 
@@ -78,8 +78,11 @@ class Relay(Dialling):
     # -- hand on
 
     def on_event(self, fd: int, events: int) -> None:
-        if self._phase == CONNECTING and self._state is not None:
-            self._connecting(self._state, events)
+        if self._phase == CONNECTING:
+            if self._state is not None:
+                self._connecting(self._state, events)
+            elif self._watched:
+                self.turn_away(CLIENT_GONE)
             return
         side = ENDPOINT if fd == self._fds[ENDPOINT] else CLIENT
         if events & EPOLLOUT and self._pending[1 - side]:

@@ -91,7 +91,7 @@ class WaitingRoom:
         if len(self._costs) + more > MOST or self.kept + size > MOST_BYTES:
             return ROOM_FULL
         count, kept = self._clients.get(client, (0, 0))
-        if client and ((count + more) * SHARE > MOST or (kept + size) * SHARE > MOST_BYTES):
+        if (count + more) * SHARE > MOST or (kept + size) * SHARE > MOST_BYTES:
             return SHARE_TAKEN
         return None
 

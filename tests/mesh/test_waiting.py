@@ -30,7 +30,7 @@ APP = WorkloadRef("Deployment", "default", "app")
 class Waiter:
     """A request that waits, of `client`, of which `size` bytes are kept."""
 
-    def __init__(self, client: str = "", size: int = 0) -> None:
+    def __init__(self, client: str = "a", size: int = 0) -> None:
         self.client, self.size = client, size
 
     def room_now(self) -> None:
@@ -62,7 +62,6 @@ def test_one_client_has_its_share() -> None:
     assert all(room.enter(Waiter("greedy")) is None for _ in range(MOST // SHARE))
     assert room.enter(Waiter("greedy")) is SHARE_TAKEN
     assert room.enter(Waiter("other")) is None
-    assert all(room.enter(Waiter("")) is None for _ in range(MOST // SHARE + 1)), "a proxy speaks for many"
 
 
 def test_bytes_count_as_they_come() -> None:
@@ -351,6 +350,16 @@ async def test_a_body_is_kept_up_to_a_limit_and_then_read_on(chunked: bool) -> N
         await world.settled()
 
 
+async def test_behind_a_trusted_proxy_its_clients_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "SHARE", 1000)
+    async with sleeping(answering(OK), trusted="127.0.0.0/8") as world:
+        for client in ("192.0.2.1", "192.0.2.2"):
+            await (await world.dial()).send(get("/", f"X-Forwarded-For: {client}"))
+        await world.wait(lambda: len(world.proxy.live.room) == 2)
+        assert b"this client has enough" in await world.ask(get("/", "X-Forwarded-For: 192.0.2.1"))
+        world.use(*world.addresses)
+
+
 async def test_who_goes_away_frees_its_place() -> None:
     async with sleeping(answering(OK)) as world:
         stays, closes, resets = [await world.dial() for _ in range(3)]
@@ -432,6 +441,19 @@ async def test_connections_are_held_unread() -> None:
         world.use(Endpoint("127.0.0.1", world.endpoints[0].port))
         for number, wire in enumerate(wires):
             assert await wire.exactly(1) == b"%d" % number
+
+
+async def test_a_connection_that_breaks_frees_its_place() -> None:
+    async with relaying(echo) as world:
+        await woken(world)
+        gone, stays = await world.connect(), await world.connect()
+        await until(lambda: len(world.proxy.live.room) == 2)
+        gone.reset()
+        await until(lambda: len(world.proxy.live.room) == 1)
+        assert world.stats.reasons == {"client_closed": 1}
+        world.use(Endpoint("127.0.0.1", world.endpoints[0].port))
+        await stays.send(b"x")
+        assert await stays.exactly(1) == b"x"
 
 
 async def test_a_connection_that_nobody_wakes_for_is_refused() -> None:
