@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -33,14 +34,25 @@ def main(arguments: Sequence[str]) -> None:
     answer(load)
 
 
-def answer(load: Callable[[], Loaded]) -> None:
-    """Write what `load` returns, or that it failed, as frames to standard output."""
+def answer(load: Callable[[], Loaded | bytes]) -> None:
+    """Write what `load` returns, or that it failed, as frames to standard output; bytes are frames already."""
     out = sys.stdout.buffer
     try:
-        _send_all(out, load())
+        loaded = load()
+        if isinstance(loaded, bytes):
+            out.write(loaded)
+        else:
+            _send_all(out, loaded)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must learn of it
         _send(out, CRASH, f"{type(error).__name__}: {error}")
     out.flush()
+
+
+def frames(loaded: Loaded) -> bytes:
+    """What `answer` would write."""
+    out = BytesIO()
+    _send_all(out, loaded)
+    return out.getvalue()
 
 
 def _send_all(out: BinaryIO, loaded: Loaded) -> None:

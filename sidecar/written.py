@@ -1,6 +1,6 @@
 """What was written, read and completed for a run: manifests to a ConfigSet with all addresses given out.
 
-The work is done by `sidecar.reader`, in a process of its own.
+The work is done by `sidecar.reader`, in a process of its own, unless all is as before (`sidecar.rereading`).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Manifests:
         """
         if self._received is not None:
             self._received.reading()
-        loaded = await load_aside(self.paths, previous, reader="sidecar.reader", arguments=(self._state,))
+        loaded = await load_aside(self.paths, previous, reader="sidecar.rereading", arguments=(self._state,))
         return Written(loaded.config_set, loaded.faults, loaded.kept, loaded.read)
 
 
