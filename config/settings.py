@@ -192,6 +192,8 @@ class NodeConfigSpec(Spec):
     """Seconds, before it ends, in which a node that is not ready any more still accepts; None: as suits the role."""
     drain_timeout: Duration = 30.0
     """Seconds that what is in flight has to finish."""
+    confirm_timeout: Duration = 5.0
+    """``weft node``, ``weft sidecar``: seconds that all others have to confirm that they send nothing to a replica."""
 
 
 class NodeConfig(Spec):

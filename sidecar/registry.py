@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -67,6 +67,8 @@ class Registry:
         """Carries out updates from `open` to `close`."""
         self._authority: Authority | None = None
         self._notifier = Notifier(self._targets, random)
+        self.copies: list[Callable[[int, int], None]] = []
+        """Told of each change: the serial of the endpoints, and the generation of the catalog that has them."""
 
     def publish_at(self, listeners: InboundListeners) -> None:
         """What runs beside the registry is not published."""
@@ -90,6 +92,7 @@ class Registry:
             self._primaries[name] = Primary(apex, store, there, leases=Leases(), clock=time.monotonic)
         endpoints = self._primaries["endpoints"]
         self._source = RegistrySource(self._catalog, endpoints.content)
+        self._source.settled.append(self._told)
         endpoints.followers += [self._source.changed, self._notify]
         self._source.define(self._config_set.services)
         self._writing = asyncio.create_task(self._write())
@@ -215,6 +218,11 @@ class Registry:
         if self._authority is not None:
             keys = key_ring(self._settings.keys, self._config_set.secrets)
             self._authority.admit(keys, map(parse_network, self._settings.transfer_to))
+
+    def _told(self) -> None:
+        """The catalog has all that is written."""
+        for tell in self.copies:
+            tell(self.serial(), self._catalog.snapshot.generation)
 
     def _notify(self, names: Iterable[bytes]) -> None:
         primary = self._primaries["endpoints"]

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sidecar.assembly import Assembly
+from sidecar.channel.carrying import Carrying
 from sidecar.channel.credentials import parse_token
 from sidecar.channel.options import ChannelOptions
 from sidecar.channel.received import Received
 from sidecar.dns import NodeDNS
 from sidecar.documents import Answer, Write
+from sidecar.enrolment import node_name
 from sidecar.errors import UserError
 from sidecar.follower import Follower
 from sidecar.options import Address
 from sidecar.registry import Registry
+from sidecar.roles import UP
 from sidecar.standing import Standing
+
+if TYPE_CHECKING:
+    from sidecar.channel.registry_end import RegistryEnd
 
 LARGEST_TOKEN = 4096
 
@@ -67,7 +73,10 @@ def registry_end(options: ChannelOptions, node: HasRegistry, state: Path, taken:
     zones = node.dns.zones
     if not isinstance(zones, Registry) or options.peers is None:
         raise UserError("--peers is for a process that has the registry: weft registry, or weft up")
-    return RegistryEnd(_bound(options.peers), state, zones, taken, lambda: node.running.config_set)
+    end = RegistryEnd(_bound(options.peers), state, zones, taken, lambda: node.running.config_set)
+    if isinstance(node, Assembly):
+        _wait_for(node, zones, end)
+    return end
 
 
 def node_end(options: ChannelOptions, node: Assembly, taken: Received, role: str) -> End:
@@ -85,11 +94,24 @@ def node_end(options: ChannelOptions, node: Assembly, taken: Received, role: str
     if token.node != follower.name:
         raise UserError(f"--token {options.token}: it is the token of {token.node}, and this is {follower.name}")
     end = NodeEnd(options.join, token, taken, node.proxy, role=role)
-    node.catalog.subscribe(end.carrying.changed)
-    node.publisher.in_force.append(lambda compiled: end.carrying.put_in_force(compiled.snapshot))
-    follower.copies.append(end.carrying.copied)
+    end.confirm_seconds = lambda: node.running.config_set.node.confirm_timeout
+    _tell(end.carrying, node, follower.copies)
     node.elsewhere = end.drained
     return end
+
+
+def _wait_for(node: Assembly, zones: Registry, end: RegistryEnd) -> None:
+    """Have drains wait for what this process carries itself."""
+    name = node_name(node.running.config_set.node)
+    carrying = end.carries(name, UP.name, node.proxy.in_flight, lambda: node.catalog.snapshot.generation)
+    _tell(carrying, node, zones.copies)
+
+
+def _tell(carrying: Carrying, node: Assembly, copies: list[Callable[[int, int], None]]) -> None:
+    """Have `carrying` told of copies and tables."""
+    node.catalog.subscribe(carrying.changed)
+    node.publisher.in_force.append(lambda compiled: carrying.put_in_force(compiled.snapshot))
+    copies.append(carrying.copied)
 
 
 def _bound(address: Address) -> socket.socket:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Final
 
@@ -22,7 +22,6 @@ from sidecar.documents import Answer, Document, Write
 from sidecar.options import Address
 
 CONFIRM_SECONDS: Final = 5.0
-"""That all nodes have to confirm that a replica goes."""
 
 log = logging.getLogger("weft.channel")
 
@@ -37,6 +36,8 @@ class NodeEnd:
             address, token, received, Report(proxy.frames.steps), Random(), role=role, runs=runs
         )  # fmt: skip
         self.carrying = Carrying(self._channel, proxy.in_flight)
+        self.confirm_seconds: Callable[[], float] = lambda: CONFIRM_SECONDS
+        """That all nodes have to confirm that a replica goes, at the moment."""
 
     async def start(self) -> None:
         """There is nothing to prepare."""
@@ -56,7 +57,7 @@ class NodeEnd:
 
         At most until `deadline` (the loop's time), and for confirmations no longer than they may take.
         """
-        patience = min(deadline, asyncio.get_running_loop().time() + CONFIRM_SECONDS)
+        patience = min(deadline, asyncio.get_running_loop().time() + self.confirm_seconds())
         missing = await self._channel.confirmed(patience)
         if missing is None:
             log.warning("replica %s ends, and the registry could not say who knows: %s", replica_id, self._failure)

@@ -12,11 +12,13 @@ from config.configset import ConfigSet
 from discovery.registry.documents import Document, DocumentKey, Documents
 from discovery.registry.store import StoreError
 from sidecar.channel.administration import Administration
+from sidecar.channel.carrying import Carrying
 from sidecar.channel.certificate import certificate
 from sidecar.channel.credentials import Credentials
 from sidecar.channel.keeping import Keeping
 from sidecar.channel.messages import Manifests
 from sidecar.channel.nodes import Nodes
+from sidecar.channel.own_traffic import OwnTraffic
 from sidecar.channel.received import Received
 from sidecar.channel.server import ChannelServer
 from sidecar.channel.shelf import Shelf
@@ -73,6 +75,9 @@ class RegistryEnd:
         self._server = ChannelServer(credentials, self._shelf, self.nodes, zones.serial)
         self._administration = Administration(self._keeping, self.nodes, zones.serial, self._shelf)
         self._shelf.followers.append(self._take)
+        self._zones = zones
+        self._own: OwnTraffic | None = None
+        self._generation: Callable[[], int] = int
 
     async def start(self) -> None:
         """Distribute what is stored.  Raises UserError if that cannot be read."""
@@ -81,6 +86,8 @@ class RegistryEnd:
         except StoreError as error:
             raise UserError(str(error)) from None
         await self._server.start(self._sock, self._context)
+        if self._own is not None:
+            self._own.start(self._zones.serial(), self._generation())
 
     async def run(self) -> None:
         """Have what is stored in force here too, until cancelled."""
@@ -88,6 +95,8 @@ class RegistryEnd:
 
     async def close(self) -> None:
         """End all connections."""
+        if self._own is not None:
+            await self._own.close()
         await self._server.close()
         self._sock.close()
 
@@ -106,6 +115,16 @@ class RegistryEnd:
 
     def in_force(self) -> None:
         """What was read last of what was received is in force."""
+        if self._own is not None:
+            self._own.in_force(manifests=self._received.read)
+
+    def carries(self, name: str, role: str, in_flight: Callable[[str], int], generation: Callable[[], int]) -> Carrying:
+        """Have this process be waited for like a node; what is returned is to be told of copies and tables.
+
+        `name`: of the node that it is on; `generation`: of the catalog, now.
+        """
+        self._own, self._generation = OwnTraffic(self.nodes, f"{name} (weft {role})", role, in_flight), generation
+        return self._own.carrying
 
     def _take(self) -> None:
         everything = [each.manifest for each in self._shelf.stored.values()]

@@ -29,14 +29,14 @@ Send = Callable[[http.client.HTTPConnection], http.client.HTTPResponse]
 class Mesh:
     """A registry that takes connections of nodes, and nodes with a token each."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, role: str = "registry") -> None:
         self.folder = folder
         self._running = ExitStack()
-        made = Folder(folder / "registry")
+        made = Folder(folder / "registry", nodeName="registry")
+        if role != "registry":
+            made.put("served", APP)
         self.peers = f"{made.network.prefix}.251:9903"
-        self.registry = self._running.enter_context(
-            running(made.path, made.network, "--peers", self.peers, role="registry")
-        )
+        self.registry = self._running.enter_context(running(made.path, made.network, "--peers", self.peers, role=role))
         self._folder = made
         self.dns = made.network.dns
         self._running.callback(self._check, self.registry)
@@ -79,8 +79,8 @@ class Mesh:
 
 
 @contextmanager
-def mesh(folder: Path) -> Iterator[Mesh]:
-    made = Mesh(folder)
+def mesh(folder: Path, role: str = "registry") -> Iterator[Mesh]:
+    made = Mesh(folder, role)
     try:
         yield made
     finally:
@@ -121,6 +121,21 @@ def test_what_is_stored_reaches_all_nodes_and_stays_with_who_is_cut_off(tmp_path
         wait_for(lambda: services(first) == ["own"])
         wait_for(lambda: "does not know this node's token" in second.told(), second.told)
         assert services(second) == ["app", "own"]
+
+
+def test_what_carries_traffic_beside_the_registry_confirms_drains_too(tmp_path: Path) -> None:
+    with mesh(tmp_path, "up") as made:
+        first = made.node("first", "--run", "default/app", objects=(APP,))
+        made.apply(deployment("app", 2))
+        for weft in (first, made.registry):
+            serves(weft, 2)
+        made.apply(deployment("app", 1))
+        for weft in (first, made.registry):
+            serves(weft, 1)
+        wait_for(lambda: made.known()["registry (weft up)"]["lag"] == 0, lambda: str(made.known()))
+        own = made.known()["registry (weft up)"]
+        assert own["connected"]
+        assert made.registry.admin("/api/v1/nodes").json["unconfirmed"] == []
 
 
 async def test_rolling_restarts_lose_no_request(tmp_path: Path, size: Callable[[int, int], int]) -> None:
