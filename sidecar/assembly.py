@@ -40,7 +40,7 @@ from sidecar.asking import Asking
 from sidecar.autoscaling import Autoscaling
 from sidecar.checks import Checks
 from sidecar.dns import NodeDNS, Zones
-from sidecar.documents import Answer, Question, Stream
+from sidecar.documents import Answer, Question, Stream, Write
 from sidecar.existing import Existing
 from sidecar.families import Reloads, build_info
 from sidecar.fingerprints import new_fingerprints
@@ -51,6 +51,7 @@ from sidecar.publisher import Publisher
 from sidecar.pulse import Pulse
 from sidecar.readiness import Missing
 from sidecar.registry import Registry
+from sidecar.rollouts import rollouts_of
 from sidecar.running import Running, Runs
 from sidecar.scales import Scales
 from sidecar.state import StateFolder
@@ -104,6 +105,7 @@ class Assembly:
         self._tell(written)
         self._autoscaling = self._make_autoscaling()
         self._asking = Asking(self.running, self.recent, time.monotonic)
+        self._rollouts = rollouts_of(self.platform, self._hide)
         self.dns = NodeDNS(config_set, self.catalog, self._zones)
         self.running.lacks.append(self._lack)
         self._waking = self._tell_scales()
@@ -256,11 +258,15 @@ class Assembly:
         scaling = {} if self._autoscaling is None else {"/api/v1/autoscalers": self._autoscaling.document}
         platforms = {"/api/v1/platforms": self.platform.document} if isinstance(self.platform, Platforms) else {}
         own = views.answers(self.running, self._hide)
-        return {**own, "/api/v1/dns": self.dns.document, **inbound, **scaling, **platforms}
+        return {**own, "/api/v1/dns": self.dns.document, **inbound, **scaling, **platforms, **self._rollouts.answers()}
 
     def questions(self) -> dict[str, Question]:
         """What the admin server is asked, by path."""
-        return {"/api/v1/explain": self._asking.explain}
+        return {"/api/v1/explain": self._asking.explain, **self._rollouts.questions()}
+
+    def writes(self) -> dict[str, Write]:
+        """What is changed through the admin server, by path."""
+        return self._rollouts.writes()
 
     def streams(self) -> dict[str, Stream]:
         """What the admin server tells as it happens, by path."""
@@ -279,6 +285,7 @@ class Assembly:
             () if self._inbound is None else self._inbound.families(),
             self._certificates(),
             self.platform.families() if isinstance(self.platform, Platforms) else (),
+            self._rollouts.families(),
             self._autoscaling.families() if self._autoscaling is not None else (),
             process_families(),
         )

@@ -20,7 +20,7 @@ from sidecar.options import add_options
 
 COMMANDS = (
     "up", "registry", "node", "sidecar", "token", "apply", "delete", "get", "validate", "diff", "explain", "status",
-    "tap", "load", "autoscale", "schema",
+    "tap", "load", "autoscale", "rollout", "schema",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import to_builtins
 from msgspec.structs import replace
@@ -30,6 +30,7 @@ from discovery.platforms.base import (
 )
 from discovery.platforms.environment import ServedAt
 from discovery.prober import Prober
+from discovery.workloads.deployments import Deployments
 from mesh.exposition import Family, Sample
 from sidecar.documents import Document
 from sidecar.errors import UserError
@@ -148,6 +149,12 @@ class Platforms:
         async with asyncio.TaskGroup() as closing:
             for each in self._made:
                 closing.create_task(each.close())
+
+    @property
+    def deployments(self) -> Deployments[Any] | None:
+        """Who runs the Deployments here; None: the first platform takes none."""
+        first = self._made[0]
+        return first if isinstance(first, Deployments) else None
 
     def document(self) -> tuple[int, Document]:
         """What the admin API says of those who really run the replicas."""

@@ -17,7 +17,7 @@ from mesh.exposition import render
 from mesh.metrics import process_families
 from sidecar import views
 from sidecar.dns import NodeDNS
-from sidecar.documents import Answer, Question, Stream
+from sidecar.documents import Answer, Question, Stream, Write
 from sidecar.errors import UserError
 from sidecar.existing import Existing
 from sidecar.families import Reloads, build_info
@@ -85,6 +85,10 @@ class RegistryAssembly:
 
     def questions(self) -> dict[str, Question]:
         """Where no traffic goes, nothing is to be explained."""
+        return {}
+
+    def writes(self) -> dict[str, Write]:
+        """What is stored is changed through the channel's own."""
         return {}
 
     def streams(self) -> dict[str, Stream]:

@@ -22,7 +22,7 @@ from sidecar.announcer import Announcer, commands_to_try
 from sidecar.assembly import Assembly
 from sidecar.bearer import new_token
 from sidecar.dns import NodeDNS
-from sidecar.documents import Answer, Question, Stream
+from sidecar.documents import Answer, Question, Stream, Write
 from sidecar.lifecycle import Lifecycle
 from sidecar.options import Address, Options, default_state
 from sidecar.progress import Progress
@@ -78,6 +78,9 @@ class Process(Protocol):
 
     def streams(self) -> Mapping[str, Stream]:
         """What the admin server tells as it happens, by path."""
+
+    def writes(self) -> Mapping[str, Write]:
+        """What is changed through the admin server, by path."""
 
     def metrics(self) -> Iterator[bytes]:
         """The page of /metrics, in slices."""
@@ -210,10 +213,11 @@ def _admin_server(node: Process, more: Surroundings) -> AdminServer:
         from sidecar.admin import AdminServer
 
         import_module("discovery.metrics")  # now, for the first scrape comes when there is traffic
-    if more.end is None:
-        return AdminServer(node.answers(), node.metrics, node.questions(), node.streams())
-    answers = {**node.answers(), **more.end.answers()}
-    writes, token = more.end.writes(), new_token(more.state)
+    answers, writes = {**node.answers()}, {**node.writes()}
+    if more.end is not None:
+        answers |= more.end.answers()
+        writes |= more.end.writes()
+    token = new_token(more.state) if writes else ""
     return AdminServer(answers, node.metrics, node.questions(), node.streams(), writes=writes, token=token)
 
 

@@ -60,6 +60,8 @@ class Reconciler(Generic[R]):
         self.revisions = Revisions(runner, deployment, record or Record(), lambda record: around.keep(name, record))
         self._runner = runner
         self._around = around
+        self.written = deployment
+        """As the manifest says."""
         self._spec = deployment.spec
         self._desired = deployment.spec.replicas
         self._victims: frozenset[str] = frozenset()
@@ -86,7 +88,7 @@ class Reconciler(Generic[R]):
         if self.retired or (written != before and not (autoscaled and written and before)):
             self._desired = written
         self.retired = False
-        self._spec = deployment.spec
+        self.written, self._spec = deployment, deployment.spec
         self.revisions.follow(deployment)
         self.reconcile()
 
