@@ -136,6 +136,7 @@ class Admission(Relay):
         """There may be room: pick again, or queue again."""
         self._queued = False
         self._client.deadline = self._deadlines.now + self._patience
+        self._try_began = self._clock()
         self._send_now()
         if self._queued:
             self._client.deadline = self._until

@@ -95,7 +95,7 @@ class ExchangeState:
         self._tried: tuple[EndpointState, ...] = ()
         self._retries = 0
         self._try_began = 0.0
-        """By the clock of the proxy, for tries after the first."""
+        """By the clock of the proxy, for tries after the first and for those that had to wait."""
         self._retrying = False
         """This try has a place in the retry budget."""
         self._waiting: Reason | None = None

@@ -333,6 +333,20 @@ async def test_requests_are_held_and_answered() -> None:
         await world.settled()
 
 
+async def test_the_time_that_was_waited_is_not_the_endpoints() -> None:
+    took: list[float] = []
+    async with sleeping(answering(OK)) as world:
+        wire = await world.dial()
+        began = world.loop.time()
+        await wire.send(GET)
+        await world.wait(lambda: len(world.proxy.live.room) == 1 and world.loop.time() > began + 0.3)
+        woken = world.loop.time()
+        world.use(*world.addresses)
+        world.backend.left = lambda _, seconds, __: took.append(seconds)
+        assert await wire.exactly(len(OK)) == OK
+        assert took[0] <= world.loop.time() - woken
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_a_body_is_kept_up_to_a_limit_and_then_read_on(chunked: bool) -> None:
     body = bytes(range(256)) * 8000
