@@ -6,10 +6,11 @@ none of them is to have a replica, which is another thing than having none that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from config.configset import ConfigSet
 from config.meta import Named
+from config.resources.core import Service
 from mesh.plan import BackendKey
 
 Desired = Callable[[Named], int | None]
@@ -25,17 +26,24 @@ class Scales:
         self._desired = desired
         self._known: ConfigSet | None = None
         self._selected: dict[Named, tuple[Named, ...]] = {}
+        self.elsewhere: Callable[[Service], Sequence[Named]] = lambda _: ()
+        """The Deployments that a Service selects and whose manifests are not known here."""
 
     def asleep(self, key: BackendKey) -> bool:
         """Whether the Service of a Backend is scaled to zero."""
-        config_set, names = self._config_set(), self.behind(key)
+        config_set = self._config_set()
+        names = self._known_behind(config_set, key) if config_set is not None else ()
         return config_set is not None and bool(names) and not any(self._number(config_set, name) for name in names)
 
     def behind(self, key: BackendKey) -> tuple[Named, ...]:
-        """The Deployments that the Service of a Backend selects."""
+        """The Deployments that the Service of a Backend selects, wherever they run."""
         config_set = self._config_set()
-        if config_set is None:
+        service = config_set.services.get(Named(key.namespace, key.service)) if config_set is not None else None
+        if config_set is None or service is None:
             return ()
+        return (*self._known_behind(config_set, key), *self.elsewhere(service))
+
+    def _known_behind(self, config_set: ConfigSet, key: BackendKey) -> tuple[Named, ...]:
         if config_set is not self._known:
             self._known, self._selected = config_set, {}
         service = Named(key.namespace, key.service)

@@ -56,6 +56,16 @@ def test_manifests_that_change_are_looked_at_again() -> None:
     assert said == [False, True, False, True]
 
 
+def test_what_is_behind_a_service_here_and_elsewhere() -> None:
+    known = config_set(0, 1)
+    scales = Scales(lambda: known, lambda name: 0)
+    assert scales.behind(WEB) == (Named("default", "web-0"), Named("default", "web-1"))
+    scales.elsewhere = lambda service: (Named("default", f"{service.metadata.name}-far"),)
+    assert scales.behind(WEB._replace(service="bare")) == (Named("default", "bare-far"),)
+    assert scales.behind(WEB._replace(service="none")) == ()
+    assert not scales.asleep(WEB._replace(service="bare")), "how many there are is not known here"
+
+
 def test_deployments_are_looked_for_once() -> None:
     known, asked = config_set(0), []
 
