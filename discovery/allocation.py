@@ -1,8 +1,9 @@
 """ClusterIPs, node ports and local ports for Services that ask for one: the same every time, as far as can be.
 
-What a manifest states comes first, then what was remembered, then a stable hash of the name with the next free
-number after it.  As in Kubernetes (KEP 3070 for addresses, KEP 3668 for node ports) the lower band of a range is
-left to explicit choices until everything above it is taken, so that the two rarely meet.
+What a manifest states comes first, then what a registry gave a Service that it stores, which stands in an annotation,
+so that all nodes give it the same; then what was remembered, then a stable hash of the name with the next free number
+after it.  As in Kubernetes (KEP 3070 for addresses, KEP 3668 for node ports) the lower band of a range is left to
+explicit choices until everything above it is taken, so that the two rarely meet.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from discovery.number_pool import NumberPool
 LARGEST_POOL = 1 << 20
 """Addresses of a wide IPv6 range that are given out; explicit ones may lie beyond."""
 NODE_PORT_BAND = 86
+GIVEN = "weft.dev/cluster-ip"
+"""The annotation of a Service that says which address a registry gave it."""
 _HEALTH = -1
 
 
@@ -84,6 +87,8 @@ class _Allocation:
         ordered = sorted(self._services.items(), key=lambda item: seniority(item[1].metadata))
         wishes = [wish for named, service in ordered if (wish := self._hold_explicit(named, service))]
         for wish in wishes:
+            self._hold_address(wish, wish.service.metadata.annotations.get(GIVEN, ""))
+        for wish in wishes:
             self._hold_remembered(wish, remembered)
         for wish in wishes:
             self._fulfil(wish)
@@ -124,11 +129,15 @@ class _Allocation:
             where = self._config_set.sources.get(other)
             self._refuse(named, path, f"{text} belongs to {other}" + (f" ({where})" if where else ""))
 
-    def _hold_remembered(self, wish: _Wish, remembered: Assignments) -> None:
-        if wish.address and (text := remembered.cluster_ips.get(wish.text)):
+    def _hold_address(self, wish: _Wish, text: str) -> None:
+        """Give it this address, if it has none, wants one, and nobody else has this one."""
+        if wish.address and text and wish.text not in self._cluster_ips:
             number = self._address_in_range(text)
             if number and self._addresses.hold_free(number, wish.named):
                 self._cluster_ips[wish.text] = str(self._address_type(number))
+
+    def _hold_remembered(self, wish: _Wish, remembered: Assignments) -> None:
+        self._hold_address(wish, remembered.cluster_ips.get(wish.text, ""))
         for _, where in wish.ports:
             port = remembered.node_ports.get(where, 0)
             if port in NODE_PORTS and self._node_ports.hold_free(port, wish.named):

@@ -1,16 +1,18 @@
 """What the helper process does that judges manifests before they are stored: all of them, with those that are.
 
 They are accepted as a whole or not at all.  What counts against them is every error in themselves, and every error
-that they would bring to objects that are stored; not what was wrong with these before.  Imported by the helper only.
+that they would bring to objects that are stored; not what was wrong with these before.  Services that leave their
+address open are given one, for good: so all nodes that have the registry's range agree.  Imported by the helper only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from config.configset import ConfigSet, Loaded
 from config.documents import parse
@@ -18,6 +20,9 @@ from config.errors import Fault, FaultList
 from config.frames import answer
 from config.loader import Reading
 from config.meta import ObjectKey, Source
+from config.resources.core import Service
+from discovery.allocation import GIVEN, allocate
+from discovery.assignments import Assignments
 from sidecar.channel.messages import LARGEST_OBJECT
 from sidecar.channel.proposal import Proposal
 
@@ -46,12 +51,33 @@ def judge(proposal: Proposal) -> Loaded:
         before = _read([*(_file(key, text) for key, text in proposal.stored), *node])
         known = {(fault.object, fault.path, fault.message) for fault in before.faults}
         others = [fault for fault in others if (fault.object, fault.path, fault.message) not in known]
+    allocated = allocate(whole.config_set, Assignments(_given(proposal.stored)))
+    own += [fault for fault in allocated.faults if fault.source.file in files]
     objects = [
-        (key, source, whole.config_set.get(key))
+        (key, source, _addressed(key, whole.config_set.get(key), allocated.assignments.cluster_ips))
         for key, source in whole.config_set.sources.items()
         if source.file in files and key.kind != "NodeConfig"
     ]
     return Loaded(ConfigSet.of(objects), (*own, *_unfit(alone, files), *others))
+
+
+def _given(stored: Iterable[tuple[ObjectKey, str]]) -> dict[str, str]:
+    """The addresses that stored Services were given, also those that are to be replaced."""
+    found: dict[str, str] = {}
+    for key, text in stored:
+        if key.kind == "Service" and GIVEN in text:
+            annotations = msgspec.json.decode(text)["metadata"].get("annotations", {})
+            found[f"{key.namespace}/{key.name}"] = annotations.get(GIVEN, "")
+    return found
+
+
+def _addressed(key: ObjectKey, item: object, given: Mapping[str, str]) -> object:
+    """A Service with the address that it was given."""
+    address = given.get(f"{key.namespace}/{key.name}")
+    if not isinstance(item, Service) or address is None:
+        return item
+    annotations = {**item.metadata.annotations, GIVEN: address}
+    return replace(item, metadata=replace(item.metadata, annotations=annotations))
 
 
 def _file(key: ObjectKey, text: str) -> tuple[str, str]:

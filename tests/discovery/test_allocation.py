@@ -15,7 +15,7 @@ from config.local_ports import local_ports
 from config.meta import Named, ObjectKey, ObjectMeta, Source
 from config.resources.core import Service, ServicePort, ServiceSpec
 from config.settings import NODE_PORTS, NodeConfigSpec, ServiceRange
-from discovery.allocation import Allocated, address_band, allocate
+from discovery.allocation import GIVEN, Allocated, address_band, allocate
 from discovery.assignments import Assignments
 
 HTTP = (ServicePort(80, "http"),)
@@ -49,6 +49,19 @@ def test_a_new_service_gets_an_address_above_the_band() -> None:
     assert int(given_out) - int(ip_address("127.96.0.0")) > 256
     assert allocated.assignments.cluster_ips == {"default/web": str(given_out)}
     assert allocated.faults == ()
+
+
+def test_what_a_registry_gave_comes_before_what_was_remembered() -> None:
+    def given_by_a_registry(name: str, text: str) -> Service:
+        made = service(name)
+        return replace(made, metadata=replace(made.metadata, annotations={GIVEN: text}))
+
+    before = Assignments(cluster_ips={"default/web": "127.96.9.9", "default/shop": "127.96.9.8"})
+    allocated = allocate(config(given_by_a_registry("web", "127.96.9.8"), service("shop")), before)
+    assert address(allocated, "web") == "127.96.9.8" == allocated.assignments.cluster_ips["default/web"]
+    assert address(allocated, "shop") != "127.96.9.8"
+    for unfit in ("10.0.0.1", "nonsense", ""):
+        assert address(allocate(config(given_by_a_registry("web", unfit)), before), "web") == "127.96.9.9"
 
 
 def test_the_address_follows_from_the_name_alone() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from config.meta import ObjectKey
+from config.meta import Named, ObjectKey
+from discovery.allocation import GIVEN
 from sidecar.channel.judge import LARGEST, judge
 from sidecar.channel.proposal import Proposal
 from tests.scenarios.manifests import deployment, ingress, service
@@ -74,3 +75,21 @@ def test_what_speaks_against_storing(proposal: Proposal, where: str) -> None:
     else:
         assert not errors
         assert set(loaded.config_set.sources) == {_key(json.loads(text)) for _, text in proposal.new}
+
+
+def test_a_service_keeps_the_address_that_it_was_given() -> None:
+    def given_to(loaded: Any, name: str) -> str:
+        return str(loaded.config_set.services[Named("default", name)].metadata.annotations[GIVEN])
+
+    first = judge(_proposal([WEB]))
+    address = given_to(first, "web")
+    stored = {**SHOP, "metadata": {"name": "shop", "annotations": {GIVEN: address}}}
+    assert given_to(judge(_proposal([WEB], [stored])), "web") != address
+    again = judge(_proposal([SHOP, WEB], [stored]))
+    assert given_to(again, "shop") == address != given_to(again, "web")
+
+
+@pytest.mark.parametrize("spec", [{"clusterIP": "None"}, {"clusterIP": "127.96.0.9"}])
+def test_one_that_says_its_address_is_given_none(spec: dict[str, str]) -> None:
+    loaded = judge(_proposal([{**WEB, "spec": {**WEB["spec"], **spec}}]))
+    assert not loaded.config_set.services[Named("default", "web")].metadata.annotations
