@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from struct import Struct
 from typing import Final
@@ -29,7 +30,7 @@ _DIGEST_BYTES: Final = 16
 
 async def keep(content: Content, path: Path) -> int:
     """Write what `content` has now; the serial that it had.  Raises OSError."""
-    serial, nodes = content.serial, tuple(content.nodes.items())
+    serial, nodes = content.serial, content.nodes.copy()
     beside = path.with_name(f"{path.name}.new")
     digest = blake2b(digest_size=_DIGEST_BYTES)
     with beside.open("wb") as file:
@@ -58,10 +59,11 @@ def kept(origin: bytes, path: Path) -> tuple[int, list[Record]] | None:
     return serial, list(_read(body, start))
 
 
-def _pieces(origin: bytes, serial: int, nodes: tuple[tuple[bytes, Node], ...]) -> Iterator[bytes]:
+def _pieces(origin: bytes, serial: int, nodes: Mapping[bytes, Node]) -> Iterator[bytes]:
     yield _HEAD.pack(MAGIC, serial, len(origin)) + origin
-    for at in range(0, len(nodes), SLICE):
-        yield b"".join(_written(record) for name, node in nodes[at : at + SLICE] for record in records(name, node))
+    rest = iter(nodes.items())
+    while some := tuple(islice(rest, SLICE)):
+        yield b"".join(_written(record) for name, node in some for record in records(name, node))
 
 
 def _written(record: Record) -> bytes:

@@ -21,7 +21,7 @@ from discovery.registry.lease import Datum, Leases
 from discovery.registry.store import Arrival, Commit, Outdated, Past, Store, Stored, StoreError, Term, key_of
 from discovery.registry.terms import Terms
 from discovery.registry.transfer import Apex, History, Step, step_of
-from discovery.registry.update import Update, decide
+from discovery.registry.update import CHANGES_IN_STEP, Update, decision
 from discovery.registry.wire import NOERROR, SERVFAIL
 
 MOST_WAITING: Final = 1024
@@ -191,17 +191,37 @@ class Primary:
     async def _decide(self, batch: list[_Asked]) -> list[int]:
         """Decide, and store what that changes: the rcodes.  Raises `Outdated`."""
         draft = Draft(self.content)
-        rcodes = [decide(draft, request.update, request.scope, self._apex_node()) for request, _ in batch]
+        rcodes = [await self._decided(draft, request) for request, _ in batch]
         accepted = [request for (request, _), rcode in zip(batch, rcodes, strict=True) if rcode == NOERROR]
         change = draft.change()
+        await self._pause(change)
         terms = self._terms(accepted, draft, change)
+        await self._pause(change)
         if not await self._stored(draft, change, terms, self._read(batch)):
             return [SERVFAIL if rcode == NOERROR else rcode for rcode in rcodes]
         rest = change
         for request in accepted:
+            await self._pause(change)
             self._settle(request, draft, rest)
             rest = _NOTHING
         return rcodes
+
+    async def _decided(self, draft: Draft, request: Request) -> int:
+        """Try out one update: its rcode."""
+        steps = decision(draft, request.update, request.scope, self._apex_node())
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                rcode: int = done.value
+                return rcode
+            if not self._store.keeper:
+                await asyncio.sleep(0)
+
+    async def _pause(self, change: Change) -> None:
+        """Hand the loop back amid a large change, unless the store is shared, so that others may write meanwhile."""
+        if not self._store.keeper and len(change.added) + len(change.removed) > CHANGES_IN_STEP:
+            await asyncio.sleep(0)
 
     def _read(self, batch: list[_Asked]) -> dict[bytes, bool]:
         """The names on which a batch is decided, where others may write them meanwhile."""

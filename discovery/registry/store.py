@@ -143,7 +143,7 @@ class Alone:
 
     keeper = b""
     keepers = frozenset({b""})
-    most_names = 4096
+    most_names = 512
     is_keeping = True
 
     def __init__(self) -> None:

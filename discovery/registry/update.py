@@ -8,7 +8,7 @@ is refused, unless the RFC has it ignored.  Names are compared in lower case, al
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Final, NamedTuple
 
 from discovery.registry.canonical import canonical
@@ -40,6 +40,9 @@ from discovery.registry.wire import (
 
 _META: Final = frozenset({0, 41, *range(128, 256)})
 """Types that no record of a zone has (RFC 6895 section 3.1)."""
+
+
+CHANGES_IN_STEP: Final = 50
 
 
 class Limits(NamedTuple):
@@ -109,7 +112,24 @@ def decide(
     apex: Node = (),
     limits: Limits = DEFAULT,
 ) -> int:
-    """Carry out `update` on `draft`; returns the rcode, and but for NOERROR the draft is what it was before.
+    """All of `decision` at once."""
+    steps = decision(draft, update, scope, apex, limits)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            rcode: int = done.value
+            return rcode
+
+
+def decision(
+    draft: Draft,
+    update: Update,
+    scope: Scope,
+    apex: Node = (),
+    limits: Limits = DEFAULT,
+) -> Generator[None, None, int]:
+    """Carry out `update` on `draft`, in short steps; returns the rcode, and but for NOERROR the draft is as before.
 
     `apex`: SOA and NS of the zone itself, which are not in the content; their names in lower case, as all of it.
     """
@@ -120,9 +140,12 @@ def decide(
     if rcode := _prescan(draft, update.changes):
         return rcode
     before = dict(draft.nodes)
-    if not all(_change(draft, record, apex, limits) for record in update.changes):
-        draft.nodes = before
-        return REFUSED
+    for number, record in enumerate(update.changes, 1):
+        if not _change(draft, record, apex, limits):
+            draft.nodes = before
+            return REFUSED
+        if not number % CHANGES_IN_STEP:
+            yield
     return NOERROR
 
 

@@ -18,7 +18,7 @@ from discovery.registry.primary import MOST_TRIES, MOST_WAITING, Primary, Reques
 from discovery.registry.store import Alone, Arrival, Commit, Outdated, Past, RecordKey, Stored, StoreError, Term, key_of
 from discovery.registry.terms import Terms
 from discovery.registry.transfer import step_of
-from discovery.registry.update import Update
+from discovery.registry.update import CHANGES_IN_STEP, Update
 from discovery.registry.wire import NOERROR, REFUSED, SERVFAIL, YXDOMAIN, Record
 from tests.discovery.registry.test_transfer import APEX, ORIGIN, record
 
@@ -427,3 +427,15 @@ async def test_what_a_registry_left_behind_is_removed_only_if_it_is_gone() -> No
         await asyncio.sleep(0.01)
         assert there(made.content) == set()
         assert store.commits[-1].absent == {b"gone"}
+
+
+async def test_a_large_update_hands_the_loop_back_and_is_seen_as_a_whole() -> None:
+    store, large = Memory(), [record(f"h{number}.shop.default") for number in range(4 * CHANGES_IN_STEP)]
+    async with primary(store) as made:
+        answer, seen = made.submit(asks(*large, terms=Terms(30))), []
+        while not answer.done():
+            seen.append(len(made.content))
+            await asyncio.sleep(0)
+        assert set(seen) <= {0, len(large)}
+        assert seen.count(0) > 4
+        assert (made.content.serial, made.leases.records) == (8, len(large))
