@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from random import Random
 
+import msgspec
 import pytest
 
 from config.meta import Named
-from config.resources.workloads import Deployment, DeploymentStrategy
+from config.resources.workloads import Deployment, DeploymentStrategy, RollingUpdate
 from discovery.workloads.history import Record
 from discovery.workloads.reconciler import Reconciler, Surroundings
-from tests.discovery.platforms.local import SHOP
+from tests.discovery.platforms.local import SHOP, eventually
 from tests.discovery.workloads.runners import FakeReplica, FakeRunner, shop
 
 
@@ -242,3 +244,139 @@ async def test_status_tells_what_is_wrong(bench: Bench) -> None:
     assert status.workload == SHOP
     assert status.message == f"{bench.ids[1]}: main: CrashLoopBackOff: exit code 1"
     assert [replica.id for replica in status.replicas] == bench.ids
+
+
+def reason(bench: Bench, kind: str = "Progressing") -> str:
+    return next((each.reason for each in bench.subject.status().conditions if each.type == kind), "")
+
+
+async def test_a_replica_counts_once_it_has_been_ready_for_long_enough(bench: Bench) -> None:
+    bench.update(shop(1))
+    bench.runner.settle()
+    (before,) = bench.ids
+    bench.update(shop(1, args=("new",), min_ready_seconds=5))
+    bench.now += 5
+    bench.runner.become_ready()
+    assert before in bench.ids
+    assert (bench.subject.status().ready, bench.subject.status().available) == (2, 1)
+    bench.now += 5
+    bench.subject.reconcile()
+    bench.runner.end_terminating()
+    assert before not in bench.ids
+    assert bench.subject.status().available == 1
+    assert reason(bench) == "NewReplicaSetAvailable"
+
+
+async def test_time_alone_makes_a_step() -> None:
+    began = time.time()
+    runner = FakeRunner(time.time)
+    around = Surroundings(Random(7), time.time, lambda: None, lambda _name, _record: None)
+    subject = Reconciler(runner, shop(0), around)
+    runner.subscribe(lambda _: subject.reconcile())
+    subject.update(shop(1, min_ready_seconds=1, progress_deadline_seconds=2))
+    runner.become_ready()
+    await eventually(lambda: subject.status().available == 1)
+    assert time.time() - began >= 1
+    subject.stop()
+
+
+async def test_a_broken_template_stops_at_the_deadline_and_the_old_ones_stay(bench: Bench) -> None:
+    bench.update(shop(3))
+    bench.runner.settle()
+    before = bench.ids
+    bench.update(shop(3, args=("broken",), progress_deadline_seconds=10))
+    assert reason(bench) == "NewReplicaSetCreated"
+    bench.now += 9
+    bench.subject.reconcile()
+    assert reason(bench) == "NewReplicaSetCreated"
+    bench.now += 1
+    bench.subject.reconcile()
+    assert reason(bench) == "ProgressDeadlineExceeded"
+    assert reason(bench, "Available") == "MinimumReplicasAvailable"
+    assert bench.ids[:3] == before
+    assert bench.counts == (3, 3, 1)
+
+
+async def test_an_old_replica_that_is_lost_meanwhile_is_replaced_by_an_old_one(bench: Bench) -> None:
+    bench.update(shop(3))
+    bench.runner.settle()
+    digest = bench.runner.all[0].digest
+    bench.update(shop(3, args=("broken",)))
+    bench.runner.end(bench.runner.all[0])
+    assert [replica.digest for replica in bench.runner.all].count(digest) == 3
+
+
+async def test_it_is_rolled_back_where_that_is_asked_for(bench: Bench) -> None:
+    wanted = annotated(shop(3))
+    bench.update(wanted)
+    bench.runner.settle()
+    before = bench.ids
+    broken = annotated(shop(3, args=("broken",), progress_deadline_seconds=10))
+    bench.update(broken)
+    bench.now += 11
+    bench.subject.reconcile()
+    await asyncio.sleep(0)
+    bench.runner.end_terminating()
+    assert bench.ids == before
+    status = bench.subject.status()
+    assert status.rolled_back == "revision 2 exceeded its progress deadline: rolled back to the template of revision 1"
+    assert (status.revision, status.complete, reason(bench)) == (3, True, "NewReplicaSetAvailable")
+    bench.update(broken)
+    assert bench.ids == before, "it holds until the template is another"
+    bench.update(annotated(shop(3, args=("mended",))))
+    bench.runner.settle()
+    assert (bench.subject.status().rolled_back, bench.subject.status().revision) == ("", 4)
+
+
+def annotated(deployment: Deployment) -> Deployment:
+    metadata = msgspec.structs.replace(deployment.metadata, annotations={"weft.dev/rollback-on-failure": "true"})
+    return msgspec.structs.replace(deployment, metadata=metadata)
+
+
+async def test_made_paused_it_runs_nothing_and_says_so(bench: Bench) -> None:
+    bench.update(shop(2, paused=True))
+    assert bench.ids == []
+    assert reason(bench) == "DeploymentPaused"
+    assert bench.subject.status().message == "it is paused, and nothing of it has run yet"
+    bench.update(shop(2))
+    assert len(bench.ids) == 2
+
+
+async def test_paused_in_the_midst_it_is_scaled_in_proportion(bench: Bench) -> None:
+    strategy = DeploymentStrategy(rolling_update=RollingUpdate(3, 2))
+    bench.update(shop(10, strategy=strategy))
+    bench.runner.settle()
+    old = bench.runner.all[0].digest
+    bench.update(shop(10, strategy=strategy, args=("new",)))
+    bench.update(shop(15, strategy=strategy, args=("new",), paused=True))
+    alive = [replica.digest == old for replica in bench.runner.all if not replica.terminating]
+    assert (alive.count(True), alive.count(False)) == (11, 7)
+
+
+async def test_no_room_is_a_replica_failure(bench: Bench) -> None:
+    bench.runner.room = 1
+    bench.update(shop(2))
+    assert reason(bench, "ReplicaFailure") == "FailedCreate"
+
+
+async def test_what_cannot_run_is_a_condition(bench: Bench) -> None:
+    bench.runner.refused.add("shop:v1")
+    bench.update(shop(2))
+    assert reason(bench) == "ReplicaSetCreateError"
+
+
+async def test_nothing_is_done_once_it_is_stopped(bench: Bench) -> None:
+    bench.update(shop(1))
+    bench.subject.stop()
+    bench.runner.end(bench.runner.all[0])
+    assert bench.ids == []
+
+
+async def test_adopted_replicas_of_a_gone_revision_are_not_replaced(bench: Bench) -> None:
+    bench.runner.all = [FakeReplica(SHOP, f"shop-old-{index}", "old") for index in range(3)]
+    for replica in bench.runner.all:
+        replica.serving = True
+    bench.update(shop(3, args=("broken",)))
+    bench.runner.end(bench.runner.all[0])
+    assert [replica.digest for replica in bench.runner.all].count("old") == 2
+    assert len(bench.ids) == 4
