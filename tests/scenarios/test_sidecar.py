@@ -6,8 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from tests.mesh.relaying import closed_port
@@ -15,19 +15,31 @@ from tests.scenarios import test_channel
 from tests.scenarios.editing import Folder
 from tests.scenarios.manifests import APPLICATION, service
 from tests.scenarios.test_nodes import APP, LEASE, Mesh, address, answering, mesh, wait_endpoints
-from tests.scenarios.weft import PATIENCE, Weft, alive, ask, running, wait_for
+from tests.scenarios.weft import PATIENCE, SOAK, Weft, alive, ask, running, wait_for
 from tests.scenarios.world import all_well, endpoints, load
 
 OTHER = service("other", app="other")
 
 
-def sidecar(world: Mesh, name: str, *options: str, port: int = 0) -> AbstractContextManager[Weft]:
+def sidecar(world: Mesh, name: str, *options: str, port: int = 0, fresh: bool = SOAK) -> AbstractContextManager[Weft]:
     """A sidecar of the Service `app`, with an application that says that it is `name`."""
     folder = Folder(
         world.folder / name, nodeName=name, registry={"servers": [world.registry_folder.network.dns], "lease": LEASE}
     )
     folder.put("app", APP, OTHER)
-    return running(folder.path, folder.network, *words(name, port or closed_port(), *options), role="sidecar")
+    command = words(name, port or closed_port(), *options)
+    return standing_beside(folder, *command, fresh=fresh)
+
+
+@contextmanager
+def standing_beside(folder: Folder, *command: str, fresh: bool = SOAK) -> Iterator[Weft]:
+    """A sidecar that is ready; its application, which lives on without a sidecar that is killed, ends with it."""
+    with running(folder.path, folder.network, *command, role="sidecar", fresh=fresh) as weft:
+        try:
+            yield weft
+        finally:
+            if weft.process.poll() is None:
+                os.kill(application(weft), signal.SIGKILL)
 
 
 def words(name: str, port: int, *options: str) -> tuple[str, ...]:
@@ -70,7 +82,7 @@ def test_others_reach_it_through_its_inbound_listener(tmp_path: Path) -> None:
 def test_its_exit_code_is_that_of_the_application(tmp_path: Path) -> None:
     with mesh(tmp_path) as world:
         world.registry()
-        with sidecar(world, "first") as first:
+        with sidecar(world, "first", fresh=True) as first:
             _, node = world.node("a")
             world.wait()
             wait_endpoints(node, 1)
@@ -144,4 +156,4 @@ def beside(joined: test_channel.Mesh, name: str) -> AbstractContextManager[Weft]
     folder = Folder(joined.folder / name, nodeName="here", registry={"servers": [joined.dns]})
     folder.put("app", APP)
     options = ("--join", joined.peers, "--token", str(token))
-    return running(folder.path, folder.network, *words(name, closed_port(), *options), role="sidecar")
+    return standing_beside(folder, *words(name, closed_port(), *options))

@@ -23,7 +23,8 @@ from tests.scenarios.weft import Network, Weft, alive, ask, payment, running, wa
 def weft(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weft]:
     """One weft with the payment example, for the tests that only look."""
     network = Network.random()
-    with running(payment(tmp_path_factory.mktemp("up") / "payment", network, accessLog=True), network) as started:
+    folder = payment(tmp_path_factory.mktemp("up") / "payment", network, accessLog=True)
+    with running(folder, network, fresh=True) as started:
         yield started
 
 
@@ -135,7 +136,7 @@ def test_a_second_weft_on_the_state_folder_is_refused(weft: Weft, tmp_path: Path
 
 def test_a_taken_admin_port_ends_the_start(weft: Weft, tmp_path: Path) -> None:
     network = Network.random()
-    other = Weft(payment(tmp_path / "payment", network, admin=weft.network.admin), network)
+    other = Weft(payment(tmp_path / "payment", network, admin=weft.network.admin), network, fresh=True)
     assert other.process.wait(30) == 1
     text = other.err.read_text()
     assert text.startswith(f"weft: the admin address {weft.network.admin} cannot be used (")
@@ -183,7 +184,7 @@ def test_an_object_with_errors_disables_only_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "loop"), [(signal.SIGTERM, ""), (signal.SIGINT, "asyncio")])
 def test_it_stops_when_asked_and_leaves_nothing_behind(number: int, loop: str, tmp_path: Path) -> None:
     network = Network.random()
-    with running(payment(tmp_path / "payment", network), network, loop=loop) as weft:
+    with running(payment(tmp_path / "payment", network), network, loop=loop, fresh=True) as weft:
         replicas = weft.replicas()
         assert len(replicas) == 3
         assert all(map(alive, replicas))

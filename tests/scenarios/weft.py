@@ -11,13 +11,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.policy.source import ROOT
+from tests.scenarios.prepared import Prepared
 
+SOAK = os.environ.get("WEFT_SOAK") == "1"
 PATIENCE = 30.0
 PAYMENT = ROOT / "examples" / "payment"
 
@@ -80,17 +82,19 @@ class Network(NamedTuple):
 class Weft:
     """A running ``weft up``, or another role."""
 
-    def __init__(self, folder: Path, network: Network, *options: str, loop: str = "", role: str = "up") -> None:
+    def __init__(
+        self, folder: Path, network: Network, *options: str, loop: str = "", role: str = "up", fresh: bool = SOAK
+    ) -> None:
+        """`fresh`: an interpreter of its own, as users start it."""
         self.network = network
         self.state = folder.parent / f"{folder.name}-state"
         self.out = folder.parent / f"{folder.name}.out"
         self.err = folder.parent / f"{folder.name}.err"
         environ = {**os.environ, "WEFT_LOOP": loop}
-        with self.out.open("wb") as out, self.err.open("wb") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "sidecar", role, str(folder), "--state", str(self.state), *options],
-                cwd=ROOT, env=environ, stdout=out, stderr=err, start_new_session=True,
-            )  # fmt: skip
+        words = [role, str(folder), "--state", str(self.state), *options]
+        self.out.write_bytes(b"")
+        self.err.write_bytes(b"")
+        self.process = (_fresh if fresh else Prepared)(words, environ, self.out, self.err)
 
     def wait_ready(self) -> None:
         wait_for(lambda: "ready in" in self.out.read_text() or self.process.poll() is not None, self.told)
@@ -117,10 +121,18 @@ class Weft:
         return self.process.wait(PATIENCE)
 
 
+def _fresh(words: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "sidecar", *words]
+    with out.open("wb") as output, err.open("wb") as errors:
+        return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=errors, start_new_session=True)
+
+
 @contextmanager
-def running(folder: Path, network: Network, *options: str, loop: str = "", role: str = "up") -> Iterator[Weft]:
+def running(
+    folder: Path, network: Network, *options: str, loop: str = "", role: str = "up", fresh: bool = SOAK
+) -> Iterator[Weft]:
     """A weft that is ready; it is ended, and with it all that it started, when the test is over."""
-    weft = Weft(folder, network, *options, loop=loop, role=role)
+    weft = Weft(folder, network, *options, loop=loop, role=role, fresh=fresh)
     try:
         weft.wait_ready()
         yield weft

@@ -1,0 +1,74 @@
+"""Processes that need not import weft first, as they are forks of one that has: that is most of what a start takes.
+
+All else is as in ``python -m sidecar``: the command line, a session of its own, output, signals, the exit code.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing import connection, get_context
+from pathlib import Path
+from threading import Lock
+
+from tests.policy.source import ROOT
+
+IMPORTED = (
+    *(f"sidecar.commands.{role}" for role in ("up", "registry", "node", "sidecar")),
+    *(f"sidecar.{part}" for part in ("lifecycle", "logs", "up", "serving", "admin", "registry_assembly")),
+    *("sidecar.sidecar_assembly", "sidecar.follower", "sidecar.channel.ends", "sidecar.channel.received"),
+    *("discovery.metrics", "uvloop"),
+)
+HIGHEST_INHERITED = 1024
+"""Descriptor of the process that is forked; what replicas inherit of it would hold it open."""
+_PROCESSES = get_context("forkserver")
+_PROCESSES.set_forkserver_preload([__name__, *IMPORTED])
+
+
+class Prepared:
+    """A running weft, with what is used of `subprocess.Popen`."""
+
+    def __init__(self, words: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> None:
+        self._process = _PROCESSES.Process(target=_main, args=(tuple(words), dict(environ), str(out), str(err)))
+        self._process.start()
+        self._asking = Lock()
+        assert self._process.pid is not None
+        self.pid: int = self._process.pid
+
+    def poll(self) -> int | None:
+        with self._asking:
+            return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, negative if a signal ended it."""
+        connection.wait([self._process.sentinel], timeout)
+        if (code := self.poll()) is None:
+            raise subprocess.TimeoutExpired(str(self._process), timeout or 0.0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _main(words: Sequence[str], environ: Mapping[str, str], out: str, err: str) -> None:
+    os.setsid()
+    os.chdir(ROOT)
+    os.environ.clear()
+    os.environ.update(environ)
+    for number, path in enumerate((os.devnull, out, err)):
+        file = os.open(path, os.O_RDWR | os.O_TRUNC)
+        os.dup2(file, number)
+    os.closerange(3, HIGHEST_INHERITED)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+
+    from sidecar.cli import main
+
+    sys.exit(main(words))
