@@ -18,6 +18,8 @@ NODE_HEADINGS = ("NODE", "ROLE", "STATE", "SERIAL", "LAG", "HEARD", "VERSION")
 
 INGRESS_HEADINGS = ("INGRESS", "HOST", "SERVED AT")
 
+ROLLOUT_HEADINGS = ("DEPLOYMENT", "READY", "UP-TO-DATE", "AVAILABLE", "REVISION", "ROLLOUT")
+
 MOST_FAULTS = 10
 
 MOST_HOSTS = 20
@@ -40,6 +42,8 @@ class Report(NamedTuple):
     """The nodes of this registry, and drains that not all of them confirmed; empty where there is none."""
     ingresses: Sequence[JSONObject] = ()
     """Hosts of Ingresses, and where they are served."""
+    rollouts: Sequence[JSONObject] = ()
+    """Deployments that run here, and how far each is."""
 
     def as_json(self) -> JSONObject:
         return {
@@ -53,6 +57,7 @@ class Report(NamedTuple):
             "nodes": self.nodes.get("nodes", ()),
             "unconfirmed": self.nodes.get("unconfirmed", ()),
             "ingresses": self.ingresses,
+            "rollouts": self.rollouts,
         }
 
     def render(self, paint: Painter) -> str:
@@ -62,6 +67,8 @@ class Report(NamedTuple):
         lines = table((HEADINGS, *rows), paint) if rows else ["no services"]
         if self.ingresses:
             lines += ["", *ingress_lines(self.ingresses, paint)]
+        if self.rollouts:
+            lines += ["", *table((ROLLOUT_HEADINGS, *map(rollout_row, self.rollouts)), paint)]
         if self.dns:
             lines += ["", *dns_lines(self.dns, paint)]
         if self.nodes.get("nodes"):
@@ -102,6 +109,19 @@ def ingress_lines(hosts: Sequence[JSONObject], paint: Painter) -> Iterator[str]:
     yield from table((INGRESS_HEADINGS, *rows), paint)
     if len(hosts) > MOST_HOSTS:
         yield f"... and {len(hosts) - MOST_HOSTS} more"
+
+
+def rollout_row(told: JSONObject) -> tuple[str, ...]:
+    """A Deployment as kubectl lists it, its revision, and what is said of its progress."""
+    said = next((each["reason"] for each in told["conditions"] if each["type"] == "Progressing"), "-")
+    return (
+        f"{told['namespace']}/{told['name']}",
+        f"{told['ready']}/{told['replicas']}",
+        str(told["updated"]),
+        str(told["available"]),
+        str(told["revision"]),
+        f"{said}, rolled back" if told["rolledBack"] else said,
+    )
 
 
 def node_lines(nodes: JSONObject, paint: Painter) -> Iterator[str]:

@@ -53,10 +53,12 @@ def show(client: AdminClient, args: argparse.Namespace, before: Traffic, after: 
     rates = after.rates_since(before)
     dns = client.json("/api/v1/dns")
     nodes = client.json("/api/v1/nodes", accept=(200, 404))
+    rollouts = client.json("/api/v1/rollouts", accept=(200, 404)).get("rollouts", ())
     objects = config["objects"]
     report = Report(
-        services, ready, rates, remarks(objects), config["read"], config["faults"], dns, nodes, ingresses(objects)
-    )
+        services, ready, rates, remarks(objects), config["read"], config["faults"], dns, nodes, ingresses(objects),
+        rollouts,
+    )  # fmt: skip
     if args.json:
         print(json.dumps(report.as_json()), flush=True)
     else:

@@ -54,6 +54,23 @@ def test_the_table() -> None:
     assert lines[4:] == ["not ready:", "  Deployment default/web: 2/3 replicas ready"]
 
 
+def test_rollouts() -> None:
+    numbers = {"namespace": "default", "name": "web", "ready": 2, "replicas": 3, "updated": 1, "available": 2}
+    conditions = [{"type": "Progressing", "reason": "ReplicaSetUpdated"}]
+    told = [
+        numbers | {"revision": 4, "conditions": conditions, "rolledBack": ""},
+        numbers | {"revision": 5, "conditions": [], "rolledBack": "it was late"},
+    ]
+    report = Report([], READY, [], [], READ, [], rollouts=told)
+    lines = report.render(Painter(io.StringIO())).split("\n")
+    assert [line.split() for line in lines[2:]] == [
+        ["DEPLOYMENT", "READY", "UP-TO-DATE", "AVAILABLE", "REVISION", "ROLLOUT"],
+        ["default/web", "2/3", "1", "2", "4", "ReplicaSetUpdated"],
+        ["default/web", "2/3", "1", "2", "5", "-,", "rolled", "back"],
+    ]
+    assert report.as_json()["rollouts"] == told
+
+
 def test_nothing_to_show() -> None:
     assert Report([], READY, [], [], READ, []).render(Painter(io.StringIO())) == "no services"
 
