@@ -29,10 +29,11 @@ Send = Callable[[http.client.HTTPConnection], http.client.HTTPResponse]
 class Mesh:
     """A registry that takes connections of nodes, and nodes with a token each."""
 
-    def __init__(self, folder: Path, role: str = "registry") -> None:
+    def __init__(self, folder: Path, role: str = "registry", **node: object) -> None:
+        """`node`: what the registry's NodeConfig says besides."""
         self.folder = folder
         self._running = ExitStack()
-        made = Folder(folder / "registry", nodeName="registry")
+        made = Folder(folder / "registry", nodeName="registry", **node)
         if role != "registry":
             made.put("served", APP)
         self.peers = f"{made.network.prefix}.251:9903"
@@ -79,8 +80,8 @@ class Mesh:
 
 
 @contextmanager
-def mesh(folder: Path, role: str = "registry") -> Iterator[Mesh]:
-    made = Mesh(folder, role)
+def mesh(folder: Path, role: str = "registry", **node: object) -> Iterator[Mesh]:
+    made = Mesh(folder, role, **node)
     try:
         yield made
     finally:
