@@ -28,6 +28,7 @@ from discovery.registry.documents import Documents
 from discovery.registry.found import Written
 from discovery.registry.keys import ALGORITHMS, Key, KeyRing, Scope
 from discovery.registry.lease import Leases
+from discovery.registry.meaning import Meaning
 from discovery.registry.notifier import Notifier
 from discovery.registry.primary import Primary
 from discovery.registry.registrations import origin
@@ -63,6 +64,7 @@ class Registry:
         self._random = random
         self._primaries: dict[str, Primary] = {}
         self._source: RegistrySource | None = None
+        self._meaning: Meaning | None = None
         self._writing: asyncio.Task[None] | None = None
         """Carries out updates from `open` to `close`."""
         self._authority: Authority | None = None
@@ -93,8 +95,10 @@ class Registry:
         endpoints = self._primaries["endpoints"]
         self._source = RegistrySource(self._catalog, endpoints.content)
         self._source.settled.append(self._told)
-        endpoints.followers += [self._source.changed, self._notify]
+        self._meaning = Meaning(endpoints.content)
+        endpoints.followers += [self._source.changed, self._notify, self._meaning.changed]
         self._source.define(self._config_set.services)
+        self._meaning.define(self._config_set.services)
         self._writing = asyncio.create_task(self._write())
 
     async def fill(self) -> None:
@@ -149,10 +153,11 @@ class Registry:
 
     def define(self, config_set: ConfigSet) -> None:
         """These are the Services and the settings now."""
-        if config_set is self._config_set or self._source is None:
+        if config_set is self._config_set or self._source is None or self._meaning is None:
             return
         self._config_set = config_set
         self._source.define(config_set.services)
+        self._meaning.define(config_set.services)
         self._admit()
 
     async def told(self, seconds: float) -> None:

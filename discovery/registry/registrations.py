@@ -154,6 +154,11 @@ def read_text(data: bytes) -> dict[str, str]:
     return said
 
 
+def port_owner(named: Named, port: ServicePort, zone: bytes) -> bytes:
+    """The name of the SRV records of a Service's port."""
+    return _port_labels(port) + to_wire((named.name.encode(), named.namespace.encode()))[:-1] + zone
+
+
 def service_of(name: bytes, zone: bytes) -> Named | None:
     """The Service that a name of the zone tells of; None: of none."""
     labels = to_labels(name[: -len(zone)] + b"\0")
@@ -183,8 +188,8 @@ class Registrations:
 
     def endpoints(self, named: Named, service: Service) -> Mapping[str, tuple[Endpoint, ...]]:
         """All endpoints of a Service by port; none: an empty mapping."""
-        base = to_wire((named.name.encode(), named.namespace.encode()))[:-1] + self._content.origin
-        found = {port.key: tuple(self._on_port(_port_labels(port) + base)) for port in ports_of(service)}
+        zone = self._content.origin
+        found = {port.key: tuple(self._on_port(port_owner(named, port, zone))) for port in ports_of(service)}
         return found if any(found.values()) else {}
 
     def _on_port(self, owner: bytes) -> Iterator[Endpoint]:
