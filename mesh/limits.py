@@ -168,7 +168,7 @@ class Limits(Generic[LoadedT]):
                 return
 
     def _tell(self, waiter: Waiter) -> bool:
-        """Have it pick again; whether it waits again."""
+        """Have it pick again; whether that is enough for now, as when it waits again."""
         self._told = waiter
         try:
             waiter.room_now()

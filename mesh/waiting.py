@@ -26,6 +26,8 @@ SHARE = 5
 """One client may take one of so many parts of either."""
 PATIENCE = 30.0
 """Seconds that anyone waits."""
+BURST = 64
+"""Of one line that are let go before the loop has its turn; more when an answer comes, or at the next look."""
 LOOK = 0.5
 """Seconds between two looks at a line."""
 
@@ -108,7 +110,7 @@ class WaitingRoom:
 class Line(Limits[LoadedT]):
     """Who waits for one Backend; give it to the wheel (`mesh.deadlines`)."""
 
-    __slots__ = ("_answers", "_began", "_clock", "_key", "_most", "_over", "_refusal", "_room", "deadline")
+    __slots__ = ("_answers", "_began", "_burst", "_clock", "_key", "_most", "_over", "_refusal", "_room", "deadline")
 
     lasting = True
 
@@ -128,6 +130,7 @@ class Line(Limits[LoadedT]):
         self._clock = clock
         self._over = over
         self._began = self._answers = 0.0
+        self._burst = BURST
         self._refusal = NO_ROOM
         super().__init__(policy, stats)
         self._places = 0
@@ -191,15 +194,24 @@ class Line(Limits[LoadedT]):
             self._widen()
         super().left(state, status)
 
+    def admit(
+        self, pick: Callable[[Collection[LoadedT]], LoadedT | None], tried: Collection[LoadedT] = ()
+    ) -> LoadedT | None:
+        if self._waiters and self._told is None:  # nobody overtakes those who wait
+            return None
+        return super().admit(pick, tried)
+
     def room_made(self) -> None:
-        if self._places:
+        if self._places and self._told is None:
+            self._burst = BURST
             super().room_made()
 
     def _tell(self, waiter: Waiter) -> bool:
         waits = super()._tell(waiter)
         if not waits:
             self._room.leave(waiter)
-        return waits
+        self._burst -= 1
+        return waits or not self._burst
 
     def _widen(self) -> None:
         """Let as many go as replicas of this age and with so many answers may have."""

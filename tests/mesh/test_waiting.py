@@ -19,7 +19,7 @@ from mesh.backend import Backend, EndpointState
 from mesh.deadlines import Deadlines
 from mesh.ramp import DOUBLING, FIRST
 from mesh.reasons import NO_SERVICE, NOBODY_WAKES, ROOM_FULL, SHARE_TAKEN, STOPPING, Reason
-from mesh.waiting import LOOK, MOST, MOST_BYTES, SHARE, Line, WaitingRoom
+from mesh.waiting import BURST, LOOK, MOST, MOST_BYTES, SHARE, Line, WaitingRoom
 from tests.mesh.dialogue import GET, OK, Mesh, answering, get, mesh
 from tests.mesh.making import KEY, Clock, endpoints, plan
 from tests.mesh.relaying import World, echo, relaying, until
@@ -189,6 +189,20 @@ def test_in_turn_and_as_many_as_answers_come_back() -> None:
         assert request.state is not None, f"{number} was overtaken"
         assert request.state.in_flight <= FIRST + number
         request.answered()
+    assert late.state is not None
+
+
+def test_the_loop_has_its_turn_between() -> None:
+    world = Asleep()
+    requests = [world.ask() for _ in range(2 * BURST + 1)]
+    world.backend.apply(plan(*endpoints(BURST)))
+    assert sum(bool(request.state) for request in requests) == BURST
+    late = world.ask()
+    assert late.state is None, "nobody is overtaken"
+    world.pass_time(LOOK + 0.2)
+    assert sum(bool(request.state) for request in requests) == 2 * BURST
+    requests[0].answered()
+    assert requests[-1].state is not None
     assert late.state is not None
 
 
