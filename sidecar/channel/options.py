@@ -36,8 +36,9 @@ def add_peers(parser: Any) -> None:
 def add_join(parser: Any) -> None:
     """Declare what a process takes that connects to a registry."""
     parser.add_argument(
-        "--join", metavar="HOST:PORT", type=_address, help="where the registry takes connections of nodes (its --peers)"
-    )
+        "--join", metavar="HOST:PORT", type=_dialled,
+        help="where the registry takes connections of nodes (its --peers); a name is looked up for each connection",
+    )  # fmt: skip
     parser.add_argument(
         "--token", metavar="FILE", type=Path, help="the token of this node, as `weft token create NODE` printed it"
     )
@@ -82,6 +83,13 @@ def _address(text: str) -> Address:
         return parse_address(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _dialled(text: str) -> Address:
+    """As `_address`, or a name and a port."""
+    host, _, port = text.rpartition(":")
+    is_name = DNS_SUBDOMAIN.problem(host) is None and not host.rpartition(".")[2].isdecimal() and host != "localhost"
+    return _address(f"127.0.0.1:{port}")._replace(host=host) if is_name else _address(text)
 
 
 def parse_run(text: str) -> str:

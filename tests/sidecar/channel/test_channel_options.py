@@ -16,6 +16,10 @@ ROWS: dict[str, tuple[list[str], ChannelOptions | None]] = {
     "nothing": ([], None),
     "a registry": (["--peers", "127.0.0.1:9903"], ChannelOptions(peers=THERE)),
     "a node": (["--join", "127.0.0.1:9903", "--token", "t"], ChannelOptions(join=THERE, token=Path("t"))),
+    "a registry by name": (
+        ["--join", "registry.example:9903", "--token", "t"],
+        ChannelOptions(join=Address("registry.example", 9903), token=Path("t")),
+    ),
     "what to run": (
         ["--peers", "127.0.0.1:9903", "--run", "b/x", "--run", "a/y", "--run", "b/x"],
         ChannelOptions(peers=THERE, runs=("a/y", "b/x")),
@@ -41,7 +45,18 @@ def test_half_of_it_is_refused(words: list[str]) -> None:
         read_channel(_parsed(words))
 
 
-@pytest.mark.parametrize("words", [["--join", "nowhere"], ["--peers", ":"], ["--run", "web"], ["--run", "A/b"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--join", "nowhere"],
+        ["--join", "a.example:x"],
+        ["--join", "300.1.1.1:1"],
+        ["--run-with", "all"],
+        ["--peers", ":"],
+        ["--run", "web"],
+        ["--run", "A/b"],
+    ],
+)
 def test_what_cannot_be_meant_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit):
         _parsed(words)
