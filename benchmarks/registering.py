@@ -59,12 +59,16 @@ def registration(registrant: int, endpoints: int, terms: Terms | None = LEASE) -
     return messages.update(registrant, ZONE, changes, terms=terms)
 
 
-def changes(endpoints: int, among: int) -> Iterator[bytes]:
-    """Messages that each change whether one of the first `among` endpoints is ready, for ever."""
+def changes(endpoints: int, among: int, turn: int = 0) -> Iterator[bytes]:
+    """Messages that each change whether one of the first `among` endpoints is ready, for ever.
+
+    `turn`: how often this was begun before: equal messages would be taken for one that comes again.
+    """
     number = 0
     while True:
-        _, address, text = records(number % among, endpoints, ready=bool(number // among % 2))
-        yield messages.update(number & 0xFFFF, ZONE, [messages.removed_set(text.name, TXT), address, text])
+        _, address, text = records(number % among, endpoints, ready=bool((number // among + turn) % 2))
+        message_id = (number + 7919 * turn) & 0xFFFF
+        yield messages.update(message_id, ZONE, [messages.removed_set(text.name, TXT), address, text])
         number += 1
 
 
@@ -138,11 +142,11 @@ def register(
             made.update(registration(registrant, endpoints, terms))
 
 
-def change(port: int, endpoints: int, among: int, count: int, per_second: float = 0.0) -> None:
+def change(port: int, endpoints: int, among: int, count: int, per_second: float = 0.0, turn: int = 0) -> None:
     """So many changes of the first `among` endpoints, one after the other; `per_second`: no faster than that."""
     with client(port) as made:
         began = time.monotonic()
-        for number, message in enumerate(islice(changes(endpoints, among), count)):
+        for number, message in enumerate(islice(changes(endpoints, among, turn), count)):
             if per_second:
                 time.sleep(max(0.0, began + number / per_second - time.monotonic()))
             made.update(message)

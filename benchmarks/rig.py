@@ -83,6 +83,7 @@ class Rig:
         self.dir = Path()
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self.backends: tuple[int, ...] = ()
+        self._admin: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         self.dir = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="weft-bench-")))
@@ -174,11 +175,12 @@ class Rig:
     ) -> Proxy:
         """`weft up`, or another `role`, on `manifests`: a NodeConfig is added with free ports and what `node` says.
 
-        The same `name` again starts it with the same state; `program`: what is started in place of ``weft``.
+        The same `name` again starts it with the same state and the same admin port; `program`: what is started in
+        place of ``weft``.
         """
         folder = self.dir / name
         folder.mkdir(exist_ok=True)
-        admin = free_port()
+        admin = self._admin.setdefault(name, free_port())
         spec = f"{{admin: '127.0.0.1:{admin}'{', ' if node else ''}{node}}}"
         node = f"apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {{name: bench}}\nspec: {spec}\n"
         (folder / "manifests.yaml").write_text(f"{node}---\n{manifests}")
