@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.mesh.relaying import closed_port
@@ -149,11 +150,60 @@ def test_all_nodes_confirm_before_its_application_ends(tmp_path: Path) -> None:
         joined.close()
 
 
+async def test_rolling_restarts_of_sidecars_lose_no_request(tmp_path: Path, size: Callable[[int, int], int]) -> None:
+    joined = test_channel.Mesh(tmp_path)
+    with ExitStack() as running_now:
+        running_now.callback(joined.close)
+        joined.apply(APP)
+        starts = [partial(again, *prepared(joined, name)) for name in ("first", "second", "third")]
+        there: list[AbstractContextManager[Weft]] = []
+
+        def start(number: int) -> Weft:
+            there[number : number + 1] = [starts[number]()]
+            return there[number].__enter__()
+
+        wefts = [start(number) for number in range(len(starts))]
+        running_now.callback(lambda: [each.__exit__(None, None, None) for each in there])
+        nodes = [joined.node(name, objects=(APP,)) for name in ("a", "b", "c")]
+
+        def restart(number: int) -> None:
+            assert wefts[number].stop() == 0
+            there[number].__exit__(None, None, None)
+            wefts[number] = start(number)
+            for node in nodes:
+                wait_endpoints(node, 3)
+
+        for node in nodes:
+            wait_endpoints(node, 3)
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            clients = [tasks.create_task(test_channel.client(node, stop)) for node in nodes]
+            try:
+                for turn in range(size(2, 100)):
+                    await asyncio.to_thread(restart, turn % len(starts))
+            finally:
+                stop.set()
+        answered, failed = ([one for each in clients for one in each.result()[part]] for part in (0, 1))
+        assert not failed, (len(answered), failed[:5])
+        assert len(set(answered)) >= size(2, 100)
+        assert joined.registry.admin("/api/v1/nodes").json["unconfirmed"] == []
+
+
 def beside(joined: test_channel.Mesh, name: str) -> AbstractContextManager[Weft]:
     """A sidecar that is joined by the channel."""
+    return again(*prepared(joined, name))
+
+
+def again(folder: Folder, command: tuple[str, ...]) -> AbstractContextManager[Weft]:
+    """It runs, with what it left in its folder."""
+    return standing_beside(folder, *command, fresh=False)
+
+
+def prepared(joined: test_channel.Mesh, name: str) -> tuple[Folder, tuple[str, ...]]:
+    """The folder and the command line of a sidecar that is joined by the channel."""
     token = joined.folder / f"{name}.token"
     token.write_text(joined.weft("token", "create", name))
     folder = Folder(joined.folder / name, nodeName="here", registry={"servers": [joined.dns]})
     folder.put("app", APP)
     options = ("--join", joined.peers, "--token", str(token))
-    return standing_beside(folder, *words(name, closed_port(), *options))
+    return folder, words(name, closed_port(), *options)
