@@ -55,7 +55,7 @@ from sidecar.rollouts import rollouts_of
 from sidecar.running import Running, Runs
 from sidecar.scales import Scales
 from sidecar.state import StateFolder
-from sidecar.waking import Waking
+from sidecar.waking import Waker, Waking
 from sidecar.written import Written
 
 if TYPE_CHECKING:
@@ -103,12 +103,15 @@ class Assembly:
             proxy=self.proxy, publisher=self.publisher, listeners=self.listeners, platform=self.platform,
         )  # fmt: skip
         self._tell(written)
-        self._autoscaling = self._make_autoscaling()
+        self.autoscaling = self._make_autoscaling()
         self._asking = Asking(self.running, self.recent, time.monotonic)
         self._rollouts = rollouts_of(self.platform, self._hide)
         self.dns = NodeDNS(config_set, self.catalog, self._zones)
         self.running.lacks.append(self._lack)
-        self._waking = self._tell_scales()
+        self.scales = self._tell_scales()
+        self._waking: Waking | None = None
+        if self.autoscaling is not None:
+            self.wake_by(self.autoscaling)
         self._stopping = False
         self.elsewhere: Drained | None = None
         """Waits until no other node sends to a replica; None: there is none that could be asked."""
@@ -117,22 +120,24 @@ class Assembly:
         """None: what is seen of the traffic here is not all of it, or nothing is run here."""
         if not (isinstance(self._zones, Registry) and isinstance(self.platform, Platforms)):
             return None
-        made = Autoscaling(self._config_set, partial(_live_source, self.proxy.live), self.platform)
+        source = partial(_live_source, self.proxy.live)
+        made = Autoscaling(self._config_set, source, self.platform, self._zones.standby)
         self.running.autoscaled = made.status
         return made
 
-    def _tell_scales(self) -> Waking | None:
-        """Have those who say why there is no endpoint know what is scaled to zero; None: nobody here can wake it."""
+    def wake_by(self, waker: Waker) -> None:
+        """Have what sleeps at zero woken by `waker`; before anything runs."""
+        self._waking, room = Waking(self.scales, waker), self.proxy.live.room
+        room.wakeable, room.wake = self._waking.wakeable, self._waking.wake
+        self.running.asleep = self._waking.says
+
+    def _tell_scales(self) -> Scales:
+        """Have those who say why there is no endpoint know what is scaled to zero."""
         publisher, desired = self.publisher, self.platform.desired
         scales = Scales(lambda: publisher.compiled.config_set if publisher.compiled else None, desired)
         self.proxy.live.asleep = scales.asleep
         self.dns.follow_scales(desired)
-        if self._autoscaling is None:
-            return None
-        waking, room = Waking(scales, self._autoscaling), self.proxy.live.room
-        room.wakeable, room.wake = waking.wakeable, waking.wake
-        self.running.asleep = waking.says
-        return waking
+        return scales
 
     def _tell(self, written: Written) -> None:
         """Have readers know what was read, and how that went."""
@@ -176,8 +181,8 @@ class Assembly:
             beside.create_task(self.publisher.run())
             beside.create_task(self.dns.run())
             beside.create_task(self._learn())
-            if self._autoscaling is not None:
-                beside.create_task(self._autoscaling.run())
+            if self.autoscaling is not None:
+                beside.create_task(self.autoscaling.run())
             if self._waking is not None:
                 beside.create_task(self._waking.run())
             if self._inbound is not None:
@@ -217,8 +222,8 @@ class Assembly:
             await self.listeners.settled()
         await asyncio.sleep(0)
         await self.platform.apply(config_set)
-        if self._autoscaling is not None:
-            self._autoscaling.define(config_set)
+        if self.autoscaling is not None:
+            self.autoscaling.define(config_set)
 
     async def drain(self, delay: float) -> None:
         """Say that the end is near, and go on serving for `delay` seconds: who balances over nodes may notice."""
@@ -233,8 +238,8 @@ class Assembly:
         """
         self._draining.latest = asyncio.get_running_loop().time() + self._config_set.node.drain_timeout
         self._stopping = self.running.draining = self.proxy.draining = True
-        if self._autoscaling is not None:
-            self._autoscaling.stop()
+        if self.autoscaling is not None:
+            self.autoscaling.stop()
         self.proxy.live.room.close()
         await self.listeners.close_outside()
         await asyncio.sleep(GRACE_SECONDS)
@@ -255,7 +260,7 @@ class Assembly:
     def answers(self) -> dict[str, Answer]:
         """What the admin server says, by path."""
         inbound = {} if self._inbound is None else {"/api/v1/inbound": self._inbound.document}
-        scaling = {} if self._autoscaling is None else {"/api/v1/autoscalers": self._autoscaling.document}
+        scaling = {} if self.autoscaling is None else {"/api/v1/autoscalers": self.autoscaling.document}
         platforms = {"/api/v1/platforms": self.platform.document} if isinstance(self.platform, Platforms) else {}
         own = views.answers(self.running, self._hide)
         return {**own, "/api/v1/dns": self.dns.document, **inbound, **scaling, **platforms, **self._rollouts.answers()}
@@ -286,7 +291,7 @@ class Assembly:
             self._certificates(),
             self.platform.families() if isinstance(self.platform, Platforms) else (),
             self._rollouts.families(),
-            self._autoscaling.families() if self._autoscaling is not None else (),
+            self.autoscaling.families() if self.autoscaling is not None else (),
             process_families(),
         )
         return page(self.proxy.frames.steps(), others, self._pulse.lag)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from mesh.autoscaling.target import SampleSource, ScaleTarget
     from sidecar.prometheus import Prometheus
 
+    GivePlaces = Callable[[], Iterable[tuple[str, ScaleTarget]]]
+
 log = logging.getLogger("weft.autoscaler")
 
 
@@ -43,11 +45,14 @@ def steady_clock() -> Callable[[], float]:
 class Parts:
     """What is made when the first autoscaler is there."""
 
-    def __init__(self, target: ScaleTarget, source: SampleSource, standby: Callable[[], str]) -> None:
+    def __init__(self, places: GivePlaces, sources: list[SampleSource], standby: Callable[[], str]) -> None:
         from mesh.autoscaling.controller import Controller
         from mesh.autoscaling.executor import Executor
         from mesh.autoscaling.fast_lane import FastLane
+        from mesh.autoscaling.places import Places, Sources
 
+        self.sources = sources
+        target, source = Places(lambda: dict(places())), Sources(lambda: self.sources)
         self.executor: Executor = Executor(target, source, steady_clock(), standby)
         self.controller: Controller = Controller(self.executor)
         self.fast: FastLane = FastLane(self.executor)
@@ -62,15 +67,18 @@ class Autoscaling:
     def __init__(
         self,
         config_set: ConfigSet,
-        source: Callable[[], SampleSource],
-        target: ScaleTarget,
+        source: Callable[[], SampleSource] | None = None,
+        target: ScaleTarget | None = None,
         standby: Callable[[], str] = str,
     ) -> None:
-        """`source` is made once; `standby`: why another process acts, empty while this one does."""
+        """`source` and `target` are this process', None: it carries no traffic, or runs nothing.
+
+        `source` is made once; `standby`: why another process acts, empty while this one does.
+        """
         self.parts: Parts | None = None
         """None: there was no autoscaler yet."""
-        self._source = source
-        self._target = target
+        self._sources = [] if source is None else [source]
+        self._places: list[GivePlaces] = [] if target is None else [lambda: [("", target)]]
         self._standby = standby
         self._wanted = asyncio.Event()
         self._prometheus: Prometheus | None = None
@@ -83,7 +91,7 @@ class Autoscaling:
         settings = config_set.node.autoscaler
         has_lanes = any(policy.spec.scaling for policy in config_set.policies.values())
         if self.parts is None and (config_set.autoscalers or has_lanes):
-            self.parts = Parts(self._target, self._source(), self._standby)
+            self.parts = self._make()
             self._wanted.set()
         if (parts := self.parts) is not None:
             parts.executor.dry_run = settings.dry_run
@@ -91,6 +99,17 @@ class Autoscaling:
             parts.fast.define(_lanes(config_set) if has_lanes else ())
             self._ask_at(config_set)
             parts.controller.external = self._prometheus
+
+    def attach(self, places: GivePlaces, source: Callable[[], SampleSource]) -> None:
+        """Scale what runs there too, by what is counted there too; before anything is decided."""
+        self._places.append(places)
+        self._sources.append(source)
+        if self.parts is not None:
+            self.parts.sources.append(source())
+
+    def targets(self) -> dict[WorkloadRef, bool]:
+        """All workloads that are scaled, and whether they sleep at zero until they are woken here."""
+        return {each.target: not each.least and not self.held(each.target) for each in self._scalers}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -146,6 +165,10 @@ class Autoscaling:
     def document(self) -> tuple[int, Document]:
         """What the admin API says: each autoscaler, its last decision, and how that was made."""
         return 200, {"autoscalers": map(self._told, self._scalers)}
+
+    def _make(self) -> Parts:
+        sources = [source() for source in self._sources]
+        return Parts(lambda: chain.from_iterable(give() for give in self._places), sources, self._standby)
 
     @property
     def _scalers(self) -> tuple[Scaler, ...]:

@@ -119,6 +119,10 @@ class Registry:
         """Who is registered in the zone of those that are told of changes."""
         return list(node_names(self._primaries[NODES].content))
 
+    def standby(self) -> str:
+        """Why another registry does what only one is to do; empty: this one does."""
+        return self._store.standby() if self._store is not None else "the registry is not open yet"
+
     @property
     def lack(self) -> str:
         """What is written is known from `open` on."""

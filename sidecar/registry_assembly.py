@@ -16,6 +16,7 @@ from discovery.catalog import Snapshot
 from mesh.exposition import render
 from mesh.metrics import process_families
 from sidecar import views
+from sidecar.autoscaling import Autoscaling
 from sidecar.dns import NodeDNS
 from sidecar.documents import Answer, Question, Stream, Write
 from sidecar.errors import UserError
@@ -42,6 +43,7 @@ class RegistryAssembly:
         self._tell(written)
         self._zones = Registry(config_set, catalog, state.path, Random())
         self.dns = NodeDNS(config_set, catalog, self._zones)
+        self.autoscaling = Autoscaling(config_set, standby=self._zones.standby)
 
     async def start(self) -> None:
         """Open the DNS server.  Raises UserError if its address cannot be used: others must find it there."""
@@ -54,7 +56,9 @@ class RegistryAssembly:
 
     async def run_beside(self) -> None:
         """What runs until the end of `stop`, until cancelled."""
-        await self.dns.run()
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self.dns.run())
+            beside.create_task(self.autoscaling.run())
 
     async def start_platform(self) -> None:
         """Nothing runs here but the registry."""
@@ -68,6 +72,7 @@ class RegistryAssembly:
             self._zones.define(written.config_set)
             await self._zones.fill()
             self._changed(self.running.snapshot)
+            self.autoscaling.define(written.config_set)
 
     async def drain(self, delay: float) -> None:
         """Say that the end is near: those who ask have others to turn to."""
@@ -77,11 +82,13 @@ class RegistryAssembly:
     async def stop(self) -> None:
         """Finish what is under way."""
         self.running.draining = True
+        self.autoscaling.stop()
         await self.dns.close()
 
     def answers(self) -> dict[str, Answer]:
         """What the admin server says, by path."""
-        return {**views.answers(self.running, self._hide), "/api/v1/dns": self.dns.document}
+        own = {"/api/v1/dns": self.dns.document, "/api/v1/autoscalers": self.autoscaling.document}
+        return {**views.answers(self.running, self._hide), **own}
 
     def questions(self) -> dict[str, Question]:
         """Where no traffic goes, nothing is to be explained."""
@@ -97,8 +104,8 @@ class RegistryAssembly:
 
     def metrics(self) -> Iterator[bytes]:
         """The page of /metrics."""
-        families = chain(self._reloads.families(), [build_info()], self.dns.families(), process_families())
-        return render(families)
+        own = chain(self._reloads.families(), [build_info()], self.dns.families(), self.autoscaling.families())
+        return render(chain(own, process_families()))
 
     def _tell(self, written: Written) -> None:
         """Have readers know what was read, and how that went."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from config.changes import Changes
 from sidecar.announcer import Announcer, commands_to_try
 from sidecar.assembly import Assembly
+from sidecar.autoscaling import Autoscaling
 from sidecar.bearer import new_token
 from sidecar.dns import NodeDNS
 from sidecar.documents import Answer, Question, Stream, Write
@@ -51,6 +52,10 @@ class Process(Protocol):
     @property
     def dns(self) -> NodeDNS:
         """Its DNS server."""
+
+    @property
+    def autoscaling(self) -> Autoscaling | None:
+        """Who scales; None: nobody here."""
 
     async def start(self) -> None:
         """Open what others dial.  Raises UserError for what the user can put right."""

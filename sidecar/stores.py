@@ -29,6 +29,9 @@ NAME_BYTES: Final = 8
 class RegistryStore(Store, Documents, Protocol):
     """Zones and manifests."""
 
+    def standby(self) -> str:
+        """Why another of the registries that share it does what only one is to do; empty: this one does."""
+
 
 def store_of(settings: EtcdSettings, secrets: Mapping[Named, Secret], folder: Path, random: Random) -> RegistryStore:
     """The store that the settings ask for.  Raises UserError if they cannot be followed."""

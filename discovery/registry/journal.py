@@ -67,6 +67,10 @@ class Journal(Alone):
         """What happened after `since`, None if that is not known any more.  Raises `StoreError`."""
         return await self._run(lambda: self._history(origin, since))
 
+    def standby(self) -> str:
+        """Nobody shares it, so nobody else acts."""
+        return ""
+
     async def documents(self) -> Sequence[Document]:
         """The manifests that are kept.  Raises `StoreError`."""
         return await self._run(lambda: documents.load(self._open_database))

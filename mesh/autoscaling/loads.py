@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Mapping
 
 from config.meta import Named
 from discovery.endpoint import WorkloadRef
 from mesh.autoscaling.target import ReplicaLoad
-from mesh.frames import backend_frame
+from mesh.frames import SLICE, backend_frame
 from mesh.live import Live
 from mesh.stats import StatsFrame, merge
+from mesh.steps import run_to_end
 
 
 class LiveSource:
@@ -24,12 +25,21 @@ class LiveSource:
         return merge([StatsFrame([backend_frame(backend, {}) for backend in wanted])])
 
     def replicas(self, workloads: Collection[WorkloadRef]) -> Mapping[str, ReplicaLoad]:
+        return run_to_end(self.steps(workloads))
+
+    def steps(self, workloads: Collection[WorkloadRef]) -> Generator[None, None, dict[str, ReplicaLoad]]:
+        """`replicas`, yielding after every few hundred endpoints."""
         loads: dict[str, ReplicaLoad] = {}
-        for backend in self._live.all():
-            for state in backend.states():
+        seen = 0
+        for backend in tuple(self._live.all()):
+            for state in tuple(backend.states()):
+                seen += 1
                 endpoint = state.endpoint
                 if endpoint.workload in workloads:
                     before = loads.get(endpoint.replica_id, ReplicaLoad())
                     load = ReplicaLoad(before.in_flight + state.in_flight, before.requests + state.requests)
                     loads[endpoint.replica_id] = load
+            if seen > SLICE:
+                seen = 0
+                yield
         return loads

@@ -7,7 +7,7 @@ autoscaler say can be compared.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from config.meta import Named
 from discovery.endpoint import WorkloadRef
@@ -68,6 +68,7 @@ Usage = Mapping[str, Sequence[ContainerUsage]]
 """By replica: all of its containers."""
 
 
+@runtime_checkable
 class ScaleTarget(Protocol):
     """Who runs workloads."""
 

@@ -29,6 +29,7 @@ from sidecar.channel.messages import (
     PATH,
     SEND_SECONDS,
     VERSION,
+    Autoscaled,
     Await,
     Awaited,
     AwaitIdle,
@@ -38,11 +39,13 @@ from sidecar.channel.messages import (
     InForce,
     Manifests,
     Message,
+    Wake,
     Welcome,
     decode_downward,
     encoded,
 )
 from sidecar.channel.report import Report
+from sidecar.channel.scaling import Scaling
 from sidecar.options import Address
 
 TRIES: Final = BackoffPolicy(first=0.1, ceiling=5.0, jitter=0.5, forget_after=30.0)
@@ -78,8 +81,11 @@ class Channel:
         *,
         role: str = "node",
         runs: Iterable[str] = (),
+        scaling: Scaling | None = None,
     ) -> None:
-        """`runs`: the Deployments that run here."""
+        """`runs`: the Deployments that run here; `scaling`: who is told how many replicas they are to have."""
+        self._scaling = scaling
+        self._wakes: dict[str, None] = {}
         self._address = address
         self._token = token
         self._received = received
@@ -115,6 +121,14 @@ class Channel:
         """Send counters now: there is one that somebody waits for."""
         self._report.hurry()
         self._woken.set()
+
+    def wake(self, name: str) -> bool:
+        """Say at once that a request waits for ``NAMESPACE/NAME``; False: nobody could be told."""
+        if not self.connected:
+            return False
+        self._wakes[name] = None
+        self._woken.set()
+        return True
 
     async def confirmed(self, deadline: float, serial: int | None = None) -> tuple[str, ...] | None:
         """Who does not have `serial` in force, or what the registry has when it is asked; empty: all have.
@@ -200,12 +214,17 @@ class Channel:
             )  # fmt: skip
         self.failure = ""
         self._report.begin()
+        self._wakes.clear()
+        if self._scaling is not None:
+            self._scaling.begin()
         self._connected.set()
 
     def _lost(self, problem: str) -> None:
         """There is no connection; only the first of equal reasons is told."""
         self._connected.clear()
         self._received.interrupted()
+        if self._scaling is not None:
+            self._scaling.take(Autoscaled())
         for _, answer in self._asking.values():
             if not answer.done():
                 answer.set_result(None)
@@ -220,6 +239,10 @@ class Channel:
             _, answer = self._asking.get(said.id, (None, None))
             if answer is not None and not answer.done():
                 answer.set_result(said)
+        elif isinstance(said, Autoscaled):
+            if self._scaling is not None:
+                self._scaling.take(said)
+                self._woken.set()
         else:
             raise Garbage("a second welcome")
 
@@ -237,9 +260,16 @@ class Channel:
                 if question.id not in asked:
                     await _send(socket, question)
             asked = set(self._asking)
+            while self._wakes:
+                name = next(iter(self._wakes))
+                del self._wakes[name]
+                await _send(socket, Wake(name))
             async for stats in self._report.due(loop.time()):
                 await _send(socket, stats)
-            await self._pause(min(again, self._report.next) - loop.time())
+            if self._scaling is not None and (scales := await self._scaling.due(loop.time())) is not None:
+                await _send(socket, scales)
+            following = self._scaling.next if self._scaling is not None else again
+            await self._pause(min(again, self._report.next, following) - loop.time())
 
     async def _pause(self, seconds: float) -> None:
         """Until there is something to say."""

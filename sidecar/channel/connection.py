@@ -17,6 +17,7 @@ from sidecar.channel.messages import (
     HELLO_SECONDS,
     SEND_SECONDS,
     VERSION,
+    Autoscaled,
     Await,
     Awaited,
     AwaitIdle,
@@ -24,7 +25,9 @@ from sidecar.channel.messages import (
     Hello,
     InForce,
     Message,
+    Scales,
     Upward,
+    Wake,
     Welcome,
     decode_upward,
     encoded,
@@ -86,7 +89,7 @@ class Connection:
         """Send and take until one of the two ends it; `refused`: Deployments that it asks for and does not get."""
         try:
             async with asyncio.TaskGroup() as beside:
-                sending = beside.create_task(self._send_all(feed, tuple(refused)))
+                sending = beside.create_task(self._send_all(feed, node, tuple(refused)))
                 while (said := _read(await self._response.receive())) is not None:
                     node.last_contact = self._nodes.clock()
                     self._take(said, node, beside)
@@ -106,6 +109,10 @@ class Connection:
             task = beside.create_task(self._ask(said, node.name))
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
+        elif isinstance(said, Scales):
+            node.scaled(said)
+        elif isinstance(said, Wake):
+            self._nodes.wake(said.name)
         elif isinstance(said, Hello):
             raise Garbage("a second hello")
         else:
@@ -122,10 +129,14 @@ class Connection:
         self._answers.append(Awaited(said.id, serial, missing))
         self.wake()
 
-    async def _send_all(self, feed: Feed, refused: tuple[str, ...]) -> None:
+    async def _send_all(self, feed: Feed, node: KnownNode, refused: tuple[str, ...]) -> None:
         await self._send(Welcome(VERSION, WEFT, refused))
+        said = Autoscaled()
         while True:
             self._woken.clear()
+            if (wanted := self._nodes.wanted_of(node)) != said:
+                said = wanted
+                await self._send(said)
             answers, self._answers = self._answers, []
             for answer in answers:
                 await self._send(answer)

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from mesh.autoscaling.target import ScaleTarget
 from sidecar.assembly import Assembly
+from sidecar.autoscaling import Autoscaling
 from sidecar.channel.carrying import Carrying
 from sidecar.channel.credentials import parse_token
 from sidecar.channel.options import ChannelOptions
@@ -65,6 +67,10 @@ class HasRegistry(Protocol):
     def running(self) -> Standing:
         """What it knows of itself."""
 
+    @property
+    def autoscaling(self) -> Autoscaling | None:
+        """Who scales; None: nobody here."""
+
 
 def registry_end(options: ChannelOptions, node: HasRegistry, state: Path, taken: Received) -> End:
     """The end of a process that has the registry.  Raises UserError."""
@@ -73,7 +79,8 @@ def registry_end(options: ChannelOptions, node: HasRegistry, state: Path, taken:
     zones = node.dns.zones
     if not isinstance(zones, Registry) or options.peers is None:
         raise UserError("--peers is for a process that has the registry: weft registry, or weft up")
-    end = RegistryEnd(_bound(options.peers), state, zones, taken, lambda: node.running.config_set)
+    sock = _bound(options.peers)
+    end = RegistryEnd(sock, state, zones, taken, lambda: node.running.config_set, autoscaling=node.autoscaling)
     if isinstance(node, Assembly):
         _wait_for(node, zones, end)
     return end
@@ -93,10 +100,13 @@ def node_end(options: ChannelOptions, node: Assembly, taken: Received, role: str
         raise UserError(f"--token {options.token}: {getattr(error, 'strerror', None) or error}") from None
     if token.node != follower.name:
         raise UserError(f"--token {options.token}: it is the token of {token.node}, and this is {follower.name}")
-    end = NodeEnd(options.join, token, taken, node.proxy, role=role)
+    target = node.platform if isinstance(node.platform, ScaleTarget) else None
+    end = NodeEnd(options.join, token, taken, node.proxy, role=role, target=target)
     end.confirm_seconds = lambda: node.running.config_set.node.confirm_timeout
     _tell(end.carrying, node, follower.copies)
     node.elsewhere = end.drained
+    node.wake_by(end)
+    node.scales.elsewhere = end.scaling.selected
     return end
 
 

@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from config.meta import ObjectKey
 from mesh.stats import BackendFrame
+from sidecar.channel.tally import MOST_REPLICAS, Load
 
 VERSION: Final = 1
 PATH: Final = "/channel"
@@ -32,6 +33,9 @@ LARGEST_MESSAGE: Final = LARGEST_OBJECT + LARGEST_BATCH
 MOST_BACKENDS: Final = 256
 """In one message of stats."""
 MOST_RUNS: Final = 1000
+MOST_LABELS: Final = 64
+MOST_COPIES: Final = 2000
+"""Replicas in one message."""
 MOST_BUSY: Final = 1000
 MOST_SECONDS: Final = 60.0
 """That a question may wait for its answer."""
@@ -110,6 +114,52 @@ class AwaitIdle(Message, frozen=True, tag="await-idle"):
     replica: Name
 
 
+class Copy(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A replica at its node; as `mesh.autoscaling.target.Copy`."""
+
+    id: Name
+    ready: bool
+    terminating: bool
+    pending: bool
+    started: float
+    since: float
+
+
+class Used(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a container uses; as `mesh.autoscaling.target.ContainerUsage`."""
+
+    container: Name
+    cpu_seconds: float | None
+    memory: float | None
+    requests: Annotated[dict[Word, Word], Meta(max_length=16)]
+
+
+class Workload(msgspec.Struct, frozen=True, rename="camel"):
+    """A Deployment that the node runs, and that has an autoscaler."""
+
+    name: Name
+    """``NAMESPACE/NAME``."""
+    desired: Annotated[int, Meta(ge=0)]
+    copies: Annotated[tuple[Copy, ...], Meta(max_length=MOST_COPIES)] = ()
+    usage: Annotated[dict[Name, tuple[Used, ...]], Meta(max_length=MOST_COPIES)] = {}
+
+
+class Scales(Message, frozen=True, tag="scales"):
+    """All that autoscalers need to know of this node beside counters."""
+
+    workloads: Annotated[tuple[Workload, ...], Meta(max_length=MOST_RUNS)] = ()
+    """That are run here."""
+    loads: Annotated[dict[Name, Load], Meta(max_length=MOST_REPLICAS)] = {}
+    """What is sent from here to replicas, wherever they run."""
+
+
+class Wake(Message, frozen=True, tag="wake"):
+    """A request waits for a workload that sleeps at zero."""
+
+    name: Name
+    """``NAMESPACE/NAME``."""
+
+
 # -- down
 
 
@@ -137,8 +187,29 @@ class Awaited(Message, frozen=True, tag="awaited"):
     """Nodes that did not confirm in time, or are not idle yet."""
 
 
-Upward = Hello | InForce | Stats | Await | AwaitIdle
-Downward = Welcome | Manifests | Awaited
+class Wanted(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What an autoscaler wants of a Deployment."""
+
+    name: Name
+    """``NAMESPACE/NAME``."""
+    sleeps: bool = False
+    """Whether it may be at zero, and `Wake` is heard."""
+    replicas: Annotated[int, Meta(ge=0)] | None = None
+    """That this node is to have; None: as many as it has."""
+    victims: Annotated[tuple[Name, ...], Meta(max_length=MOST_COPIES)] = ()
+    """Who goes first."""
+    labels: Annotated[dict[Name, Word], Meta(max_length=MOST_LABELS)] = {}
+    """Of its pods, where it `sleeps`: the Services that select these may be woken."""
+
+
+class Autoscaled(Message, frozen=True, tag="autoscaled"):
+    """All Deployments that have an autoscaler: counts come down, and nothing else that is executed."""
+
+    workloads: Annotated[tuple[Wanted, ...], Meta(max_length=MOST_RUNS)] = ()
+
+
+Upward = Hello | InForce | Stats | Await | AwaitIdle | Scales | Wake
+Downward = Welcome | Manifests | Awaited | Autoscaled
 
 
 class Garbage(Exception):

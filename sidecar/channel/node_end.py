@@ -12,12 +12,16 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Final
 
+from discovery.endpoint import WorkloadRef
+from mesh.autoscaling.loads import LiveSource
+from mesh.autoscaling.target import ScaleTarget
 from mesh.proxy import Proxy
 from sidecar.channel.carrying import Carrying
 from sidecar.channel.client import Channel
 from sidecar.channel.credentials import Token
 from sidecar.channel.received import Received
 from sidecar.channel.report import Report
+from sidecar.channel.scaling import Scaling
 from sidecar.documents import Answer, Document, Write
 from sidecar.options import Address
 
@@ -29,11 +33,22 @@ log = logging.getLogger("weft.channel")
 class NodeEnd:
     """Told of copies and tables from the start on; the connection is there while `run` runs."""
 
-    def __init__(self, address: Address, token: Token, received: Received, proxy: Proxy, *, role: str) -> None:
+    def __init__(
+        self,
+        address: Address,
+        token: Token,
+        received: Received,
+        proxy: Proxy,
+        *,
+        role: str,
+        target: ScaleTarget | None = None,
+    ) -> None:
+        """`target`: who runs Deployments here; None: nobody."""
         self._received = received
         runs = received.runs.deployments if received.runs else ()
+        self.scaling = Scaling(target, LiveSource(proxy.live).steps)
         self._channel = Channel(
-            address, token, received, Report(proxy.frames.steps), Random(), role=role, runs=runs
+            address, token, received, Report(proxy.frames.steps), Random(), role=role, runs=runs, scaling=self.scaling
         )  # fmt: skip
         self.carrying = Carrying(self._channel, proxy.in_flight)
         self.confirm_seconds: Callable[[], float] = lambda: CONFIRM_SECONDS
@@ -48,9 +63,22 @@ class NodeEnd:
             beside.create_task(self._channel.run())
             beside.create_task(self._received.run())
             beside.create_task(self.carrying.run())
+            beside.create_task(self.scaling.run())
 
     async def close(self) -> None:
         """The connection ends with `run`."""
+
+    def wakes(self, workload: WorkloadRef) -> bool:
+        """Whether an autoscaler elsewhere wakes it when it sleeps at zero."""
+        return self.scaling.wakes(workload)
+
+    def held(self, workload: WorkloadRef) -> bool:
+        """Whether nothing would come of an attempt to wake it now."""
+        return not (self._channel.connected and self.scaling.wakes(workload))
+
+    async def wake(self, workload: WorkloadRef) -> bool:
+        """Have it get its first replica; False: nobody could be told."""
+        return self.scaling.wakes(workload) and self._channel.wake(f"{workload.namespace}/{workload.name}")
 
     async def drained(self, replica_id: str, deadline: float) -> None:
         """Wait until no other node sends to the replica, and none has anything in flight on it.

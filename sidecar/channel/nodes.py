@@ -12,23 +12,23 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from discovery.registry.content import later
-from mesh.stats import BackendFrame, StatsFrame
-from sidecar.channel.messages import Hello, InForce, Stats
+from mesh.stats import StatsFrame, merge
+from sidecar.channel.messages import MOST_LABELS, MOST_RUNS, Autoscaled, Hello, InForce, Scales, Stats, Wanted, Workload
+from sidecar.channel.tally import Tally
 
 LOOK_SECONDS: Final = 0.5
 """How often a question looks who there is to wait for."""
 MOST_NODES: Final = 10_000
-MOST_BACKENDS: Final = 20_000
-"""Of which counters are kept for one node."""
 MOST_UNCONFIRMED: Final = 100
 """Drains that are remembered because somebody did not confirm."""
 
-log = logging.getLogger("weft.channel")
+NO_LABELS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
 
-BackendName = tuple[str, str, str]
+log = logging.getLogger("weft.channel")
 
 
 class KnownNode:
@@ -36,15 +36,18 @@ class KnownNode:
 
     __slots__ = (
         "address",
-        "backends",
         "busy",
         "connected",
         "hello",
         "last_contact",
         "manifests",
         "name",
+        "runs",
         "serial",
         "since",
+        "tally",
+        "wanted",
+        "workloads",
     )
 
     def __init__(self, name: str) -> None:
@@ -60,16 +63,25 @@ class KnownNode:
         self.manifests = 0
         self.busy: frozenset[str] = frozenset()
         """Replicas that get nothing new from it, and have something in flight."""
-        self.backends: dict[BackendName, BackendFrame] = {}
+        self.runs: frozenset[str] = frozenset()
+        """Deployments that it says it runs, and may."""
+        self.tally = Tally()
+        self.workloads: dict[str, Workload] = {}
+        """By ``NAMESPACE/NAME``: those that it runs and that have an autoscaler, as it said last."""
+        self.wanted: dict[str, Wanted] = {}
+        """What it has been told of them and does not have yet."""
 
     def counted(self, stats: Stats) -> None:
         """Take counters over."""
-        if stats.whole:
-            self.backends = {}
-        for each in stats.backends:
-            name = each.namespace, each.service, each.port
-            if name in self.backends or len(self.backends) < MOST_BACKENDS:
-                self.backends[name] = each
+        self.tally.counted(stats.backends, whole=stats.whole)
+
+    def scaled(self, said: Scales) -> None:
+        """Take over what autoscalers need to know."""
+        self.tally.loaded(said.loads)
+        self.workloads = {each.name: each for each in said.workloads if each.name in self.runs}
+        for name, wanted in tuple(self.wanted.items()):
+            if name in self.workloads and self.workloads[name].desired == wanted.replicas:
+                del self.wanted[name]
 
 
 class _Question:
@@ -110,6 +122,16 @@ class Nodes:
         self.clock = clock
         self._nodes: dict[str, KnownNode] = {}
         self._questions: set[_Question] = set()
+        self._gone = Tally()
+        """Of nodes that are no longer known."""
+        self.autoscaled: Mapping[str, bool] = {}
+        """``NAMESPACE/NAME`` of Deployments with an autoscaler that acts here, and whether they may sleep."""
+        self.labels: Mapping[str, Mapping[str, str]] = {}
+        """Those of the pods of Deployments that may sleep."""
+        self.followers: list[Callable[[], None]] = []
+        """Called when a node is to be told something about them."""
+        self.wake: Callable[[str], None] = _unheard
+        """Called when a node says that a request waits for one of them."""
         self.unconfirmed: deque[Unconfirmed] = deque(maxlen=MOST_UNCONFIRMED)
 
     def __iter__(self) -> Iterator[KnownNode]:
@@ -137,10 +159,14 @@ class Nodes:
         """One of its connections is gone."""
         node.connected -= 1
         node.last_contact = self.clock()
+        if not node.connected:
+            node.tally.left()
 
     def forget(self, kept: Collection[str]) -> None:
         """All that is not `kept` and not connected is no longer known."""
-        self._nodes = {name: node for name, node in self._nodes.items() if node.connected or name in kept}
+        for name, node in tuple(self._nodes.items()):
+            if not node.connected and name not in kept:
+                self._drop(name)
 
     def has(self, node: KnownNode, said: InForce) -> None:
         """`node` has this in force."""
@@ -153,7 +179,35 @@ class Nodes:
 
     def frames(self) -> Mapping[str, StatsFrame]:
         """The last counters of each node, also of those that are not connected now."""
-        return {name: StatsFrame(list(node.backends.values())) for name, node in self._nodes.items()}
+        return {name: StatsFrame(node.tally.current()) for name, node in self._nodes.items()}
+
+    def counters(self, services: Collection[tuple[str, str]]) -> StatsFrame:
+        """All that was ever counted by any node of these Services, by namespace and name; it never runs backwards."""
+        tallies = (*(node.tally for node in self), self._gone)
+        return merge(StatsFrame(list(tally.frames(services))) for tally in tallies)
+
+    def define(self, autoscaled: Mapping[str, bool], labels: Mapping[str, Mapping[str, str]] = NO_LABELS) -> None:
+        """These Deployments have an autoscaler now, and may sleep or not; `labels`: of the pods of those that may."""
+        if (autoscaled, labels) != (self.autoscaled, self.labels):
+            self.autoscaled, self.labels = autoscaled, labels
+            self.tell()
+
+    def tell(self) -> None:
+        """Have nodes be told what is wanted of them."""
+        for follower in self.followers:
+            follower()
+
+    def wanted_of(self, node: KnownNode) -> Autoscaled:
+        """What `node` is to know of autoscalers."""
+        names = sorted(self.autoscaled.items())[:MOST_RUNS]
+        return Autoscaled(tuple(self._wanted(node, name, sleeps) for name, sleeps in names))
+
+    def _wanted(self, node: KnownNode, name: str, sleeps: bool) -> Wanted:
+        told = node.wanted.get(name)
+        labels = dict(list(self.labels.get(name, {}).items())[:MOST_LABELS])
+        if told is None:
+            return Wanted(name, sleeps, labels=labels)
+        return Wanted(name, sleeps, told.replicas, told.victims, labels)
 
     async def confirmed(self, serial: int, deadline: float, asker: str = "") -> tuple[str, ...]:
         """Wait until all have `serial` in force; who has not at `deadline` (the loop's time), `asker` apart."""
@@ -215,7 +269,16 @@ class Nodes:
             gone = next((name for name, node in self._nodes.items() if not node.connected), None)
             if gone is None:
                 return
-            del self._nodes[gone]
+            self._drop(gone)
+
+    def _drop(self, name: str) -> None:
+        """Forget a node, but not what it has counted."""
+        node = self._nodes.pop(name)
+        self._gone.retire(node.tally.frames())
+
+
+def _unheard(_: str) -> None:
+    """There is no autoscaler here."""
 
 
 def _reached(has: int | None, wanted: int) -> bool:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from socket import socket
-from typing import Protocol
+from typing import Final, Protocol
 
 from config.configset import ConfigSet
+from config.meta import Named
+from discovery.endpoint import WorkloadRef
 from discovery.registry.documents import Document, DocumentKey, Documents
 from discovery.registry.store import StoreError
+from sidecar.autoscaling import Autoscaling
 from sidecar.channel.administration import Administration
 from sidecar.channel.carrying import Carrying
 from sidecar.channel.certificate import certificate
 from sidecar.channel.credentials import Credentials
 from sidecar.channel.keeping import Keeping
-from sidecar.channel.messages import Manifests
+from sidecar.channel.messages import MOST_RUNS, Manifests
 from sidecar.channel.nodes import Nodes
 from sidecar.channel.own_traffic import OwnTraffic
 from sidecar.channel.received import Received
+from sidecar.channel.scaled import NodesSource, places
 from sidecar.channel.server import ChannelServer
 from sidecar.channel.shelf import Shelf
 from sidecar.documents import Answer, Write
 from sidecar.errors import UserError
 from sidecar.options import Address
+
+LOOK_SECONDS: Final = 0.5
+"""How often it is looked which Deployments are scaled, and by whom."""
 
 
 class Zones(Protocol):
@@ -62,9 +70,19 @@ class RegistryEnd:
     """From `start` to `close`; `run` belongs to a task of the caller."""
 
     def __init__(
-        self, sock: socket, state: Path, zones: Zones, received: Received, config_set: Callable[[], ConfigSet]
+        self,
+        sock: socket,
+        state: Path,
+        zones: Zones,
+        received: Received,
+        config_set: Callable[[], ConfigSet],
+        *,
+        autoscaling: Autoscaling | None = None,
     ) -> None:
-        """`sock`: bound already; `received`: takes what is stored.  Raises UserError for a bad certificate."""
+        """`sock`: bound already; `received`: takes what is stored; `autoscaling`: scales what nodes run.
+
+        Raises UserError for a bad certificate.
+        """
         self._sock = sock
         self._context = certificate(state).context()
         self._received = received
@@ -78,6 +96,13 @@ class RegistryEnd:
         self._zones = zones
         self._own: OwnTraffic | None = None
         self._generation: Callable[[], int] = int
+        self._autoscaling = autoscaling
+        self._config_set = config_set
+        self._waiting: dict[str, None] = {}
+        self._called = asyncio.Event()
+        self.nodes.wake = self._wake
+        if autoscaling is not None:
+            autoscaling.attach(lambda: places(self.nodes), lambda: NodesSource(self.nodes))
 
     async def start(self) -> None:
         """Distribute what is stored.  Raises UserError if that cannot be read."""
@@ -90,8 +115,12 @@ class RegistryEnd:
             self._own.start(self._zones.serial(), self._generation())
 
     async def run(self) -> None:
-        """Have what is stored in force here too, until cancelled."""
-        await self._received.run()
+        """Have what is stored in force here too, and nodes know what is scaled, until cancelled."""
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self._received.run())
+            if self._autoscaling is not None:
+                beside.create_task(self._tell_of(self._autoscaling))
+                beside.create_task(self._wake_on(self._autoscaling))
 
     async def close(self) -> None:
         """End all connections."""
@@ -99,6 +128,34 @@ class RegistryEnd:
             await self._own.close()
         await self._server.close()
         self._sock.close()
+
+    async def _tell_of(self, autoscaling: Autoscaling) -> None:
+        """Have nodes know which Deployments are scaled."""
+        while True:
+            targets = autoscaling.targets().items()
+            told = {f"{each.namespace}/{each.name}": sleeps for each, sleeps in targets if each.kind == "Deployment"}
+            self.nodes.define(told, {name: self._labels(name) for name, sleeps in told.items() if sleeps})
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _labels(self, name: str) -> Mapping[str, str]:
+        """Of the pods of a Deployment."""
+        written = self._config_set().deployments.get(Named(*name.split("/", 1)))
+        return written.spec.template.metadata.labels if written is not None else {}
+
+    def _wake(self, name: str) -> None:
+        if len(self._waiting) < MOST_RUNS:
+            self._waiting[name] = None
+            self._called.set()
+
+    async def _wake_on(self, autoscaling: Autoscaling) -> None:
+        """Wake what nodes say that requests wait for."""
+        while True:
+            await self._called.wait()
+            self._called.clear()
+            waiting, self._waiting = self._waiting, {}
+            for name in waiting:
+                namespace, _, own = name.partition("/")
+                await autoscaling.wake(WorkloadRef("Deployment", namespace, own))
 
     @property
     def peers(self) -> str:

@@ -70,6 +70,7 @@ class ChannelServer:
         self._connections: dict[str, Connection] = {}
         self._revoking: asyncio.Task[None] | None = None
         self._shelf.followers.append(self._tell)
+        self._nodes.followers.append(self._tell)
 
     async def start(self, sock: socket, context: ssl.SSLContext) -> None:
         """Serve on `sock`, which is bound already."""
@@ -158,6 +159,7 @@ class ChannelServer:
             before.cut()
         self._connections[name] = connection
         node = self._nodes.came(name, hello, request.remote or "")
+        node.runs = frozenset(runs)
         try:
             await connection.run(Feed(self._shelf, runs), node, refused)
         finally:

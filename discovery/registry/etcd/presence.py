@@ -3,10 +3,14 @@
 While the marker is there nobody else lets expire what this registry keeps, so refreshes are taken only as long as that
 is sure: the marker was seen, and by this process' clock its lease cannot have ended, counted from when it was last
 asked for.  `Presence` is that decision; `Attendance` asks etcd.
+
+Of those that are there one leads, which does what is not to be done twice: whoever first wrote its name to a key that
+lives as long as its marker.
 """
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Final
 
@@ -74,6 +78,20 @@ class Attendance:
         self._lease = lease
         self._presence.kept(asked_at, int(granted.get("TTL", TTL_SECONDS)))
         return revision_of(put)
+
+    async def lead(self, key: bytes, name: bytes) -> bytes:
+        """Who leads, which is the first that asks while nobody does, until its marker ends.  Raises `StoreError`."""
+        if not (lease := self._lease):
+            return b""
+        own = name + b" " + lease.encode()  # what this registry led by an earlier lease, another may have tomorrow
+        free = {"key": text(key), "target": "CREATE", "result": "EQUAL", "create_revision": "0"}
+        put = {"request_put": {"key": text(key), "value": text(own), "lease": lease}}
+        look = {"request_range": {"key": text(key)}}
+        answer = await self._etcd.call("kv/txn", {"compare": [free], "success": [put], "failure": [look]})
+        found = () if answer.get("succeeded") else answer["responses"][0]["response_range"].get("kvs", ())
+        value = b64decode(found[0]["value"]) if found else own if answer.get("succeeded") else b""
+        leader = value.rpartition(b" ")[0]
+        return b"" if leader == name and value != own else leader
 
     async def leave(self) -> None:
         """Take the marker away, so that others need not wait for its end.  Raises `StoreError`."""

@@ -56,6 +56,9 @@ class EtcdStore:
         self._marker = keepers(prefix) + keeper
         self._presence = Presence()
         self._attendance = Attendance(etcd, self._marker, self._presence, clock)
+        self._leading = prefix + b"leader"
+        self._leader = b""
+        """Who does what only one is to do, as it was seen last."""
         self._followers: dict[bytes, Follower] = {}
         self._marks: dict[bytes, bool] = {}
         """What is written beside the commits that are under way, and whether that came back."""
@@ -68,6 +71,14 @@ class EtcdStore:
     def is_keeping(self) -> bool:
         """Whether this registry is there, for others."""
         return self._presence.is_sure(self._clock())
+
+    def standby(self) -> str:
+        """Why another of the registries does what only one is to do; empty: this one does."""
+        if self._leader == self.keeper and self.is_keeping:
+            return ""
+        if not self._leader or self._leader == self.keeper:
+            return "it is not known which registry acts"
+        return f"the registry {self._leader.hex()} acts"
 
     async def open(self, origins: Sequence[bytes]) -> Mapping[bytes, Stored]:
         """Begin, with what is there.  Raises `StoreError` if etcd cannot be asked."""
@@ -88,7 +99,7 @@ class EtcdStore:
         self._followers[origin] = follower
         if not self._tasks and self._followers.keys() == self._mirror.zones.keys():
             loop = asyncio.get_running_loop()
-            self._tasks = [loop.create_task(each) for each in (self._watch_on(), self._keep_on())]
+            self._tasks = [loop.create_task(each) for each in (self._watch_on(), self._keep_on(), self._lead_on())]
 
     async def commit(self, commits: Sequence[Commit]) -> None:
         """Keep all of these, and see them come.  Raises `Outdated` or `StoreError`."""
@@ -199,6 +210,14 @@ class EtcdStore:
         with suppress(TimeoutError):
             async with asyncio.timeout(KEEP_SECONDS):
                 await self._must_keep.wait()
+
+    async def _lead_on(self) -> None:
+        """Do what only one is to do, if no other does."""
+        await self._over_and_over(self._lead, "it is not known which registry acts")
+
+    async def _lead(self) -> None:
+        self._leader = await self._attendance.lead(self._leading, self.keeper)
+        await asyncio.sleep(KEEP_SECONDS)
 
     async def _watch_on(self) -> None:
         """Follow what happens."""

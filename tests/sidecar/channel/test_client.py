@@ -16,7 +16,7 @@ async def test_the_registry_learns_what_is_in_force_and_counted(tmp_path: Path) 
         node.backends = [BackendFrame("default", "web", "http", codes={200: 4})]
         async with connected(node):
             node.channel.in_force(serial=3, manifests=1)
-            await until(lambda: (known := there.nodes.get("a")) and known.serial == 3 and known.backends)
+            await until(lambda: (known := there.nodes.get("a")) and known.serial == 3 and known.tally.current())
         known = there.nodes.get("a")
         assert known
         assert known.hello

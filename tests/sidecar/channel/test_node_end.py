@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mesh.live import Live
 from mesh.stats import StatsFrame
 from sidecar.channel import node_end as module
 from sidecar.channel.guard import Runs
@@ -29,7 +31,7 @@ def _steps() -> Any:
 async def ending(there: Registry, state: Path) -> AsyncIterator[NodeEnd]:
     received = Received(state, lambda: None, Runs())
     received.prepare()
-    proxy: Any = SimpleNamespace(frames=SimpleNamespace(steps=_steps), in_flight=lambda _: 0)
+    proxy: Any = SimpleNamespace(frames=SimpleNamespace(steps=_steps), in_flight=lambda _: 0, live=Live(time.monotonic))
     end = NodeEnd(there.address, there.token("ends"), received, proxy, role="node")
     async with asyncio.TaskGroup() as beside:
         running = beside.create_task(end.run())

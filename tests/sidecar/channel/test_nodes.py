@@ -8,6 +8,7 @@ import pytest
 
 from mesh.stats import BackendFrame
 from sidecar.channel import nodes as module
+from sidecar.channel import tally
 from sidecar.channel.messages import Hello, InForce, Stats
 from sidecar.channel.nodes import Nodes
 
@@ -106,11 +107,11 @@ def test_counters_are_taken_over_and_kept_when_a_node_leaves() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_NODES", 3)
-    monkeypatch.setattr(module, "MOST_BACKENDS", 2)
+    monkeypatch.setattr(tally, "MOST_BACKENDS", 2)
     nodes = _nodes()
     stays = nodes.came("stays", HELLO, "")
     stays.counted(Stats([BackendFrame("d", str(number), "p") for number in range(9)]))
-    assert len(stays.backends) == 2
+    assert len(stays.tally.current()) == 2
     for number in range(9):
         nodes.left(nodes.came(str(number), HELLO, ""))
     assert {node.name for node in nodes} == {"stays", "7", "8"}

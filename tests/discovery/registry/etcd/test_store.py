@@ -22,6 +22,7 @@ KEYS = Keys(b"weft/", ORIGIN)
 A1 = record("a.shop.default")
 NODE_COMMIT = Commit(ORIGIN, 1, 2, Change((), (A1,)), {}, {A1.name: ()}, {A1.name: False})
 MARKER = b"weft/keepers/me"
+LEADER = b"weft/leader"
 
 
 class Scripted(Etcd):
@@ -34,10 +35,14 @@ class Scripted(Etcd):
         self.watches = 0
         self.lists = 0
         self.hung_up = 0
+        self.leader: Json | None = None
 
     async def call(self, path: str, body: Json, seconds: float = 3.0) -> Json:
         await asyncio.sleep(0)
         header = {"revision": "10"}
+        if path == "kv/txn" and body["compare"][0]["key"] == text(LEADER):
+            leads = {"header": header, "succeeded": True}
+            return leads if self.leader is None else {"header": header, "responses": [self.leader]}
         if path == "kv/txn":
             return self.outcomes.pop(0)(body) if "failure" in body else {"header": header, "succeeded": True}
         if path == "kv/range":
@@ -207,3 +212,28 @@ async def test_a_watch_that_ends_again_and_again_is_not_begun_all_the_time(caplo
         assert 2 <= etcd.watches <= 8
         assert etcd.lists == 1
     assert [each.getMessage() for each in caplog.records] == ["what others change is not seen: the connection was lost"]
+
+
+def led_by(value: bytes) -> Json:
+    return {"response_range": {"kvs": [{"key": text(LEADER), "value": text(value)}]}}
+
+
+LEADERS = {
+    "nobody did": (None, ""),
+    "another does": (led_by(b"ab 9"), "the registry 6162 acts"),
+    "this one, by its lease": (led_by(b"me 7"), ""),
+    "this one, by a lease that may end": (led_by(b"me 6"), "it is not known which registry acts"),
+    "it was left just now": ({"response_range": {}}, "it is not known which registry acts"),
+}
+
+
+@pytest.mark.parametrize("case", LEADERS)
+async def test_one_of_the_registries_acts(case: str) -> None:
+    leader, standby = LEADERS[case]
+    etcd = Scripted()
+    etcd.leader = leader
+    async with opened(etcd) as (store, _):
+        assert store.standby()
+        await until(lambda: bool(store._leader) or "not known" in standby)
+        await asyncio.sleep(0.01)
+        assert store.standby() == standby

@@ -1,0 +1,144 @@
+"""A node's part in autoscaling: how many replicas it is to have comes down, what it has and sends goes up.
+
+Only a count comes down, of Deployments that run here anyway; what is executed stays with this node's own files.  As
+with counters, how things stand is said at most once a second, and only when it is not what it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Generator, Mapping
+from typing import Final
+
+from config.meta import Named, matches
+from config.resources.core import Service
+from discovery.endpoint import WorkloadRef
+from mesh.autoscaling.target import ReplicaLoad, ScaleTarget
+from mesh.steps import run_in_slices
+from sidecar.channel.messages import MOST_COPIES, Autoscaled, Copy, Scales, Used, Wanted, Workload
+from sidecar.channel.tally import MOST_REPLICAS, Load
+
+SECONDS: Final = 1.0
+IDLE_SECONDS: Final = 60.0
+"""Where nothing is autoscaled there is nothing to say."""
+FEW: Final = 100
+"""Replicas of one Deployment whose use is looked at every time."""
+RARELY: Final = 5
+"""Of more, every so many times."""
+
+Loads = Callable[[frozenset[WorkloadRef]], Generator[None, None, Mapping[str, ReplicaLoad]]]
+
+log = logging.getLogger("weft.autoscaler")
+
+
+class Scaling:
+    """What is known of autoscaled Deployments here; `run` carries out what is wanted of them."""
+
+    def __init__(self, target: ScaleTarget | None, loads: Loads) -> None:
+        """`target`: who runs Deployments here, None: nobody; `loads`: what this node sends to their replicas."""
+        self._target = target
+        self._loads = loads
+        self._wanted: dict[WorkloadRef, Wanted] = {}
+        self._to_do: dict[WorkloadRef, Wanted] = {}
+        self._woken = asyncio.Event()
+        self._sent: Scales | None = None
+        self._turn = 0
+        self._usage: dict[str, dict[str, tuple[Used, ...]]] = {}
+        self.next = 0.0
+        """When something is said again, in seconds of the clock that `due` is given."""
+
+    def begin(self) -> None:
+        """There is a new connection: everything is to be said."""
+        self._sent, self.next = None, 0.0
+
+    def take(self, said: Autoscaled) -> None:
+        """This is what autoscalers want now."""
+        before, self._wanted = self._wanted, {_ref(each.name): each for each in said.workloads}
+        for ref, wanted in self._wanted.items():
+            if wanted.replicas is not None and wanted != before.get(ref):
+                self._to_do[ref] = wanted
+                self._woken.set()
+        self.next = 0.0
+
+    def wakes(self, workload: WorkloadRef) -> bool:
+        """Whether an autoscaler elsewhere wakes it when it sleeps at zero."""
+        wanted = self._wanted.get(workload)
+        return wanted is not None and wanted.sleeps
+
+    def selected(self, service: Service) -> tuple[Named, ...]:
+        """The Deployments that may sleep, wherever they run, and that `service` selects."""
+        selector, namespace = service.spec.selector, service.metadata.namespace
+        return tuple(
+            Named(ref.namespace, ref.name)
+            for ref, wanted in self._wanted.items()
+            if selector and ref.namespace == namespace and wanted.sleeps and matches(selector, wanted.labels)
+        )
+
+    async def run(self) -> None:
+        """Carry out, until cancelled."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            to_do, self._to_do = self._to_do, {}
+            for ref, wanted in to_do.items():
+                await self._carry_out(ref, wanted)
+            self.next = 0.0
+
+    async def due(self, now: float) -> Scales | None:
+        """What is to be sent now."""
+        if now < self.next:
+            return None
+        self.next = now + (SECONDS if self._wanted else IDLE_SECONDS)
+        if not self._wanted:
+            return None
+        said = await self._scales()
+        if said == self._sent:
+            return None
+        self._sent = said
+        return said
+
+    async def _carry_out(self, ref: WorkloadRef, wanted: Wanted) -> None:
+        if self._target is None or wanted.replicas is None:
+            return
+        try:
+            await self._target.set(ref, wanted.replicas, wanted.victims)
+        except KeyError:
+            log.info("%s is to have %d replicas, and is not run here", wanted.name, wanted.replicas)
+
+    async def _scales(self) -> Scales:
+        refs = frozenset(self._wanted)
+        loads = await run_in_slices(self._loads(refs))
+        self._turn += 1
+        workloads = [await self._workload(self._target, ref) for ref in self._wanted] if self._target else []
+        some = dict(sorted(loads.items())[:MOST_REPLICAS])
+        return Scales(
+            tuple(each for each in workloads if each is not None),
+            {replica: Load(load.in_flight, load.requests) for replica, load in some.items()},
+        )
+
+    async def _workload(self, target: ScaleTarget, ref: WorkloadRef) -> Workload | None:
+        """None: it is not run here."""
+        try:
+            scale = await target.read(ref)
+        except KeyError:
+            return None
+        name = f"{ref.namespace}/{ref.name}"
+        copies = tuple(
+            Copy(each.id, each.ready, each.terminating, each.pending, each.started, each.since)
+            for each in scale.replicas[:MOST_COPIES]
+        )
+        if len(copies) <= FEW or self._turn % RARELY == 0 or name not in self._usage:
+            self._usage[name] = {
+                replica: tuple(
+                    Used(each.container, each.cpu_seconds, each.memory, dict(each.requests)) for each in used
+                )
+                for replica, used in target.usage(ref).items()
+            }
+        return Workload(name, scale.desired, copies, self._usage[name])
+
+
+def _ref(name: str) -> WorkloadRef:
+    """Of ``NAMESPACE/NAME``."""
+    namespace, _, name = name.partition("/")
+    return WorkloadRef("Deployment", namespace, name)

@@ -1,0 +1,90 @@
+"""A node's part in autoscaling: counts that come down, and what goes up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Mapping
+
+from config.meta import Named
+from discovery.endpoint import WorkloadRef
+from mesh.autoscaling.target import ReplicaLoad
+from sidecar.channel.messages import Autoscaled, Wanted
+from sidecar.channel.scaling import SECONDS, Scaling
+from sidecar.channel.tally import Load
+from tests.mesh.autoscaling.test_controller import World
+from tests.mesh.making import service
+
+WEB = WorkloadRef("Deployment", "default", "web")
+
+
+class Target(World):
+    async def read(self, workload: WorkloadRef):  # type: ignore[no-untyped-def]
+        if workload != WEB:
+            raise KeyError(workload)
+        return await World.read(self, workload)
+
+
+def loads(refs: frozenset[WorkloadRef]) -> Generator[None, None, Mapping[str, ReplicaLoad]]:
+    yield
+    return {"r0": ReplicaLoad(2, 9)} if WEB in refs else {}
+
+
+def wanted(replicas: int | None = None, *victims: str, name: str = "default/web", sleeps: bool = False) -> Autoscaled:
+    return Autoscaled((Wanted(name, sleeps, replicas, victims),))
+
+
+async def test_what_is_wanted_is_carried_out_once() -> None:
+    world = Target(desired=2)
+    scaling = Scaling(world, loads)
+    running = asyncio.create_task(scaling.run())
+    for said in (wanted(), wanted(4), wanted(4), wanted(1, "r1"), wanted(None), wanted(3, name="default/other")):
+        scaling.take(said)
+        await asyncio.sleep(0.01)
+    running.cancel()
+    assert world.told[:2] == [(4, ()), (1, ("r1",))]
+
+
+async def test_what_is_said() -> None:
+    world = Target(desired=1)
+    scaling = Scaling(world, loads)
+    assert await scaling.due(0.0) is None, "nothing is autoscaled"
+    scaling.take(wanted())
+    said = await scaling.due(1.0)
+    assert said is not None
+    (workload,) = said.workloads
+    assert (workload.name, workload.desired, [copy.id for copy in workload.copies]) == ("default/web", 1, ["r0"])
+    assert workload.usage["r0"][0].container == "main"
+    assert said.loads == {"r0": Load(2, 9)}
+    assert await scaling.due(1.0 + SECONDS / 2) is None, "at most once a second"
+    assert await scaling.due(1.0 + SECONDS) is None, "nothing is new"
+    world.desired = 2
+    assert (await scaling.due(1.0 + 2 * SECONDS)) is not None
+    scaling.begin()
+    assert (await scaling.due(1.0 + 2 * SECONDS)) is not None, "a new connection is told everything"
+
+
+async def test_who_runs_nothing_still_says_what_it_sends() -> None:
+    scaling = Scaling(None, loads)
+    scaling.take(wanted(5))
+    said = await scaling.due(0.0)
+    assert said is not None
+    assert (said.workloads, said.loads) == ((), {"r0": Load(2, 9)})
+
+
+def test_who_is_woken_elsewhere() -> None:
+    scaling = Scaling(None, loads)
+    assert not scaling.wakes(WEB)
+    scaling.take(wanted(sleeps=True))
+    assert scaling.wakes(WEB)
+    scaling.take(Autoscaled())
+    assert not scaling.wakes(WEB)
+
+
+def test_what_a_service_selects_of_what_may_sleep_elsewhere() -> None:
+    scaling = Scaling(None, loads)
+    labels = {"app": "web", "tier": "front"}
+    awake, asleep = Wanted("default/api", labels=labels), Wanted("default/web", sleeps=True, labels=labels)
+    scaling.take(Autoscaled((awake, asleep, Wanted("other/web", sleeps=True, labels=labels))))
+    assert scaling.selected(service("web", selector={"app": "web"})) == (Named("default", "web"),)
+    assert scaling.selected(service("web", selector={"app": "api"})) == ()
+    assert scaling.selected(service("web")) == (), "what selects nothing selects nobody"
