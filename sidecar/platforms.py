@@ -81,12 +81,14 @@ def _process(parts: Parts, _runs: bool) -> Made:
         raise UserError(f"the state folder {parts.state.path} cannot be written ({error.strerror})") from None
 
 
-def _docker(parts: Parts, _runs: bool) -> Made:
+def _docker(parts: Parts, runs: bool) -> Made:
     try:
-        from discovery.platforms.docker.platform import DockerPlatform
+        from discovery.platforms.docker.platform import DockerPlatform, Running
     except ImportError as error:
         raise UserError(f"the platform docker needs {error.name}: install weft[docker]") from None
-    made = DockerPlatform(parts.node.docker.host or os.environ.get("DOCKER_HOST", "") or DOCKER_HOST, Random())
+    host = parts.node.docker.host or os.environ.get("DOCKER_HOST", "") or DOCKER_HOST
+    running = Running(parts.state.path / "rollouts", parts.prober, parts.drained, parts.served_at) if runs else None
+    made = DockerPlatform(host, Random(), running)
     parts.standings.append(made.standing)
     return made
 

@@ -45,6 +45,8 @@ class PodFacts(msgspec.Struct, frozen=True):
     node: str
     node_address: str
     hostname: str
+    listens: str = ""
+    """Where its programs are to listen; empty: at its address."""
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
 
@@ -102,7 +104,7 @@ def variables_beneath(
 
 def platform_variables(pod: PodFacts, own: Sequence[ReplicaPort], others: Sequence[ReplicaPort] = ()) -> dict[str, str]:
     """Where to listen: HOST, PORT (the container's first), PORT_<NAME> and PORT_<containerPort>."""
-    variables = {"HOSTNAME": pod.hostname, "HOST": pod.address}
+    variables = {"HOSTNAME": pod.hostname, "HOST": pod.listens or pod.address}
     if own:
         variables["PORT"] = str(own[0].port)
     for port in reversed((*own, *others)):  # of two with one name the container's own wins

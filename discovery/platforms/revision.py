@@ -48,7 +48,7 @@ class Revision(msgspec.Struct, frozen=True):
 def revise(deployment: Deployment, config: ConfigSet) -> Revision:
     """What `deployment` runs here; raises Unrunnable."""
     template = deployment.spec.template
-    targets = frozenset(_targets(deployment, config))
+    targets = targets_of(deployment.metadata.namespace, template.metadata.labels, config)
     commands = _commands(deployment, config)
     ports = tuple(_ports(template, targets))
     written = msgspec.json.encode((template, commands, ports), order="deterministic")
@@ -77,12 +77,14 @@ def _folder(source: Source) -> Path:
     return Path(source.file).resolve().parent if source.file else Path.cwd()
 
 
-def _targets(deployment: Deployment, config: ConfigSet) -> Iterable[Target]:
-    labels = deployment.spec.template.metadata.labels
-    for key, service in config.services.items():
-        selector = service.spec.selector
-        if key.namespace == deployment.metadata.namespace and selector and matches(selector, labels):
-            yield from (_target(port) for port in service.spec.ports)
+def targets_of(namespace: str, labels: dict[str, str], config: ConfigSet) -> frozenset[Target]:
+    """What the Services that select pods with these labels send to."""
+    selecting = [
+        service
+        for key, service in config.services.items()
+        if key.namespace == namespace and service.spec.selector and matches(service.spec.selector, labels)
+    ]
+    return frozenset(_target(port) for service in selecting for port in service.spec.ports)
 
 
 def _target(port: ServicePort) -> Target:

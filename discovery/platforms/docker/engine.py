@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +19,10 @@ import aiohttp
 from discovery.platforms.docker.condition import ACTIONS, Event
 
 ANSWER_SECONDS: Final = 10.0
+ACTION_SECONDS: Final = 60.0
+"""What a busy engine may take to make, start or remove a container."""
+PULL_SECONDS: Final = 600.0
+LINE_LENGTH: Final = 200
 _FILTERS: Final = json.dumps({"type": ["container", "network"], "event": list(ACTIONS)})
 
 
@@ -28,6 +32,10 @@ class EngineError(Exception):
 
 class NotThere(EngineError):
     """There is no such container."""
+
+
+class Unreachable(EngineError):
+    """Nobody answers; it says nothing about what was asked for."""
 
 
 class Connection:
@@ -65,6 +73,60 @@ class Connection:
             answer: Mapping[str, Any] = await self._docker.containers.container(container).show()
             return answer
 
+    async def create(self, name: str, body: Mapping[str, Any]) -> str:
+        """Make a container, after pulling its image where it is not there; its id.  It does not run yet."""
+        try:
+            async with _bounded(ACTION_SECONDS):
+                return str((await self._docker.containers.create(body, name=name)).id)
+        except NotThere:
+            await self._pull(body["Image"])
+        async with _bounded(ACTION_SECONDS):
+            return str((await self._docker.containers.create(body, name=name)).id)
+
+    async def _pull(self, image: str) -> None:
+        try:
+            async with _bounded(PULL_SECONDS):
+                await self._docker.images.pull(image)
+        except EngineError as error:
+            raise EngineError(f"ErrImagePull: {image}: {error}") from None
+
+    async def start(self, container: str) -> None:
+        """Have it run; nothing if it does."""
+        async with _bounded(ACTION_SECONDS):
+            await self._docker.containers.container(container).start()
+
+    async def stop(self, container: str, grace: float) -> None:
+        """Its stop signal, `grace` seconds, then KILL; returns when it has ended, and at once if it does not run."""
+        async with _bounded(grace + ACTION_SECONDS):
+            await self._docker.containers.container(container).stop(t=round(grace))
+
+    async def remove(self, container: str) -> None:
+        """Kill and forget it, with its anonymous volumes; nothing if it is not there."""
+        with suppress(NotThere):
+            async with _bounded(ACTION_SECONDS):
+                await self._docker.containers.container(container).delete(force=True, v=True)
+
+    async def execute(self, container: str, argv: Sequence[str]) -> int:
+        """Run a command in a container that runs; its exit code.  Bounded by the caller."""
+        async with _bounded(None):
+            made = await self._docker.containers.container(container).exec(list(argv))
+            async with made.start(detach=False) as output:
+                while await output.read_out() is not None:
+                    pass
+            return int((await made.inspect())["ExitCode"])
+
+    async def last_line(self, container: str) -> str:
+        """What it wrote last, up to a bound; empty: nothing."""
+        async with _bounded():
+            lines = await self._docker.containers.container(container).log(stdout=True, stderr=True, tail=1)
+            return str(lines[-1]).strip()[:LINE_LENGTH] if lines else ""
+
+    async def stats(self, container: str) -> Mapping[str, Any]:
+        """What it uses now (GET /containers/ID/stats)."""
+        async with _bounded():
+            (answer,) = await self._docker.containers.container(container).stats(stream=False)
+            return dict(answer)
+
     async def follow(self, since: str, take: Callable[[Event], None]) -> None:
         """Give `take` each event from `since` on; returns when the engine ends that."""
         events = self._docker.events
@@ -82,6 +144,10 @@ class Connection:
                 await hearing
 
 
+_KINDS: Final = {404: NotThere, 900: Unreachable}
+"""By status; 900 is the library's own, for an engine that cannot be connected to."""
+
+
 def _events(told: Mapping[str, Any]) -> Iterable[Event]:
     kind, actor = told.get("Type"), told.get("Actor") or {}
     attributes = actor.get("Attributes") or {}
@@ -92,14 +158,17 @@ def _events(told: Mapping[str, Any]) -> Iterable[Event]:
 
 
 @asynccontextmanager
-async def _bounded() -> AsyncIterator[None]:
-    """Have all that may go wrong between here and the engine be an EngineError."""
+async def _bounded(seconds: float | None = 0.0) -> AsyncIterator[None]:
+    """Have all that may go wrong between here and the engine be an EngineError; 0: `ANSWER_SECONDS`."""
+    allowed = ANSWER_SECONDS if seconds == 0 else seconds
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(allowed):
             yield
     except TimeoutError:
-        raise EngineError(f"no answer within {ANSWER_SECONDS:g} s") from None
+        raise Unreachable(f"no answer within {allowed or 0:g} s") from None
     except aiodocker.DockerError as error:
-        raise (NotThere if error.status == 404 else EngineError)(str(error.message)) from None
-    except (aiohttp.ClientError, OSError, ValueError, KeyError) as error:
+        raise _KINDS.get(error.status, EngineError)(str(error.message)) from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise Unreachable(f"{type(error).__name__}: {error}") from None
+    except (ValueError, KeyError) as error:
         raise EngineError(f"{type(error).__name__}: {error}") from None

@@ -1,80 +1,119 @@
-"""The Docker platform: what runs on one engine, whoever has started it."""
+"""The Docker platform: containers of one engine, those that others start and, where it runs Deployments, its own."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from config.configset import ConfigSet
 from config.meta import Named
 from config.settings import NodeConfigSpec
+from discovery.backoff import KUBERNETES_RESTARTS, BackoffPolicy
 from discovery.endpoint import Replica, WorkloadRef
-from discovery.platforms.base import ContainerUsage, PlatformStanding, ReplicasChanged, WorkloadStatus
+from discovery.platforms.base import ContainerUsage, Drained, PlatformStanding, ReplicasChanged, WorkloadStatus
 from discovery.platforms.docker.engine import Connection
-from discovery.platforms.docker.labels import service_of
+from discovery.platforms.docker.host import Host
+from discovery.platforms.docker.labels import WORKLOAD, service_of
 from discovery.platforms.docker.observed import Observed, Place
 from discovery.platforms.docker.observer import Observer
+from discovery.platforms.docker.runner import DockerRevision, DockerRunner
+from discovery.platforms.environment import ServedAt, as_written
+from discovery.prober import Prober
+from discovery.workloads.deployments import Deployments
+
+
+class Running(NamedTuple):
+    """What Deployments need to run."""
+
+    history: Path
+    """Folder for what is kept of rollouts."""
+    prober: Prober
+    drained: Drained
+    served_at: ServedAt = as_written
+    restarts: BackoffPolicy = KUBERNETES_RESTARTS
 
 
 class DockerPlatform:
-    """Observes containers (see `base.Platform`).  Needs a running event loop."""
+    """See `base.Platform`.  Needs a running event loop."""
 
-    def __init__(self, host: str, random: Random) -> None:
-        """`host`: a URL as in DOCKER_HOST."""
+    def __init__(self, host: str, random: Random, running: Running | None = None) -> None:
+        """`host`: a URL as in DOCKER_HOST; `running`: None where Deployments are not run here.  Raises EngineError."""
         self._observer = Observer(
-            lambda: Connection(host), host=host, matters=lambda labels: service_of(labels) is not None,
-            changed=self._changed, random=random,
-        )  # fmt: skip
+            lambda: Connection(host), host=host, matters=_matters, changed=self._changed, random=random
+        )
         self._observed = Observed()
         self._place = Place()
         self._subscribers: list[ReplicasChanged] = []
-        self._running: asyncio.Task[None] | None = None
+        self._observing: asyncio.Task[None] | None = None
+        self._runner: DockerRunner | None = None
+        self._deployments: Deployments[DockerRevision] | None = None
+        if running is not None:
+            self._runner = DockerRunner(
+                Host(
+                    engine=Connection(host), conditions=self._observer.observation.conditions, prober=running.prober,
+                    drained=running.drained, random=random, restarts=running.restarts, served_at=running.served_at,
+                )
+            )  # fmt: skip
+            self._deployments = Deployments(self._runner, random, running.history)
+            self._deployments.subscribe(lambda _: self._publish())
 
     async def apply(self, config_set: ConfigSet) -> None:
-        """Observe, and call this machine what the NodeConfig does."""
+        """Observe, and make the Deployments of `config_set` the ones that run."""
         self._adopt(config_set.node)
-        if self._running is None:
-            self._running = asyncio.get_running_loop().create_task(self._observer.run(), name="docker")
+        if self._observing is None:
+            self._observing = asyncio.get_running_loop().create_task(self._observer.run(), name="docker")
         self._changed()
+        if self._deployments is not None:
+            await self._deployments.apply(config_set)
 
     def replicas(self) -> tuple[Replica, ...]:
-        return self._observed.replicas
+        own = self._deployments.replicas() if self._deployments is not None else ()
+        return (*self._observed.replicas, *own)
 
     def subscribe(self, callback: ReplicasChanged) -> None:
         self._subscribers.append(callback)
 
     def statuses(self) -> tuple[WorkloadStatus, ...]:
-        return ()
+        return self._deployments.statuses() if self._deployments is not None else ()
 
     def desired(self, name: Named) -> int | None:
-        """None: no Deployment runs here."""
-        return None
+        """How many replicas a Deployment is to have now; None: it does not run here."""
+        return self._deployments.desired(name) if self._deployments is not None else None
 
     async def read(self, workload: WorkloadRef) -> WorkloadStatus:
-        raise KeyError(workload)
+        if self._deployments is None:
+            raise KeyError(workload)
+        return await self._deployments.read(workload)
 
     async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
-        raise KeyError(workload)
+        if self._deployments is None:
+            raise KeyError(workload)
+        await self._deployments.set(workload, replicas, victims)
 
     def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
-        return {}
+        return self._deployments.usage(workload) if self._deployments is not None else {}
 
     def standing(self) -> PlatformStanding:
         """Whether the engine is there."""
         return replace(self._observer.standing, replicas=len(self.replicas()))
 
     async def close(self) -> None:
-        """Observe no more; the containers run on."""
-        if self._running is not None:
-            self._running.cancel()
+        """Observe no more; containers run on, and those of Deployments are found again."""
+        if self._deployments is not None:
+            await self._deployments.close()
+        if self._observing is not None:
+            self._observing.cancel()
             with suppress(asyncio.CancelledError):
-                await self._running
-            self._running = None
+                await self._observing
+            self._observing = None
 
     def _adopt(self, node: NodeConfigSpec) -> None:
         self._place = Place(node.node_name or socket.gethostname(), node.zone)
@@ -82,5 +121,15 @@ class DockerPlatform:
     def _changed(self) -> None:
         place = self._place._replace(kinds=self._observer.kinds)
         self._observed.update(self._observer.observation.conditions, place, time.time())
+        if self._runner is not None:
+            self._runner.observe()
+        self._publish()
+
+    def _publish(self) -> None:
+        replicas = self.replicas()
         for callback in self._subscribers:
-            callback(self._observed.replicas)
+            callback(replicas)
+
+
+def _matters(labels: Mapping[str, str]) -> bool:
+    return WORKLOAD in labels or service_of(labels) is not None

@@ -125,3 +125,8 @@ def address_of(found: Sighting, wanted: str, kinds: Mapping[str, str]) -> str:
         return LOCAL
     bridges = sorted(name for name in found.addresses if kinds.get(name, name) == BRIDGE)
     return found.addresses[bridges[0]] if bridges else ""
+
+
+def ending(found: Sighting) -> str:
+    """How one that does not run has ended, in words for the user."""
+    return "out of memory" if found.out_of_memory else f"exit code {found.exit_code}"

@@ -29,6 +29,10 @@ class FakeEngine:
         self.answers.set()
         self.cut_events = False
         """End each stream of events as soon as somebody wants one."""
+        self.images = {"shop:1"}
+        self.made = 0
+        self.stopped: list[tuple[str, str]] = []
+        """Containers that were to be stopped, and the seconds that each was given."""
         self._runner: web.AppRunner | None = None
 
     def put(self, container: str = ID, **state: Any) -> dict[str, Any]:
@@ -42,6 +46,11 @@ class FakeEngine:
         actor = {"ID": container, "Attributes": {**labels, **attributes}}
         self.send({"Type": "container", "Action": action, "Actor": actor, "time": 1, "timeNano": 1})
 
+    def exit(self, container: str, code: int = 0) -> None:
+        """Have the program of a container end."""
+        self.containers[container]["State"] |= {"Running": False, "ExitCode": code}
+        self.tell("die", container, exitCode=str(code))
+
     def send(self, event: dict[str, Any] | None) -> None:
         for listener in self.listeners:
             listener.put_nowait(event)
@@ -53,6 +62,12 @@ class FakeEngine:
         app.router.add_get("/v1.41/networks", self._networks)
         app.router.add_get("/v1.41/containers/json", self._list)
         app.router.add_get("/v1.41/containers/{id}/json", self._inspect)
+        app.router.add_get("/v1.41/containers/{id}/stats", self._stats)
+        app.router.add_post("/v1.41/containers/create", self._create)
+        app.router.add_post("/v1.41/containers/{id}/start", self._start)
+        app.router.add_post("/v1.41/containers/{id}/stop", self._stop)
+        app.router.add_delete("/v1.41/containers/{id}", self._remove)
+        app.router.add_post("/v1.41/images/create", self._pull)
         app.router.add_get("/v1.41/events", self._events)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
@@ -74,23 +89,65 @@ class FakeEngine:
         return await handler(request)
 
     async def _version(self, _: web.Request) -> web.Response:
-        return web.json_response({"ApiVersion": "1.41", "Version": "20.10.24"})
+        return _json({"ApiVersion": "1.41", "Version": "20.10.24"})
 
     async def _info(self, _: web.Request) -> web.Response:
-        return web.json_response({"SystemTime": "2026-01-01T10:00:00.123456789Z"})
+        return _json({"SystemTime": "2026-01-01T10:00:00.123456789Z"})
 
     async def _networks(self, _: web.Request) -> web.Response:
-        return web.json_response([{"Name": "bridge", "Driver": "bridge", "Id": "b", "Scope": "local"}])
+        return _json([{"Name": "bridge", "Driver": "bridge", "Id": "b", "Scope": "local"}])
 
     async def _list(self, _: web.Request) -> web.Response:
         running = [each for each in self.containers.values() if each["State"]["Running"]]
-        return web.json_response([{"Id": each["Id"], "Labels": each["Config"]["Labels"]} for each in running])
+        return _json([{"Id": each["Id"], "Labels": each["Config"]["Labels"]} for each in running])
 
     async def _inspect(self, request: web.Request) -> web.Response:
         found = self.containers.get(request.match_info["id"])
         if found is None:
-            return web.json_response({"message": "No such container"}, status=404)
-        return web.json_response(found)
+            return _json({"message": "No such container"}, status=404)
+        return _json(found)
+
+    async def _stats(self, request: web.Request) -> web.Response:
+        memory = {"usage": 3000, "stats": {"inactive_file": 1000}}
+        processor = {"cpu_usage": {"total_usage": 2_500_000_000}, "system_cpu_usage": 1}
+        return _json({"cpu_stats": processor, "memory_stats": memory})
+
+    async def _create(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        if asked["Image"] not in self.images:
+            return _json({"message": f"No such image: {asked['Image']}"}, status=404)
+        self.made += 1
+        name = f"{self.made:064x}"
+        made = self.put(name, Running=False)
+        made["Name"], made["Asked"] = request.query["name"], asked
+        made["Config"]["Labels"] = asked["Labels"]
+        made["NetworkSettings"] = {"Networks": {"bridge": {"IPAddress": f"172.17.0.{self.made + 1}"}}}
+        return _json({"Id": name}, status=201)
+
+    async def _start(self, request: web.Request) -> web.Response:
+        name = request.match_info["id"]
+        self.containers[name]["State"] |= {"Running": True, "StartedAt": f"run {len(self.asked)}"}
+        self.tell("start", name)
+        return web.Response(status=204)
+
+    async def _stop(self, request: web.Request) -> web.Response:
+        name = request.match_info["id"]
+        self.tell("kill", name, signal="15")
+        self.stopped.append((name, request.query["t"]))
+        self.exit(name)
+        return web.Response(status=204)
+
+    async def _remove(self, request: web.Request) -> web.Response:
+        wanted = request.match_info["id"]
+        found = next((each["Id"] for each in self.containers.values() if wanted in (each["Id"], each["Name"])), None)
+        if found is None:
+            return _json({"message": "No such container"}, status=404)
+        self.tell("destroy", found)
+        del self.containers[found]
+        return web.Response(status=204)
+
+    async def _pull(self, request: web.Request) -> web.Response:
+        return _json({"message": "denied"}, status=500)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -103,6 +160,12 @@ class FakeEngine:
         finally:
             self.listeners.remove(listener)
         return response
+
+
+def _json(document: object, status: int = 200) -> web.Response:
+    """As an engine does, which names no charset."""
+    body = json.dumps(document).encode()
+    return web.Response(body=body, status=status, headers={"Content-Type": "application/json"})
 
 
 @asynccontextmanager

@@ -1,0 +1,346 @@
+"""One container of a replica that Weft runs: made, started, probed, and started again when it ends.
+
+`run` reads as its life, as that of a local process does (`platforms.container`): what happened to it is heard of
+through `Host.conditions`, which events keep, and looked up only when it is not there any more.  It outlives this
+weft: when `run` is cancelled, the container goes on, and the next weft finds it by its labels.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from config.resources.workloads import Container as ContainerSpec
+from discovery.backoff import Backoff
+from discovery.platforms.docker.body import body, ports_of
+from discovery.platforms.docker.engine import EngineError, NotThere, Unreachable
+from discovery.platforms.docker.host import Host
+from discovery.platforms.docker.mark import Mark
+from discovery.platforms.docker.sighting import ending, sighting
+from discovery.platforms.environment import MissingReference, PodFacts, environment
+from discovery.prober import ProbeTarget, Verdict
+
+LOOK_SECONDS = 0.5
+REMEDY = "the program must listen on all addresses of its container"
+
+log = logging.getLogger("weft.replica")
+
+
+class DockerContainer:
+    """Use from the event loop's thread."""
+
+    def __init__(
+        self,
+        host: Host,
+        mark: Mark,
+        pod: PodFacts,
+        *,
+        accept_ports: tuple[int, ...],
+        changed: Callable[[], None],
+        beside: DockerContainer | None,
+        found: str = "",
+    ) -> None:
+        """`changed` is called whenever `ready` or `address` may differ; `beside`: whose network it shares.
+
+        `found`: the id of the container, if there is one already.
+        """
+        self.spec: ContainerSpec = mark.spec
+        self.id = found
+        self.message = ""
+        """What keeps it from running or being ready; empty when nothing does."""
+        self.last_end = ""
+        self.starts = 0
+        self._host = host
+        self._mark = mark
+        self._pod = pod
+        self._accept_ports = accept_ports
+        self._changed = changed
+        self._beside = beside
+        self._grace = float(mark.template.spec.termination_grace_period_seconds)
+        self._backoff = Backoff(host.restarts, host.random)
+        self._wake = asyncio.Event()
+        self._retired = False
+        self._stopping = False
+        self._probed = ""
+        """The run that the prober knows, and the address."""
+        self._verdict_ready = False
+        self._unhealthy = ""
+        self._given_up = ""
+
+    @property
+    def ready(self) -> bool:
+        known = self._host.conditions.get(self.id)
+        return self._verdict_ready and known is not None and known.ready
+
+    @property
+    def serving(self) -> bool:
+        known = self._host.conditions.get(self.id)
+        return self._verdict_ready and known is not None and known.serving
+
+    @property
+    def running(self) -> bool:
+        return self.id in self._host.conditions
+
+    @property
+    def restarts(self) -> int:
+        return max(0, self.starts - 1)
+
+    @property
+    def address(self) -> str:
+        """Empty while it is not known."""
+        if self._beside is not None:
+            return self._beside.address
+        known = self._host.conditions.get(self.id)
+        return known.sighting.addresses.get(self._host.network, "") if known is not None else ""
+
+    @property
+    def run_of(self) -> str:
+        """Which run of the program this is; empty while there is none."""
+        known = self._host.conditions.get(self.id)
+        return known.sighting.started if known is not None else ""
+
+    async def run(self) -> None:
+        """Keep it running until `stop`, then have nothing left of it."""
+        try:
+            while not self._retired:
+                try:
+                    why = await self._run_once()
+                except MissingReference as error:
+                    await self._reconfigured(f"CreateContainerConfigError: {error}")
+                else:
+                    if why:
+                        await self._back_off(why)
+            await self._until(lambda: self._stopping)
+            await self._end()
+        finally:
+            self._unprobed()
+
+    def observe(self) -> None:
+        """Something about the containers of this engine, or the configuration, changed."""
+        self._wake.set()
+
+    def retire(self) -> None:
+        """Let it run, but when it ends, or has ended, never start it again."""
+        self._retired = True
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Have `run` end it (stop signal, grace, KILL) and return."""
+        self._stopping = True
+        self.retire()
+
+    async def execute(self, argv: tuple[str, ...], timeout: float) -> int:  # noqa: ASYNC109 - the prober's seam
+        """Run a command in the container, and return its exit code; raises TimeoutError or OSError."""
+        if not argv:
+            raise OSError("the probe has no command")
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._host.engine.execute(self.id, argv)
+        except EngineError as error:
+            raise OSError(str(error)) from None
+
+    # One run
+
+    async def _run_once(self) -> str:
+        """Have it run and see it end; why it ended, or could not start; empty: it is to be tried again at once.
+
+        Raises MissingReference.
+        """
+        if (beside := self._beside) is not None:
+            await self._until(lambda: self._retired or bool(beside.run_of))
+            if self._retired:
+                return "stopped"
+        try:
+            await self._start()
+        except Unreachable as error:
+            self._give_up(f"the engine is gone: {error}")
+            await self._until(lambda: self._retired, asyncio.get_running_loop().time() + LOOK_SECONDS)
+            return ""
+        except EngineError as error:
+            return str(error)
+        self.message = self._given_up = ""
+        self.last_end = await self._watch()
+        self._unhealthy = ""
+        self._unprobed()
+        return self.last_end
+
+    async def _start(self) -> None:
+        """Have a container that runs: the one that was found, else a new one, as what ran has left its traces."""
+        engine = self._host.engine
+        self.starts += 1
+        if self.id and await self._runs():
+            return
+        self.id = ""
+        await engine.remove(self._mark.name)
+        self.id = await engine.create(self._mark.name, self._body())
+        await engine.start(self.id)
+        log.info("container started", extra={**self._names(), "id": self.id[:12]})
+
+    async def _runs(self) -> bool:
+        try:
+            return sighting(await self._host.engine.inspect(self.id)).running
+        except NotThere:
+            return False
+
+    def _body(self) -> dict[str, object]:
+        own = ports_of(self.spec)
+        beneath = self._host.variables(self._pod.namespace)
+        variables = environment(self.spec, self._pod, self._host.config, beneath, own=own)
+        network = f"container:{self._beside.id}" if self._beside is not None else self._host.network
+        return body(self._mark, variables, hostname=self._pod.hostname, network=network)
+
+    async def _watch(self) -> str:
+        """Probe it for as long as it runs; why it ended."""
+        loop = asyncio.get_running_loop()
+        network = self._network_run
+        while not (self._stopping or self._unhealthy):
+            known = self._host.conditions.get(self.id)
+            if known is None:
+                await self._until(lambda: self._stopping or self.running, loop.time() + LOOK_SECONDS)
+                if not self.running and (end := await self._look_for_end()):
+                    return end
+            elif self._network_run != network:
+                self._unhealthy = "the container whose network it shares has ended"
+            else:
+                self._probe()
+                await self._until(partial(self._moved, known, network))
+        if self._unhealthy and not self._stopping:
+            return await self._stop_unhealthy()
+        return "stopped"
+
+    @property
+    def _network_run(self) -> str:
+        """Which run of another container its network is that of; empty: its network is its own."""
+        return self._beside.run_of if self._beside is not None else ""
+
+    def _moved(self, known: object, network: str) -> bool:
+        gone = self._host.conditions.get(self.id) is not known or self._network_run != network
+        return gone or self._stopping or bool(self._unhealthy)
+
+    async def _look_for_end(self) -> str:
+        """Why it does not run; empty: it does, or nobody can say."""
+        try:
+            found = sighting(await self._host.engine.inspect(self.id))
+        except NotThere:
+            self.id = ""
+            return "it was removed"
+        except EngineError:
+            return ""
+        if found.running:
+            return ""
+        words = await self._last_words()
+        return f"{ending(found)}; its log ends: {words}" if words else ending(found)
+
+    async def _last_words(self) -> str:
+        try:
+            return await self._host.engine.last_line(self.id)
+        except EngineError:
+            return ""
+
+    async def _stop_unhealthy(self) -> str:
+        why, self._probed = self._unhealthy, ""
+        self._unprobed()
+        try:
+            await self._host.engine.stop(self.id, self._grace_of_kill())
+        except EngineError as error:
+            return f"{why}; {error}"
+        return why
+
+    async def _end(self) -> None:
+        """Stop and remove it, however long the engine is gone."""
+        while self.id:
+            try:
+                await self._host.engine.stop(self.id, self._grace)
+                await self._host.engine.remove(self.id)
+            except NotThere:
+                return
+            except EngineError as error:
+                self.message = str(error)
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                return
+
+    # Probes
+
+    def _probe(self) -> None:
+        """Have the prober know this run of it, at its address."""
+        if not self.address:
+            return
+        now = f"{self.run_of} {self.address}"
+        if now != self._probed:
+            self._probed = now
+            self._host.prober.start(self._target(), self._on_verdict)
+
+    def _target(self) -> ProbeTarget:
+        ports: dict[str | int, int] = {port.name: port.container_port for port in self.spec.ports if port.name}
+        return ProbeTarget(
+            replica_id=self._mark.replica,
+            container=self.spec.name,
+            address=self.address,
+            ports=ports,
+            readiness=self.spec.readiness_probe,
+            liveness=self.spec.liveness_probe,
+            startup=self.spec.startup_probe,
+            accept_ports=self._accept_ports,
+            execute=self.execute,
+            remedy=REMEDY,
+        )
+
+    def _on_verdict(self, verdict: Verdict) -> None:
+        if not verdict.alive and not self._retired:
+            self._unhealthy = verdict.reason or "liveness probe failed"
+            self._wake.set()
+        self.message = "" if verdict.ready else verdict.reason
+        self._set_verdict(verdict.ready)
+
+    def _unprobed(self) -> None:
+        self._probed = ""
+        self._host.prober.stop(self._mark.replica, self.spec.name)
+        self._set_verdict(False)
+
+    def _set_verdict(self, ready: bool) -> None:
+        if ready != self._verdict_ready:
+            self._verdict_ready = ready
+            self._changed()
+
+    def _grace_of_kill(self) -> float:
+        """A probe that failed may name a grace period of its own."""
+        for probe in (self.spec.liveness_probe, self.spec.startup_probe):
+            if probe and probe.termination_grace_period_seconds:
+                return probe.termination_grace_period_seconds
+        return self._grace
+
+    # Waiting
+
+    async def _back_off(self, why: str) -> None:
+        if self._retired:
+            return
+        delay = self._backoff.failed(self._host.clock())
+        self._give_up(f"CrashLoopBackOff: {why}; next start in {delay:.0f} s" if delay else why)
+        await self._until(lambda: self._retired, asyncio.get_running_loop().time() + delay)
+
+    async def _reconfigured(self, why: str) -> None:
+        self._give_up(why)
+        seen = self._host.config
+        await self._until(lambda: self._retired or self._host.config is not seen)
+
+    def _give_up(self, why: str) -> None:
+        if why != self._given_up:
+            log.warning("container does not run", extra={**self._names(), "reason": why})
+        self._given_up = self.message = why
+        self._changed()
+
+    async def _until(self, condition: Callable[[], bool], deadline: float | None = None) -> None:
+        """Wait for `condition`, which whoever makes it true announces by `_wake`, at most until `deadline`."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                while not condition():
+                    self._wake.clear()
+                    await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _names(self) -> dict[str, str]:
+        return {"replica": self._mark.replica, "container": self.spec.name}

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from config.configset import ConfigSet
+from config.meta import Named, ObjectMeta
+from config.resources.core import ConfigMap
+from config.resources.workloads import EnvVar, EnvVarSource, FieldSelector, KeySelector, Probe
+from discovery.platforms.docker import container as module
+from discovery.prober import Verdict
+from tests.discovery.platforms.docker.fake import FakeEngine, fake_engine
+from tests.discovery.platforms.docker.pods import SHOP, deployment
+from tests.discovery.platforms.docker.running import World, until, world
+
+REPLICA = "shop-abc-12345"
+
+
+def start(there: World, **container: object) -> None:
+    there.runner.start(SHOP, there.runner.revise(deployment(1, **container)), REPLICA)
+
+
+def message(there: World) -> str:
+    return there.replicas[0].status().message if there.replicas else ""
+
+
+def variables(fake: FakeEngine) -> dict[str, str]:
+    (made,) = fake.containers.values()
+    return dict(entry.split("=", 1) for entry in made["Asked"]["Env"])
+
+
+async def test_its_environment(tmp_path: Path) -> None:
+    env = (
+        EnvVar(name="POD", value_from=EnvVarSource(field_ref=FieldSelector(field_path="metadata.name"))),
+        EnvVar(name="AT", value="$(HOST):$(PORT)"),
+    )
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        start(there, env=env)
+        await there.one()
+        assert variables(fake) == {
+            "HOSTNAME": REPLICA, "HOST": "0.0.0.0", "PORT": "8080", "PORT_8080": "8080", "PORT_HTTP": "8080",
+            "POD": REPLICA, "AT": "0.0.0.0:8080",
+        }  # fmt: skip
+
+
+async def test_one_that_ends_is_made_anew(tmp_path: Path) -> None:
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        start(there)
+        await there.one()
+        (first,) = there.running()
+        fake.exit(first, 3)
+        await until(lambda: there.running() not in ([first], []) and there.replicas[0].ready)
+        assert first not in fake.containers
+        status = there.replicas[0].status()
+        assert (status.restarts, status.last_end) == (1, "main: exit code 3")
+
+
+async def test_one_that_a_user_removes_is_made_anew(tmp_path: Path) -> None:
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        start(there)
+        await there.one()
+        (first,) = there.running()
+        fake.tell("destroy", first)
+        del fake.containers[first]
+        await until(lambda: there.running() and there.replicas[0].ready)
+        assert there.replicas[0].status().last_end == "main: it was removed"
+
+
+async def test_one_whose_probe_fails_is_stopped_and_made_anew(tmp_path: Path) -> None:
+    probe = Probe(termination_grace_period_seconds=2)
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        start(there, liveness_probe=probe)
+        await there.one()
+        (first,) = there.running()
+        there.prober.tell(REPLICA, Verdict(False, False, "liveness probe failed"))
+        await until(lambda: there.running() not in ([first], []) and there.replicas[0].ready)
+        assert fake.stopped == [(first, "2")]
+        assert there.replicas[0].status().last_end == "main: liveness probe failed"
+
+
+async def test_not_ready_says_why(tmp_path: Path) -> None:
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        start(there)
+        await there.one()
+        there.prober.tell(REPLICA, Verdict(False, True, "connection refused"))
+        assert not there.replicas[0].ready
+        assert message(there) == "main: connection refused"
+
+
+async def test_an_image_that_cannot_be_had(tmp_path: Path) -> None:
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        start(there, image="absent:1")
+        await until(lambda: "ErrImagePull: absent:1: denied" in message(there))
+        assert there.running() == []
+        fake.images.add("absent:1")
+        await there.one()
+
+
+async def test_what_it_refers_to_may_come_later(tmp_path: Path) -> None:
+    source = EnvVarSource(config_map_key_ref=KeySelector(name="settings", key="color"))
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        start(there, env=(EnvVar(name="COLOR", value_from=source),))
+        await until(lambda: "CreateContainerConfigError" in message(there))
+        settings = ConfigMap(metadata=ObjectMeta(name="settings", namespace="default"), data={"color": "red"})
+        await there.runner.define(ConfigSet(config_maps={Named("default", "settings"): settings}))
+        await there.one()
+        assert variables(fake)["COLOR"] == "red"
+
+
+async def test_an_engine_that_is_gone_is_waited_for(tmp_path: Path) -> None:
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        start(there)
+        replica = await there.one()
+        await fake.end()
+        await until(lambda: not there.observer.standing.connected)
+        assert replica.ready
+        replica.terminate()
+        there.runner.start(SHOP, there.runner.revise(deployment()), "shop-abc-second")
+        await until(lambda: "the engine is gone" in there.replicas[-1].status().message)
+        await fake.begin()
+        await until(lambda: [each.id for each in there.replicas if each.ready] == ["shop-abc-second"])
+        await until(lambda: len(fake.containers) == 1)
+
+
+async def test_a_probe_runs_a_command_in_it(tmp_path: Path) -> None:
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        start(there)
+        await there.one()
+        execute = there.prober.targets[REPLICA].execute
+        assert execute is not None
+        for argv in ((), ("true",)):  # the fake engine runs nothing
+            outcome = await asyncio.gather(execute(argv, 1.0), return_exceptions=True)
+            assert isinstance(outcome[0], OSError)
+        assert module.REMEDY in there.prober.targets[REPLICA].remedy

@@ -1,0 +1,146 @@
+"""Deployments as containers of a real Docker Engine: rolled out without a lost request, and found again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidecar.load.generator import Generator
+from sidecar.load.schedule import poisson
+from sidecar.load.target import parse_target
+from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine, running_engine
+from tests.scenarios.manifests import deployment, service
+from tests.scenarios.weft import Network, Weft, ask, running, wait_for
+from tests.scenarios.world import all_well, endpoints, ready
+
+pytestmark = NEEDS_ENGINE
+GRACE_SECONDS = 5
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with running_engine(tmp_path_factory.mktemp("engine")) as engine:
+        yield engine
+
+
+@pytest.fixture
+def inside(engine: Engine) -> Iterator[Engine]:
+    """The test is in the engine's namespace, and leaves no containers."""
+    with engine.inside():
+        yield engine
+    engine.clear()
+
+
+class Site:
+    """A folder with a Deployment of the application and its Service, for the engine."""
+
+    def __init__(self, folder: Path, engine: Engine) -> None:
+        self.folder, self.network = folder, Network.random()
+        folder.mkdir()
+        node = self.network.node_config({}, platforms=["docker"], docker={"host": engine.host})
+        (folder / "node.json").write_text(json.dumps(node))
+        (folder / "service.json").write_text(json.dumps(service("web", {"http": 8080}, app="web")))
+
+    def put(self, replicas: int = 3, *, spec: Mapping[str, Any] | None = None, image: str = IMAGE, **more: Any) -> None:
+        """Write the Deployment anew; `spec`: of the Deployment, `more`: of its container."""
+        made = deployment("web", replicas)
+        template = made["spec"]["template"]["spec"]
+        template["terminationGracePeriodSeconds"] = GRACE_SECONDS
+        template["containers"][0].update({"image": image, **more})
+        made["spec"].update(spec or {})
+        (self.folder / "deployment.json").write_text(json.dumps(made))
+
+    def running(self) -> Any:
+        return running(self.folder, self.network)
+
+
+@pytest.fixture
+def site(inside: Engine, tmp_path: Path) -> Site:
+    return Site(tmp_path / "manifests", inside)
+
+
+def replicas(weft: Weft) -> set[str]:
+    """Of those that are ready."""
+    return {each["replica"] for each in endpoints(weft, "web") if each["ready"]}
+
+
+async def posts_and_gets(weft: Weft, rate: float, seconds: float) -> Any:
+    """What became of a load that is half POSTs, each with a body."""
+    url = f"http://{weft.address('web')}/"
+    targets = [parse_target(url), parse_target(url, "POST", body=b"x" * 2000)]
+    runs = [
+        Generator(each, poisson(rate / 2, random.Random(7)), 16, timeout=10.0).run(rate / 2, seconds)
+        for each in targets
+    ]
+    return await asyncio.gather(*runs)
+
+
+async def test_a_rolling_update_under_load_loses_nothing(site: Site, size: Callable[[int, int], int]) -> None:
+    site.put()
+    with site.running() as weft:
+        before = replicas(weft)
+        assert len(before) == 3
+        async with asyncio.TaskGroup() as group:
+            loading = group.create_task(posts_and_gets(weft, size(100, 500), size(8, 20)))
+            await asyncio.sleep(0.5)
+            site.put(env=[{"name": "NEW", "value": "1"}])
+        for report in loading.result():
+            assert all_well(report), (report.statuses, report.errors, weft.told())
+        wait_for(lambda: len(replicas(weft)) == 3 and not replicas(weft) & before, weft.told)
+
+
+async def test_replicas_are_found_again_after_a_crash(site: Site, inside: Engine) -> None:
+    site.put()
+    with site.running() as weft:
+        before, containers = replicas(weft), running_containers(inside)
+        weft.process.send_signal(signal.SIGKILL)
+        weft.process.wait()
+    assert running_containers(inside) == containers
+    with site.running() as weft:
+        wait_for(lambda: replicas(weft) == before, weft.told)
+        assert running_containers(inside) == containers
+        assert weft.stop() == 0
+    assert running_containers(inside) == containers
+    site.put(1)
+    with site.running() as weft:
+        wait_for(lambda: len(inside.docker("ps", "--all", "--quiet").split()) == 1, weft.told)
+        (site.folder / "deployment.json").unlink()
+        wait_for(lambda: not inside.docker("ps", "--all", "--quiet"), weft.told)
+
+
+def test_an_image_that_does_not_run_stops_the_rollout(site: Site, inside: Engine) -> None:
+    site.put(2)
+    with site.running() as weft:
+        before = replicas(weft)
+        site.put(2, command=["/nothing"])
+        wait_for(lambda: "/nothing" in weft.told(), weft.told)
+        assert replicas(weft) == before
+        assert ask(weft.address("web")).status == 200
+        site.put(2, image="127.0.0.1:1/absent")
+        wait_for(lambda: "ErrImagePull: 127.0.0.1:1/absent" in weft.told(), weft.told)
+        assert replicas(weft) == before
+
+
+def test_who_ends_or_fails_its_probe_is_started_anew(site: Site, inside: Engine) -> None:
+    probe = {"exec": {"command": ["sh", "-c", "test ! -e /tmp/sick"]}, "periodSeconds": 1, "failureThreshold": 1}
+    site.put(1, livenessProbe=probe, resources={"limits": {"cpu": "500m", "memory": "128Mi"}})
+    with site.running() as weft:
+        (first,) = running_containers(inside)
+        assert inside.inspect(first)["HostConfig"]["Memory"] == 128 * 1024 * 1024
+        inside.docker("exec", first, "touch", "/tmp/sick")
+        wait_for(lambda: replicas(weft) and running_containers(inside) not in ({first}, set()), weft.told)
+        (second,) = running_containers(inside)
+        inside.docker("kill", second)
+        wait_for(lambda: not ready(weft, "web"), weft.told)
+        assert "liveness probe failed" in weft.told()
+
+
+def running_containers(engine: Engine) -> set[str]:
+    return set(engine.docker("ps", "--quiet", "--no-trunc").split())
