@@ -45,6 +45,16 @@ PROVEN = {
     "and have their time": ("mesh/test_introduction.py", "test_it_has_a_deadline"),
     "labels of metrics are bounded": ("mesh/test_frames.py", "test_endpoints_beyond_the_bound_are_summed"),
     "a corpus of ambiguous messages": ("mesh/smuggling/test_smuggling.py", "test_requests_that_are_refused"),
+    "a Service at zero holds what comes and loses none": (
+        "scenarios/test_zero.py", "test_a_hundred_at_once_lose_none_and_a_body_comes_whole",
+    ),
+    "what is held is bounded, and has an end": (
+        "scenarios/test_zero.py", "test_what_is_held_is_bounded_and_a_stop_tells_all",
+    ),
+    "a cold replica is not flooded": ("mesh/test_waiting.py", "test_in_turn_and_as_many_as_answers_come_back"),
+    "scale-in takes the emptiest replica": (
+        "scenarios/test_autoscaling.py", "test_the_replica_that_is_at_work_stays",
+    ),
     "DNS as dig and kdig see it": ("interop/test_dns.py", "test_questions"),
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ import pytest
 from config.settings import NodeConfigSpec
 from mesh.exposition import Family, Sample, render
 
-NOT_HERE = (("Knative's and KEDA's loops, scaling to zero", "they come later"),)
+NOT_HERE = (("KEDA's triggers", "metrics of type External are asked of a Prometheus"),)
 
 
 def page(family: Family) -> list[str]:
