@@ -157,6 +157,8 @@ class DockerSettings(Spec):
 
     host: str = ""
     """A URL as in DOCKER_HOST; empty: that variable, else ``unix:///var/run/docker.sock``."""
+    network: str = "bridge"
+    """The network of containers that Deployments become; this machine must be able to dial into it."""
 
 
 class NodeConfigSpec(Spec):

@@ -50,6 +50,8 @@ class Parts:
     served_at: ServedAt
     standings: list[Callable[[], PlatformStanding]] = field(default_factory=list)
     """Who says how a platform stands with whoever really runs its replicas."""
+    running: list[Deployments[Any]] = field(default_factory=list)
+    """Who runs the Deployments, if anybody does."""
 
 
 class Made(Platform, Protocol):
@@ -66,11 +68,11 @@ Maker = Callable[[Parts, bool], Made]
 """From parts, and whether Deployments are run there."""
 
 
-def _process(parts: Parts, _runs: bool) -> Made:
+def _process(parts: Parts, runs: bool) -> Made:
     from discovery.platforms.process import ProcessPlatform
 
     try:
-        return ProcessPlatform(
+        made = ProcessPlatform(
             state=parts.state.path,
             prober=parts.prober,
             drained=parts.drained,
@@ -79,6 +81,9 @@ def _process(parts: Parts, _runs: bool) -> Made:
         )
     except OSError as error:
         raise UserError(f"the state folder {parts.state.path} cannot be written ({error.strerror})") from None
+    if runs:
+        parts.running.append(made)
+    return made
 
 
 def _docker(parts: Parts, runs: bool) -> Made:
@@ -90,6 +95,8 @@ def _docker(parts: Parts, runs: bool) -> Made:
     running = Running(parts.state.path / "rollouts", parts.prober, parts.drained, parts.served_at) if runs else None
     made = DockerPlatform(host, Random(), running)
     parts.standings.append(made.standing)
+    if made.deployments is not None:
+        parts.running.append(made.deployments)
     return made
 
 
@@ -104,7 +111,7 @@ class Platforms:
         self._made: Sequence[Made] = [
             MAKERS[name](parts, index == 0) for index, name in enumerate(parts.node.platforms)
         ]
-        self._standings = parts.standings
+        self._standings, self._running = parts.standings, parts.running
         self._subscribers: list[ReplicasChanged] = []
         for each in self._made:
             each.subscribe(self._changed)
@@ -155,8 +162,7 @@ class Platforms:
     @property
     def deployments(self) -> Deployments[Any] | None:
         """Who runs the Deployments here; None: the first platform takes none."""
-        first = self._made[0]
-        return first if isinstance(first, Deployments) else None
+        return self._running[0] if self._running else None
 
     def document(self) -> tuple[int, Document]:
         """What the admin API says of those who really run the replicas."""

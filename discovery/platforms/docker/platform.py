@@ -54,7 +54,8 @@ class DockerPlatform:
         self._subscribers: list[ReplicasChanged] = []
         self._observing: asyncio.Task[None] | None = None
         self._runner: DockerRunner | None = None
-        self._deployments: Deployments[DockerRevision] | None = None
+        self.deployments: Deployments[DockerRevision] | None = None
+        """None: they are not run here."""
         if running is not None:
             self._runner = DockerRunner(
                 Host(
@@ -62,8 +63,8 @@ class DockerPlatform:
                     drained=running.drained, random=random, restarts=running.restarts, served_at=running.served_at,
                 )
             )  # fmt: skip
-            self._deployments = Deployments(self._runner, random, running.history)
-            self._deployments.subscribe(lambda _: self._publish())
+            self.deployments = Deployments(self._runner, random, running.history)
+            self.deployments.subscribe(lambda _: self._publish())
 
     async def apply(self, config_set: ConfigSet) -> None:
         """Observe, and make the Deployments of `config_set` the ones that run."""
@@ -71,35 +72,35 @@ class DockerPlatform:
         if self._observing is None:
             self._observing = asyncio.get_running_loop().create_task(self._observer.run(), name="docker")
         self._changed()
-        if self._deployments is not None:
-            await self._deployments.apply(config_set)
+        if self.deployments is not None:
+            await self.deployments.apply(config_set)
 
     def replicas(self) -> tuple[Replica, ...]:
-        own = self._deployments.replicas() if self._deployments is not None else ()
+        own = self.deployments.replicas() if self.deployments is not None else ()
         return (*self._observed.replicas, *own)
 
     def subscribe(self, callback: ReplicasChanged) -> None:
         self._subscribers.append(callback)
 
     def statuses(self) -> tuple[WorkloadStatus, ...]:
-        return self._deployments.statuses() if self._deployments is not None else ()
+        return self.deployments.statuses() if self.deployments is not None else ()
 
     def desired(self, name: Named) -> int | None:
         """How many replicas a Deployment is to have now; None: it does not run here."""
-        return self._deployments.desired(name) if self._deployments is not None else None
+        return self.deployments.desired(name) if self.deployments is not None else None
 
     async def read(self, workload: WorkloadRef) -> WorkloadStatus:
-        if self._deployments is None:
+        if self.deployments is None:
             raise KeyError(workload)
-        return await self._deployments.read(workload)
+        return await self.deployments.read(workload)
 
     async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
-        if self._deployments is None:
+        if self.deployments is None:
             raise KeyError(workload)
-        await self._deployments.set(workload, replicas, victims)
+        await self.deployments.set(workload, replicas, victims)
 
     def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
-        return self._deployments.usage(workload) if self._deployments is not None else {}
+        return self.deployments.usage(workload) if self.deployments is not None else {}
 
     def standing(self) -> PlatformStanding:
         """Whether the engine is there."""
@@ -107,8 +108,8 @@ class DockerPlatform:
 
     async def close(self) -> None:
         """Observe no more; containers run on, and those of Deployments are found again."""
-        if self._deployments is not None:
-            await self._deployments.close()
+        if self.deployments is not None:
+            await self.deployments.close()
         if self._observing is not None:
             self._observing.cancel()
             with suppress(asyncio.CancelledError):
