@@ -299,6 +299,22 @@ async def test_when_many_are_silent_after_a_registry_died_nothing_expires(server
         assert len(two.primary.content) == 30
 
 
+@pytest.mark.usefixtures("short")
+async def test_one_registry_acts_and_another_once_it_is_killed(server: Server) -> None:
+    async with registries(server, b"one", b"two", b"three") as each:
+        stores = [one.store for one in each]
+        await until(lambda: sorted(bool(store.standby()) for store in stores) == [False, True, True])
+        (acting,) = (store for store in stores if not store.standby())
+        await kill(acting)
+        others = [store for store in stores if store is not acting]
+        await until(lambda: any(not store.standby() for store in others))
+        assert acting.standby(), "who was killed does not take itself for the one that acts"
+        assert sum(not store.standby() for store in others) == 1
+        (acts,) = (store for store in others if not store.standby())
+        await acts.close()
+        await until(lambda: not next(store for store in others if store is not acts).standby())
+
+
 async def kill(store: Store) -> None:
     """As SIGKILL would: nothing more is heard from it."""
     assert isinstance(store, EtcdStore)

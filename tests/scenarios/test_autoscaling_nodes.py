@@ -1,0 +1,45 @@
+"""Many nodes, one autoscaler: what all of them see decides at the registry, and counts come down to who runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.scenarios.manifests import deployment, service
+from tests.scenarios.test_autoscaling import IN_FLIGHT, RATE, SLOW_MS, TARGET, autoscaler, of_service, running, told
+from tests.scenarios.test_channel import mesh, serves
+from tests.scenarios.world import all_well, load, ready, until
+
+APP = service("app", app="app")
+
+
+async def test_load_at_one_node_scales_what_another_runs(
+    tmp_path: Path, record_property: Callable[[str, Any], None]
+) -> None:
+    with mesh(tmp_path, autoscaler={"period": "1s"}) as made:
+        made.apply(APP, deployment("app", 2), autoscaler(of_service(IN_FLIGHT, str(TARGET))))
+        runs = made.node("runs", "--run", "default/app")
+        sends = made.node("sends")
+        for each in (runs, sends):
+            await asyncio.to_thread(serves, each, 2)
+        await until(lambda: running(made.registry) == 2, made.registry.told)
+        step = time.monotonic()
+        loading = asyncio.create_task(
+            load(sends.address("app"), f"/slow?ms={SLOW_MS}", rate=RATE, seconds=9, connections=64)
+        )
+        wanted = math.ceil(RATE * SLOW_MS / 1000 / TARGET)
+        await until(lambda: running(made.registry) > 2, lambda: f"{told(made.registry)}\n{made.registry.told()}")
+        record_property("seconds from step to decision", time.monotonic() - step)
+        await until(lambda: len(ready(sends, "app")) > 2, runs.told)
+        record_property("seconds from step to ready replica", time.monotonic() - step)
+        await until(lambda: running(made.registry) >= wanted, lambda: str(told(made.registry)))
+        assert running(made.registry) <= wanted + 2
+        await until(lambda: len(ready(sends, "app")) == running(made.registry), runs.told)
+        assert all_well(await loading)
+        await until(lambda: running(made.registry) == 2, lambda: f"{told(made.registry)}\n{made.registry.told()}")
+        await until(lambda: len(ready(sends, "app")) == 2, runs.told)
+        assert told(made.registry)["standby"] == ""
