@@ -97,23 +97,33 @@ class Notifier:
         self._outbox = Outbox(random)
         self._sockets: dict[int, socket.socket] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._news: dict[bytes, tuple[Apex, int]] = {}
+        """By zone, what is told in a moment."""
         self.source = ""
         """The address that they come from, by which targets know us; empty: as the system chooses."""
         self.sent = 0
         """Messages so far."""
 
     def changed(self, apex: Apex, serial: int) -> None:
-        """The zone has a new serial."""
-        self._send_all(self._outbox.tell(self._targets(), apex, serial, self._loop.time()))
+        """The zone has a new serial: told a turn later, so that whoever asked for the change has its answer first."""
+        if not self._news:
+            self._loop.call_soon(self._loop.call_soon, self._tell)
+        self._news[apex.origin] = apex, serial
 
     def close(self) -> None:
         """Tell nobody any more."""
+        self._news.clear()
         if self._timer is not None:
             self._timer.cancel()
         for each in self._sockets.values():
             self._loop.remove_reader(each)
             each.close()
         self._sockets.clear()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, {}
+        for apex, serial in news.values():
+            self._send_all(self._outbox.tell(self._targets(), apex, serial, self._loop.time()))
 
     def _send_all(self, messages: Iterator[Letter]) -> None:
         for target, message in messages:

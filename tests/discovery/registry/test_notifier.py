@@ -78,6 +78,32 @@ async def test_over_sockets() -> None:
         notifier.close()
 
 
+async def test_who_asked_for_changes_comes_first_and_their_last_serial_is_told_alone() -> None:
+    heard: list[object] = []
+
+    def say(message: bytes, tcp: bool) -> list[bytes]:
+        heard.append(message)
+        return [reply(parse_message(message))]
+
+    async with upstream(say) as where:
+        notifier = Notifier(lambda: [where.address], Random(1))
+        asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        asked.add_done_callback(lambda _: heard.append(("answered", notifier.sent)))
+        for serial in (7, 8):
+            notifier.changed(APEX, serial)
+        asked.set_result(None)
+        await until(lambda: len(heard) == 2)
+        assert heard[0] == ("answered", 0)
+        assert notifier.sent == 1
+        assert isinstance(heard[1], bytes)
+        assert parse_message(heard[1]).answers == (APEX.soa(8),)
+        notifier.changed(APEX, 9)
+        notifier.close()
+        for _ in range(4):
+            await asyncio.sleep(0)
+        assert notifier.sent == 1
+
+
 async def test_a_secondary_follows_at_once() -> None:
     async with registry(Memory()) as where, secondary(where) as made, registry(Memory()) as node:
         node.authority.follow(ORIGIN, made.heard)
