@@ -38,6 +38,9 @@ class Documents(Protocol):
         Raises `StoreError`.
         """
 
+    async def documents_changed(self) -> None:
+        """Wait until somebody else may have changed them since this returned last."""
+
 
 TABLE: Final = """
 CREATE TABLE IF NOT EXISTS documents (

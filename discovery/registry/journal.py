@@ -80,6 +80,10 @@ class Journal(Alone):
         put, gone = tuple(put), tuple(gone)
         await self._run(lambda: documents.write(self._open_database, put, gone))
 
+    async def documents_changed(self) -> None:
+        """Nobody else changes them: this waits until it is cancelled."""
+        await asyncio.get_running_loop().create_future()
+
     async def close(self) -> None:
         """Close the file, with all of its log in it; once more does nothing."""
         if not self._closed:

@@ -7,6 +7,7 @@ stored as a whole, and only what is stored is distributed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,16 +21,20 @@ from config.encode import encode
 from config.errors import Fault
 from config.meta import ObjectKey
 from discovery.registry.documents import Document, DocumentKey, Documents
+from discovery.registry.store import StoreError
 from sidecar.channel.credentials import FOLDER
 from sidecar.channel.messages import Manifest
 from sidecar.channel.proposal import Proposal
 from sidecar.channel.shelf import Shelf
 
+RETRY_SECONDS: Final = 1.0
 MOST_OBJECTS: Final = 20_000
 MOST_BYTES: Final = 16 << 20
 """Of the files of one change."""
 FILE: Final = "proposed.msgpack"
 JUDGE: Final = "sidecar.channel.judge"
+
+log = logging.getLogger(__name__)
 
 What = Literal["created", "configured", "unchanged", "deleted"]
 
@@ -66,6 +71,31 @@ class Keeping:
         """Distribute what is stored.  Raises `StoreError`."""
         self.stored = {ObjectKey(*each.key): each for each in await self._documents.documents()}
         self._shelf.change(map(_manifest, self.stored.values()))
+
+    async def follow(self) -> None:
+        """Take what other registries store, until cancelled."""
+        failed = False
+        while True:
+            if failed:
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                await self._documents.documents_changed()
+            try:
+                await self._renew()
+                failed = False
+            except StoreError as error:
+                if not failed:
+                    log.warning("what other registries store is not known: %s", error)
+                failed = True
+
+    async def _renew(self) -> None:
+        async with self._one:
+            found = {ObjectKey(*each.key): each for each in await self._documents.documents()}
+            put = [each for key, each in found.items() if self.stored.get(key) != each]
+            gone = self.stored.keys() - found.keys()
+            self.stored = found
+            if put or gone:
+                self._shelf.change(map(_manifest, put), gone)
 
     async def apply(self, files: Sequence[tuple[str, str]], *, dry_run: bool = False) -> Outcome:
         """Store the objects of `files` (names and texts), if there is no error.  Raises `StoreError`, OSError."""

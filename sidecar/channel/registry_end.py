@@ -65,6 +65,11 @@ class Kept:
             raise StoreError("this registry's store keeps no manifests yet, only its zones")
         await there.store_documents(put, gone)
 
+    async def documents_changed(self) -> None:
+        there = self._zones.documents
+        assert there is not None, "it is followed once the zones are open"
+        await there.documents_changed()
+
 
 class RegistryEnd:
     """From `start` to `close`; `run` belongs to a task of the caller."""
@@ -118,6 +123,7 @@ class RegistryEnd:
         """Have what is stored in force here too, and nodes know what is scaled, until cancelled."""
         async with asyncio.TaskGroup() as beside:
             beside.create_task(self._received.run())
+            beside.create_task(self._keeping.follow())
             if self._autoscaling is not None:
                 beside.create_task(self._tell_of(self._autoscaling))
                 beside.create_task(self._wake_on(self._autoscaling))

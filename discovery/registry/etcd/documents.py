@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -22,6 +23,21 @@ class EtcdDocuments:
     def __init__(self, etcd: Etcd, prefix: bytes) -> None:
         self._etcd = etcd
         self._prefix = prefix + b"documents/"
+        self._stirred = asyncio.Event()
+
+    def see(self, events: Iterable[Json]) -> None:
+        """This happened in etcd, whoever did it."""
+        if any(b64decode(event["kv"]["key"]).startswith(self._prefix) for event in events):
+            self._stirred.set()
+
+    def missed(self) -> None:
+        """Nobody knows what happened."""
+        self._stirred.set()
+
+    async def changed(self) -> None:
+        """Wait until they may be others than when this returned last."""
+        await self._stirred.wait()
+        self._stirred.clear()
 
     async def load(self) -> Sequence[Document]:
         """All of them, in the order of their keys.  Raises `StoreError`."""

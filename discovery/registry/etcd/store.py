@@ -131,6 +131,10 @@ class EtcdStore:
         """Change them, all or nothing.  Raises `StoreError`."""
         await self._documents.write(put, gone)
 
+    async def documents_changed(self) -> None:
+        """Wait until a registry may have changed them since this returned last."""
+        await self._documents.changed()
+
     async def close(self) -> None:
         """Leave, so that others take over at once; once more does nothing."""
         tasks, self._tasks = self._tasks, []
@@ -257,6 +261,7 @@ class EtcdStore:
                 await self._take(said.get("events", ()))
 
     async def _take(self, events: Sequence[Json]) -> None:
+        self._documents.see(events)
         for count, told in enumerate(self._mirror.take(events, self._marks), 1):
             self._put_in_force(told)
             if count % SLICE == 0:
@@ -264,6 +269,7 @@ class EtcdStore:
         self._wake()
 
     async def _list_anew(self) -> None:
+        self._documents.missed()
         self._put_in_force(self._mirror.adopt(*await self._list()))
         self._wake()
 

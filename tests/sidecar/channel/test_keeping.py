@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from config.configset import ConfigSet
 from config.loader import load_text
 from config.meta import ObjectKey
+from discovery.registry.documents import Document
 from discovery.registry.journal import Journal
 from discovery.registry.store import StoreError
 from sidecar.channel.keeping import Keeping
@@ -112,3 +113,49 @@ async def test_what_cannot_be_stored_is_not_distributed(tmp_path: Path, monkeypa
             await there.apply([WEB])
         assert not there.stored
         assert not there._shelf.stored
+
+
+class Shared(Journal):
+    """A store that others write too, and that may fail."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.stirred = asyncio.Event()
+        self.broken = False
+
+    async def documents(self) -> Sequence[Document]:
+        if self.broken:
+            self.broken = False
+            raise StoreError("away")
+        return await super().documents()
+
+    async def documents_changed(self) -> None:
+        await self.stirred.wait()
+        self.stirred.clear()
+
+
+async def test_what_another_registry_stores_is_distributed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sidecar.channel.keeping.RETRY_SECONDS", 0.001)
+    store, told = Shared(tmp_path / "store"), []
+    await store.open([])
+    one, other = (Keeping(store, Shelf(1), tmp_path / name, ConfigSet) for name in ("one", "other"))
+    other._shelf.followers.append(lambda: told.append(set(other._shelf.stored)))
+    following = asyncio.create_task(other.follow())
+    try:
+        for act, there in (
+            (one.apply([WEB, TUNED]), {WEB_KEY, ObjectKey("TrafficPolicy", "default", "web")}),
+            (one.delete(WEB_KEY), {ObjectKey("TrafficPolicy", "default", "web")}),
+        ):
+            await act
+            store.broken = True
+            store.stirred.set()
+            async with asyncio.timeout(10):
+                while other.stored.keys() != there:
+                    await asyncio.sleep(0.001)
+        store.stirred.set()
+        await asyncio.sleep(0.01)
+        assert len(told) == 2
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+        await store.close()

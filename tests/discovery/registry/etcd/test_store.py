@@ -237,3 +237,19 @@ async def test_one_of_the_registries_acts(case: str) -> None:
         await until(lambda: bool(store._leader) or "not known" in standby)
         await asyncio.sleep(0.01)
         assert store.standby() == standby
+
+
+async def test_who_follows_manifests_is_told_when_any_changes() -> None:
+    etcd = Scripted()
+    async with opened(etcd) as (store, _):
+        changed = asyncio.create_task(store.documents_changed())
+        etcd.says(A1.name, revision=10)
+        await asyncio.sleep(0.01)
+        assert not changed.done()
+        etcd.says(b"weft/documents/Service/default/web", revision=11)
+        async with asyncio.timeout(5):
+            await changed
+        again = asyncio.create_task(store.documents_changed())
+        await asyncio.sleep(0.01)
+        assert not again.done()
+        again.cancel()
