@@ -17,10 +17,12 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.editing import Folder, reads, serving_of, wait_reload
+from tests.scenarios.editing import Folder, ports, reads, serving_of, wait_reload
 from tests.scenarios.manifests import APPLICATION, deployment, service
 from tests.scenarios.test_autoscaling import IN_FLIGHT, autoscaler, of_service, told
+from tests.scenarios.test_channel import mesh
 from tests.scenarios.weft import PATIENCE, Answer, Weft, ask, wait_for
+from tests.scenarios.world import endpoints
 
 SLACK = 0.2
 """Seconds that waking may take beside what the replica itself needs to start."""
@@ -101,9 +103,9 @@ def test_what_sleeps_is_said_to_sleep(weft: Weft) -> None:
     status = {each["kind"]: each["status"] for each in objects}
     assert (status["Service"]["state"], status["HorizontalPodAutoscaler"]["state"]) == ("accepted", "accepted")
     assert status["Service"]["reasons"] == ["scaled to zero; a request wakes it"]
-    explained = weft.admin(f"/api/v1/explain?url=http://{weft.address('app')}/").json
-    assert explained["verdict"].startswith("waits: ")
-    assert explained["verdict"].endswith("the Service is scaled to zero; a request wakes it")
+    verdict = explained(weft, weft.address("app"))
+    assert verdict.startswith("waits: ")
+    assert verdict.endswith("the Service is scaled to zero; a request wakes it")
 
 
 def first_answer(address: str) -> float:
@@ -172,3 +174,31 @@ def test_paused_nobody_is_held(weft: Weft, folder: Folder) -> None:
     assert (answer.status, answer.fields["retry-after"]) == (503, "30")
     assert "no autoscaler is there to wake it" in answer.fields["proxy-status"]
     assert time.monotonic() - began < NOISE
+
+
+def test_a_node_holds_and_another_starts_what_it_waits_for(tmp_path: Path) -> None:
+    with mesh(tmp_path, autoscaler={"period": "1s"}) as made:
+        runs = made.node("runs", "--run", "default/app", "--run-with", "env")
+        carries = made.node("carries")
+        zero = autoscaler(of_service(IN_FLIGHT, "200"), 0, 3, scaleDown={"stabilizationWindowSeconds": 2})
+        made.apply(service("app", app="app"), deployment("app", 0), zero)
+        for weft in (runs, carries):
+            wait_for(lambda weft=weft: ports(weft, "app"), weft.told)  # type: ignore[misc]
+        wait_for(lambda: told(made.registry).get("word") == "ScaledToZero", made.registry.told)
+        address = ports(carries, "app")["http"]
+        wait_for(lambda: explained(carries, address).startswith("waits: "), lambda: explained(carries, address))
+        own = own_start()
+        seconds = first_answer(address)
+        print(f"over the channel: {seconds:.3f} s, of which the application's own start is {own:.3f} s")
+        assert seconds < own + 2 * SLACK + 2 * NOISE, f"{made.registry.told()}\n{runs.told()}"
+        wait_for(lambda: told(made.registry).get("word") == "ScaledToZero", made.registry.told)
+        wait_for(lambda: not endpoints(carries, "app"), carries.told)
+        made.registry.process.kill()
+        wait_for(lambda: not carries.admin("/api/v1/channel").json["connected"], carries.told)
+        began = time.monotonic()
+        assert ask(address).status == 503, "nobody could be told"
+        assert time.monotonic() - began < NOISE
+
+
+def explained(weft: Weft, address: str) -> str:
+    return str(weft.admin(f"/api/v1/explain?url=http://{address}/").json["verdict"])
