@@ -21,7 +21,7 @@ def check_deployment(deployment: Deployment, report: ObjectReport) -> None:
     check_labels(spec.template.metadata.labels, "spec.template.metadata.labels", report)
     check_annotations(spec.template.metadata.annotations, "spec.template.metadata.annotations", report)
     _check_strategy(spec.strategy, report)
-    if spec.progress_deadline_seconds and spec.progress_deadline_seconds <= spec.min_ready_seconds:
+    if spec.progress_deadline_seconds <= spec.min_ready_seconds:
         message = f"must be more than minReadySeconds, {spec.min_ready_seconds}"
         report.error("spec.progressDeadlineSeconds", message, "spec.minReadySeconds")
     _check_pod(spec.template.spec, "spec.template.spec", report)

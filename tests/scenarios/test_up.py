@@ -106,10 +106,11 @@ def status(weft: Weft, *words: str) -> str:
 
 
 def test_status_finds_the_weft_of_the_state_folder(weft: Weft) -> None:
-    heading, line, _, dns = status(weft).splitlines()
+    heading, line, _, _, rollout, _, dns = status(weft).splitlines()
     assert heading.split()[:3] == ["SERVICE", "TYPE", "ADDRESS"]
     assert line.split()[:2] == ["default/payment-svc", "ClusterIP"]
     assert "3/3" in line
+    assert rollout.split()[1:] == ["3/3", "3", "3", "1", "NewReplicaSetAvailable"]
     assert dns == f"DNS at {weft.network.dns}"
     told = json.loads(status(weft, "--json"))
     assert told["ready"] == {"ready": True, "missing": []}

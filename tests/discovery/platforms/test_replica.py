@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -148,6 +149,34 @@ async def test_the_grace_period_of_the_pod_comes_after_draining(bench: Bench) ->
         replica.terminate()
         await eventually(lambda: not replica.status().running)
         assert asyncio.get_running_loop().time() - began >= 1
+
+
+NOTING = """
+import signal, time
+signal.signal(signal.SIGTERM, lambda *_: print(f"SIGTERM {time.time()}", flush=True))
+print("up", flush=True)
+while True:
+    time.sleep(1)
+"""
+
+
+async def test_the_order_of_its_end(bench: Bench) -> None:
+    """Terminating, drained, SIGTERM, grace period, SIGKILL."""
+    async with bench.running(program(script=NOTING), grace=1) as replica:
+        log = Path(replica.status().logs[0])
+        await eventually(lambda: replica.ready and log.exists() and "up" in log.read_text())
+        bench.drains.gate.clear()
+        replica.terminate()
+        assert (replica.published.terminating, replica.published.ready) == (True, False), "said at once"
+        await eventually(lambda: bench.drains.asked)
+        assert "SIGTERM" not in log.read_text(), "whoever still sends to it is waited for"
+        drained = time.time()
+        bench.drains.gate.set()
+        await eventually(lambda: "SIGTERM" in log.read_text())
+        asked = float(log.read_text().split()[-1])
+        await eventually(lambda: not replica.status().running)
+        assert drained <= asked <= time.time() - 0.9, "it had its grace period"
+        assert log.read_text().count("SIGTERM") == 1
 
 
 async def test_a_replica_of_two_containers_is_ready_when_both_are(bench: Bench) -> None:
