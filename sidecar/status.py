@@ -44,6 +44,8 @@ class Report(NamedTuple):
     """Hosts of Ingresses, and where they are served."""
     rollouts: Sequence[JSONObject] = ()
     """Deployments that run here, and how far each is."""
+    platforms: Sequence[JSONObject] = ()
+    """Who really runs replicas, such as a Docker Engine, and whether it is there."""
 
     def as_json(self) -> JSONObject:
         return {
@@ -58,6 +60,7 @@ class Report(NamedTuple):
             "unconfirmed": self.nodes.get("unconfirmed", ()),
             "ingresses": self.ingresses,
             "rollouts": self.rollouts,
+            "platforms": self.platforms,
         }
 
     def render(self, paint: Painter) -> str:
@@ -69,6 +72,8 @@ class Report(NamedTuple):
             lines += ["", *ingress_lines(self.ingresses, paint)]
         if self.rollouts:
             lines += ["", *table((ROLLOUT_HEADINGS, *map(rollout_row, self.rollouts)), paint)]
+        if self.platforms:
+            lines += ["", *(platform_line(each, paint) for each in self.platforms)]
         if self.dns:
             lines += ["", *dns_lines(self.dns, paint)]
         if self.nodes.get("nodes"):
@@ -122,6 +127,15 @@ def rollout_row(told: JSONObject) -> tuple[str, ...]:
         str(told["revision"]),
         f"{said}, rolled back" if told["rolledBack"] else said,
     )
+
+
+def platform_line(platform: JSONObject, paint: Painter) -> str:
+    """Where replicas are, and since when that is only what was known last."""
+    line = f"{platform['name']} at {platform['host']}: {platform['replicas']} replicas"
+    if platform["connected"]:
+        return line
+    since = f" since {platform['since']}" if platform["since"] else ""
+    return paint("yellow", f"{line}, stale{since}: {platform['reason']}")
 
 
 def node_lines(nodes: JSONObject, paint: Painter) -> Iterator[str]:

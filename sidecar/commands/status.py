@@ -54,10 +54,11 @@ def show(client: AdminClient, args: argparse.Namespace, before: Traffic, after: 
     dns = client.json("/api/v1/dns")
     nodes = client.json("/api/v1/nodes", accept=(200, 404))
     rollouts = client.json("/api/v1/rollouts", accept=(200, 404)).get("rollouts", ())
+    platforms = client.json("/api/v1/platforms", accept=(200, 404)).get("platforms", ())
     objects = config["objects"]
     report = Report(
         services, ready, rates, remarks(objects), config["read"], config["faults"], dns, nodes, ingresses(objects),
-        rollouts,
+        rollouts, platforms,
     )  # fmt: skip
     if args.json:
         print(json.dumps(report.as_json()), flush=True)

@@ -54,6 +54,22 @@ def test_the_table() -> None:
     assert lines[4:] == ["not ready:", "  Deployment default/web: 2/3 replicas ready"]
 
 
+def test_platforms() -> None:
+    docker = {"name": "docker", "host": "unix:///run/docker.sock", "replicas": 3, "reason": "gone", "since": None}
+    told = [
+        {**docker, "connected": True},
+        {**docker, "connected": False, "since": "2026-01-01T00:00:00.000Z"},
+        {**docker, "connected": False},
+    ]
+    report = Report([], READY, [], [], READ, [], platforms=told)
+    assert report.render(Painter(io.StringIO())).split("\n")[2:] == [
+        "docker at unix:///run/docker.sock: 3 replicas",
+        "docker at unix:///run/docker.sock: 3 replicas, stale since 2026-01-01T00:00:00.000Z: gone",
+        "docker at unix:///run/docker.sock: 3 replicas, stale: gone",
+    ]
+    assert report.as_json()["platforms"] == told
+
+
 def test_rollouts() -> None:
     numbers = {"namespace": "default", "name": "web", "ready": 2, "replicas": 3, "updated": 1, "available": 2}
     conditions = [{"type": "Progressing", "reason": "ReplicaSetUpdated"}]
