@@ -84,6 +84,11 @@ STRATEGIES = [
         deployment(spec="  minReadySeconds: 60\n  progressDeadlineSeconds: 60"),
         error("spec.progressDeadlineSeconds", "more than minReadySeconds, 60"),
     ),
+    case(
+        "progressDeadlineSeconds of 0",
+        deployment(spec="  progressDeadlineSeconds: 0"),
+        error("spec.progressDeadlineSeconds", "more than minReadySeconds, 0"),
+    ),
 ]
 POD = "spec.template.spec"
 PODS = [
