@@ -80,6 +80,7 @@ class Autoscaling:
         self._sources = [] if source is None else [source]
         self._places: list[GivePlaces] = [] if target is None else [lambda: [("", target)]]
         self._standby = standby
+        self._dry_run = False
         self._wanted = asyncio.Event()
         self._prometheus: Prometheus | None = None
         self._access: object = None
@@ -94,7 +95,7 @@ class Autoscaling:
             self.parts = self._make()
             self._wanted.set()
         if (parts := self.parts) is not None:
-            parts.executor.dry_run = settings.dry_run
+            parts.executor.dry_run = settings.dry_run or self._dry_run
             parts.controller.define(config_set.autoscalers, settings.period)
             parts.fast.define(_lanes(config_set) if has_lanes else ())
             self._ask_at(config_set)
@@ -110,6 +111,12 @@ class Autoscaling:
     def targets(self) -> dict[WorkloadRef, bool]:
         """All workloads that are scaled, and whether they sleep at zero until they are woken here."""
         return {each.target: not each.least and not self.held(each.target) for each in self._scalers}
+
+    def only_watch(self) -> None:
+        """Change nothing, whatever the NodeConfig says."""
+        self._dry_run = True
+        if self.parts is not None:
+            self.parts.executor.dry_run = True
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -21,6 +21,8 @@ class Role(NamedTuple):
     """How it takes part in the channel; None: not at all."""
     beside: Beside | None = None
     """The application that it is for."""
+    dry_run: bool = False
+    """Whether its autoscalers only decide, whatever the NodeConfig says."""
 
 
 UP = Role("up", needs_work=True, carries_traffic=True)

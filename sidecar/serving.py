@@ -104,6 +104,8 @@ async def serve(
     with closing(bind_admin(options.admin, written.config_set)) as admin:
         address = Address(*admin.getsockname()[:2])
         node = make(role, written, state, lifecycle)
+        if role.dry_run and node.autoscaling is not None:
+            node.autoscaling.only_watch()
         own_state = options.state != default_state(os.environ, os.getuid())
         to_try = partial(commands_to_try, admin=address, own_state=own_state)
         announcer = Announcer(sys.stdout)

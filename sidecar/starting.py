@@ -17,6 +17,13 @@ def add_paths(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="files or folders of manifests")
 
 
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """Declare how autoscalers are only watched."""
+    parser.add_argument(
+        "--dry-run", action="store_true", help="have autoscalers decide and change nothing: weft autoscale says what"
+    )
+
+
 def start(role: Role, args: argparse.Namespace) -> int:
     """Do what the role does until it is told to stop; the exit code."""
     gc.disable()  # until the first table: what is imported and read lives on, and looking for garbage takes 0.1 s

@@ -7,7 +7,7 @@ from typing import Any
 
 from sidecar.channel.options import add_peers, read_channel
 from sidecar.roles import REGISTRY
-from sidecar.starting import add_paths, start
+from sidecar.starting import add_dry_run, add_paths, start
 
 
 def add_parser(subparsers: Any) -> None:
@@ -18,8 +18,9 @@ def add_parser(subparsers: Any) -> None:
         "manifests, by DNS at spec.dns of the NodeConfig, until Ctrl-C.",
     )
     add_paths(parser)
+    add_dry_run(parser)
     add_peers(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    return start(REGISTRY._replace(channel=read_channel(args)), args)
+    return start(REGISTRY._replace(channel=read_channel(args), dry_run=args.dry_run), args)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sidecar.channel.options import add_peers, add_run, read_channel
 from sidecar.roles import UP
-from sidecar.starting import add_paths, start
+from sidecar.starting import add_dry_run, add_paths, start
 
 
 def add_parser(subparsers: Any) -> None:
@@ -17,9 +17,10 @@ def add_parser(subparsers: Any) -> None:
         description="Runs the Deployments of the manifests as processes and serves their Services, until Ctrl-C.",
     )
     add_paths(parser)
+    add_dry_run(parser)
     add_peers(parser)
     add_run(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    return start(UP._replace(channel=read_channel(args)), args)
+    return start(UP._replace(channel=read_channel(args), dry_run=args.dry_run), args)

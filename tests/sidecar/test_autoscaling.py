@@ -9,13 +9,17 @@ import msgspec
 import pytest
 
 from config.configset import ConfigSet
+from config.loader import load_text
 from config.meta import ObjectKey
-from config.settings import AutoscalerSettings, NodeConfigSpec
+from config.settings import AutoscalerSettings, NodeConfigSpec, PrometheusSettings
+from discovery.endpoint import WorkloadRef
 from mesh.status import ACCEPTED
 from sidecar.assembly import Assembly
 from sidecar.autoscaling import Autoscaling, steady_clock
 from tests.mesh.autoscaling.objects import Written
 from tests.mesh.autoscaling.test_controller import WEB, World
+from tests.scenarios.manifests import deployment, listed, policy, service
+from tests.scenarios.weft import Network
 
 KEY = ObjectKey("HorizontalPodAutoscaler", *WEB)
 
@@ -92,3 +96,48 @@ def test_the_clock_is_the_time_of_day_and_never_jumps(monkeypatch: pytest.Monkey
 async def test_a_node_says_what_its_autoscalers_do(node: Assembly) -> None:
     assert node.running.autoscaled(KEY) is ACCEPTED
     assert "/api/v1/autoscalers" in node.answers()
+
+
+async def test_only_watching_outlives_an_edit() -> None:
+    made = Autoscaling(config_set(), World, World())
+    made.only_watch()
+    made.define(config_set())
+    (told,) = list(made.document()[1]["autoscalers"])  # type: ignore[call-overload]
+    assert told["dryRun"]
+
+
+FAST = {"scaling": {"target": 10, "minReplicas": 0}}
+
+
+async def test_policies_are_lanes_and_sleep_until_they_are_woken() -> None:
+    written = listed(Network.random(), deployment("web", 0), service("web", app="web"), policy("web", **FAST))
+    world = World(desired=0)
+    made = Autoscaling(load_text(written, "test").config_set, lambda: world, world)
+    (told,) = list(made.document()[1]["autoscalers"])  # type: ignore[call-overload]
+    assert (told["kind"], told["target"], told["maxReplicas"]) == ("TrafficPolicy", "Deployment/web", 10)
+    web = WorkloadRef("Deployment", "default", "web")
+    assert made.targets() == {web: True}
+    assert await made.wake(web)
+    assert world.told == [(1, ())]
+    assert not await made.wake(WorkloadRef("Deployment", "default", "other"))
+
+
+async def test_a_prometheus_is_asked_where_one_is_named() -> None:
+    def asking(url: str, secret: str = "") -> ConfigSet:
+        prometheus = PrometheusSettings(url, secret)
+        node = NodeConfigSpec(autoscaler=AutoscalerSettings(prometheus=prometheus))
+        return ConfigSet(autoscalers={WEB: Written().made()}, node=node)
+
+    made = Autoscaling(asking("http://127.0.0.1:1"), World, World())
+    assert made.parts is not None
+    first = made.parts.controller.external
+    assert first is not None
+    made.define(asking("http://127.0.0.1:1"))
+    assert made.parts.controller.external is first
+    made.define(asking("http://127.0.0.1:2"))
+    assert made.parts.controller.external not in (None, first)
+    made.define(asking("http://127.0.0.1:2", "nobody/knows"))
+    assert made.parts.controller.external is None
+    made.define(asking(""))
+    assert made.parts.controller.external is None
+    await asyncio.sleep(0)
