@@ -127,7 +127,7 @@ class Channel:
         if not self.connected:
             return False
         self._wakes[name] = None
-        self._woken.set()
+        self.hurry()
         return True
 
     async def confirmed(self, deadline: float, serial: int | None = None) -> tuple[str, ...] | None:
