@@ -116,8 +116,7 @@ class Reconciler(Generic[R]):
         if self.retired:
             self._end_all()
             return
-        started = self._take_steps()
-        copies = self._copies()
+        started, copies = self._take_steps()
         if self._observe(copies) or started == _AT_ONCE:
             asyncio.get_running_loop().call_soon(self.reconcile)
         else:
@@ -163,21 +162,23 @@ class Reconciler(Generic[R]):
 
     # One step
 
-    def _take_steps(self) -> int:
-        """Returns how many replicas were started."""
+    def _take_steps(self) -> tuple[int, dict[str, list[Copy]]]:
+        """Returns how many replicas were started, and all that exist then."""
         started, stopped, moved = 0, 0, True
+        copies = self._copies()
         while moved and started < _AT_ONCE:
             before = dict(self._sizes), self._sized_for
-            more, fewer = self._step(_AT_ONCE - started)
+            more, fewer = self._step(copies, _AT_ONCE - started)
             started, stopped = started + more, stopped + fewer
             moved = (self._sizes, self._sized_for) != before
+            if more or fewer:
+                copies = self._copies()
         if started or stopped:
             self._around.publish()
-        return started
+        return started, copies
 
-    def _step(self, most: int) -> tuple[int, int]:
+    def _step(self, copies: Mapping[str, Sequence[Copy]], most: int) -> tuple[int, int]:
         """How many replicas were started (at most `most`) and stopped."""
-        copies = self._copies()
         groups = self._groups(copies)
         wanted = Wanted(self._desired, self._spec.strategy, self.revisions.paused, self._sized_for)
         self._sizes.update(next_sizes(wanted, groups, self.revisions.digest))

@@ -91,8 +91,10 @@ def surplus(size: int, copies: Sequence[Copy], victims: Collection[str] = frozen
     then the newest.
     """
     newest_first = [copy for copy in reversed(copies) if not copy.terminating]
+    if len(newest_first) <= size:
+        return []
     order = sorted(newest_first, key=lambda copy: (copy.id not in victims, copy.ready, -copy.since))
-    return [copy.id for copy in order[: max(0, len(order) - size)]]
+    return [copy.id for copy in order[: len(order) - size]]
 
 
 def _recreate(desired: int, groups: Sequence[Group], new: str) -> Mapping[str, int]:
