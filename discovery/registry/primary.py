@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from random import random
 from typing import Final, NamedTuple
 
 from discovery.registry.content import SERIALS, Change, Content, Draft, RRset
@@ -22,7 +23,7 @@ from discovery.registry.store import Arrival, Commit, Outdated, Past, Store, Sto
 from discovery.registry.terms import Terms
 from discovery.registry.transfer import Apex, History, Step, step_of
 from discovery.registry.update import CHANGES_IN_STEP, Update, decision
-from discovery.registry.wire import NOERROR, SERVFAIL
+from discovery.registry.wire import NOERROR, SERVFAIL, to_labels
 
 MOST_WAITING: Final = 1024
 """Updates that wait for the store; more are told that the server failed, and come again."""
@@ -30,6 +31,8 @@ AT_ONCE: Final = 128
 """Updates that are decided together."""
 MOST_TRIES: Final = 8
 """Of a commit that others were faster with."""
+FIRST_PAUSE_SECONDS: Final = 0.004
+"""At most, before the second try; twice as long before each other one."""
 EXPIRE_AT_ONCE: Final = 1000
 """Records that are removed together; others are at the next look."""
 TICK_SECONDS: Final = 1.0
@@ -59,8 +62,11 @@ _Asked = tuple[Request, asyncio.Future[int]]
 class Primary:
     """One written zone; `run` is its only writer."""
 
-    def __init__(self, apex: Apex, store: Store, stored: Stored, *, leases: Leases, clock: Callable[[], float]) -> None:
-        """`clock`: monotonic seconds; `stored`: what the store has of the zone."""
+    def __init__(
+        self, apex: Apex, store: Store, stored: Stored, *,
+        leases: Leases, clock: Callable[[], float], chance: Callable[[], float] = random,
+    ) -> None:  # fmt: skip
+        """`clock`: monotonic seconds; `stored`: what the store has of the zone; `chance`: 0 to 1, at random."""
         self.apex = apex
         self.content = Content(apex.origin, stored.serial)
         self.content.begin(stored.nodes)
@@ -70,6 +76,7 @@ class Primary:
         """Called with the names that changed, once that is stored and in `content`."""
         self._store = store
         self._clock = clock
+        self._chance = chance
         self._waiting: list[_Asked] = []
         self._woken = asyncio.Event()
         self._failing = False
@@ -157,11 +164,9 @@ class Primary:
         """Until there is something to do, or it is time to look at the leases."""
         if not self._waiting:
             self._woken.clear()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
                     await self._woken.wait()
-            except TimeoutError:
-                return
 
     def _batch(self) -> list[_Asked]:
         """The updates that are decided together, by their number and by what the store does well."""
@@ -176,10 +181,11 @@ class Primary:
         return batch
 
     async def _carry_out(self, batch: list[_Asked]) -> None:
-        for _ in range(MOST_TRIES):
+        for tried in range(MOST_TRIES):
             try:
                 rcodes = await self._decide(batch)
-            except Outdated:
+            except Outdated:  # two that are as fast would be in each other's way again
+                await asyncio.sleep(FIRST_PAUSE_SECONDS * (1 << tried) * self._chance())
                 continue
             break
         else:
@@ -292,12 +298,11 @@ class Primary:
     async def _expire(self) -> None:
         """Remove what nobody refreshed in time; what is not so any more is looked at again."""
         was_suspended = self.leases.is_suspended
-        due = self.leases.due(self._clock()) if self._store.is_keeping else []
+        due = self.leases.due(self._clock())[:EXPIRE_AT_ONCE] if self._store.is_keeping else []
         if self.leases.is_suspended != was_suspended:
             self._tell_suspended()
         if not due:
             return
-        due = due[:EXPIRE_AT_ONCE]
         draft = Draft(self.content)
         for datum in due:
             draft.remove(*datum)
@@ -342,8 +347,4 @@ def _is_in(draft: Draft, datum: Datum) -> bool:
 
 
 def _text(name: bytes) -> str:
-    labels, at = [], 0
-    while length := name[at]:
-        labels.append(name[at + 1 : at + 1 + length].decode("ascii", "backslashreplace"))
-        at += length + 1
-    return ".".join(labels)
+    return b".".join(to_labels(name)).decode("ascii", "backslashreplace")
