@@ -16,7 +16,7 @@ import pytest
 
 from tests.policy.source import ROOT
 from tests.scenarios.editing import Folder, reads, serving_of, wait_reload
-from tests.scenarios.manifests import deployment, service
+from tests.scenarios.manifests import deployment, policy, service
 from tests.scenarios.weft import Weft, ask, wait_for
 from tests.scenarios.world import all_well, load, ready, until
 
@@ -163,3 +163,18 @@ def wait_next(weft: Weft) -> None:
 def weft_autoscale(weft: Weft, *words: str) -> str:
     command = [sys.executable, "-m", "sidecar", "autoscale", *words, "--admin", weft.network.admin]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+async def test_the_fast_lane_answers_a_burst_within_seconds(folder: Folder) -> None:
+    scaling = {"target": 5, "utilizationPercent": 80, "minReplicas": 1, "maxReplicas": 8, "window": "6s"}
+    folder.put("app", deployment("app", 1), service("app", app="app"), policy("app", scaling=scaling))
+    with serving_of(folder) as weft:
+        await until(lambda: running(weft) == 1, weft.told)
+        loading = asyncio.create_task(
+            load(weft.address("app"), f"/slow?ms={SLOW_MS}", rate=RATE, seconds=8, connections=64)
+        )
+        await until(lambda: told(weft)["conditions"][0]["reason"] == "Panic", lambda: str(told(weft)))
+        await until(lambda: 4 <= running(weft) <= 7, lambda: str(told(weft)))
+        assert all_well(await loading)
+        assert told(weft)["kind"] == "TrafficPolicy"
+        await until(lambda: running(weft) == 1, lambda: str(told(weft)))

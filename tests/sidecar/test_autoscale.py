@@ -91,7 +91,7 @@ def test_mistakes(address: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_weft_without(capsys: pytest.CaptureFixture[str]) -> None:
     with answering({"/api/v1/autoscalers": {"error": "no such path"}}) as address:
         assert cli.main(["autoscale", "status", "--admin", address]) == 1
-    assert "weft up has one" in capsys.readouterr().err
+    assert "weft up and weft registry have one" in capsys.readouterr().err
     with answering({"/api/v1/autoscalers": {"autoscalers": []}}) as address:
         assert cli.main(["autoscale", "status", "--admin", address]) == 0
     assert "there is no HorizontalPodAutoscaler" in capsys.readouterr().err
