@@ -12,6 +12,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 
 from config.documents import MAX_DEPTH, Document, parse
 from config.errors import FaultList
+from tests.texts import texts
 
 
 def documents(text: str) -> tuple[list[Document], list[str]]:
@@ -52,7 +53,7 @@ def test_streams(text: str, expected: list[tuple[int, object]]) -> None:
     assert [(each.source(each.root).line, plain(each.root)) for each in found] == expected
 
 
-@given(st.dictionaries(st.text(max_size=4), st.text(max_size=8), max_size=3))
+@given(st.dictionaries(texts(4), texts(8), max_size=3))
 @example({"a": "\\" * 3 + "\U0001f600"})
 @example({"a": "\\ud83d\\ude00"})
 def test_json_is_read_as_json_means_it(value: dict[str, str]) -> None:
@@ -134,7 +135,7 @@ def test_hostile_texts_end_soon(text: str, words: str) -> None:
     assert any(words in fault for fault in faults) if words else faults == []
 
 
-@given(st.text(alphabet=st.sampled_from("ab:-?[]{}&*!|>'\"%@`#,<~. \n\t\r\0\\1"), max_size=80))
+@given(texts(80, "ab:-?[]{}&*!|>'\"%@`#,<~. \n\t\r\0\\1"))
 @example("%\n---\n")
 @example("a: 1\n%")
 @example("? &a : *a")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from config.naming import (
     DATA_KEY,
@@ -21,6 +20,7 @@ from config.naming import (
     label_key,
     shown,
 )
+from tests.texts import texts
 
 FITTING = [
     (DNS_LABEL, ("a", "0", "web-1", "a" * 63)),
@@ -77,7 +77,7 @@ def test_proposes_a_name_that_fits(rule: Rule, text: str, better: str) -> None:
     assert (rule.problem(text) or "").endswith(f"; try {better}")
 
 
-@given(st.text(max_size=80))
+@given(texts(80))
 def test_every_proposal_fits(text: str) -> None:
     for rule, _ in FITTING:
         problem = rule.problem(text) or ""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.quantity import parse_quantity
+from tests.texts import DIGITS, begun
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,10 @@ def test_refused(text: str) -> None:
         parse_quantity(text)
 
 
-@given(st.from_regex(r"[0-9]{1,9}(\.[0-9]{1,3})?(m|k|Mi|Gi)?", fullmatch=True))
+FRACTIONS = st.just("") | begun(DIGITS, DIGITS, 2).map(".{}".format)
+SUFFIXES = st.sampled_from(["", "m", "k", "Mi", "Gi"])
+
+
+@given(st.builds("{}{}{}".format, begun(DIGITS, DIGITS, 8), FRACTIONS, SUFFIXES))
 def test_never_negative_without_a_sign(text: str) -> None:
     assert parse_quantity(text) >= 0

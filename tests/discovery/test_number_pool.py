@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from config.meta import Named
 from discovery.number_pool import NumberPool
+from tests.texts import texts
 
 A, B = Named("default", "a"), Named("default", "b")
 
@@ -31,7 +32,7 @@ def test_the_lower_band_is_given_out_last() -> None:
     assert given_out[10] is None
 
 
-@given(st.text(max_size=10), st.sets(st.integers(0, 19)))
+@given(texts(10), st.sets(st.integers(0, 19)))
 def test_the_first_free_one_from_the_hash_on(seed: str, taken: set[int]) -> None:
     pool = NumberPool(range(20))
     for number in taken:

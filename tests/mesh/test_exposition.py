@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.parser import text_string_to_metric_families
 
 from mesh.exposition import SAMPLES_PER_SLICE, Family, FamilyLike, Sample, label_text, render
+from tests.texts import texts
 
 
 def text(*families: FamilyLike) -> str:
@@ -47,7 +48,7 @@ def test_help_escapes_backslash_and_newline_only() -> None:
     assert text(gauge(1, documentation='a\\b\n"c"')).splitlines()[0] == '# HELP weft_x a\\\\b\\n"c"'
 
 
-@given(st.dictionaries(st.sampled_from(["a", "b"]), st.text(st.characters(exclude_categories=["Cs"]), max_size=20)))
+@given(st.dictionaries(st.sampled_from(["a", "b"]), texts(20)))
 def test_any_label_value_comes_back(labels: dict[str, str]) -> None:
     for written in (labels, label_text(labels)):
         (family,) = text_string_to_metric_families(text(Family("weft_x", "gauge", "T.", [("weft_x", written, 1)])))

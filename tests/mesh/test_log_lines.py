@@ -16,6 +16,7 @@ from mesh.access_log import About, AccessRecord, Ended, record_of
 from mesh.endpoint_state import EndpointState
 from mesh.log_lines import FORMATS, common_lines, json_lines
 from mesh.plan import BackendKey
+from tests.texts import texts
 
 RECORD = AccessRecord(1700000000.5, "192.0.2.1", "127.96.0.1:80", "default", "shop", "http", "GET", "/a?b", 200)
 
@@ -94,7 +95,7 @@ PRINTABLE = (string.ascii_letters + string.digits + string.punctuation).replace(
 
 @st.composite
 def plain_ends(draw: st.DrawFn) -> Ended:
-    method, target = draw(st.sampled_from(["GET", "PUT"])), "/" + draw(st.text(PRINTABLE, max_size=12))
+    method, target = draw(st.sampled_from(["GET", "PUT"])), "/" + draw(texts(12, PRINTABLE))
     head = f"{method} {target} HTTP/1.1\r\nHost: a\r\nX-Request-Id: {draw(st.integers(0, 2**63)):016x}\r\n\r\n".encode()
     started, seconds = draw(st.floats(0.0, 1e6)), draw(st.floats(0.0, 100.0))
     status, size = draw(st.sampled_from([200, 404])), draw(st.integers(1, 10**6))

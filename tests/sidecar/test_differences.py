@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from config.meta import ObjectKey
 from sidecar.differences import ABSENT, Change, changes, differences
+from tests.texts import texts
 
 CASES: dict[str, tuple[Any, Any, list[Change]]] = {
     "equal": ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 2}]}, []),
@@ -43,7 +44,7 @@ def test_changes(name: str) -> None:
 
 
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=3),
+    st.none() | st.booleans() | st.integers(-3, 3) | texts(3, "ab"),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["a", "b", "name"]), inner, max_size=3),
     max_leaves=12,
 )

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.documents import ITEMS_PER_SLICE, slices
+from tests.texts import texts
 
-ITEMS = st.lists(st.dictionaries(st.text(max_size=3), st.integers(0, 9), max_size=2), max_size=5)
+ITEMS = st.lists(st.dictionaries(texts(3), st.integers(0, 9), max_size=2), max_size=5)
 
 
-@given(st.dictionaries(st.text(max_size=5), ITEMS, max_size=4))
+@given(st.dictionaries(texts(5), ITEMS, max_size=4))
 def test_slices_join_to_the_document(document: dict[str, list[dict[str, int]]]) -> None:
     lazy = {name: iter(items) for name, items in document.items()}
     assert json.loads(b"".join(slices(lazy))) == document

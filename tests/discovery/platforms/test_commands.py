@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from config.resources.workloads import Container
 from discovery.platforms.commands import Command, NoCommand, command_of, match_image
+from tests.texts import texts
 
 IMAGES = {
     "shop:v1": ("serve", "--all"),
@@ -41,7 +41,7 @@ def test_no_match() -> None:
     assert match_image("ab", {"ab*ab": ()}) is None
 
 
-@given(st.text("ab", max_size=8), st.text("ab*", max_size=6))
+@given(texts(8, "ab"), texts(6, "ab*"))
 def test_patterns_are_those_of_fnmatch(image: str, pattern: str) -> None:
     found = match_image(image, {pattern: ()}) is not None
     assert found == bool(re.fullmatch(fnmatch.translate(pattern), image))

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from config.configset import ConfigSet
 from config.local_ports import with_local_ports
@@ -29,6 +28,7 @@ from discovery.platforms.environment import (
     service_variables,
     variables_beneath,
 )
+from tests.texts import texts
 
 POD = PodFacts(
     name="shop-abc-1",
@@ -90,7 +90,7 @@ def test_expand(name: str) -> None:
     assert expand(text, {"A": "1", "B": "$(A)"}) == expected
 
 
-@given(st.text(alphabet="$()AB "))
+@given(texts(20, "$()AB "))
 def test_expanding_an_escaped_text_gives_the_text(text: str) -> None:
     assert expand(text.replace("$", "$$"), {"A": "1"}) == text
 

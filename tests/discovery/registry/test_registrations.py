@@ -23,6 +23,7 @@ from discovery.registry.registrations import (
     service_of,
 )
 from discovery.registry.wire import IN, SRV, TXT, A, Record, from_text, to_wire
+from tests.texts import texts
 
 ORIGIN = origin("cluster.local")
 SHOP = Named("default", "shop")
@@ -72,7 +73,7 @@ def test_all_ports_of_a_replica_share_a_host() -> None:
     assert sorted(record.type for record in records) == [A, 16, SRV, SRV]
 
 
-TEXTS = st.text("abcXYZ019-.", max_size=30)
+TEXTS = texts(30, "abcXYZ019-.")
 ENDPOINTS = st.builds(
     Endpoint, st.ip_addresses().map(str), st.integers(1, 65535), st.just(True), st.just(True), st.just(False),
     TEXTS, st.none() | st.just(WorkloadRef("Deployment", "default", "shop")), TEXTS, TEXTS, TEXTS,

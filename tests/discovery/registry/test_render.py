@@ -13,6 +13,7 @@ from discovery.registry.rdata import encode, name, soa
 from discovery.registry.render import Answer, Finished, Reason, render, udp_limit
 from discovery.registry.wire import Query, Record, parse_query
 from tests.discovery.registry.making import agree, query, record, values
+from tests.texts import texts
 
 SOA = record("cluster.local", wire.SOA, soa("ns.dns.cluster.local", "hostmaster.cluster.local", 1, 1), ttl=1)
 SHOP = "shop.default.svc.cluster.local"
@@ -114,7 +115,7 @@ def test_a_finished_message_knows_its_size() -> None:
     assert [finished.next() for _ in range(3)] == [b"headaabbtail", b"headbbaatail", b"headaabbtail"]
 
 
-LABEL = st.text("abcd-0", min_size=1, max_size=9)
+LABEL = texts(9, "abcd-0", least=1)
 TEXT = st.lists(LABEL, min_size=1, max_size=4).map(".".join)
 RECORD = st.tuples(TEXT, st.sampled_from(["A", "PTR", "NS", "CNAME", "SRV"]), TEXT, st.integers(0, (1 << 31) - 1))
 

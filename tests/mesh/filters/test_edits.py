@@ -6,10 +6,10 @@ import time
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from config.filters import HeaderEdits
 from mesh.filters.edits import Edits, Field, field_line
+from tests.texts import texts
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nx-a: 2\r\nX-AB: 3\r\n"
 
@@ -32,7 +32,7 @@ def test_edits(edits: HeaderEdits, expected: bytes) -> None:
     assert Edits(edits)(HEAD) == expected
 
 
-@given(st.text(max_size=20), st.text(max_size=20))
+@given(texts(20), texts(20))
 def test_nothing_that_is_written_ends_a_line(name: str, value: str) -> None:
     try:
         line = field_line(name, value)

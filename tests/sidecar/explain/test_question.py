@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from mesh.http1.request import read_careful_request
 from sidecar.explain.question import BadQuestion, parse_question
+from tests.texts import texts
 
 READ = {
     "plain": ("http://shop.example/cart?x=1", "shop.example", 80, False, "/cart?x=1", "shop.example"),
@@ -63,7 +63,7 @@ def test_a_host_header_wins(host: str, name: str) -> None:
     assert question.head.count(b"Host:") == 1
 
 
-@given(st.text(max_size=30), st.text(max_size=10), st.text(max_size=10))
+@given(texts(30), texts(10), texts(10))
 def test_whatever_is_asked_is_read_or_refused(url: str, name: str, value: str) -> None:
     try:
         question = parse_question(url, headers=(f"{name}:{value}",))
