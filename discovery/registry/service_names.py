@@ -47,11 +47,21 @@ NOTHING: Final = ServiceNames(nodes={}, reverse={}, reason=None)
 
 
 def names_of(
-    named: Named, config_set: ConfigSet, endpoints: PortEndpoints, desired: Desired = as_written
+    named: Named,
+    config_set: ConfigSet,
+    endpoints: PortEndpoints,
+    desired: Desired = as_written,
+    was: ServiceNames | None = None,
 ) -> ServiceNames:
-    """The names of one Service.  What DNS cannot say, such as a name that gets too long, is left out."""
+    """The names of one Service.  What DNS cannot say, such as a name that gets too long, is left out.
+
+    `was`: those of the same `config_set` with other endpoints, on which only a headless Service's names depend.
+    """
     domain, deployments, service = config_set.node.cluster_domain, config_set.deployments, config_set.services[named]
-    nodes, pointers = _nodes(named, service, endpoints, domain, deployments)
+    if was is None or service.headless:
+        nodes, pointers = _nodes(named, service, endpoints, domain, deployments)
+    else:
+        nodes, pointers = was.nodes, was.reverse
     return ServiceNames(
         nodes=nodes,
         reverse=pointers,

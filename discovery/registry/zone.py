@@ -154,7 +154,8 @@ class Zone:
         for named in touched:
             if named in config_set.services:
                 endpoints = snapshot.services.get(named, _NO_ENDPOINTS)
-                fresh[_key(named)] = names_of(named, config_set, endpoints, self.desired)
+                was = self._services.get(_key(named)) if config_set is self._config_set else None
+                fresh[_key(named)] = names_of(named, config_set, endpoints, self.desired, was)
                 yield
         keys = list(dict.fromkeys(map(_key, touched)))
         domain = from_text(config_set.node.cluster_domain)

@@ -50,3 +50,11 @@ def test_endpoints_behind_a_cluster_ip_move_their_own_names_only() -> None:
     expected = {pod_name(bytes((10, 0, 0, n)), b"default", DOMAIN) for n in (1, 2)}
     assert set(moved((b"default", b"shop"), was, now, DOMAIN)) == expected
     assert replace(was, pods=frozenset()) == replace(now, pods=frozenset())
+
+
+@pytest.mark.parametrize(("manifest", "name", "port"), [(SHOP, "shop", "http"), (EMPTY, "empty", "pg")])
+def test_what_is_taken_over_from_other_endpoints_is_what_would_be_made(manifest: str, name: str, port: str) -> None:
+    config_set, named = written(manifest), Named("default", name)
+    for endpoints in ({}, {port: (Endpoint("10.0.0.1", 1, ready=False),)}, {port: (Endpoint("10.0.0.2", 1),)}):
+        was = names_of(named, config_set, {port: (Endpoint("10.0.0.9", 9),)})
+        assert names_of(named, config_set, endpoints, was=was) == names_of(named, config_set, endpoints)
