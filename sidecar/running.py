@@ -25,7 +25,7 @@ from sidecar.readiness import Missing, missing
 from sidecar.standing import Standing
 
 NOT_YET = {
-    "HorizontalPodAutoscaler": ObjectStatus("pending", ("there is no autoscaler in this role",)),
+    "HorizontalPodAutoscaler": ObjectStatus("pending", ("who decides about it is the registry",)),
 }
 """Kinds that are read and checked, and that nothing acts on here."""
 

@@ -143,4 +143,9 @@ class Deployments(Generic[R]):
 def _autoscaled(config_set: ConfigSet) -> set[Named]:
     """The Deployments whose number an autoscaler sets."""
     targets = ((name.namespace, hpa.spec.scale_target_ref) for name, hpa in config_set.autoscalers.items())
-    return {Named(namespace, target.name) for namespace, target in targets if target.kind == "Deployment"}
+    found = {Named(namespace, target.name) for namespace, target in targets if target.kind == "Deployment"}
+    for name, policy in config_set.policies.items():
+        service = config_set.services.get(Named(name.namespace, policy.spec.target_ref.name))
+        if policy.spec.scaling is not None and policy.spec.target_ref.kind == "Service" and service is not None:
+            found.update(config_set.selected(service))
+    return found

@@ -3,8 +3,13 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from config.configset import ConfigSet
+from config.meta import Named, ObjectMeta
+from config.policies import TargetRef, TrafficPolicy, TrafficPolicySpec
+from config.resources.core import Service, ServicePort, ServiceSpec
+from config.scaling import ScalingPolicy
 from discovery.endpoint import Replica, WorkloadRef
 from discovery.workloads.deployments import Deployments
 from tests.discovery.platforms.local import SHOP, config
@@ -72,3 +77,25 @@ async def test_usage_by_replica(runner: FakeRunner, platform: Deployments[FakeRe
     await platform.apply(config(shop(1)))
     assert list(platform.usage(SHOP)) == [runner.all[0].id]
     assert platform.usage(OTHER) == {}
+
+
+async def test_a_number_that_a_policy_scales_outlives_edits_of_the_manifest(runner: FakeRunner) -> None:
+    platform = Deployments(runner, Random(7))
+    service = Service(
+        metadata=ObjectMeta("shop", "default"),
+        spec=ServiceSpec(selector={"app": "shop"}, ports=(ServicePort(port=80),)),
+    )
+    policy = TrafficPolicy(
+        metadata=ObjectMeta("shop", "default"),
+        spec=TrafficPolicySpec(TargetRef("Service", "shop"), scaling=ScalingPolicy()),
+    )
+
+    def written(replicas: int) -> ConfigSet:
+        made = config(shop(replicas))
+        named = Named("default", "shop")
+        return replace(made, services={named: service}, policies={named: policy})
+
+    await platform.apply(written(1))
+    await platform.set(SHOP, 5)
+    await platform.apply(written(3))
+    assert (await platform.read(SHOP)).desired == 5
