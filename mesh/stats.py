@@ -6,8 +6,9 @@ plain data that adds up across workers and nodes.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
@@ -15,24 +16,28 @@ import msgspec
 DURATION_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the request duration histogram, seconds; one more bucket holds what is above."""
 
+BATCH = 256
+"""Requests with one status that are counted at once."""
+
 
 class BackendStats:
     """Counters of one Backend."""
 
     __slots__ = (
-        "bytes_in", "bytes_out", "codes", "detected", "duration_buckets", "duration_sum",
+        "_codes", "_duration_buckets", "_duration_sum", "_times", "bytes_in", "bytes_out", "detected",
         "forgotten_ejections", "forgotten_requests", "handshakes", "in_flight", "reasons", "retries", "tcp_open",
         "tcp_total",
         "udp_in", "udp_lost", "udp_open", "udp_out", "udp_total",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.codes: dict[int, int] = {}
-        """Final status to requests."""
+        self._times: dict[int, list[float]] = {}
+        """Of requests that are not counted yet: final status to seconds."""
+        self._codes: dict[int, int] = {}
         self.reasons: dict[str, int] = {}
         """Reason code (RFC 9209 error type) to responses or connections that the proxy itself ended."""
-        self.duration_buckets = [0] * (len(DURATION_BOUNDS) + 1)
-        self.duration_sum = 0.0
+        self._duration_buckets = [0] * (len(DURATION_BOUNDS) + 1)
+        self._duration_sum = 0.0
         self.in_flight = 0
         self.retries: dict[str, int] = {}
         """Outcome (tried, budget, exhausted, not-replayable) to count."""
@@ -60,11 +65,41 @@ class BackendStats:
     def finished(self, status: int, seconds: float) -> None:
         """Count one HTTP request that has ended (not its place in flight)."""
         try:
-            self.codes[status] += 1
+            times = self._times[status]
         except KeyError:
-            self.codes[status] = 1
-        self.duration_buckets[bisect_left(DURATION_BOUNDS, seconds)] += 1
-        self.duration_sum += seconds
+            times = self._times[status] = []
+        times.append(seconds)
+        if len(times) == BATCH:
+            self._count()
+
+    @property
+    def codes(self) -> dict[int, int]:
+        """Final status to requests."""
+        self._count()
+        return self._codes
+
+    @property
+    def duration_buckets(self) -> list[int]:
+        """Requests by their seconds, see `DURATION_BOUNDS`."""
+        self._count()
+        return self._duration_buckets
+
+    @property
+    def duration_sum(self) -> float:
+        self._count()
+        return self._duration_sum
+
+    def _count(self) -> None:
+        """Sorted, many are put into their buckets in the time that a few take one by one."""
+        for status, times in self._times.items():
+            if times:
+                times.sort()
+                self._codes[status] = self._codes.get(status, 0) + len(times)
+                self._duration_sum += sum(times)
+                ends = [0, *(bisect_right(times, bound) for bound in DURATION_BOUNDS), len(times)]
+                for bucket, (begin, end) in enumerate(pairwise(ends)):
+                    self._duration_buckets[bucket] += end - begin
+                times.clear()
 
 
 OTHER = "other"

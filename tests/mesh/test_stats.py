@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.stats import DURATION_BOUNDS, BackendFrame, BackendStats, EndpointFrame, StatsFrame, merge
+from mesh.stats import BATCH, DURATION_BOUNDS, BackendFrame, BackendStats, EndpointFrame, StatsFrame, merge
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,24 @@ def test_codes() -> None:
     for code in (200, 503, 200):
         stats.finished(code, 0.1)
     assert stats.codes == {200: 2, 503: 1}
+
+
+@given(st.lists(st.tuples(st.sampled_from([200, 404]), st.floats(0, 20)), max_size=3 * BATCH))
+def test_many_are_counted_as_one_by_one(ended: list[tuple[int, float]]) -> None:
+    stats, buckets = BackendStats(), [0] * (len(DURATION_BOUNDS) + 1)
+    for status, seconds in ended:
+        stats.finished(status, seconds)
+        buckets[sum(bound < seconds for bound in DURATION_BOUNDS)] += 1
+    assert stats.duration_buckets == buckets
+    assert stats.duration_sum == pytest.approx(sum(seconds for _, seconds in ended))
+    assert stats.codes == Counter(status for status, _ in ended)
+
+
+def test_few_wait_to_be_counted() -> None:
+    stats = BackendStats()
+    for _ in range(10 * BATCH + 1):
+        stats.finished(200, 0.1)
+    assert len(stats._times[200]) == 1
 
 
 COUNT = st.integers(0, 1000)
