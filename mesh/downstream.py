@@ -16,7 +16,7 @@ from mesh.exchange import Exchange
 from mesh.http1.answer import answer
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import MAX_HEAD, still_partial, stray_control
-from mesh.http1.request import PlainRequest, read_careful_request, read_plain_request
+from mesh.http1.request import Plain, read_careful_request, read_plain_request
 from mesh.peer import Peer, within
 from mesh.plan import BackendPlan
 from mesh.proxy import Proxy
@@ -98,23 +98,26 @@ class HTTPDownstream(asyncio.Protocol):
                 self._duplex.request_data(data)
             else:
                 self._receive_other(data)
+            return
+        request = read_plain_request(data)
+        if request is None:
+            self._receive_carefully(data)
+        elif request[2] + request[3] != len(data):
+            self._receive_in_part(request, data)
         else:
-            self._receive(data)
+            self.phase = RESPONSE
+            if not self._exchange.begin(request, data):
+                self._reject(NOT_SERVED, "", data)
 
     def _receive(self, data: bytes) -> bool:
         """Begin the exchange whose request is the first in `data`; False: none was begun."""
         request = read_plain_request(data)
-        if request is None or request[2] > MAX_HEAD:
-            return self._receive_carefully(data)
-        if request[2] + request[3] != len(data):
-            return self._receive_in_part(request, data)
-        self.phase = RESPONSE
-        return self._exchange.begin(request, data) or self._reject(NOT_SERVED, "", data)
+        return self._receive_carefully(data) if request is None else self._receive_in_part(request, data)
 
-    def _receive_in_part(self, request: PlainRequest, data: bytes) -> bool:
-        """Begin with a plain request, of which `data` is more or less than all."""
-        end = request.end + request.length
-        if end > len(data) or request.length > KEPT:
+    def _receive_in_part(self, request: Plain, data: bytes) -> bool:
+        """Begin with a plain request, of which `data` may be more or less than all."""
+        end = request[2] + request[3]
+        if end > len(data) or request[3] > KEPT:
             return self._receive_carefully(data)
         self.phase = RESPONSE
         data, self._ahead = data[:end], data[end:]

@@ -9,7 +9,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from discovery.endpoint import Endpoint
+from mesh.http1.response import PlainResponse
 from mesh.outlier import Cause
+
+_NO_ANSWER = (b"", PlainResponse(0, 0, 1, b""))
+"""What nothing that was read begins with."""
 
 
 class UpstreamConnection(Protocol):
@@ -23,9 +27,9 @@ class EndpointState:
     """One endpoint of one Backend: its pool, its counters, and what this proxy concluded about it."""
 
     __slots__ = (
-        "bad_answers", "cause", "connect_failures", "connections", "departed_at", "ejections", "eligible", "endpoint",
-        "failures", "good_answers", "host", "idle", "in_flight", "port", "requests", "series", "server_errors",
-        "set_aside_until", "unhealthy", "used_since", "weight",
+        "answer", "bad_answers", "cause", "connect_failures", "connections", "departed_at", "ejections",
+        "eligible", "endpoint", "failures", "good_answers", "host", "idle", "in_flight", "port", "requests",
+        "series", "server_errors", "set_aside_until", "unhealthy", "used_since", "weight",
     )  # fmt: skip
 
     cause: Cause
@@ -42,6 +46,8 @@ class EndpointState:
         """Upstream connections that wait for an exchange; the newest is last and is used first."""
         self.connections: set[UpstreamConnection] = set()
         """All open connections, idle ones too; entered once per connection, not per request."""
+        self.answer = _NO_ANSWER
+        """The head of its last plain response, and what was read of it: most are the same for a second."""
         self.in_flight = 0
         self.requests = 0
         self.failures = 0

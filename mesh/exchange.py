@@ -17,11 +17,10 @@ from mesh.backend import EndpointState
 from mesh.exchange_state import NEVER
 from mesh.filters.chain import Passed
 from mesh.filters.query import Reply
-from mesh.http1.grammar import KEEP_ALIVE_LENGTH
-from mesh.http1.request import PlainRequest, Request
+from mesh.http1.request import Plain, PlainRequest, Request
 from mesh.http1.response import PlainResponse
 from mesh.matcher import Matcher
-from mesh.outgoing import END, REQUEST_ID, last_line, outgoing_lines, own_lines, without_port
+from mesh.outgoing import REQUEST_ID, last_line, outgoing_lines, own_lines, without_port
 from mesh.pool import take
 from mesh.proxy import Proxy
 from mesh.proxy_protocol import header
@@ -37,7 +36,7 @@ class Exchange(Admission):
     """The common way, `begin` and `respond_plainly`, is written flat: on some machines each step of the
     interpreter costs as much as a short function of C."""
 
-    __slots__ = ("_about", "_careful", "_host", "_ids", "_listeners", "_matcher", "_name", "_ours")
+    __slots__ = ("_about", "_careful", "_ends", "_host", "_listeners", "_matcher", "_name", "_ours")
 
     _ours: bytes
     """What is added to the head of a plain request to `_host`, but for the id."""
@@ -52,29 +51,29 @@ class Exchange(Admission):
 
     def __init__(self, proxy: Proxy, client: Client) -> None:
         super().__init__(proxy, client)
-        self._ids = proxy.request_ids
+        self._ends = proxy.head_ends
         self._host = b""
         self._listeners: Mapping[ListenerKey, Listener] | None = None
         """Of the last table: of the rest a connection that waits must not keep what others need no more."""
 
     # -- begin: count, make the head, pick an endpoint, take a connection
 
-    def begin(self, request: PlainRequest, data: bytes) -> bool:
+    def begin(self, request: Plain, data: bytes) -> bool:
         """Start on a plain request, which is all of `data`; False: this address serves nothing any more."""
         if self._proxy.table.listeners is not self._listeners and not self._adopt_listeners():
             return False
-        host, lines, _, length = request
+        host, lines, end, length = request
         if host != self._host:
             self._adopt_host(host)
         if self._matcher is not None:
             self._find_route(self._matcher, lines)
-        self._request = request
+        self._said = request
         if length or self._careful:
-            head = self._lade(request, data[request.end :])
+            head = self._lade(PlainRequest(*request), data[end:])
             if not head:
                 return True
         else:
-            self._head = head = lines + self._ours + next(self._ids) + END
+            self._head = head = lines + self._ours + next(self._ends)
         self._started = self._clock()
         now = self._deadlines.now
         self._client.deadline = now + self._patience
@@ -111,7 +110,7 @@ class Exchange(Admission):
                 return b""
             lines = verdict.lines + REQUEST_ID
         self._laden = True
-        self._head = head = lines + next(self._ids) + END
+        self._head = head = lines + next(self._ends)
         if not body:
             return head
         self._upload = Whole(body)
@@ -121,7 +120,7 @@ class Exchange(Admission):
     def _refuse(self, lines: bytes, body: bytes, reply: Reply) -> None:
         """Answer what filters did not let pass."""
         self._simple = False
-        self._head = lines + next(self._ids) + END
+        self._head = lines + next(self._ends)
         self._bytes_in = len(body)
         self._start()
         self._reply(reply)
@@ -131,7 +130,7 @@ class Exchange(Admission):
         if self._proxy.table.listeners is not self._listeners and not self._adopt_listeners():
             return False
         self._simple = False
-        self._request = request
+        self._said = request
         if self._matcher is not None:
             self._adopt_host(request.host)
             self._find_route(self._matcher, request.lines)
@@ -142,7 +141,7 @@ class Exchange(Admission):
             verdict = self._ask_filters(filters, request, lines)
             if isinstance(verdict, Passed):
                 lines = verdict.lines
-        self._head = lines + last_line(request, self._listener, self._client.peer, next(self._ids))
+        self._head = lines + last_line(request, self._listener, self._client.peer, next(self._proxy.request_ids))
         self._start()
         if request.length and request.plain:
             self._upload = Whole(rest)
@@ -265,7 +264,7 @@ class Exchange(Admission):
 
     def respond_plainly(self, response: PlainResponse, data: bytes) -> None:
         """A plain response was read as far as its head; `data` begins with it."""
-        status, length, cut, end = response
+        status, length, end, shown = response
         upstream, state, proxy = self._upstream, self._state, self._proxy
         assert upstream is not None
         assert state is not None
@@ -273,11 +272,10 @@ class Exchange(Admission):
             self.respond(response, data)
             return
         if self._laden and self._query is not None:
-            head, cut = self._edited(response.lines(data[:end]) + b"\r\n"), -1
-            data = head + data[end:]
+            data, shown = self._edited(response.lines(data[:end]) + b"\r\n") + data[end:], b""
         # All of it in one read, nothing to change but one line at most: the way of most responses.
         client = self._client
-        client.write(data if cut < 0 else data[:cut] + data[cut + KEEP_ALIVE_LENGTH :])
+        client.write(shown + data[end:] if shown else data)
         if upstream.held or not upstream.reusable:
             self._simple = False
             self._bytes_out = len(data)

@@ -14,7 +14,7 @@ from mesh.filters.chain import Filters
 from mesh.filters.query import Query
 from mesh.filters.size import Measure
 from mesh.http1.body import Body
-from mesh.http1.request import Request
+from mesh.http1.request import Plain, PlainRequest, Request
 from mesh.outgoing import Manners
 from mesh.proxy import Proxy
 from mesh.reasons import Reason
@@ -40,11 +40,12 @@ class ExchangeState:
     __slots__ = (
         "_answered", "_backend", "_bytes_in", "_bytes_out", "_client", "_connected", "_filters", "_head", "_interim",
         "_key", "_laden", "_listener", "_manner", "_measure", "_mirror", "_overdue", "_persistent", "_proxy", "_query",
-        "_queued", "_reason", "_request", "_response_body", "_retries", "_retrying", "_simple", "_started", "_state",
+        "_queued", "_reason", "_response_body", "_retries", "_retrying", "_said", "_simple", "_started", "_state",
         "_status", "_timer", "_tried", "_try_began", "_until", "_upload", "_upstream", "_waiting", "running",
     )  # fmt: skip
 
-    _request: Request
+    _said: Request | Plain
+    """The request; of one that came the common way, what it is made of."""
     _backend: Backend
     _listener: Listener
     _manner: Manners
@@ -108,6 +109,11 @@ class ExchangeState:
         """Sends it in a moment."""
         self._overdue: TimerHandle | None = None
         """Ends it when it has taken too long in all; while requests are simple it is left to the next one."""
+
+    @property
+    def _request(self) -> Request:
+        said = self._said
+        return PlainRequest(*said) if isinstance(said, tuple) else said
 
     @property
     def fresh(self) -> bool:

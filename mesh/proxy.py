@@ -13,6 +13,7 @@ from mesh.compiler import Compiled
 from mesh.deadlines import Deadlines
 from mesh.frames import FrameTaker
 from mesh.live import Live
+from mesh.outgoing import END
 from mesh.request_id import request_ids
 from mesh.stats import StatsFrame
 from mesh.steps import run_to_end
@@ -29,7 +30,7 @@ class Proxy:
 
     __slots__ = (
         "access_log", "clients", "clock", "copies", "deadlines", "draining", "failure_log", "farewell", "frames",
-        "live", "loop", "request_ids", "table", "trusted_proxies",
+        "head_ends", "live", "loop", "request_ids", "table", "trusted_proxies",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
@@ -52,6 +53,8 @@ class Proxy:
         self.copies: set[object] = set()
         """Copies of requests that are under way; see `mesh.mirror`."""
         self.request_ids = request_ids(os.urandom)
+        self.head_ends = request_ids(os.urandom, END)
+        """Ids as they stand at the end of a head."""
         self.trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
         """Networks whose X-Forwarded-* fields are believed."""
         self.access_log: Callable[[Ended], None] | None = None

@@ -9,19 +9,19 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-_COUNT = [b"%02x" % n for n in range(256)]
 _SANE = re.compile(rb"[!-~]{1,128}")
 
 
-def request_ids(randbytes: Callable[[int], bytes]) -> Iterator[bytes]:
-    """Endless ids; `randbytes(n)` gives n random bytes."""
-    return chain.from_iterable(_blocks(randbytes))  # whose next one is had without a step of the interpreter
+def request_ids(randbytes: Callable[[int], bytes], end: bytes = b"") -> Iterator[bytes]:
+    """Endless ids, each followed by `end`; `randbytes(n)` gives n random bytes."""
+    counts = [b"%02x%b" % (n, end) for n in range(256)]
+    return chain.from_iterable(_blocks(randbytes, counts))  # whose next one is had without a step of the interpreter
 
 
-def _blocks(randbytes: Callable[[int], bytes]) -> Iterator[Iterator[bytes]]:
+def _blocks(randbytes: Callable[[int], bytes], counts: list[bytes]) -> Iterator[Iterator[bytes]]:
     while True:
         block = randbytes(7).hex().encode()
-        yield map(block.__add__, _COUNT)
+        yield map(block.__add__, counts)
 
 
 def acceptable(request_id: bytes) -> bool:

@@ -96,10 +96,19 @@ class HTTPUpstream(asyncio.Protocol):
             else:
                 self._receive_other(data)
             return
+        head, response = self.state.answer
+        if data[: response[2]] == head:
+            exchange.respond_plainly(response, data)
+        else:
+            self._receive_anew(exchange, data)
+
+    def _receive_anew(self, exchange: Responding, data: bytes) -> None:
+        """Another head than the last one of this endpoint."""
         response = read_plain_response(data)
         if response is None:
             self._receive_carefully(exchange, data)
         else:
+            self.state.answer = data[: response.end], response
             exchange.respond_plainly(response, data)
 
     def _receive_carefully(self, exchange: Responding, data: bytes) -> None:

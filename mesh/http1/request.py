@@ -1,22 +1,22 @@
 """Request heads, read as a server reads them and made ready for the next one (RFC 9112 sections 3, 6, 7.6).
 
-Both kinds of request have the same attributes; of a plain one most are constants of its class, so that
-reading it costs one expression and four slots.
+Both kinds of request have the same attributes; of a plain one most are constants of its class, and few ever need
+more than the four things that it is made of.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import partial
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from mesh.http1.body import CHUNKED
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import (
     KEEP_ALIVE,
     KEEP_ALIVE_LENGTH,
+    MAX_HEAD,
     TCHAR,
     Fields,
     content_length,
@@ -38,6 +38,14 @@ _SPECIAL = (
     b"upgrade", b"http2-settings", b"x-forwarded-", b"x_forwarded_", b"forwarded", b"x-request-id",
 )  # fmt: skip
 """Fields that concern this hop, that route or frame the request, or that say who sent it."""
+
+MOST: Final = 512
+"""Short messages that are remembered; one more, and all are forgotten."""
+LONGEST: Final = 160
+"""Bytes of a message that is remembered."""
+
+Plain = tuple[bytes, bytes, int, int]
+"""What a `PlainRequest` is made of: most need no more of it."""
 
 _FORWARDING: Mapping[bytes, list[bytes]] = MappingProxyType({})
 
@@ -75,10 +83,6 @@ class PlainRequest(NamedTuple):
     @property
     def forwarding(self) -> Mapping[bytes, list[bytes]]:
         return _FORWARDING
-
-
-_plain_request = partial(tuple.__new__, PlainRequest)
-"""The constructor of a named tuple is Python code; this is not."""
 
 
 class CarefulRequest:
@@ -124,17 +128,38 @@ _REQUEST_LINE = re.compile(rb"(" + TCHAR + rb"+) ([!-~]+) HTTP/([0-9])\.([0-9])"
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 
 
-def read_plain_request(data: bytes) -> PlainRequest | None:
-    """The request whose whole head is at the beginning of `data`, if it is a plain one."""
+def _read_plain(data: bytes) -> Plain | None:
     head = _PLAIN(data)
     if head is None:
         return None
     end = head.end()
+    if end > MAX_HEAD:
+        return None
     if head.lastindex == 1:
-        return _plain_request((head[1], data[: end - 2], end, 0))
+        return head[1], data[: end - 2], end, 0
     cut, length = head.start(2), head[3]
     lines = data[: end - 2] if cut < 0 else data[:cut] + data[cut + KEEP_ALIVE_LENGTH : end - 2]
-    return _plain_request((head[1], lines, end, 0 if length is None else int(length)))
+    return head[1], lines, end, 0 if length is None else int(length)
+
+
+_recent: dict[bytes, Plain | None] = {}
+"""What was read lately of short messages; None: one that is not plain.
+
+Who says little often says it again, as those do that look after something; long heads hardly ever come twice.
+"""
+
+
+def read_plain_request(data: bytes) -> Plain | None:
+    """The request whose whole head is at the beginning of `data`, if it is a plain one."""
+    if len(data) > LONGEST:
+        return _read_plain(data)
+    try:
+        return _recent[data]
+    except KeyError:
+        if len(_recent) >= MOST:
+            _recent.clear()
+        _recent[data] = request = _read_plain(data)
+        return request
 
 
 def read_request(head: bytes, authority: bytes = b"") -> Request:
@@ -142,7 +167,8 @@ def read_request(head: bytes, authority: bytes = b"") -> Request:
 
     `authority` is the Host to send on for an HTTP/1.0 request that names none.  Raises `Malformed`.
     """
-    return read_plain_request(head) or read_careful_request(head, authority)
+    plain = read_plain_request(head)
+    return PlainRequest(*plain) if plain is not None else read_careful_request(head, authority)
 
 
 def read_careful_request(head: bytes, authority: bytes) -> CarefulRequest:

@@ -54,10 +54,10 @@ class PlainResponse(NamedTuple):
     status: int
     length: int
     """Bytes of body, or `CHUNKED`."""
-    cut: int
-    """Where the line ``Connection: keep-alive`` begins in the head; -1: it is not there."""
     end: int
     """Where the head ends in what was read."""
+    shown: bytes
+    """The head to hand on, where ``Connection: keep-alive`` was cut out; empty: it goes as it came."""
 
     @property
     def plain(self) -> Literal[True]:
@@ -73,7 +73,7 @@ class PlainResponse(NamedTuple):
 
     def lines(self, head: bytes) -> bytes:
         """The head to hand on, without the empty line."""
-        return head[:-2] if self.cut < 0 else head[: self.cut] + head[self.cut + KEEP_ALIVE_LENGTH : -2]
+        return self.shown[:-2] or head[:-2]
 
 
 class CarefulResponse:
@@ -106,22 +106,11 @@ class CarefulResponse:
 Response = PlainResponse | CarefulResponse
 
 
-class _Heads(dict[bytes, PlainResponse | None]):
-    """Heads that were read lately; None: one that is not plain.
+_heads: dict[bytes, PlainResponse | None] = {}
+"""Heads that were read lately; None: one that is not plain.
 
-    Within a second, in which its Date stands still, a busy server sends few different heads.
-    """
-
-    def __missing__(self, head: bytes) -> PlainResponse | None:
-        response = _read_plain(head)
-        if len(head) <= LONGEST:
-            if len(self) >= MOST:
-                self.clear()
-            self[head] = response
-        return response
-
-
-_heads = _Heads()
+Within a second, in which its Date stands still, a busy server sends few different heads.
+"""
 
 
 def _read_plain(head: bytes) -> PlainResponse | None:
@@ -133,13 +122,22 @@ def _read_plain(head: bytes) -> PlainResponse | None:
     cut = match.start(2)
     if cut < 0:
         cut = match.start(4)
-    return PlainResponse(int(status), CHUNKED if length is None else int(length), cut, len(head) + 2)
+    shown = b"" if cut < 0 else head[:cut] + head[cut + KEEP_ALIVE_LENGTH :] + b"\r\n"
+    return PlainResponse(int(status), CHUNKED if length is None else int(length), len(head) + 2, shown)
 
 
 def read_plain_response(data: bytes) -> PlainResponse | None:
     """The response whose whole head is at the beginning of `data`, if it is a plain one."""
-    end = data.find(b"\r\n\r\n", 0, MAX_HEAD) + 2
-    return _heads[data[:end]] if end > 1 else None
+    head = data[: data.find(b"\r\n\r\n", 0, MAX_HEAD) + 2]
+    try:
+        return _heads[head]
+    except KeyError:
+        response = _read_plain(head)
+        if len(head) <= LONGEST:
+            if len(_heads) >= MOST:
+                _heads.clear()
+            _heads[head] = response
+        return response
 
 
 def read_response(head: bytes) -> Response:

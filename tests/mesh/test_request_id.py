@@ -17,6 +17,10 @@ def test_ids_do_not_repeat() -> None:
     assert next(numbers) == 4
 
 
+def test_what_follows_an_id() -> None:
+    assert next(request_ids(bytes, b"!")) == b"0000000000000000!"
+
+
 @pytest.mark.parametrize(
     ("raw", "fine"), [(b"a-1", True), (b"", False), (b"a b", False), (b"\xff", False), (b"a" * 129, False)]
 )

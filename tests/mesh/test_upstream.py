@@ -86,3 +86,15 @@ async def test_a_head_in_pieces_is_read_twice(monkeypatch: pytest.MonkeyPatch) -
     async with mesh(script) as world:
         assert await world.ask(GET) == OK
     assert len(reads) <= 2
+
+
+async def test_each_head_is_read_for_what_it_says() -> None:
+    """Though most are the same as the last one."""
+    longer = OK.replace(b"2\r\n\r\nok", b"3\r\n\r\nyes")
+    answers = [OK, OK, OK.replace(b"200", b"404"), OK, longer, OK[:-2] + b"no"]
+    async with mesh(answering(*answers)) as world:
+        wire = await world.dial()
+        for answer in answers:
+            await wire.send(GET)
+            assert await wire.exactly(len(answer)) == answer
+        assert world.stats.codes == {200: 5, 404: 1}
