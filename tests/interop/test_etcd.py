@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
@@ -31,7 +31,7 @@ from discovery.registry.resolv_conf import Resolver
 from discovery.registry.store import Store, StoreError
 from discovery.registry.targets import node_records
 from discovery.registry.terms import Terms
-from discovery.registry.wire import NOERROR, SERVFAIL, YXDOMAIN
+from discovery.registry.wire import IN, NOERROR, PTR, SERVFAIL, YXDOMAIN, Record
 from sidecar.stores import context_of, store_of
 from tests.certificates import Authority
 from tests.discovery.registry.registries import Registry, registry
@@ -148,6 +148,22 @@ async def test_more_names_than_etcd_takes_at_once(server: Server) -> None:
         assert await two.primary.submit(asks(*map(removed, many))) == NOERROR
         await until(lambda: equal(one.primary, two.primary))
         assert len(one.primary.content) == 0
+
+
+async def test_large_updates_that_meet_are_all_carried_out(server: Server) -> None:
+    """Of 100 hosts each, which share the names of their ports."""
+    async with registries(server, b"one", b"two") as (one, two):
+
+        def large(turn: int) -> Iterator[Record]:
+            for number in range(100):
+                host = record(f"h{turn}-{number}.shop.default")
+                yield host
+                yield Record(record(f"p{number}.shop.default").name, PTR, IN, 5, host.name)
+
+        rcodes = await asyncio.gather(*((one, two)[turn % 2].primary.submit(asks(*large(turn))) for turn in range(12)))
+        assert rcodes == [NOERROR] * 12
+        await until(lambda: equal(one.primary, two.primary))
+        assert len(one.primary.content) == 12 * 200
 
 
 async def test_who_comes_later_has_all(server: Server) -> None:
@@ -364,6 +380,8 @@ async def test_manifests(server: Server) -> None:
         assert isinstance(two.store, EtcdStore)
         many = [Document(DocumentKey("Service", "default", f"s{number:03}"), "a:1:1", b"{}") for number in range(300)]
         await one.store.store_documents(many, [])
+        async with asyncio.timeout(20):
+            await two.store.documents_changed()
         assert await two.store.documents() == many
         await two.store.store_documents([many[0]._replace(body=b"[]")], [each.key for each in many[1:]])
         assert await one.store.documents() == [many[0]._replace(body=b"[]")]
