@@ -160,15 +160,15 @@ class Backend(Judgement):
 
     def _settle(self, before: BackendPlan) -> None:
         """Bind what the plan asks for, so that what it does not ask for costs nothing."""
-        plan, unlimited = self.plan, self.limits
-        if isinstance(unlimited, Line):
-            unlimited.put(plan.limits or _UNLIMITED)
+        plan, limits = self.plan, self.limits
+        if isinstance(limits, Line) and not limits.over:
+            limits.put(plan.limits or _UNLIMITED)
         elif plan.limits is None:
             self.limits = None
-        elif self.limits is None:
-            self.limits = Limits(plan.limits, self.stats)
+        elif limits is None or isinstance(limits, Line):
+            self.limits = Limits(plan.limits, self.stats, limits)
         elif plan.limits != before.limits:
-            self.limits.put(plan.limits)
+            limits.put(plan.limits)
         pick = self._balancer.pick
         self.pick = pick if self.limits is None else partial(self.limits.admit, pick)
         self.key_of = None if self._keyed is None else key_of(plan.balancer.hash)
@@ -184,8 +184,8 @@ class Backend(Judgement):
         if plan.slow_start is None and before.slow_start is not None:
             for state in self.endpoints.values():
                 state.weight, state.used_since = state.endpoint.weight, None
-        if unlimited is not None and self.limits is None:
-            unlimited.open()
+        if limits is not None and self.limits is None:
+            limits.open()
 
     def _line_up(self) -> None:
         """Begin a line, if there is something to wait for."""
@@ -194,17 +194,14 @@ class Backend(Judgement):
             return
         policy = self.plan.limits or _UNLIMITED
         line: Line[EndpointState] = Line(
-            policy, self.stats, room=room, key=self.key, clock=self._clock, over=self._disperse
+            policy, self.stats, before, room=room, key=self.key, clock=self._clock, ended=self._disperse
         )
         self.limits = line
-        if before is not None:
-            line.adopt(before)
         self._deadlines.watch(line)
         self._settle(self.plan)
 
     def _disperse(self) -> None:
-        """Nobody needs the line any more."""
-        self.limits = None
+        """The line is over; who still waits in it waits for room within the policy's limits."""
         self._settle(self.plan)
         self.refresh()
 

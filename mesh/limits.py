@@ -47,7 +47,8 @@ class Limits(Generic[LoadedT]):
     lasting = False
     """It may take long; who ends its side meanwhile is taken to be gone."""
 
-    def __init__(self, policy: LimitPolicy, stats: BackendStats) -> None:
+    def __init__(self, policy: LimitPolicy, stats: BackendStats, before: Limits[LoadedT] | None = None) -> None:
+        """`before`: other limits, within which those waited who wait here from now on."""
         self._stats = stats
         self._full: dict[LoadedT, None] = {}
         """Endpoints that had no room when last seen."""
@@ -55,7 +56,7 @@ class Limits(Generic[LoadedT]):
         """Endpoints that may be picked."""
         self._told: Waiter | None = None
         """Who is picking again just now."""
-        self._waiters: OrderedDict[Waiter, None] = OrderedDict()
+        self._waiters: OrderedDict[Waiter, None] = before._waiters if before is not None else OrderedDict()
         """In the order in which they came."""
         self.put(policy)
 
@@ -137,11 +138,6 @@ class Limits(Generic[LoadedT]):
     def overdue(self) -> Reason:
         """Why one that has waited for long enough is not served."""
         return NO_ROOM
-
-    @property
-    def waiters(self) -> OrderedDict[Waiter, None]:
-        """Who waits, the one that came first before the others."""
-        return self._waiters
 
     def keep(self, waiter: Waiter, size: int) -> Reason | None:
         """So many bytes more are kept of one that waits; otherwise why it cannot wait any longer."""

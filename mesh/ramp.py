@@ -12,8 +12,10 @@ DOUBLING = 1.0
 """Seconds in which the number doubles though nothing is answered."""
 FULL = 256
 """So many in flight are no longer few: the endpoint is as good as any other."""
+UNBOUNDED = float("inf")
 
 
-def window(age: float, answers: float) -> int:
+def window(age: float, answers: float) -> float:
     """How many may be in flight at an endpoint that began `age` seconds ago and has given so many `answers`."""
-    return min(int(FIRST * 2 ** min(age / DOUBLING, 16.0) + answers), 4 * FULL)
+    wide = FIRST * 2 ** min(age / DOUBLING, 16.0) + answers
+    return int(wide) if wide < FULL else UNBOUNDED

@@ -110,7 +110,10 @@ class WaitingRoom:
 class Line(Limits[LoadedT]):
     """Who waits for one Backend; give it to the wheel (`mesh.deadlines`)."""
 
-    __slots__ = ("_answers", "_began", "_burst", "_clock", "_key", "_most", "_over", "_refusal", "_room", "deadline")
+    __slots__ = (
+        "_answers", "_began", "_burst", "_clock", "_ended", "_key", "_known", "_most", "_refusal", "_room", "deadline",
+        "over",
+    )  # fmt: skip
 
     lasting = True
 
@@ -118,21 +121,26 @@ class Line(Limits[LoadedT]):
         self,
         policy: LimitPolicy,
         stats: BackendStats,
+        before: Limits[LoadedT] | None = None,
         *,
         room: WaitingRoom,
         key: BackendKey,
         clock: Callable[[], float],
-        over: Callable[[], None],
+        ended: Callable[[], None],
     ) -> None:
-        """`over` is called when nobody needs this line any more."""
+        """`ended` is called when nobody needs this line any more."""
         self._room = room
         self._key = key
         self._clock = clock
-        self._over = over
+        self._ended = ended
+        self.over = False
+        """Nobody needs it any more."""
         self._began = self._answers = 0.0
+        self._known = False
+        """Replicas have shown what they can do."""
         self._burst = BURST
         self._refusal = NO_ROOM
-        super().__init__(policy, stats)
+        super().__init__(policy, stats, before)
         self._places = 0
         self.deadline = clock() + LOOK
 
@@ -140,10 +148,6 @@ class Line(Limits[LoadedT]):
         super().put(policy)
         self._most, self.patience = self._each, PATIENCE
         self._widen()
-
-    def adopt(self, before: Limits[LoadedT]) -> None:
-        """Those who wait within limits wait here from now on."""
-        self._waiters = before.waiters
 
     # -- who waits
 
@@ -215,8 +219,8 @@ class Line(Limits[LoadedT]):
 
     def _widen(self) -> None:
         """Let as many go as replicas of this age and with so many answers may have."""
-        places = max(self._places, 1)
-        wider = ramp.window(self._clock() - self._began, self._answers / places)
+        wider = ramp.window(self._clock() - self._began, self._answers / max(self._places, 1))
+        self._known = wider == ramp.UNBOUNDED
         self._each = min(self._most, wider)
         self._full.clear()
 
@@ -230,10 +234,15 @@ class Line(Limits[LoadedT]):
             return
         self._widen()
         self.room_made()
-        known = ramp.window(self._clock() - self._began, self._answers / max(self._places, 1)) >= ramp.FULL
-        if not self._waiters and (known or not self._places):
-            self.deadline = 0.0
-            self._over()
+        limited = min(self._most, self._all) < ramp.UNBOUNDED  # who still waits then, waits for these limits
+        if (self._known and (limited or not self._waiters)) or not (self._places or self._waiters):
+            self._end()
+
+    def _end(self) -> None:
+        self.deadline, self.over = 0.0, True
+        for waiter in self._waiters:
+            self._room.leave(waiter)
+        self._ended()
 
     def _wake(self) -> bool:
         workload = self._room.wakeable(self._key)

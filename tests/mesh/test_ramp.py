@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.ramp import DOUBLING, FIRST, FULL, window
+from mesh.ramp import DOUBLING, FIRST, FULL, UNBOUNDED, window
 
 CASES = {
     "at first, a few": (0.0, 0, FIRST),
     "one more for each answer": (0.0, 10, FIRST + 10),
     "a round of answers doubles it": (0.0, FIRST, 2 * FIRST),
     "answers that take long do not hold up for ever": (3 * DOUBLING, 0, 8 * FIRST),
-    "it stays a number": (1e9, 1e9, 4 * FULL),
+    "in the end there is no limit": (0.0, FULL - FIRST, UNBOUNDED),
 }
 
 
@@ -29,4 +29,4 @@ def test_it_never_gets_less(age: float, later: float, answers: float, more: floa
 
 
 def test_time_alone_brings_it_to_an_end() -> None:
-    assert window(10 * DOUBLING, 0) >= FULL
+    assert window(10 * DOUBLING, 0) == window(1e9, 0) == UNBOUNDED

@@ -296,11 +296,12 @@ def test_the_limits_of_a_policy_hold_beside() -> None:
     requests = [world.ask() for _ in range(5)]
     world.backend.apply(plan(*endpoints(2), limits=one))
     assert sum(bool(request.state) for request in requests) == 2
-    for request in requests:
-        request.answered()
     world.pass_time(10 * DOUBLING)
     assert world.backend.limits is not None
     assert not isinstance(world.backend.limits, Line)
+    assert (len(world.backend.limits), len(world.room)) == (3, 0), "who waits, waits for the policy's limits now"
+    for request in requests:
+        request.answered()
     assert [bool(world.ask().state) for _ in range(3)] == [True, True, False]
 
 
@@ -333,6 +334,7 @@ async def sleeping(*scripts: Any, **plan: Any) -> AsyncIterator[Mesh]:
         yield world
 
 
+@pytest.mark.both_loops
 async def test_requests_are_held_and_answered() -> None:
     async with sleeping(answering(OK)) as world:
         wires = [await world.dial() for _ in range(20)]
@@ -388,6 +390,7 @@ async def test_behind_a_trusted_proxy_its_clients_count(monkeypatch: pytest.Monk
         world.use(*world.addresses)
 
 
+@pytest.mark.both_loops
 async def test_who_goes_away_frees_its_place() -> None:
     async with sleeping(answering(OK)) as world:
         stays, closes, resets = [await world.dial() for _ in range(3)]
@@ -459,6 +462,7 @@ async def woken(world: World, wake: Callable[[WorkloadRef], bool] = lambda _: Tr
     world.use()
 
 
+@pytest.mark.both_loops
 async def test_connections_are_held_unread() -> None:
     async with relaying(echo) as world:
         await woken(world)
@@ -471,6 +475,7 @@ async def test_connections_are_held_unread() -> None:
             assert await wire.exactly(1) == b"%d" % number
 
 
+@pytest.mark.both_loops
 async def test_a_connection_that_breaks_frees_its_place() -> None:
     async with relaying(echo) as world:
         await woken(world)
