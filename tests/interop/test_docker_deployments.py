@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from discovery.platforms.docker.engine import Connection
+from discovery.platforms.docker.usage import read
 from sidecar.load.generator import Generator
 from sidecar.load.schedule import poisson
 from sidecar.load.target import parse_target
@@ -140,6 +142,20 @@ def test_who_ends_or_fails_its_probe_is_started_anew(site: Site, inside: Engine)
         inside.docker("kill", second)
         wait_for(lambda: not ready(weft, "web"), weft.told)
         assert "liveness probe failed" in weft.told()
+
+
+async def test_what_a_container_uses_is_known(inside: Engine) -> None:
+    container = inside.run()
+    connection = Connection(inside.host)
+    try:
+        seconds, memory = read(await connection.stats(container))
+        assert seconds is not None
+        assert memory is not None
+        assert 0 < seconds < 60
+        assert 1e6 < memory < 1e9
+        assert await connection.execute(container, ["sh", "-c", "exit 3"]) == 3
+    finally:
+        await connection.close()
 
 
 def running_containers(engine: Engine) -> set[str]:

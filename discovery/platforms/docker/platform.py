@@ -76,8 +76,9 @@ class DockerPlatform:
             await self.deployments.apply(config_set)
 
     def replicas(self) -> tuple[Replica, ...]:
+        """All that have an address, of others and then our own."""
         own = self.deployments.replicas() if self.deployments is not None else ()
-        return (*self._observed.replicas, *own)
+        return (*self._observed.replicas, *(replica for replica in own if replica.address))
 
     def subscribe(self, callback: ReplicasChanged) -> None:
         self._subscribers.append(callback)

@@ -51,6 +51,8 @@ class DockerReplica:
         self._labels = {**mark.template.metadata.labels, HASH_LABEL: mark.digest}
         self._terminate = asyncio.Event()
         self._grace = float(mark.template.spec.termination_grace_period_seconds)
+        self._address = ""
+        """The last that it had."""
         self._containers = tuple(self._make(mark, found))
         self.published = self._publish()
 
@@ -127,12 +129,13 @@ class DockerReplica:
             log.warning("replica is stopped with requests in flight", extra={"replica": self.id})
 
     def _publish(self) -> Replica:
+        self._address = self._containers[0].address or self._address
         return Replica(
             id=self.id,
             workload=self.workload,
             labels=self._labels,
             node=self._host.name,
-            address=self._containers[0].address or self._last_address,
+            address=self._address,
             ports=tuple(port for each in self._containers for port in ports_of(each.spec)),
             ready=self.ready,
             serving=self._serving,
@@ -140,12 +143,6 @@ class DockerReplica:
             since=self.since,
             zone=self._host.config.node.zone,
         )
-
-    @property
-    def _last_address(self) -> str:
-        """Of one that does not run: where it was, or an address of nobody (RFC 6890)."""
-        published: Replica | None = getattr(self, "published", None)
-        return published.address if published is not None else ANYWHERE
 
     def _make(self, mark: Mark, found: Mapping[str, str]) -> Iterator[DockerContainer]:
         template = mark.template

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from random import Random
+from typing import cast
 
 import pytest
 
@@ -10,9 +11,13 @@ from config.configset import ConfigSet
 from config.meta import Named
 from config.settings import NodeConfigSpec
 from discovery.endpoint import Replica, WorkloadRef
-from discovery.platforms.docker.platform import DockerPlatform
+from discovery.platforms.docker.platform import DockerPlatform, Running
+from discovery.prober import Prober
 from tests.discovery.platforms.docker.facts import ID
 from tests.discovery.platforms.docker.fake import fake_engine
+from tests.discovery.platforms.docker.pods import SHOP, deployment
+from tests.discovery.platforms.docker.running import until
+from tests.discovery.platforms.local import Drains, FakeProber
 
 
 async def test_containers_are_replicas_of_this_node(tmp_path: Path) -> None:
@@ -33,6 +38,25 @@ async def test_containers_are_replicas_of_this_node(tmp_path: Path) -> None:
         assert told[-1][0].node == "two"
         await platform.close()
     assert replica.id.endswith(ID[:12])
+
+
+async def test_deployments_become_containers(tmp_path: Path) -> None:
+    told: list[tuple[Replica, ...]] = []
+    drains, prober = Drains(), FakeProber()
+    running = Running(tmp_path / "rollouts", cast("Prober", prober), drains)
+    async with fake_engine(tmp_path) as fake:
+        platform = DockerPlatform(fake.host, Random(1), running)
+        platform.subscribe(told.append)
+        await platform.apply(ConfigSet(deployments={Named("default", "shop"): deployment(2)}))
+        await until(lambda: sum(replica.ready for replica in platform.replicas()) == 2)
+        assert {replica.address for replicas in told for replica in replicas} <= {"172.17.0.2", "172.17.0.3"}
+        assert platform.desired(Named("default", "shop")) == (await platform.read(SHOP)).ready == 2
+        await platform.set(SHOP, 1)
+        await until(lambda: len(fake.containers) == 1)
+        assert len(platform.usage(SHOP)) == 1
+        await platform.close()
+        assert len(fake.containers) == 1
+        assert len(fake.stopped) == 1
 
 
 async def test_it_runs_no_deployments(tmp_path: Path) -> None:
