@@ -41,8 +41,8 @@ async def observing(fake: FakeEngine, changed: Callable[[], None] = lambda: None
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -133,7 +133,7 @@ async def test_reconnecting_leaks_nothing(tmp_path: Path, size: Callable[[int, i
         async with observing(fake) as observer:
             await until(lambda: fake.asked.count("/v1.41/events") >= 20)
             before = _held()
-            await until(lambda: fake.asked.count("/v1.41/events") >= many)
+            await until(lambda: fake.asked.count("/v1.41/events") >= many, 300)
             fake.cut_events = False
             await until(lambda: fake.listeners and observer.standing.connected)
             after = _held()
