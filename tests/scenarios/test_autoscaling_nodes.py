@@ -18,7 +18,7 @@ APP = service("app", app="app")
 
 
 async def test_load_at_one_node_scales_what_another_runs(
-    tmp_path: Path, record_property: Callable[[str, Any], None]
+    tmp_path: Path, record_testsuite_property: Callable[[str, Any], None]
 ) -> None:
     with mesh(tmp_path, autoscaler={"period": "1s"}) as made:
         made.apply(APP, deployment("app", 2), autoscaler(of_service(IN_FLIGHT, str(TARGET))))
@@ -33,9 +33,9 @@ async def test_load_at_one_node_scales_what_another_runs(
         )
         wanted = math.ceil(RATE * SLOW_MS / 1000 / TARGET)
         await until(lambda: running(made.registry) > 2, lambda: f"{told(made.registry)}\n{made.registry.told()}")
-        record_property("seconds from step to decision", time.monotonic() - step)
+        record_testsuite_property("seconds from step to decision", time.monotonic() - step)
         await until(lambda: len(ready(sends, "app")) > 2, runs.told)
-        record_property("seconds from step to ready replica", time.monotonic() - step)
+        record_testsuite_property("seconds from step to ready replica", time.monotonic() - step)
         await until(lambda: running(made.registry) >= wanted, lambda: str(told(made.registry)))
         assert running(made.registry) <= wanted + 2
         await until(lambda: len(ready(sends, "app")) == running(made.registry), runs.told)
