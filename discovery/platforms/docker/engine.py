@@ -53,62 +53,62 @@ class Connection:
 
     async def now(self) -> str:
         """The engine's own time, for `follow`."""
-        async with _bounded():
+        async with bounded():
             return f"{datetime.fromisoformat((await self._docker.system.info())['SystemTime']).timestamp():.6f}"
 
     async def containers(self, *, everything: bool = False) -> dict[str, dict[str, str]]:
         """Labels of all containers that run (`everything`: or do not), by id."""
-        async with _bounded():
+        async with bounded():
             listed = await self._docker.containers.list(all=int(everything))
         return {each.id: each["Labels"] or {} for each in listed}
 
     async def networks(self) -> dict[str, str]:
         """Drivers by name."""
-        async with _bounded():
+        async with bounded():
             return {each["Name"]: each["Driver"] for each in await self._docker.networks.list()}
 
     async def inspect(self, container: str) -> Mapping[str, Any]:
         """What the engine knows of a container; raises NotThere."""
-        async with _bounded():
+        async with bounded():
             answer: Mapping[str, Any] = await self._docker.containers.container(container).show()
             return answer
 
     async def create(self, name: str, body: Mapping[str, Any]) -> str:
         """Make a container, after pulling its image where it is not there; its id.  It does not run yet."""
         try:
-            async with _bounded(ACTION_SECONDS):
+            async with bounded(ACTION_SECONDS):
                 return str((await self._docker.containers.create(body, name=name)).id)
         except NotThere:
             await self._pull(body["Image"])
-        async with _bounded(ACTION_SECONDS):
+        async with bounded(ACTION_SECONDS):
             return str((await self._docker.containers.create(body, name=name)).id)
 
     async def _pull(self, image: str) -> None:
         try:
-            async with _bounded(PULL_SECONDS):
+            async with bounded(PULL_SECONDS):
                 await self._docker.images.pull(image)
         except EngineError as error:
             raise EngineError(f"ErrImagePull: {image}: {error}") from None
 
     async def start(self, container: str) -> None:
         """Have it run; nothing if it does."""
-        async with _bounded(ACTION_SECONDS):
+        async with bounded(ACTION_SECONDS):
             await self._docker.containers.container(container).start()
 
     async def stop(self, container: str, grace: float) -> None:
         """Its stop signal, `grace` seconds, then KILL; returns when it has ended, and at once if it does not run."""
-        async with _bounded(grace + ACTION_SECONDS):
+        async with bounded(grace + ACTION_SECONDS):
             await self._docker.containers.container(container).stop(t=round(grace))
 
     async def remove(self, container: str) -> None:
         """Kill and forget it, with its anonymous volumes; nothing if it is not there."""
         with suppress(NotThere):
-            async with _bounded(ACTION_SECONDS):
+            async with bounded(ACTION_SECONDS):
                 await self._docker.containers.container(container).delete(force=True, v=True)
 
     async def execute(self, container: str, argv: Sequence[str]) -> int:
         """Run a command in a container that runs; its exit code.  Bounded by the caller."""
-        async with _bounded(None):
+        async with bounded(None):
             made = await self._docker.containers.container(container).exec(list(argv))
             async with made.start(detach=False) as output:
                 while await output.read_out() is not None:
@@ -117,13 +117,13 @@ class Connection:
 
     async def last_line(self, container: str) -> str:
         """What it wrote last, up to a bound; empty: nothing."""
-        async with _bounded():
+        async with bounded():
             lines = await self._docker.containers.container(container).log(stdout=True, stderr=True, tail=1)
             return str(lines[-1]).strip()[:LINE_LENGTH] if lines else ""
 
     async def stats(self, container: str) -> Mapping[str, Any]:
         """What it uses now (GET /containers/ID/stats)."""
-        async with _bounded():
+        async with bounded():
             (answer,) = await self._docker.containers.container(container).stats(stream=False)
             return dict(answer)
 
@@ -136,7 +136,7 @@ class Connection:
             while (told := await heard.get()) is not None:
                 for event in _events(told):
                     take(event)
-            async with _bounded():
+            async with bounded():
                 await hearing
         finally:
             hearing.cancel()
@@ -158,7 +158,7 @@ def _events(told: Mapping[str, Any]) -> Iterable[Event]:
 
 
 @asynccontextmanager
-async def _bounded(seconds: float | None = 0.0) -> AsyncIterator[None]:
+async def bounded(seconds: float | None = 0.0) -> AsyncIterator[None]:
     """Have all that may go wrong between here and the engine be an EngineError; 0: `ANSWER_SECONDS`."""
     allowed = ANSWER_SECONDS if seconds == 0 else seconds
     try:
