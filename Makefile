@@ -13,6 +13,9 @@ GROUP = $(BIN)/python -c "import sys, tomllib; print(*tomllib.load(open('pyproje
 # Folders of tests, those that take longest first.
 SUITES := scenarios interop mesh $(filter-out scenarios interop mesh policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
 
+# A test that is out of time fails; should its end hang too, its process is ended.
+END = $(if $(WEFT_SOAK),,-o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true)
+
 # Bytecode is kept whatever the environment says: a run of all tests starts hundreds of interpreters.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -32,7 +35,8 @@ soak: test
 # Each collects only what it runs.  Scenarios mostly wait, so two of their files run at once.
 $(SUITES:%=test-%): $(DEV_STAMP)
 	@echo "tests/$(@:test-%=%)"
-	@$(BIN)/python -m pytest tests/$(@:test-%=%) $(if $(filter test-scenarios,$@),--numprocesses 2 --dist loadfile,-p no:xdist)
+	@$(BIN)/python -m pytest tests/$(@:test-%=%) $(END) \
+		$(if $(filter test-scenarios,$@),--numprocesses 2 --dist loadfile --max-worker-restart 1,-p no:xdist)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .

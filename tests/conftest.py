@@ -6,12 +6,15 @@ import asyncio
 import gc
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
 
 SOAK = os.environ.get("WEFT_SOAK") == "1"
+SOAK_SECONDS = 7200
+"""That a single test may take at full size."""
 CI = os.environ.get("CI") == "true"
 
 settings.register_profile(
@@ -27,6 +30,27 @@ def size() -> Callable[[int, int], int]:
     return lambda bounded, full: full if SOAK else bounded
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """A test may take what pyproject.toml says; at full size much longer."""
+    if SOAK:
+        config.option.timeout = SOAK_SECONDS
+
+
+def fast_loop() -> asyncio.AbstractEventLoop:
+    loop = uvloop.new_event_loop()
+    loop.set_exception_handler(end_if_late)
+    return loop
+
+
+def end_if_late(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A test that is out of time fails where it waits: what a signal raises, uvloop tells nobody but its handler."""
+    if isinstance(late := context.get("exception"), pytest.fail.Exception):
+        for task in asyncio.all_tasks(loop):
+            task.cancel(str(late))
+    else:
+        loop.default_exception_handler(context)
+
+
 def debug_loop() -> asyncio.AbstractEventLoop:
     """Plain asyncio in debug mode: slow callbacks, lost exceptions and unclosed transports show."""
     loop = asyncio.new_event_loop()
@@ -39,8 +63,8 @@ def pytest_asyncio_loop_factories(
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Tests with a loop run on uvloop, as weft does; those marked `both_loops` again on asyncio in debug mode."""
     if item.get_closest_marker("both_loops"):
-        return {"uvloop": uvloop.new_event_loop, "asyncio": debug_loop}
-    return {"uvloop": uvloop.new_event_loop}
+        return {"uvloop": fast_loop, "asyncio": debug_loop}
+    return {"uvloop": fast_loop}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
