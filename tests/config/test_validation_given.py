@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -107,6 +108,7 @@ POLICIES: dict[str, dict[str, Any]] = {
 """Each says something that is wrong, or that has no effect."""
 
 Place = tuple[str | int, ...]
+SPEC = inspect.type_info(TrafficPolicySpec)
 
 
 def faults(spec: dict[str, Any]) -> set[tuple[str, str]]:
@@ -146,8 +148,9 @@ def value_at(spec: Any, at: Place) -> Any:
     return spec
 
 
+@cache
 def type_at(at: Place) -> inspect.Type:
-    info = inspect.type_info(TrafficPolicySpec)
+    info: inspect.Type = SPEC
     for step in at:
         info = bare(info)
         match info:

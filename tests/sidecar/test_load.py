@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.cli import main
+
 
 class Answering(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -38,30 +40,31 @@ def url() -> Iterator[str]:
     server.server_close()
 
 
-def weft_load(*words: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "sidecar", "load", *words]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What the command prints when all goes well."""
+    assert main(["load", *words]) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    return told.out
 
 
-def test_a_report_as_json(url: str) -> None:
-    done = weft_load(f"{url}/busy", "--rate", "100", "--duration", "0.3", "--connections", "3", "--json")
-    report = json.loads(done.stdout)
-    assert (done.returncode, report["statuses"], report["sent"]) == (0, {"503": 30}, 30)
+def test_a_report_as_json(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [f"{url}/busy", "--rate", "100", "--duration", "0.3", "--connections", "3", "--json"]
+    report = json.loads(printed(capsys, *words))
+    assert (report["statuses"], report["sent"]) == ({"503": 30}, 30)
     assert 0 < report["latency"]["p50"] <= report["latency"]["p99.9"] <= report["latency"]["max"]
 
 
-def test_a_report_as_text(url: str) -> None:
-    done = weft_load(url, "--rate", "100", "--duration", "0.2", "--connections", "2", "--arrivals", "poisson")
-    assert done.returncode == 0
-    assert "x 200" in done.stdout
+def test_a_report_as_text(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [url, "--rate", "100", "--duration", "0.2", "--connections", "2", "--arrivals", "poisson"]
+    assert "x 200" in printed(capsys, *words)
 
 
-def test_a_plot_on_the_terminal_and_as_a_picture(url: str, tmp_path: Path) -> None:
+def test_a_plot_on_the_terminal_and_as_a_picture(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [url, "--rate", "100", "--duration", "0.3", "--connections", "2"]
-    drawn = weft_load(*words, "--plot").stdout
-    assert "^ max" in drawn
+    assert "^ max" in printed(capsys, *words, "--plot")
     picture = tmp_path / "load.png"
-    report = json.loads(weft_load(*words, "--plot", str(picture), "--json").stdout)
+    report = json.loads(printed(capsys, *words, "--plot", str(picture), "--json"))
     assert (len(report["timeline"]), sum(each["answered"] for each in report["timeline"])) == (3, 30)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -94,8 +97,17 @@ def test_a_terminal_sees_how_it_goes(url: str) -> None:
         (["http://h/", "--rate", "1", "--plot", "--json"], 1, "give --plot FILE.png"),
     ],
 )
-def test_mistakes_are_told_in_words(words: list[str], code: int, says: str) -> None:
-    done = weft_load(*words)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
+def test_mistakes_are_told_in_words(words: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(["load", *words]) == code
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert says in told.err
+    assert "Traceback" not in told.err
+
+
+def ended(words: list[str]) -> int:
+    """The exit code: of a command that was carried out, or of words that are none."""
+    try:
+        return main(words)
+    except SystemExit as end:
+        return int(str(end.code))
