@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 from discovery.registry import tsig
 from discovery.registry.outline import Outline, repeated
 from discovery.registry.tsig import Signer, Verified
-from discovery.registry.wire import HEADER, QR, RD, Query, to_wire
+from discovery.registry.wire import HEADER, QR, RD, Query
 
 Send = Callable[[bytes | None], None]
 """Takes the answer, once; None: there is to be none."""
@@ -72,7 +72,7 @@ class Asked(NamedTuple):
     @property
     def owner(self) -> bytes:
         """The name of the key that signed it; empty: none."""
-        return to_wire(self.verified.key.name) if self.verified else b""
+        return self.verified.key.owner if self.verified else b""
 
     @property
     def is_loopback(self) -> bool:

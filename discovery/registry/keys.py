@@ -5,16 +5,23 @@ A secret is only ever used to compute a MAC: it is not in the text of a key nor 
 
 from __future__ import annotations
 
+import hashlib
 from base64 import b64decode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from discovery.registry.content import parent
-from discovery.registry.wire import Labels, from_text, to_wire
+from discovery.registry.wire import ANY, TSIG, Labels, from_text, to_wire
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 ALGORITHMS: Final = {"hmac-sha256": 32, "hmac-sha512": 64}
 """Bytes of a MAC of each."""
+_HASHES: Final = {"hmac-sha256": hashlib.sha256, "hmac-sha512": hashlib.sha512}
+_FIXED_BYTES: Final = 16
+"""Of a TSIG record's data beside algorithm and MAC, when it has no other data (RFC 8945 section 4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +32,46 @@ class Key:
     algorithm: str
     """One of `ALGORITHMS`."""
     secret: bytes = field(repr=False)
+    size: int = field(init=False, repr=False, compare=False)
+    """Bytes of a MAC."""
+    owner: bytes = field(init=False, repr=False, compare=False)
+    """The name as wire bytes."""
+    variables: bytes = field(init=False, repr=False, compare=False)
+    """What a MAC covers before the time: the key, class and TTL of its record, and the algorithm."""
+    head: bytes = field(init=False, repr=False, compare=False)
+    """What a record with a whole MAC, and no other data, begins with, up to the time."""
+    inner: _Hash = field(init=False, repr=False, compare=False)
+    outer: _Hash = field(init=False, repr=False, compare=False)
+    """Both halves of HMAC (RFC 2104 section 2), which have taken in the secret: a message is added to a copy."""
 
     def __post_init__(self) -> None:
         if self.algorithm not in ALGORITHMS:
             raise ValueError(f"{self.algorithm!r} is none of {', '.join(ALGORITHMS)}")
-        to_wire(self.name)
+        made, size = _HASHES[self.algorithm], ALGORITHMS[self.algorithm]
+        name, algorithm = to_wire(self.name), to_wire((self.algorithm.encode(),))
+        fixed = ANY.to_bytes(2, "big") + bytes(4)
+        length = (len(algorithm) + _FIXED_BYTES + size).to_bytes(2, "big")
+        block = made().block_size
+        secret = (made(self.secret).digest() if len(self.secret) > block else self.secret).ljust(block, b"\0")
+        keep = object.__setattr__
+        keep(self, "size", size)
+        keep(self, "owner", name)
+        keep(self, "variables", name + fixed + algorithm)
+        keep(self, "head", name + TSIG.to_bytes(2, "big") + fixed + length + algorithm)
+        keep(self, "inner", made(bytes(byte ^ 0x36 for byte in secret)))
+        keep(self, "outer", made(bytes(byte ^ 0x5C for byte in secret)))
 
-    @property
-    def size(self) -> int:
-        """Bytes of a MAC."""
-        return ALGORITHMS[self.algorithm]
+    def mac(self, covered: bytes) -> bytes:
+        """The HMAC of what is covered."""
+        inner = self.inner.copy()
+        inner.update(covered)
+        return self.mac_of(inner)
+
+    def mac_of(self, taken: _Hash) -> bytes:
+        """The HMAC of what a copy of `inner` has taken in."""
+        outer = self.outer.copy()
+        outer.update(taken.digest())
+        return outer.digest()
 
 
 def parse_key(text: str) -> Key:

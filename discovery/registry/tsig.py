@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from discovery.registry.keys import ALGORITHMS, Key
+from discovery.registry.keys import Key
 from discovery.registry.outline import Outline, outline, repeated
 from discovery.registry.wire import (
     ANY,
@@ -25,8 +24,10 @@ from discovery.registry.wire import (
     Malformed,
     read_name,
     to_labels,
-    to_wire,
 )
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 BADSIG: Final = 16
 BADKEY: Final = 17
@@ -41,6 +42,9 @@ MOST_UNSIGNED: Final = 99
 _SHORTEST_MAC: Final = 10
 _ANY_CLASS: Final = ANY.to_bytes(2, "big") + bytes(4)
 """The class, and a TTL of zero."""
+_FUDGE: Final = FUDGE_SECONDS.to_bytes(2, "big")
+_NO_ERROR: Final = bytes(4)
+"""Nor any other data."""
 
 
 class Record(NamedTuple):
@@ -104,7 +108,32 @@ def sign(message: bytes, key: Key, now: float, request_mac: bytes = b"") -> tupl
 
     `request_mac`: that of the request, if this is an answer.
     """
-    return _signed(message, key, _fresh(message, key, now), request_mac)
+    times = int(now).to_bytes(6, "big") + _FUDGE
+    mac = key.mac(b"".join((_counted(request_mac), message, key.variables, times, _NO_ERROR)))
+    count = (int.from_bytes(message[10:12], "big") + 1).to_bytes(2, "big")
+    tail = times, key.size.to_bytes(2, "big"), mac, message[:2], _NO_ERROR
+    return b"".join((message[:10], count, message[HEADER:], key.head, *tail)), mac
+
+
+def open_usual(message: bytes, key: Key, now: float, request_mac: bytes = b"") -> tuple[bytes, bytes, int] | None:
+    """A message whose signature by `key` is written as `sign` does, and holds: without it, its MAC, and when it was.
+
+    None: that of others may be written otherwise, and hold as well; why one does not is found out by `verify`.
+    """
+    start = len(message) - 6 - key.size
+    at = start - 10 - len(key.head)
+    if at < HEADER or not message.startswith(key.head, at) or message[-4:] != _NO_ERROR:
+        return None
+    times, mac = message[start - 10 : start - 2], message[start:-6]
+    signed, count = int.from_bytes(times[:6], "big"), int.from_bytes(message[10:12], "big") - 1
+    is_sound = count >= 0 and times[6:] == _FUDGE and message[start - 2 : start] == key.size.to_bytes(2, "big")
+    if not is_sound or abs(int(now) - signed) > FUDGE_SECONDS:
+        return None
+    rest = b"".join((message[2:10], count.to_bytes(2, "big"), message[HEADER:at]))
+    covered = _counted(request_mac), message[-6:-4], rest, key.variables, times, _NO_ERROR
+    if not hmac.compare_digest(key.mac(b"".join(covered)), mac):
+        return None
+    return message[:2] + rest, mac, signed
 
 
 def verify(
@@ -118,13 +147,16 @@ def verify(
     parts = parts or outline(message)
     if not parts.signature:
         return None
+    key = keys.get(to_labels(read_name(message, parts.signature)[0]))
+    usual = open_usual(message, key, now, request_mac) if key is not None else None
+    if key is not None and usual is not None:
+        whole, mac, signed = usual
+        return Verified(key, mac, signed, whole, parts._replace(signature=0))
     record = read(message, parts)
     key = known(record, keys)
     whole = stripped(message, parts)
-    digest = hmac.new(key.secret, _counted(request_mac), key.algorithm[5:])
-    digest.update(record.original_id + whole[2:])
-    digest.update(record.variables())
-    check(record, key, digest.digest(), now)
+    covered = b"".join((_counted(request_mac), record.original_id, whole[2:], record.variables()))
+    check(record, key, key.mac(covered), now)
     return Verified(key, record.mac, record.signed, whole, parts._replace(signature=0))
 
 
@@ -188,10 +220,9 @@ def stripped(message: bytes, parts: Outline) -> bytes:
     return message[:10] + count.to_bytes(2, "big") + message[HEADER : parts.signature]
 
 
-@lru_cache(len(ALGORITHMS) * 512)
 def identity(key: Key) -> tuple[bytes, bytes]:
     """The names of the key and of its algorithm, as wire bytes."""
-    return to_wire(key.name), to_wire((key.algorithm.encode(),))
+    return key.owner, key.variables[len(key.owner) + len(_ANY_CLASS) :]
 
 
 def _fresh(message: bytes, key: Key, now: float) -> Record:
@@ -199,7 +230,7 @@ def _fresh(message: bytes, key: Key, now: float) -> Record:
 
 
 def _signed(message: bytes, key: Key, record: Record, request_mac: bytes) -> tuple[bytes, bytes]:
-    mac = hmac.digest(key.secret, _counted(request_mac) + message + record.variables(), key.algorithm[5:])
+    mac = key.mac(_counted(request_mac) + message + record.variables())
     return _with_record(message, record._replace(mac=mac)), mac
 
 
@@ -228,7 +259,7 @@ class Signer:
             return signed
         record = _fresh(message, self._key, now)
         covered = _counted(self._before) + message + record.times()
-        self._before = hmac.digest(self._key.secret, covered, self._key.algorithm[5:])
+        self._before = self._key.mac(covered)
         return _with_record(message, record._replace(mac=self._before))
 
 
@@ -237,9 +268,11 @@ class Verifier:
 
     def __init__(self, key: Key, request_mac: bytes) -> None:
         self._key = key
-        self._digest = hmac.new(key.secret, _counted(request_mac), key.algorithm[5:])
-        self._is_first = True
+        self._before = request_mac
+        self._sum: _Hash | None = None
+        """Of the messages that came without a signature since the last one with it, if any did."""
         self._unsigned = 0
+        self._is_first = True
 
     @property
     def is_settled(self) -> bool:
@@ -248,19 +281,30 @@ class Verifier:
 
     def verify(self, message: bytes, now: float) -> bytes:
         """The next message, without a TSIG record.  Raises `Malformed` and `TsigError`."""
+        usual = open_usual(message, self._key, now, self._before) if self._is_first else None
+        if usual is not None:
+            whole, self._before, _ = usual
+            self._is_first = False
+            return whole
         parts = outline(message)
         if not parts.signature:
             self._unsigned += 1
             if self._is_first or self._unsigned > MOST_UNSIGNED:
                 raise TsigError(_fresh(message, self._key, now), BADSIG)
-            self._digest.update(message)
+            self._with(message)
             return message
         record = read(message, parts)
         known(record, {self._key.name: self._key})
         whole = stripped(message, parts)
-        self._digest.update(record.original_id + whole[2:])
-        self._digest.update(record.variables() if self._is_first else record.times())
-        check(record, self._key, self._digest.digest(), now)
-        self._digest = hmac.new(self._key.secret, _counted(record.mac), self._key.algorithm[5:])
-        self._is_first, self._unsigned = False, 0
+        end = record.variables() if self._is_first else record.times()
+        check(record, self._key, self._key.mac_of(self._with(record.original_id + whole[2:] + end)), now)
+        self._before, self._is_first, self._sum, self._unsigned = record.mac, False, None, 0
         return whole
+
+    def _with(self, covered: bytes) -> _Hash:
+        """The sum, with what is covered next."""
+        if self._sum is None:
+            self._sum = self._key.inner.copy()
+            self._sum.update(_counted(self._before))
+        self._sum.update(covered)
+        return self._sum
