@@ -7,6 +7,7 @@ the case in which they came, for copying.  Nothing here does I/O; what is writte
 
 from __future__ import annotations
 
+import struct
 from typing import Final, NamedTuple
 
 Labels = tuple[bytes, ...]
@@ -65,6 +66,7 @@ NAMES_IN_DATA: Final = {
 }  # fmt: skip
 _NEVER_ASKED: Final = frozenset({0, OPT, 249, TSIG})
 """Types that nobody can ask for."""
+_FIXED: Final = struct.Struct("!HHIH")
 NO_QUESTION: Final = (b"", 0, 0)
 """Where a message has none."""
 
@@ -156,8 +158,7 @@ _LENGTHS: Final = [bytes((length,)) for length in range(64)]
 
 def to_labels(name: bytes) -> Labels:
     """The labels, in lower case, of a name in wire bytes without compression."""
-    labels = []
-    at = 0
+    labels, at = list[bytes](), 0
     while length := name[at]:
         labels.append(name[at + 1 : at + 1 + length].lower())
         at += length + 1
@@ -174,10 +175,9 @@ def parse_query(message: bytes) -> Query:
     if len(message) < HEADER or message[2] & 0x80:
         raise Malformed("shorter than a header, or no query")
     flags = int.from_bytes(message[2:4], "big")
-    counts = message[4:10]
     if flags & 0x7800:
         raise _error(message, NOTIMP)
-    if counts != b"\0\1\0\0\0\0":
+    if message[4:10] != b"\0\1\0\0\0\0":
         raise _error(message, FORMERR)
     try:
         labels, at = _question_name(message)
@@ -199,8 +199,7 @@ def _error(message: bytes, rcode: int) -> QueryError:
 
 def _question_name(message: bytes) -> tuple[Labels, int]:
     """The name at the beginning, where nothing is that a pointer could point to, and where it ends."""
-    labels = []
-    at = HEADER
+    labels, at = list[bytes](), HEADER
     while length := message[at]:
         end = at + 1 + length
         if length > 63 or end + 5 > len(message) or end - HEADER >= LONGEST_NAME:
@@ -245,11 +244,10 @@ def _check_options(data: bytes) -> None:
 
 def _fixed(message: bytes, at: int) -> tuple[int, int, int, int]:
     """Type, class, TTL and length of data of a record, after its name."""
-    fixed = message[at : at + 10]
-    if len(fixed) < 10:
-        raise Malformed("a record ends early")
-    number = int.from_bytes(fixed, "big")
-    return number >> 64, number >> 48 & 0xFFFF, number >> 16 & 0xFFFFFFFF, number & 0xFFFF
+    try:
+        return _FIXED.unpack_from(message, at)
+    except struct.error:
+        raise Malformed("a record ends early") from None
 
 
 def past_name(message: bytes, at: int) -> int:
@@ -261,41 +259,40 @@ def past_name(message: bytes, at: int) -> int:
     return at + 2 if length else at + 1
 
 
-def read_name(message: bytes, at: int) -> tuple[bytes, int]:
+def read_name(message: bytes, at: int, asked: bytes = b"") -> tuple[bytes, int]:
     """The name at `at` without compression, and where what follows begins.  Raises `Malformed`.
 
     A pointer must point to before where the name began, as every honest one does, so this ends, and soon.
+    `asked` is the name in the question, if that is known: most pointers lead there.
     """
-    parts: list[bytes] = []
-    size, lowest, end, hops = 1, at, 0, 0
+    lowest, start, end, hops, parts, size = at, at, 0, 0, b"", 1
     try:
-        while length := message[at]:
-            if length < 64:
-                size += length + 1
-                parts.append(message[at : at + 1 + length])
+        while True:
+            while 0 < (length := message[at]) < 64:
                 at += length + 1
-            else:
-                end = end or at + 2
-                at = int.from_bytes(message[at : at + 2], "big") & 0x3FFF
-                hops += 1
-                if length < 0xC0 or at >= lowest or len(message) < end or hops > MOST_POINTERS:
-                    raise Malformed("a pointer leads nowhere")
-                lowest = at
+            size += at - start
             if size > LONGEST_NAME:
                 raise Malformed("a name is too long")
+            parts += message[start:at]
+            if not length:
+                return parts + b"\0", end or at + 1
+            end = end or at + 2
+            start = (length << 8 | message[at + 1]) & 0x3FFF
+            if start == HEADER and asked and length == 0xC0 and size + len(asked) <= LONGEST_NAME:
+                return parts + asked, end
+            hops += 1
+            if length < 0xC0 or start >= lowest or hops > MOST_POINTERS:
+                raise Malformed("a pointer leads nowhere")
+            lowest = at = start
     except IndexError:
         raise Malformed("a name ends early") from None
-    return b"".join(parts) + b"\0", end or at + 1
 
 
 def parse_message(message: bytes) -> Message:
     """Take a whole message with one question apart.  Raises `Malformed`."""
     if len(message) < HEADER or message[4:6] != b"\0\1":
         raise Malformed("no header, or not one question")
-    name, at = read_name(message, HEADER)
-    asked = message[at : at + 4]
-    question = name, int.from_bytes(asked[:2], "big"), int.from_bytes(asked[2:], "big")
-    return _apart(message, question, at + 4)
+    return _apart(message, *_question(message))
 
 
 def parse_part(message: bytes) -> Message:
@@ -305,46 +302,49 @@ def parse_part(message: bytes) -> Message:
 
 def parse_end(message: bytes, at: int) -> Message:
     """The same for a message of which only the additional section, which begins at `at`, is wanted."""
-    name, end = read_name(message, HEADER)
-    question = name, int.from_bytes(message[end : end + 2], "big"), int.from_bytes(message[end + 2 : end + 4], "big")
-    additional, _ = _records(message, at, int.from_bytes(message[10:12], "big"))
+    question, _ = _question(message)
+    additional, _ = _records(message, at, message[10] << 8 | message[11], question[0])
     return Message(message[:2], int.from_bytes(message[2:4], "big"), question, (), (), additional)
 
 
+def _question(message: bytes) -> tuple[tuple[bytes, int, int], int]:
+    name, at = read_name(message, HEADER)
+    return (name, int.from_bytes(message[at : at + 2], "big"), int.from_bytes(message[at + 2 : at + 4], "big")), at + 4
+
+
 def _apart(message: bytes, question: tuple[bytes, int, int], at: int) -> Message:
-    sections = []
+    sections: list[tuple[Record, ...]] = []
     for place in (6, 8, 10):
-        records, at = _records(message, at, int.from_bytes(message[place : place + 2], "big"))
+        records, at = _records(message, at, message[place] << 8 | message[place + 1], question[0])
         sections.append(records)
     if at != len(message):
         raise Malformed("there is more after the last record")
     return Message(message[:2], int.from_bytes(message[2:4], "big"), question, *sections)
 
 
-def _records(message: bytes, at: int, count: int) -> tuple[tuple[Record, ...], int]:
-    records = []
+def _records(message: bytes, at: int, count: int, asked: bytes) -> tuple[tuple[Record, ...], int]:
+    """So many records; `asked` is the name in the question, to which most names point."""
+    records: list[Record] = []
     for _ in range(count):
-        name, at = read_name(message, at)
+        name, at = read_name(message, at, asked)
         kind, klass, ttl, length = _fixed(message, at)
         start, at = at + 10, at + 10 + length
         if at > len(message):
             raise Malformed("a record ends early")
-        if ttl >> 31 and kind != OPT:
-            ttl = 0  # RFC 2181 section 8
-        records.append(Record(name, kind, klass, ttl, _data(message, kind, start, at)))
+        ttl = ttl if ttl < 1 << 31 or kind == OPT else 0  # RFC 2181 section 8
+        has_names = length and kind in NAMES_IN_DATA
+        data = _data(message, kind, start, at, asked) if has_names else message[start:at]
+        records.append(Record(name, kind, klass, ttl, data))
     return tuple(records), at
 
 
-def _data(message: bytes, kind: int, start: int, end: int) -> bytes:
+def _data(message: bytes, kind: int, start: int, end: int, asked: bytes) -> bytes:
     """The data of a record with the names in it written out."""
-    before, names = NAMES_IN_DATA.get(kind, (0, 0))
-    if not names or start == end:
-        return message[start:end]
-    at = start + before
-    parts = [message[start:at]]
+    before, names = NAMES_IN_DATA[kind]
+    data, at = message[start : start + before], start + before
     for _ in range(names):
-        name, at = read_name(message, at)
-        parts.append(name)
+        name, at = read_name(message, at, asked)
+        data += name
     if at > end:
         raise Malformed("a name in a record ends early")
-    return b"".join(parts) + message[at:end]
+    return data + message[at:end]
