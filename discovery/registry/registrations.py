@@ -8,7 +8,7 @@ record: such an endpoint is ready.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import ip_address
@@ -159,6 +159,7 @@ def port_owner(named: Named, port: ServicePort, zone: bytes) -> bytes:
     return _port_labels(port) + to_wire((named.name.encode(), named.namespace.encode()))[:-1] + zone
 
 
+@lru_cache(SHARED)
 def service_of(name: bytes, zone: bytes) -> Named | None:
     """The Service that a name of the zone tells of; None: of none."""
     labels = to_labels(name[: -len(zone)] + b"\0")
@@ -173,12 +174,18 @@ _SILENT: Final = (_Said(), "")
 """There is no TXT record."""
 
 
+Counts = Callable[[Endpoint], bool]
+_Hosts = dict[bytes, tuple[Node, Endpoint | None]]
+
+
 class Registrations:
     """Reads endpoints out of a content; what a host's records make is remembered as long as they are the same."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Content, counts: Counts | None = None) -> None:
+        """`counts`: which endpoints there are, for who asks here; None: all."""
         self._content = content
-        self._known: dict[bytes, dict[bytes, tuple[Node, Endpoint]]] = {}
+        self._counts = counts
+        self._known: dict[bytes, _Hosts] = {}
         """By port name and SRV data: the host's node, and what both make."""
 
     def touched(self, names: Iterable[bytes]) -> set[Named]:
@@ -186,27 +193,43 @@ class Registrations:
         found = {service_of(name, self._content.origin) for name in names}
         return {named for named in found if named is not None}
 
-    def endpoints(self, named: Named, service: Service) -> Mapping[str, tuple[Endpoint, ...]]:
-        """All endpoints of a Service by port; none: an empty mapping."""
+    def endpoints(
+        self, named: Named, service: Service, changed: Container[bytes] | None = None
+    ) -> Mapping[str, tuple[Endpoint, ...]]:
+        """All endpoints of a Service by port; none: an empty mapping.
+
+        `changed`: all names that differ since this was last asked; None: any may.
+        """
         zone = self._content.origin
-        found = {port.key: tuple(self._on_port(port_owner(named, port, zone))) for port in ports_of(service)}
+        found = {port.key: self._on_port(port_owner(named, port, zone), changed) for port in ports_of(service)}
         return found if any(found.values()) else {}
 
-    def _on_port(self, owner: bytes) -> Iterator[Endpoint]:
+    def _on_port(self, owner: bytes, changed: Container[bytes] | None) -> tuple[Endpoint, ...]:
+        hosts = self._known.get(owner)
+        if hosts is None or changed is None or owner in changed:
+            hosts = self._read(owner, self._known.pop(owner, {}))
+        else:
+            stale = [data for data in hosts if data[6:].lower() in changed]
+            hosts.update((data, self._made(data)) for data in stale)
+        return tuple([endpoint for _, endpoint in hosts.values() if endpoint is not None])
+
+    def _read(self, owner: bytes, before: _Hosts) -> _Hosts:
         nodes = self._content.nodes
         rrset = _rrset(nodes.get(owner, ()), SRV)
-        before = self._known.pop(owner, {})
-        now: dict[bytes, tuple[Node, Endpoint]] = {}
+        now: _Hosts = {}
         for data in rrset.datas if rrset else ():
-            node = nodes.get(data[6:].lower(), ())
             known = before.get(data)
-            if known is not None and known[0] is node:
-                now[data] = known
-            elif (endpoint := read_endpoint(data, node)) is not None:
-                now[data] = node, endpoint
+            is_same = known is not None and known[0] is nodes.get(data[6:].lower(), ())
+            now[data] = known if known is not None and is_same else self._made(data)
         if now:
             self._known[owner] = now
-        return (endpoint for _, endpoint in now.values())
+        return now
+
+    def _made(self, data: bytes) -> tuple[Node, Endpoint | None]:
+        node = self._content.nodes.get(data[6:].lower(), ())
+        endpoint = read_endpoint(data, node)
+        counts = endpoint is not None and (self._counts is None or self._counts(endpoint))
+        return node, endpoint if counts else None
 
 
 def _rrset(node: Node, kind: int) -> RRset | None:

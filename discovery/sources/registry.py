@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
 from config.meta import Named
 from config.resources.core import Service
 from discovery.catalog import Catalog, PortEndpoints
-from discovery.endpoint import Endpoint
 from discovery.registry.content import Content
-from discovery.registry.registrations import Registrations
+from discovery.registry.registrations import Counts, Registrations
 
 SOURCE: Final = "registry"
 AT_ONCE: Final = 32
@@ -26,8 +25,6 @@ NAMES_IN_STEP: Final = 256
 MOST_IN_STEP: Final = 100
 """Endpoints, and Services, that are told of in one step; a Service's endpoints are told together."""
 
-Counts = Callable[[Endpoint], bool]
-
 
 class RegistrySource:
     """Keeps `catalog` told of what `content` says; single-threaded, without I/O."""
@@ -35,8 +32,7 @@ class RegistrySource:
     def __init__(self, catalog: Catalog, content: Content, counts: Counts | None = None) -> None:
         """`counts`: which endpoints are told; None: all."""
         self._catalog = catalog
-        self._counts = counts
-        self._registrations = Registrations(content)
+        self._registrations = Registrations(content, counts)
         self._services: Mapping[Named, Service] = {}
         self._names: deque[Iterator[bytes]] = deque()
         """That changed, and whose Services are not found out yet."""
@@ -61,9 +57,9 @@ class RegistrySource:
     def changed(self, names: Iterable[bytes]) -> None:
         """These names of the zone are not what they were; if they are many, they are due."""
         names = tuple(names)
-        self._is_behind = True
+        is_behind, self._is_behind = self._is_behind or bool(self._due), True
         if len(names) <= AT_ONCE:
-            self._tell(self._registrations.touched(names) & self._services.keys())
+            self._tell(self._registrations.touched(names) & self._services.keys(), None if is_behind else names)
             self._settle()
         else:
             self._names.append(iter(names))
@@ -105,16 +101,12 @@ class RegistrySource:
             count += 1 + sum(map(len, changes[name].values()))
         self._catalog.change_endpoints(SOURCE, changes)
 
-    def _tell(self, touched: Iterable[Named]) -> None:
-        if changes := {name: self._endpoints(name) for name in touched}:
+    def _tell(self, touched: Iterable[Named], changed: Container[bytes] | None = None) -> None:
+        """Of these Services; `changed`: all names that differ from what was told, None: any may."""
+        if changes := {name: self._endpoints(name, changed) for name in touched}:
             self._catalog.change_endpoints(SOURCE, changes)
 
-    def _endpoints(self, name: Named) -> PortEndpoints:
+    def _endpoints(self, name: Named, changed: Container[bytes] | None = None) -> PortEndpoints:
         """What the content has for a Service by now; nothing if there is no such Service any more."""
-        if name not in self._services:
-            return {}
-        found = self._registrations.endpoints(name, self._services[name])
-        if self._counts is None:
-            return found
-        counted = {port: tuple(filter(self._counts, there)) for port, there in found.items()}
-        return counted if any(counted.values()) else {}
+        service = self._services.get(name)
+        return {} if service is None else self._registrations.endpoints(name, service, changed)

@@ -30,7 +30,7 @@ from discovery.registry.keys import Key, KeyRing, Scope
 from discovery.registry.messages import notify
 from discovery.registry.replays import Replays
 from discovery.registry.terms import Terms, read_terms
-from discovery.registry.wire import TSIG, from_text, parse_message, to_wire
+from discovery.registry.wire import NOERROR, REFUSED, TSIG, from_text, parse_message, to_wire
 from tests.discovery.registry.registries import Registry, registry
 from tests.discovery.registry.test_primary import Memory
 from tests.discovery.registry.test_transfer import APEX, DOMAIN, ORIGIN, record
@@ -285,7 +285,35 @@ async def test_notify() -> None:
         where.authority.follow(ORIGIN, hear)
         assert await rcode(where, message) == "NOERROR"
         assert await rcode(where, message) == "REFUSED"
-    assert heard == [(41, "127.0.0.1")] * 2
+    assert heard == [(41, "127.0.0.1")] * 3  # the second one is like the first, until that is not listened to
+
+
+async def test_a_notify_like_another_is_answered_alike() -> None:
+    heard: list[tuple[int | None, str]] = []
+    elsewhere: list[int | None] = []
+    sent: list[bytes | None] = []
+
+    def hear(serial: int | None, client: str) -> bool:
+        heard.append((serial, client))
+        return client == "192.0.2.1"
+
+    def hear_elsewhere(serial: int | None, client: str) -> bool:
+        elsewhere.append(serial)
+        return True
+
+    async with registry(Memory()) as where:
+        where.authority.follow(ORIGIN, hear)
+        for number, serial in enumerate((41, 42, 1 << 31)):
+            assert where.authority.take(notify(number, APEX.soa(serial)), "192.0.2.1", sent.append)
+        where.authority.take(notify(9, APEX.soa(43)), "192.0.2.2", sent.append)
+        where.authority.follow(ORIGIN, hear_elsewhere)
+        where.authority.take(notify(4, APEX.soa(44)), "192.0.2.1", sent.append)
+    assert [serial for serial, client in heard if client == "192.0.2.1"] == [41, 42, 1 << 31]
+    assert elsewhere == [44]
+    answers = [parse_message(message or b"") for message in sent]
+    assert [int.from_bytes(answer.id, "big") for answer in answers] == [0, 1, 2, 9, 4]
+    assert [answer.rcode for answer in answers] == [NOERROR] * 3 + [REFUSED, NOERROR]
+    assert len({(sent[0] or b"")[2:], (sent[1] or b"")[2:], (sent[2] or b"")[2:], (sent[4] or b"")[2:]}) == 1
 
 
 GARBAGE = {

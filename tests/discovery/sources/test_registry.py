@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from config.meta import Named, ObjectMeta
 from config.resources.core import Service, ServicePort, ServiceSpec
 from discovery.catalog import Catalog
 from discovery.endpoint import Endpoint
 from discovery.registry.content import Content, Draft, content_of
-from discovery.registry.registrations import origin, registered, service_of
+from discovery.registry.registrations import Registrations, origin, registered, service_of
 from discovery.sources.registry import MOST_IN_STEP, RegistrySource
 
 ZONE = origin("cluster.local")
@@ -60,6 +63,27 @@ def test_a_service_that_comes_later_finds_what_is_there() -> None:
     catalog.define({SHOP: SERVICES[SHOP]})
     catalog.define(SERVICES)
     assert not any(catalog.snapshot.services[CART].values())
+
+
+HOSTS = st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.booleans(), st.integers(1, 2)), max_size=4)
+
+
+@given(st.lists(HOSTS, max_size=6))
+def test_reading_only_what_changed_comes_to_the_same(turns: list[list[tuple[str, bool, int]]]) -> None:
+    content, catalog, services = Content(ZONE), Catalog(), {SHOP: SERVICES[SHOP]}
+    catalog.define(services)
+    source = RegistrySource(catalog, content, lambda endpoint: endpoint.replica_id != "c")
+    source.define(services)
+    for serial, hosts in enumerate(turns):
+        there = [Endpoint("10.0.0.1", 80, replica_id=host, ready=ready, weight=weight) for host, ready, weight in hosts]
+        now = content_of(ZONE, serial, registered(SHOP, SERVICES[SHOP], {"http": tuple(there)}, ZONE)).nodes
+        changed = {
+            name: now.get(name, ()) for name in {**content.nodes, **now} if now.get(name) != content.nodes.get(name)
+        }
+        content.adopt(changed, serial)
+        source.changed(changed)
+        fresh = Registrations(content, lambda endpoint: endpoint.replica_id != "c").endpoints(SHOP, SERVICES[SHOP])
+        assert catalog.snapshot.services[SHOP].get("http", ()) == fresh.get("http", ())
 
 
 def test_names_of_nobody_change_nothing() -> None:
