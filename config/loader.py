@@ -7,7 +7,7 @@ vocabulary: a process that serves traffic uses `config.aside` instead.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,10 @@ from config.walk import Notices, Walk, describe, is_null, shorten
 MAX_NAME = 253
 
 
-def load(paths: Sequence[Path], beneath: str = "") -> Loaded:
+def load(paths: Sequence[Path], beneath: Collection[str] = ()) -> Loaded:
     """Everything that `paths` (files and folders) say.  Never raises for what is written in them.
 
-    `beneath`: the last file, if what others say of the same objects is meant to stand, which is only warned of.
+    `beneath`: the last files, if what others say of the same objects is meant to stand, which is only warned of.
     """
     faults = FaultList()
     return _load(read_texts(paths, faults), faults, strict=True, beneath=beneath)
@@ -44,7 +44,7 @@ def load_text(text: str, name: str, strict: bool = True) -> Loaded:
     return _load([(name, text)], FaultList(), strict)
 
 
-def _load(texts: Iterable[tuple[str, str]], faults: FaultList, strict: bool, beneath: str = "") -> Loaded:
+def _load(texts: Iterable[tuple[str, str]], faults: FaultList, strict: bool, beneath: Collection[str] = ()) -> Loaded:
     reading = Reading(faults, strict, beneath)
     with _uncollected():
         for name, text in texts:
@@ -77,7 +77,7 @@ class _Layer:
 class Reading:
     """Collects the objects of documents, one document after the other."""
 
-    def __init__(self, faults: FaultList, strict: bool = True, beneath: str = "") -> None:
+    def __init__(self, faults: FaultList, strict: bool = True, beneath: Collection[str] = ()) -> None:
         self._faults = faults
         self._beneath = beneath
         self._strict = strict
@@ -160,7 +160,7 @@ class Reading:
             rule = "a node has one NodeConfig" if key.kind == "NodeConfig" else "duplicate object"
             place = self._layers[0].locator.locate(same[0])
             message = f"{rule}; {same[0]} is also written at {place}, and that one stays"
-            severity: Severity = "warning" if where.file == self._beneath else "error"
+            severity: Severity = "warning" if where.file in self._beneath else "error"
             self._faults.add(Fault(severity, where, message, key, "metadata.name"))
         return self._layers[len(same) - 1]
 

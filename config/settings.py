@@ -149,11 +149,11 @@ class RecentSettings(Spec):
     """How many."""
 
 
-PlatformName = Literal["process", "docker"]
+PlatformName = Literal["process", "docker", "swarm"]
 
 
 class DockerSettings(Spec):
-    """The Docker Engine of the platform `docker`."""
+    """The Docker Engine of the platforms `docker` and `swarm`."""
 
     host: str = ""
     """A URL as in DOCKER_HOST; empty: that variable, else ``unix:///var/run/docker.sock``."""

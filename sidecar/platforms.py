@@ -35,7 +35,7 @@ from mesh.exposition import Family, Sample
 from sidecar.documents import Document
 from sidecar.errors import UserError
 from sidecar.logs import timestamp
-from sidecar.state import StateFolder
+from sidecar.state import FOUND, StateFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,21 +86,34 @@ def _process(parts: Parts, runs: bool) -> Made:
     return made
 
 
+def _engine(parts: Parts) -> str:
+    return parts.node.docker.host or os.environ.get("DOCKER_HOST", "") or DOCKER_HOST
+
+
 def _docker(parts: Parts, runs: bool) -> Made:
     try:
         from discovery.platforms.docker.platform import DockerPlatform, Running
     except ImportError as error:
         raise UserError(f"the platform docker needs {error.name}: install weft[docker]") from None
-    host = parts.node.docker.host or os.environ.get("DOCKER_HOST", "") or DOCKER_HOST
     running = Running(parts.state.path / "rollouts", parts.prober, parts.drained, parts.served_at) if runs else None
-    made = DockerPlatform(host, Random(), running)
+    made = DockerPlatform(_engine(parts), Random(), running)
     parts.standings.append(made.standing)
     if made.deployments is not None:
         parts.running.append(made.deployments)
     return made
 
 
-MAKERS: Mapping[str, Maker] = {"process": _process, "docker": _docker}
+def _swarm(parts: Parts, runs: bool) -> Made:
+    try:
+        from discovery.platforms.swarm.platform import SwarmPlatform
+    except ImportError as error:
+        raise UserError(f"the platform swarm needs {error.name}: install weft[docker]") from None
+    made = SwarmPlatform(_engine(parts), Random(), parts.state.path / FOUND)
+    parts.standings.append(made.standing)
+    return made
+
+
+MAKERS: Mapping[str, Maker] = {"process": _process, "docker": _docker, "swarm": _swarm}
 
 
 class Platforms:
@@ -112,6 +125,8 @@ class Platforms:
             MAKERS[name](parts, index == 0) for index, name in enumerate(parts.node.platforms)
         ]
         self._standings, self._running = parts.standings, parts.running
+        if "swarm" not in parts.node.platforms:  # what an earlier run found does not hold
+            (parts.state.path / FOUND).unlink(missing_ok=True)
         self._subscribers: list[ReplicasChanged] = []
         for each in self._made:
             each.subscribe(self._changed)

@@ -19,6 +19,7 @@ from config.meta import ObjectKey, Source
 from discovery.allocation import allocate
 from discovery.assignments import Assignments, load_assignments, save_assignments
 from sidecar.last_good import keep, load_last_good, store_last_good, with_objects, without_objects
+from sidecar.state import FOUND
 
 ASSIGNMENTS = "assignments.json"
 RECEIVED = Path("channel", "manifests.json")
@@ -35,7 +36,7 @@ def read(paths: Sequence[Path], state: Path) -> Loaded:
     """All objects that can be in force, with their addresses, and all faults."""
     before = load_last_good(state, paths)
     remembered, forgotten = load_assignments(state / ASSIGNMENTS)
-    loaded = keep(load(paths, str(state / RECEIVED)), before)
+    loaded = keep(load(paths, frozenset({str(state / RECEIVED), str(state / FOUND)})), before)
     allocated = allocate(loaded.config_set, remembered)
     faults = [*loaded.faults, *forgotten, *allocated.faults]
     if older := _still_good(allocated.faults, loaded.config_set, before):

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from sidecar.errors import UserError
 
+FOUND = "found.json"
+"""Manifests that platforms make of what they find: a node's own stand where these say the same objects."""
+
 
 class StateFolder:
     """An open, locked state folder; `close` lets the next weft have it."""

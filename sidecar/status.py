@@ -73,7 +73,7 @@ class Report(NamedTuple):
         if self.rollouts:
             lines += ["", *table((ROLLOUT_HEADINGS, *map(rollout_row, self.rollouts)), paint)]
         if self.platforms:
-            lines += ["", *(platform_line(each, paint) for each in self.platforms)]
+            lines += ["", *(line for each in self.platforms for line in platform_lines(each, paint))]
         if self.dns:
             lines += ["", *dns_lines(self.dns, paint)]
         if self.nodes.get("nodes"):
@@ -129,13 +129,15 @@ def rollout_row(told: JSONObject) -> tuple[str, ...]:
     )
 
 
-def platform_line(platform: JSONObject, paint: Painter) -> str:
-    """Where replicas are, and since when that is only what was known last."""
+def platform_lines(platform: JSONObject, paint: Painter) -> Iterator[str]:
+    """Where replicas are, since when that is only what was known last, and what else is to be said, up to a bound."""
     line = f"{platform['name']} at {platform['host']}: {platform['replicas']} replicas"
-    if platform["connected"]:
-        return line
     since = f" since {platform['since']}" if platform["since"] else ""
-    return paint("yellow", f"{line}, stale{since}: {platform['reason']}")
+    yield line if platform["connected"] else paint("yellow", f"{line}, stale{since}: {platform['reason']}")
+    remarks = platform["remarks"]
+    yield from (paint("yellow", f"  {remark}") for remark in remarks[:MOST_FAULTS])
+    if len(remarks) > MOST_FAULTS:
+        yield f"  ... and {len(remarks) - MOST_FAULTS} more"
 
 
 def node_lines(nodes: JSONObject, paint: Painter) -> Iterator[str]:

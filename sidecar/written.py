@@ -17,7 +17,7 @@ from config.watcher import Watcher
 from mesh.steps import run_in_slices
 from sidecar.errors import UserError
 from sidecar.findings import Findings, lines
-from sidecar.state import StateFolder
+from sidecar.state import FOUND, StateFolder
 from sidecar.terminal import Painter
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class Written(NamedTuple):
     @property
     def usable(self) -> bool:
         """Whether there is anything to run or to serve."""
-        return bool(self.config_set.services or self.config_set.deployments)
+        finds = "swarm" in self.config_set.node.platforms  # and there may be none yet
+        return finds or bool(self.config_set.services or self.config_set.deployments)
 
 
 class Manifests:
@@ -56,10 +57,20 @@ class Manifests:
 
     def __init__(self, paths: Sequence[Path], state: StateFolder, received: Received | None = None) -> None:
         """`received`: what comes by the channel; where own manifests say the same objects, these stay."""
-        self.paths = paths if received is None else (*paths, received.path)
+        self._paths = tuple(paths)
+        self._found = state.path.resolve() / FOUND
         self._received = received
         self._state = str(state.path.resolve())
-        self._watcher = Watcher(self.paths)
+        self._watcher = Watcher((*self._paths, self._found, *self._last))
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All that is read."""
+        return (*self._paths, *([self._found] if self._found.exists() else ()), *self._last)
+
+    @property
+    def _last(self) -> tuple[Path, ...]:
+        return () if self._received is None else (self._received.path,)
 
     @property
     def received(self) -> Received | None:

@@ -107,6 +107,8 @@ class PlatformStanding(msgspec.Struct, frozen=True):
     """Made so far."""
     replicas: int = 0
     """Known, stale or not."""
+    remarks: tuple[str, ...] = ()
+    """What is otherwise than one might think, in words for the user."""
 
 
 class Platform(Protocol):

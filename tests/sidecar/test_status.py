@@ -55,17 +55,28 @@ def test_the_table() -> None:
 
 
 def test_platforms() -> None:
-    docker = {"name": "docker", "host": "unix:///run/docker.sock", "replicas": 3, "reason": "gone", "since": None}
+    docker = {
+        "name": "docker",
+        "host": "unix:///run/docker.sock",
+        "replicas": 3,
+        "reason": "gone",
+        "since": None,
+        "remarks": [],
+    }
     told = [
         {**docker, "connected": True},
         {**docker, "connected": False, "since": "2026-01-01T00:00:00.000Z"},
         {**docker, "connected": False},
+        {**docker, "connected": True, "remarks": [f"port {number} is Docker's" for number in range(12)]},
     ]
     report = Report([], READY, [], [], READ, [], platforms=told)
     assert report.render(Painter(io.StringIO())).split("\n")[2:] == [
         "docker at unix:///run/docker.sock: 3 replicas",
         "docker at unix:///run/docker.sock: 3 replicas, stale since 2026-01-01T00:00:00.000Z: gone",
         "docker at unix:///run/docker.sock: 3 replicas, stale: gone",
+        "docker at unix:///run/docker.sock: 3 replicas",
+        *(f"  port {number} is Docker's" for number in range(10)),
+        "  ... and 2 more",
     ]
     assert report.as_json()["platforms"] == told
 

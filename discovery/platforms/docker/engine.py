@@ -56,6 +56,11 @@ class Connection:
         async with bounded():
             return f"{datetime.fromisoformat((await self._docker.system.info())['SystemTime']).timestamp():.6f}"
 
+    async def log_driver(self) -> str:
+        """Which one containers have unless they say otherwise."""
+        async with bounded():
+            return str((await self._docker.system.info()).get("LoggingDriver", ""))
+
     async def containers(self, *, everything: bool = False) -> dict[str, dict[str, str]]:
         """Labels of all containers that run (`everything`: or do not), by id."""
         async with bounded():
@@ -74,16 +79,11 @@ class Connection:
             return answer
 
     async def create(self, name: str, body: Mapping[str, Any]) -> str:
-        """Make a container, after pulling its image where it is not there; its id.  It does not run yet."""
-        try:
-            async with bounded(ACTION_SECONDS):
-                return str((await self._docker.containers.create(body, name=name)).id)
-        except NotThere:
-            await self._pull(body["Image"])
+        """Make a container; its id.  It does not run yet.  Raises NotThere where its image is not there."""
         async with bounded(ACTION_SECONDS):
             return str((await self._docker.containers.create(body, name=name)).id)
 
-    async def _pull(self, image: str) -> None:
+    async def pull(self, image: str) -> None:
         try:
             async with bounded(PULL_SECONDS):
                 await self._docker.images.pull(image)
@@ -129,13 +129,21 @@ class Connection:
 
     async def follow(self, since: str, take: Callable[[Event], None]) -> None:
         """Give `take` each event from `since` on; returns when the engine ends that."""
+
+        def told(told: Mapping[str, Any]) -> None:
+            for event in _events(told):
+                take(event)
+
+        await self.listen(since, _FILTERS, told)
+
+    async def listen(self, since: str, filters: str, take: Callable[[Mapping[str, Any]], None]) -> None:
+        """Give `take` what the engine tells of each event; `filters`: as JSON (GET /events)."""
         events = self._docker.events
         heard = events.subscribe(create_task=False)
-        hearing = asyncio.get_running_loop().create_task(events.run(since=since, filters=_FILTERS))
+        hearing = asyncio.get_running_loop().create_task(events.run(since=since, filters=filters))
         try:
             while (told := await heard.get()) is not None:
-                for event in _events(told):
-                    take(event)
+                take(told)
             async with bounded():
                 await hearing
         finally:

@@ -24,6 +24,9 @@ COMPOSE_PROJECT: Final = "com.docker.compose.project"
 COMPOSE_SERVICE: Final = "com.docker.compose.service"
 COMPOSE_ONCE: Final = "com.docker.compose.oneoff"
 
+SWARM_TASK: Final = "com.docker.swarm.task.id"
+"""Containers with it are those of a swarm, whoever else is named on them."""
+
 WORKLOAD: Final = "weft.dev/workload"
 """NAMESPACE/NAME of the Deployment for which Weft has started the container."""
 

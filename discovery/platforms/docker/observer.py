@@ -39,12 +39,16 @@ class Observer:
         changed: Callable[[], None],
         random: Random,
         reconnects: BackoffPolicy = RECONNECTS,
+        name: str = "docker",
     ) -> None:
-        """`changed` is called after each change of `observation.conditions`, of `kinds` or of `standing`."""
+        """`changed` is called after each change of `observation.conditions`, of `kinds` or of `standing`.
+
+        `name`: of the platform.
+        """
         self.observation = Observation(matters)
         self.kinds: dict[str, str] = {}
         """Each network's driver."""
-        self.standing = PlatformStanding("docker", host, connected=False, reason="it has not answered yet")
+        self.standing = PlatformStanding(name, host, connected=False, reason="it has not answered yet")
         self._connect = connect
         self._matters = matters
         self._changed = changed

@@ -33,6 +33,8 @@ class FakeEngine:
         self.made = 0
         self.stopped: list[tuple[str, str]] = []
         """Containers that were to be stopped, and the seconds that each was given."""
+        self.written = ""
+        """The last that each container has written."""
         self._runner: web.AppRunner | None = None
 
     def put(self, container: str = ID, **state: Any) -> dict[str, Any]:
@@ -63,15 +65,20 @@ class FakeEngine:
         app.router.add_get("/v1.41/containers/json", self._list)
         app.router.add_get("/v1.41/containers/{id}/json", self._inspect)
         app.router.add_get("/v1.41/containers/{id}/stats", self._stats)
+        app.router.add_get("/v1.41/containers/{id}/logs", self._logs)
         app.router.add_post("/v1.41/containers/create", self._create)
         app.router.add_post("/v1.41/containers/{id}/start", self._start)
         app.router.add_post("/v1.41/containers/{id}/stop", self._stop)
         app.router.add_delete("/v1.41/containers/{id}", self._remove)
         app.router.add_post("/v1.41/images/create", self._pull)
         app.router.add_get("/v1.41/events", self._events)
+        self._add_routes(app)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
         await web.UnixSite(self._runner, str(self.socket)).start()
+
+    def _add_routes(self, app: web.Application) -> None:
+        """For engines that answer more."""
 
     async def end(self) -> None:
         if self._runner is not None:
@@ -120,31 +127,43 @@ class FakeEngine:
         name = f"{self.made:064x}"
         made = self.put(name, Running=False)
         made["Name"], made["Asked"] = request.query["name"], asked
-        made["Config"]["Labels"] = asked["Labels"]
+        made["Config"] |= {"Labels": asked["Labels"], "Tty": False}
         made["NetworkSettings"] = {"Networks": {"bridge": {"IPAddress": f"172.17.0.{self.made + 1}"}}}
         return _json({"Id": name}, status=201)
 
     async def _start(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
+        if "fails" in self.containers[name]["Asked"].get("Entrypoint", ()):
+            return _json({"message": "it fails"}, status=400)
         self.containers[name]["State"] |= {"Running": True, "StartedAt": f"run {len(self.asked)}"}
         self.tell("start", name)
         return web.Response(status=204)
 
     async def _stop(self, request: web.Request) -> web.Response:
-        name = request.match_info["id"]
+        if (name := self._find(request)) is None:
+            return _json({"message": "No such container"}, status=404)
+        if not self.containers[name]["State"]["Running"]:
+            return web.Response(status=304)
         self.tell("kill", name, signal="15")
         self.stopped.append((name, request.query["t"]))
         self.exit(name)
         return web.Response(status=204)
 
     async def _remove(self, request: web.Request) -> web.Response:
-        wanted = request.match_info["id"]
-        found = next((each["Id"] for each in self.containers.values() if wanted in (each["Id"], each["Name"])), None)
-        if found is None:
+        if (found := self._find(request)) is None:
             return _json({"message": "No such container"}, status=404)
         self.tell("destroy", found)
         del self.containers[found]
         return web.Response(status=204)
+
+    async def _logs(self, _: web.Request) -> web.Response:
+        line = self.written.encode()
+        head = b"\x01\0\0\0" + len(line).to_bytes(4, "big")
+        return web.Response(body=head + line, headers={"Content-Type": "application/vnd.docker.raw-stream"})
+
+    def _find(self, request: web.Request) -> str | None:
+        wanted = request.match_info["id"]
+        return next((each["Id"] for each in self.containers.values() if wanted in (each["Id"], each["Name"])), None)
 
     async def _pull(self, request: web.Request) -> web.Response:
         return _json({"message": "denied"}, status=500)

@@ -1,0 +1,89 @@
+"""The connection to an engine that is part of a swarm: what that of a plain one lacks.
+
+Only managers answer for services and tasks.  A host cannot dial into overlay networks; what it can dial is the address
+that each task has on the bridge ``docker_gwbridge``, which the engine tells with that network, not with the container.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from discovery.platforms.docker.engine import Connection, EngineError, NotThere, bounded
+from discovery.platforms.swarm.labels import TASK
+from discovery.platforms.swarm.listing import TASK_STATES, Listing, listing
+
+GATEWAY: Final = "docker_gwbridge"
+TRIES: Final = 10
+"""Of an update, while others are faster."""
+
+
+class SwarmConnection(Connection):
+    """A client of one engine; `close` is owed.  Needs a running event loop."""
+
+    async def inspect(self, container: str) -> Mapping[str, Any]:
+        """See `Connection.inspect`; a task's address on the gateway's bridge is among those of its networks."""
+        answer = dict(await super().inspect(container))
+        if TASK not in (answer["Config"].get("Labels") or {}):
+            return answer
+        networks = dict((answer.get("NetworkSettings") or {}).get("Networks") or {})
+        if address := (await self._gateways()).get(container):
+            networks[GATEWAY] = {"IPAddress": address}
+        return answer | {"NetworkSettings": {"Networks": networks}}
+
+    async def _gateways(self) -> dict[str, str]:
+        """Addresses by container; none where there is no such bridge."""
+        try:
+            async with bounded():
+                shown = await (await self._docker.networks.get(GATEWAY)).show()
+        except NotThere:
+            return {}
+        there = shown.get("Containers") or {}
+        return {name: each["IPv4Address"].partition("/")[0] for name, each in there.items()}
+
+    async def manages(self) -> bool:
+        """Whether this engine is a manager of a swarm."""
+        async with bounded():
+            swarm = (await self._docker.system.info()).get("Swarm") or {}
+            return bool(swarm.get("ControlAvailable"))
+
+    async def listing(self) -> Listing:
+        """What the swarm has now.  The services are asked for first: a task's is there then."""
+        async with bounded():
+            services = await self._docker.services.list()
+            tasks = await self._docker.tasks.list(filters={"desired-state": list(TASK_STATES)})
+            return listing(services, tasks)
+
+    async def scale(self, service: str, replicas: int) -> None:
+        """Have a service be of that size, whoever else changes it meanwhile.  Raises NotThere."""
+        for _ in range(TRIES):
+            async with bounded():
+                found = await self._docker.services.inspect(service)
+                spec = found["Spec"]
+                if "Replicated" not in spec["Mode"]:
+                    raise EngineError(f"service {spec['Name']} has no number of replicas: its mode is another one")
+                spec["Mode"]["Replicated"]["Replicas"] = replicas
+                params = {"version": str(found["Version"]["Index"])}
+            if await self._update(service, params, spec):
+                return
+        raise EngineError(f"others changed service {service} {TRIES} times meanwhile")
+
+    async def _update(self, service: str, params: Mapping[str, str], spec: Mapping[str, Any]) -> bool:
+        """Whether the specification that was read is still the one in force, so that this could replace it."""
+        try:
+            async with bounded():
+                path, data = f"services/{service}/update", json.dumps(spec)
+                await self._docker._query_json(
+                    path, method="POST", params=params, data=data
+                )  # the library has no other way
+        except EngineError as error:
+            if "out of sequence" in str(error):
+                return False
+            raise
+        return True
+
+    async def hear_of_services(self, since: str, hurry: Callable[[], None]) -> None:
+        """Call `hurry` after each event of a service; returns when the engine ends that."""
+        filters = json.dumps({"type": ["service"]})
+        await self.listen(since, filters, lambda _: hurry())

@@ -1,0 +1,107 @@
+"""A small manager of a swarm on a unix socket of the test's own loop: it says what the test has it say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from tests.discovery.platforms.docker.facts import ID
+from tests.discovery.platforms.docker.fake import FakeEngine
+from tests.discovery.platforms.swarm import facts
+
+
+class FakeSwarm(FakeEngine):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.manages = True
+        self.services: dict[str, dict[str, Any]] = {}
+        """By id."""
+        self.tasks: dict[str, dict[str, Any]] = {}
+        self.gateways: dict[str, str] | None = {}
+        """Addresses by container; None: there is no such bridge."""
+        self.others = 0
+        """So many updates come too late, as somebody else was faster."""
+
+    def put_service(self, *words: Any, **more: Any) -> dict[str, Any]:
+        made = facts.service(*words, **more)
+        self.services[made["ID"]] = made
+        return made
+
+    def put_task(self, name: str = facts.TASK, container: str = ID, **more: Any) -> None:
+        """Have a task of the service `web` and its container."""
+        self.tasks[name] = facts.task(name, **more)
+        made = self.put(container, Running=True, StartedAt="now")
+        made["Config"]["Labels"] = facts.container_labels(task=name)
+        made["NetworkSettings"] = {"Networks": {"ov": {"IPAddress": "10.0.1.3"}}}
+        if self.gateways is not None:
+            self.gateways[container] = f"172.18.0.{len(self.gateways) + 3}"
+
+    def tell_of_services(self) -> None:
+        """Send the event of an update to all who listen."""
+        self.send(
+            {"Type": "service", "Action": "update", "Actor": {"ID": "x", "Attributes": {}}, "time": 1, "timeNano": 1}
+        )
+
+    def _add_routes(self, app: web.Application) -> None:
+        app.router.add_get("/v1.41/services", self._services)
+        app.router.add_get("/v1.41/services/{id}", self._service)
+        app.router.add_post("/v1.41/services/{id}/update", self._update)
+        app.router.add_get("/v1.41/tasks", self._tasks)
+        app.router.add_get("/v1.41/networks/docker_gwbridge", self._gateway)
+
+    async def _info(self, _: web.Request) -> web.Response:
+        swarm = {"LocalNodeState": "active", "ControlAvailable": self.manages}
+        return _json({"SystemTime": "2026-01-01T10:00:00.123456789Z", "Swarm": swarm})
+
+    async def _networks(self, _: web.Request) -> web.Response:
+        drivers = {"bridge": "bridge", "docker_gwbridge": "bridge", "ov": "overlay"}
+        return _json([{"Name": name, "Driver": driver, "Id": name, "Scope": ""} for name, driver in drivers.items()])
+
+    async def _gateway(self, _: web.Request) -> web.Response:
+        if self.gateways is None:
+            return _json({"message": "network docker_gwbridge not found"}, status=404)
+        there = {name: {"IPv4Address": f"{address}/16"} for name, address in self.gateways.items()}
+        return _json({"Name": "docker_gwbridge", "Id": "docker_gwbridge", "Containers": there})
+
+    async def _services(self, _: web.Request) -> web.Response:
+        return _json(list(self.services.values()))
+
+    async def _service(self, request: web.Request) -> web.Response:
+        found = self.services.get(request.match_info["id"])
+        return _json({"message": "no such service"}, status=404) if found is None else _json(found)
+
+    async def _update(self, request: web.Request) -> web.Response:
+        found = self.services[request.match_info["id"]]
+        if self.others:
+            self.others -= 1
+            found["Version"]["Index"] += 1
+        if request.query["version"] != str(found["Version"]["Index"]):
+            return _json({"message": "rpc error: code = Unknown desc = update out of sequence"}, status=500)
+        found["Spec"] = await request.json()
+        found["Version"]["Index"] += 1
+        return _json({"Warnings": None})
+
+    async def _tasks(self, request: web.Request) -> web.Response:
+        wanted = json.loads(request.query["filters"])["desired-state"]
+        return _json([each for each in self.tasks.values() if each["DesiredState"] in wanted])
+
+
+def _json(document: object, status: int = 200) -> web.Response:
+    """As an engine does, which names no charset."""
+    body = json.dumps(document).encode()
+    return web.Response(body=body, status=status, headers={"Content-Type": "application/json"})
+
+
+@asynccontextmanager
+async def fake_swarm(folder: Path) -> AsyncIterator[FakeSwarm]:
+    engine = FakeSwarm(folder)
+    await engine.begin()
+    try:
+        yield engine
+    finally:
+        await engine.end()

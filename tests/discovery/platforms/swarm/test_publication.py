@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from config.loader import load_text
+from config.meta import Named
+from discovery.platforms.swarm.publication import manifest, publication
+from tests.discovery.platforms.swarm.facts import known
+
+PUBLISH = "weft.dev/publish"
+
+
+def test_a_label_becomes_a_load_balancer() -> None:
+    made = publication([known(labels={PUBLISH: "8088:8080/tcp", "weft.dev/protocol": "http"})])
+    loaded = load_text(manifest(made.services).decode(), "found.json")
+    assert not [fault for fault in loaded.faults if fault.severity == "error"]
+    (service,) = loaded.config_set.services.values()
+    (port,) = service.spec.ports
+    assert (service.spec.type, service.metadata.annotations) == ("LoadBalancer", {"weft.dev/swarm-service": "web"})
+    assert (port.port, port.target_port, port.protocol, port.app_protocol) == (8088, 8080, "TCP", "http")
+    assert not made.remarks
+
+
+def test_several_ports_have_names() -> None:
+    made = publication([known(labels={PUBLISH: "80:8080,53:5353/udp"})])
+    (service,) = load_text(manifest(made.services).decode(), "found.json").config_set.services.values()
+    assert [(port.name, port.protocol) for port in service.spec.ports] == [("p80-tcp", "TCP"), ("p53-udp", "UDP")]
+
+
+def test_a_stack_is_a_namespace() -> None:
+    made = publication([known("shop_web", {PUBLISH: "80", "com.docker.stack.namespace": "shop"})])
+    assert [Named(each.metadata.namespace, each.metadata.name) for each in made.services] == [Named("shop", "web")]
+
+
+def test_without_labels_there_is_nothing_to_write() -> None:
+    made = publication([known()])
+    assert made == ((), ())
+    assert not load_text(manifest(made.services).decode(), "found.json").config_set.services
+
+
+def test_what_docker_publishes_stays_dockers() -> None:
+    made = publication([known("db", ports=(80,)), known("web", {PUBLISH: "80:8080,81:8081"})])
+    assert [port.port for each in made.services for port in each.spec.ports] == [81]
+    assert made.remarks == (
+        "db: port 80/tcp is published by Docker itself",
+        "web: not published: port 80/tcp is Docker's, which publishes it for db",
+    )
+
+
+REFUSED = {
+    "all ports are Docker's": ([known("db", ports=(80,)), known(labels={PUBLISH: "80"})], "publishes it for db"),
+    "no port": ([known(labels={PUBLISH: "http"})], "is no PORT:CONTAINERPORT"),
+    "empty": ([known(labels={PUBLISH: ""})], "names no port"),
+    "no name": ([known("w" * 64, {PUBLISH: "80"})], "none that a Service can have"),
+    "the same name": ([known("a_b", {PUBLISH: "80"}), known("a.b")], "would be called default/a-b"),
+}
+
+
+@pytest.mark.parametrize(("services", "why"), REFUSED.values(), ids=REFUSED)
+def test_why_nothing_is_published_is_said(services: list[object], why: str) -> None:
+    made = publication(services)  # type: ignore[arg-type]
+    assert not made.services
+    assert why in made.remarks[-1]
