@@ -8,7 +8,7 @@ objects as before are taken over, and when only endpoints changed, nothing else 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -116,8 +116,9 @@ def _recompile_endpoints(snapshot: Snapshot, previous: Compiled) -> Generator[No
         part = parts[name] = with_endpoints(parts[name], snapshot.services.get(name, _NO_ENDPOINTS))
         plans.update((plan.key, plan) for plan in part.plans)
         yield
-    table = replace(previous.table, generation=previous.table.generation + 1, backends=plans)
-    return replace(previous, table=table, snapshot=snapshot, parts=parts, touched=touched)
+    table = RoutingTable(previous.table.generation + 1, previous.table.listeners, plans)
+    same = previous.statuses, previous.config_set
+    return Compiled(table, *same, snapshot, previous.backends, parts, previous.entrance, touched)
 
 
 def _changed(snapshot: Snapshot, before: Snapshot) -> Iterable[Named]:

@@ -100,6 +100,9 @@ class Listeners:
 
     def reconcile(self, table: RoutingTable) -> None:
         """Bring what is bound in line with `table`, soon and in slices."""
+        if self._settled.is_set() and self._followed is self._table and table.listeners is self._table.listeners:
+            self._table = self._followed = table  # most tables differ in endpoints only
+            return
         if table is not self._table:
             self._settled.clear()
         self._table = table
@@ -182,7 +185,7 @@ class Listeners:
 
     async def _follow(self, table: RoutingTable) -> None:
         before, self._followed = self._followed, table
-        if before.listeners is table.listeners:  # most tables differ in endpoints only
+        if before.listeners is table.listeners:
             self._settled.set()
             return
         began = time.perf_counter()

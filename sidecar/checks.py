@@ -17,4 +17,6 @@ class Checks:
 
     def put_in_force(self, compiled: Compiled) -> None:
         """To be called after each table."""
+        if compiled.touched is not None and not any(plan.health_check for plan, _ in compiled.touched_pairs()):
+            return
         self._checker.watch({Check(*check) for check in self._wanted.wanted(compiled.backends.values())})

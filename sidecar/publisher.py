@@ -32,7 +32,7 @@ class Publisher:
         self._changed = asyncio.Event()
         self._urgent = asyncio.Event()
         self._published = asyncio.Event()
-        """Set at the next table, and replaced by another one then."""
+        """Set at each table for a moment, which wakes whoever waits."""
         self._free = asyncio.Event()
         self._free.set()
         self.compiled: Compiled | None = None
@@ -76,7 +76,9 @@ class Publisher:
         """Publish a table after every change, until cancelled."""
         while True:
             await self._changed.wait()
-            await self._gather()
+            rest = self._last + COALESCE_SECONDS - self._proxy.clock()
+            if rest > 0:
+                await self._gather(rest)
             await self._free.wait()
             await self.publish()
 
@@ -84,30 +86,27 @@ class Publisher:
         """Compile the latest word and put it in force."""
         self._changed.clear()
         self._urgent.clear()
+        compiled = await run_in_slices(self._steps())
+        self._published.set()
+        self._published.clear()
+        return compiled
+
+    def _steps(self) -> Generator[None, None, Compiled]:
         since = self.convergence.taken()
-        steps = compile_steps(self._config_set, self._snapshot, self.compiled, self._proxy.live)
-        compiled = await run_in_slices(steps)
-        await run_in_slices(self._proxy.publish_steps(compiled))
+        compiled = yield from compile_steps(self._config_set, self._snapshot, self.compiled, self._proxy.live)
+        yield from self._proxy.publish_steps(compiled)
         self.compiled = compiled
         self._last = self._proxy.clock()
         self.convergence.published(since, self._last)
-        await run_in_slices(self._told(compiled))
-        published, self._published = self._published, asyncio.Event()
-        published.set()
-        return compiled
-
-    def _told(self, compiled: Compiled) -> Generator[None, None, None]:
         for tell in self.in_force:
             tell(compiled)
             yield
+        return compiled
 
-    async def _gather(self) -> None:
+    async def _gather(self, seconds: float) -> None:
         """In a burst, give other changes a moment to come, unless one cannot wait."""
-        rest = self._last + COALESCE_SECONDS - self._proxy.clock()
-        if rest <= 0:
-            return
         try:
-            async with asyncio.timeout(rest):
+            async with asyncio.timeout(seconds):
                 await self._urgent.wait()
         except TimeoutError:
             return

@@ -21,7 +21,14 @@ KEY = BackendKey("default", "shop", "http")
 
 def table(*backends: Backend) -> Compiled:
     """What of a table is looked at."""
-    return cast("Compiled", SimpleNamespace(backends={each.key: each for each in backends}))
+    return cast("Compiled", SimpleNamespace(backends={each.key: each for each in backends}, touched=None))
+
+
+def after(*backends: Backend) -> Compiled:
+    """The same where only endpoints of these differ from the table before."""
+    pairs = [(each.plan, each) for each in backends]
+    there = {each.key: each for each in backends}
+    return cast("Compiled", SimpleNamespace(backends=there, touched=(1,), touched_pairs=lambda: iter(pairs)))
 
 
 async def test_what_is_well_is_used_and_what_is_not_is_left_out() -> None:
@@ -38,6 +45,11 @@ async def test_what_is_well_is_used_and_what_is_not_is_left_out() -> None:
             while [state.endpoint for state in backend.eligible] != [alive]:
                 await asyncio.sleep(0.01)
             assert len(prober) == 2
+            checks.put_in_force(after(Backend(KEY._replace(service="other"), loop.time)))
+            assert len(prober) == 2
+            backend.apply(BackendPlan(KEY, (alive,), health_check=policy))
+            checks.put_in_force(after(backend))
+            assert len(prober) == 1
             checks.put_in_force(table())
             assert len(prober) == 0
     finally:
