@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
-from msgspec import inspect
+from msgspec import Meta
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from config.configset import KINDS
@@ -59,7 +60,7 @@ def _record(struct: type[msgspec.Struct], type_name: str) -> Record:
         known.update(dict.fromkeys(_ROOT_FIELDS, "any"))
     fields = {}
     for field in msgspec.structs.fields(struct):
-        shape = _shape(inspect.type_info(field.type), _nested(field, known))
+        shape = _shape(field.type, _nested(field, known))
         fields[field.encode_name] = Field(field.name, shape, field.required)
     return Record(struct, fields, _Unused(type_name, known))
 
@@ -69,42 +70,38 @@ def _nested(field: msgspec.structs.FieldInfo, known: Mapping[str, str]) -> str:
     return OBJECT_META if field.type is ObjectMeta else known.get(field.encode_name, "").lstrip("[]{}")
 
 
-def _shape(info: inspect.Type, type_name: str) -> Shape:  # noqa: PLR0911 - a table of types, one line each
-    match info:
-        case inspect.Metadata(type=inner, extra=extra):
-            return _formatted(str((extra or {}).get("format"))) or _shape(inner, type_name)
-        case inspect.UnionType(types=types):
-            return _union([each for each in types if not isinstance(each, inspect.NoneType)], type_name)
-        case inspect.StructType(cls=struct):
-            return _record(struct, type_name)
-        case inspect.VarTupleType(item_type=item):
-            return Items(_shape(item, type_name))
-        case inspect.DictType(value_type=value):
-            return Map(_shape(value, type_name))
-        case inspect.LiteralType(values=values):
-            return Choice(tuple(str(value) for value in values))
-        case inspect.IntType(ge=low, le=high):
-            return Number(True, _INT64_MIN if low is None else low, _INT64_MAX if high is None else high)
-        case inspect.FloatType(ge=low, le=high):
-            return Number(False, _INT64_MIN if low is None else low, _INT64_MAX if high is None else high)
-        case inspect.BoolType():
-            return Boolean()
-        case inspect.StrType():
-            return Text()
-    raise TypeError(f"no shape for {info}")
+def _shape(kind: Any, type_name: str, meta: Meta = Meta()) -> Shape:  # noqa: B008, PLR0911 - a table of types
+    """Of a field's type as it is written.  `msgspec.inspect` would go through all types beneath, for each of them."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _formatted(arguments[1]) or _shape(arguments[0], type_name, arguments[1])
+    if origin in (Union, UnionType):
+        return _union([each for each in arguments if each is not NoneType], type_name)
+    if origin is tuple:
+        return Items(_shape(arguments[0], type_name))
+    if origin in (dict, Mapping):
+        return Map(_shape(arguments[1], type_name))
+    if origin is Literal:
+        return Choice(tuple(sorted(arguments)))
+    if issubclass(kind, msgspec.Struct):
+        return _record(kind, type_name)
+    if kind in (int, float):
+        low, high = _INT64_MIN if meta.ge is None else meta.ge, _INT64_MAX if meta.le is None else meta.le
+        return Number(kind is int, low, high)
+    return Boolean() if kind is bool else Text()
 
 
-def _formatted(name: str) -> Shape | None:
+def _formatted(meta: Meta) -> Shape | None:
     """The shape of types that say ``format`` in their Meta."""
     shapes: dict[str, Shape] = {
         "confidential": Text(confidential=True),
         "duration": Duration(parse_duration),
         "quantity": Quantity(parse_quantity),
     }
-    return shapes.get(name)
+    return shapes.get((meta.extra or {}).get("format", ""))
 
 
-def _union(types: list[inspect.Type], type_name: str) -> Shape:
+def _union(types: list[Any], type_name: str) -> Shape:
     """A type that may also be None, or IntOrString."""
     return _shape(types[0], type_name) if len(types) == 1 else NumberOrText()
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
-from msgspec import inspect
 
 from config.durations import format_duration
+from config.meta import Duration
 
 _REQUIRED: Final = object()
 
@@ -36,7 +36,7 @@ def encode(value: Any) -> Any:
 def _fields(struct: type[msgspec.Struct]) -> tuple[tuple[str, str, Any, bool], ...]:
     """Of each field its name in manifests, its attribute, its default, and whether it is a duration."""
     return tuple(
-        (field.encode_name, field.name, _default(field), _is_duration(inspect.type_info(field.type)))
+        (field.encode_name, field.name, _default(field), Duration in (field.type, *get_args(field.type)))
         for field in msgspec.structs.fields(struct)
     )
 
@@ -45,8 +45,3 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
     if field.required:
         return _REQUIRED
     return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
-
-
-def _is_duration(info: inspect.Type) -> bool:
-    types = info.types if isinstance(info, inspect.UnionType) else (info,)
-    return any(isinstance(each, inspect.Metadata) and (each.extra or {}).get("format") == "duration" for each in types)
