@@ -24,6 +24,8 @@ class Beside(NamedTuple):
     """None: it is ready once it accepts connections."""
     command: tuple[str, ...] = ()
     """What starts it; empty: it is started elsewhere."""
+    uses: tuple[Named, ...] = ()
+    """Services whose endpoints are there from the start; those of others once something is sent to them."""
     name: str = ""
     """Under which it is registered, and the sidecar too; empty: one that is made up, the same at every start."""
 

@@ -41,6 +41,9 @@ NAMES_AT_A_TIME = 500
 FAREWELL_SECONDS = 2.0
 """That the registry has, at the end, to take note."""
 
+NOTED_SECONDS = 1.0
+"""That the registry has to take note of what is followed."""
+
 Published = Callable[[Named, Sequence[ServicePort], PortEndpoints], PortEndpoints]
 """Where others reach the endpoints that a Service has on this node; it is told of every change, the last one too."""
 
@@ -97,6 +100,8 @@ class Enrolment:
         self.zone = origin(node.cluster_domain)
         self.replicas = Catalog()
         self._node = node
+        self._where: Resolver | None = None
+        self._parts: tuple[bytes, ...] = ()
         self._who = who or Registering(node_name(node), node_name(node))
         self._name = to_wire(from_text(f"{self._who.name.lower()}.{NODES}.{node.cluster_domain}"))
         self._catalog = catalog
@@ -134,7 +139,22 @@ class Enrolment:
         address = key.address
         if ip_address(address).is_unspecified and self._node.node_addresses:
             address = self._node.node_addresses[0]
-        self.itself.want(node_records(self._name, Resolver(address, key.port)))
+        self._where = Resolver(address, key.port)
+        self._tell()
+
+    def follow(self, parts: Iterable[bytes]) -> None:
+        """This node is told only of changes at and beneath these names from now on."""
+        self._parts = tuple(sorted(parts))
+        self._tell()
+
+    async def noted(self) -> None:
+        """Wait a bit, until a registry knows whom to tell of what, and not at all while none answers."""
+        if not self.itself.failure:
+            await self.itself.settled(NOTED_SECONDS)
+
+    def _tell(self) -> None:
+        if self._where is not None:
+            self.itself.want(node_records(self._name, self._where, self._parts))
 
     def answering(self) -> None:
         """A registry has been heard again."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -36,6 +36,7 @@ from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
 from discovery.registry.store import StoreError
 from discovery.registry.targets import node_names, notified
+from discovery.registry.touched import Touched
 from discovery.registry.transfer import Apex
 from discovery.registry.wire import from_text, to_wire
 from discovery.sources.registry import RegistrySource
@@ -65,6 +66,7 @@ class Registry:
         self._primaries: dict[str, Primary] = {}
         self._source: RegistrySource | None = None
         self._meaning: Meaning | None = None
+        self._touched: Touched | None = None
         self._writing: asyncio.Task[None] | None = None
         """Carries out updates from `open` to `close`."""
         self._authority: Authority | None = None
@@ -96,7 +98,8 @@ class Registry:
         self._source = RegistrySource(self._catalog, endpoints.content)
         self._source.settled.append(self._told)
         self._meaning = Meaning(endpoints.content)
-        endpoints.followers += [self._source.changed, self._notify, self._meaning.changed]
+        self._touched = Touched(endpoints.content, self._primaries[NODES].content)
+        endpoints.followers += [self._touched.changed, self._source.changed, self._notify, self._meaning.changed]
         self._source.define(self._config_set.services)
         self._meaning.define(self._config_set.services)
         self._writing = asyncio.create_task(self._write())
@@ -118,6 +121,10 @@ class Registry:
     def node_names(self) -> list[str]:
         """Who is registered in the zone of those that are told of changes."""
         return list(node_names(self._primaries[NODES].content))
+
+    def last_for(self, name: str) -> int | None:
+        """The last serial that brought the node `name` anything, of which it is told; None: each does."""
+        return None if self._touched is None else self._touched.last_for(name)
 
     def standby(self) -> str:
         """Why another registry does what only one is to do; empty: this one does."""
@@ -235,11 +242,11 @@ class Registry:
 
     def _notify(self, names: Iterable[bytes]) -> None:
         primary = self._primaries["endpoints"]
-        self._notifier.changed(primary.apex, primary.content.serial)
+        self._notifier.changed(primary.apex, primary.content.serial, names)
 
-    def _targets(self) -> set[Resolver]:
+    def _targets(self, names: Collection[bytes]) -> set[Resolver]:
         written = (Resolver(*parse_host_port(text)) for text in self._settings.also_notify)
-        return {*written, *notified(self._primaries[NODES].content)}
+        return {*written, *notified(self._primaries[NODES].content, names)}
 
 
 def key_ring(written: Iterable[RegistryKey], secrets: Mapping[Named, Secret]) -> KeyRing:

@@ -1,13 +1,15 @@
-"""The parts of a sidecar: those of a node, for one application, and for no more Services than the manifests name.
+"""The parts of a sidecar: those of a node, for one application, and for no more Services than that uses.
 
 What it registers is the application, as a port of an inbound listener of its own: so everything that comes in is
-known here, and the end waits for it.  Of the registry's zone it keeps what its Services need.
+known here, and the end waits for it.  Of the registry's zone it asks for the Services that it uses; what is sent to
+another one waits, as if that were asleep, until its endpoints are here.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -18,8 +20,10 @@ from config.meta import Named
 from discovery.catalog import Catalog, PortEndpoints
 from discovery.endpoint import Endpoint, Replica, ReplicaPort, WorkloadRef
 from discovery.membership import ports_of
+from discovery.registry.parts import Parts
 from discovery.registry.registrations import service_of
 from mesh.inbound_listener import InboundListeners
+from mesh.plan import BackendKey
 from sidecar.application import Application
 from sidecar.assembly import Assembly
 from sidecar.beside import ADDRESS, Beside
@@ -28,21 +32,41 @@ from sidecar.errors import UserError
 from sidecar.follower import Follower
 from sidecar.inbound import Inbound
 from sidecar.state import StateFolder
+from sidecar.uses import Uses
+from sidecar.waking import Waker
 from sidecar.written import Written
 
 SOURCE = "application"
 """The catalog's source of the application."""
+SERVICE = "Service"
+"""What is woken that is known to nobody here yet."""
 
 
 class SidecarFollower(Follower):
-    """Follows those names of the zone that belong to the Services of the manifests."""
+    """Follows those parts of the zone that tell of Services in use."""
 
     def __init__(
-        self, config_set: ConfigSet, catalog: Catalog, folder: Path, random: Random, *, replica_id: str
+        self,
+        config_set: ConfigSet,
+        catalog: Catalog,
+        folder: Path,
+        random: Random,
+        *,
+        replica_id: str,
+        named: Iterable[Named],
     ) -> None:
+        """`named`: the Services that are followed from the start."""
         who = Registering(replica_id, node_name(config_set.node), replica_id)
         super().__init__(config_set, catalog, folder, random, who=who)
-        self._want()
+        self._clock = asyncio.get_running_loop().time
+        self._uses = Uses(named, self._clock())
+        self._uses.define(config_set.services.keys())
+        self._met = asyncio.Event()
+        self._coming: tuple[int, Parts] | None = None
+        """A generation of the catalog that is not in force, and what of the zone it is made of."""
+        self._generation = -1
+        """That is in force."""
+        self._secondary.want(self._tell_parts())
 
     def publish_at(self, listeners: InboundListeners) -> Inbound:
         inbound = Inbound(self._config_set, listeners, self._folder, on_one_machine=False)
@@ -50,15 +74,59 @@ class SidecarFollower(Follower):
         inbound.again = self._enrolment.register
         return inbound
 
-    def define(self, config_set: ConfigSet) -> None:
-        before = self._config_set.services.keys()
-        super().define(config_set)
-        if config_set.services.keys() != before:
-            self._want()
+    async def open(self) -> None:
+        """What was in use in an earlier run still is."""
+        await super().open()
+        zone = self._enrolment.zone
+        for service in {service_of(name, zone) for name in self._copy.content.nodes}:
+            if service is not None:
+                self.use(service)
 
-    def _want(self) -> None:
-        zone, used = self._enrolment.zone, frozenset(self._config_set.services)
-        self._secondary.want(lambda name: service_of(name, zone) in used)
+    def define(self, config_set: ConfigSet) -> None:
+        super().define(config_set)
+        self._uses.define(config_set.services.keys())
+
+    def lacks(self, service: Named) -> bool:
+        """Whether its endpoints are not known, and worth waiting for."""
+        return self._uses.lacks(service, self._clock())
+
+    def use(self, service: Named) -> None:
+        """Something is sent to it."""
+        if self._uses.use(service, self._clock()):
+            self._met.set()
+
+    def in_force(self, generation: int) -> None:
+        super().in_force(generation)
+        self._generation = generation
+        self._learn()
+
+    async def run(self) -> None:
+        """Follow, as every follower, and what comes into use as well, until cancelled."""
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(super().run())
+            while True:
+                await self._met.wait()
+                self._met.clear()
+                # Known first, then asked for: who waits for all that follow a Service must not miss this one.
+                parts = self._tell_parts()
+                await self._enrolment.noted()
+                self._secondary.want(parts)
+
+    def _tell_parts(self) -> Parts:
+        parts = self._uses.parts
+        self._enrolment.follow(part + self._enrolment.zone for part in parts)
+        return parts
+
+    def _told(self) -> None:
+        super()._told()
+        self._coming = self._catalog.snapshot.generation, self._secondary.parts or frozenset()
+        self._learn()
+
+    def _learn(self) -> None:
+        """What is in force by now is known."""
+        if self._coming is not None and self._coming[0] <= self._generation:
+            self._uses.known(self._coming[1])
+            self._coming = None
 
 
 class SidecarAssembly(Assembly):
@@ -71,7 +139,10 @@ class SidecarAssembly(Assembly):
         self._ended = ended
         made_up = replica_id(beside.service, node_name(written.config_set.node), state.path)
         self._replica_id = beside.name or made_up
-        super().__init__(written, state, partial(SidecarFollower, replica_id=self._replica_id))
+        named = (beside.service, *beside.uses)
+        make = partial(SidecarFollower, replica_id=self._replica_id, named=dict.fromkeys(named))
+        super().__init__(written, state, make)
+        self._learn_by_use()
 
     def _make_platform(self, state: StateFolder) -> Application:
         node = self._config_set.node
@@ -81,6 +152,28 @@ class SidecarAssembly(Assembly):
             ended=self._ended,
         )  # fmt: skip
         return self._application
+
+    def wake_by(self, waker: Waker) -> None:
+        super().wake_by(waker)
+        self._learn_by_use()
+
+    def _learn_by_use(self) -> None:
+        """Have what is sent to a Service that is not followed wait until it is, as for one that sleeps."""
+        room, follower = self.proxy.live.room, self._zones
+        assert isinstance(follower, SidecarFollower)
+        wakeable, wake = room.wakeable, room.wake
+
+        def learnable(key: BackendKey) -> WorkloadRef | None:
+            service = Named(key.namespace, key.service)
+            return WorkloadRef(SERVICE, *service) if follower.lacks(service) else wakeable(key)
+
+        def learn(workload: WorkloadRef) -> bool:
+            if workload.kind != SERVICE:
+                return wake(workload)
+            follower.use(Named(workload.namespace, workload.name))
+            return True
+
+        room.wakeable, room.wake = learnable, learn
 
     async def drain(self, delay: float) -> None:
         """Let the application go while all else goes on: it may need others to finish what is in flight."""

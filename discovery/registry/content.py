@@ -67,8 +67,8 @@ class Content:
         self.origin = origin
         self.serial = serial
         self.nodes: dict[bytes, Node] = {}
-        self._beneath: dict[bytes, int] = {}
-        """How many names there are directly beneath a name; those that only have others beneath them count too."""
+        self._beneath: dict[bytes, dict[bytes, None]] = {}
+        """The names directly beneath a name, also those that only have others beneath them."""
 
     def __len__(self) -> int:
         """How many records there are."""
@@ -87,6 +87,15 @@ class Content:
         for name, node in self.nodes.items():
             yield from records(name, node)
 
+    def part(self, name: bytes) -> Iterator[tuple[bytes, Node]]:
+        """What `name` has, and each name beneath it; at a cost that does not grow with the rest of the zone."""
+        waiting = [name]
+        while waiting:
+            each = waiting.pop()
+            if node := self.nodes.get(each):
+                yield each, node
+            waiting += self._beneath.get(each, ())
+
     def put(self, name: bytes, node: Node) -> None:
         """`name` has `node` now; an empty one takes the name away."""
         was = self.exists(name)
@@ -95,20 +104,23 @@ class Content:
         else:
             self.nodes.pop(name, None)
         if was != self.exists(name):
-            self._count(name, -1 if was else 1)
+            self._arrange(name, there=not was)
 
-    def _count(self, name: bytes, step: int) -> None:
+    def _arrange(self, name: bytes, *, there: bool) -> None:
         """A name came or went: so may those that only were above it."""
         while name != self.origin:
-            name = parent(name)
-            was = self.exists(name)
-            count = self._beneath.get(name, 0) + step
-            if count:
-                self._beneath[name] = count
+            above = parent(name)
+            was = self.exists(above)
+            if there:
+                self._beneath.setdefault(above, {})[name] = None
             else:
-                self._beneath.pop(name, None)
-            if was == self.exists(name):
+                names = self._beneath[above]
+                del names[name]
+                if not names:
+                    del self._beneath[above]
+            if was == self.exists(above):
                 return
+            name = above
 
     def begin(self, nodes: dict[bytes, Node]) -> None:
         """Have `nodes`, where there is nothing yet: at once, as there are many."""
@@ -116,13 +128,14 @@ class Content:
         for each in nodes:
             name = each
             while name != self.origin:
-                name = name[name[0] + 1 :]
-                if name in beneath:
-                    beneath[name] += 1
+                above = name[name[0] + 1 :]
+                if above in beneath:
+                    beneath[above][name] = None
                     break
-                beneath[name] = 1
-                if name in nodes:
+                beneath[above] = {name: None}
+                if above in nodes:
                     break
+                name = above
 
     def adopt(self, nodes: Mapping[bytes, Node], serial: int) -> None:
         """Put in force what is stored: the new node of each name that differs."""

@@ -119,14 +119,14 @@ def soa_query(message_id: int, zone: bytes) -> bytes:
     return compose(message_id, 0, (zone, SOA, IN), additional=(opt(),))
 
 
-def axfr_query(message_id: int, zone: bytes) -> bytes:
-    """A question for the whole zone."""
-    return compose(message_id, 0, (zone, AXFR, IN))
+def axfr_query(message_id: int, zone: bytes, options: bytes = b"") -> bytes:
+    """A question for the whole zone; `options`: those of EDNS."""
+    return compose(message_id, 0, (zone, AXFR, IN), additional=(opt(options),) if options else ())
 
 
-def ixfr_query(message_id: int, soa: Record) -> bytes:
+def ixfr_query(message_id: int, soa: Record, options: bytes = b"") -> bytes:
     """A question for what changed since the zone had this SOA record (RFC 1995 section 3)."""
-    return compose(message_id, 0, (soa.name, IXFR, IN), authority=(soa,), additional=(opt(),))
+    return compose(message_id, 0, (soa.name, IXFR, IN), authority=(soa,), additional=(opt(options),))
 
 
 def reply(message: Message, rcode: int = NOERROR, terms: Terms | None = None) -> bytes:

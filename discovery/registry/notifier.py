@@ -90,25 +90,29 @@ def _is_answer(message: bytes) -> bool:
 class Notifier:
     """Tells targets, from one socket of each address family, until it is closed.  Needs a running event loop."""
 
-    def __init__(self, targets: Callable[[], Collection[Resolver]], random: Random) -> None:
-        """`targets`: who is to be told, at the moment."""
+    def __init__(self, targets: Callable[[Collection[bytes]], Collection[Resolver]], random: Random) -> None:
+        """`targets`: who is to be told that these names changed, at the moment."""
         self._targets = targets
         self._loop = asyncio.get_running_loop()
         self._outbox = Outbox(random)
         self._sockets: dict[int, socket.socket] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._news: dict[bytes, tuple[Apex, int]] = {}
-        """By zone, what is told in a moment."""
+        self._news: dict[bytes, tuple[Apex, int, set[bytes]]] = {}
+        """By zone, what is told in a moment, and the names that changed."""
         self.source = ""
         """The address that they come from, by which targets know us; empty: as the system chooses."""
         self.sent = 0
         """Messages so far."""
 
-    def changed(self, apex: Apex, serial: int) -> None:
-        """The zone has a new serial: told a turn later, so that whoever asked for the change has its answer first."""
+    def changed(self, apex: Apex, serial: int, names: Iterable[bytes] = ()) -> None:
+        """The zone has a new serial, and `names` are not what they were.
+
+        It is told a turn later, so that whoever asked for the change has its answer first.
+        """
         if not self._news:
             self._loop.call_soon(self._loop.call_soon, self._tell)
-        self._news[apex.origin] = apex, serial
+        _, _, before = self._news.get(apex.origin, (apex, serial, set()))
+        self._news[apex.origin] = apex, serial, before.union(names)
 
     def close(self) -> None:
         """Tell nobody any more."""
@@ -122,8 +126,8 @@ class Notifier:
 
     def _tell(self) -> None:
         news, self._news = self._news, {}
-        for apex, serial in news.values():
-            self._send_all(self._outbox.tell(self._targets(), apex, serial, self._loop.time()))
+        for apex, serial, names in news.values():
+            self._send_all(self._outbox.tell(self._targets(names), apex, serial, self._loop.time()))
 
     def _send_all(self, messages: Iterator[Letter]) -> None:
         for target, message in messages:

@@ -21,7 +21,8 @@ from discovery.registry import tsig
 from discovery.registry.content import Content, Draft, later
 from discovery.registry.incoming import Behind, Incoming, Outcome, Steps, TransferError, Wanted, Whole
 from discovery.registry.keys import Key
-from discovery.registry.messages import axfr_query, ixfr_query
+from discovery.registry.messages import LARGEST_UDP, axfr_query, ixfr_query
+from discovery.registry.parts import Parts, covers, option
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.transfer import Apex
 from discovery.registry.tsig import TsigError, Verifier
@@ -63,7 +64,11 @@ class Secondary:
         """Why the last try failed; empty if it did not."""
         self.last_contact = 0.0
         """When a primary was last heard, in seconds of the loop's clock."""
+        self.parts: Parts | None = None
+        """What `content` has by now of the zone; None: all."""
+        self._wanted_parts: Parts | None = None
         self._wanted: Wanted | None = None
+        self._options = b""
         self._is_partial = False
         """Names are wanted that may not be here."""
         self._primaries = tuple(primaries)
@@ -79,9 +84,14 @@ class Secondary:
         """Who is asked."""
         return self._primaries[self._transfers % len(self._primaries)]
 
-    def want(self, wanted: Wanted) -> None:
-        """Keep these names only, from now on; the whole zone is asked for once more to find them."""
-        self._wanted = wanted
+    def want(self, parts: Parts) -> None:
+        """Keep these parts only, from now on; they are asked for as a whole once more.
+
+        Raises ValueError, and changes nothing, if they are too many for one question.
+        """
+        self._options = option(parts)
+        self._wanted_parts = parts
+        self._wanted = lambda name: covers(parts, name[: -len(self.content.origin)])
         self._is_partial = True
         self._notified.set()
 
@@ -133,11 +143,13 @@ class Secondary:
     async def _catch_up(self) -> None:
         """Ask until nothing is newer."""
         if self._is_partial or not self.synced.is_set():
-            wanted = self._wanted
-            await self._take(await self._by_tcp(None))
-            self._is_partial = wanted is not self._wanted
+            wanted = self._wanted_parts
+            outcome = await self._by_tcp(None)
+            self.parts, self._is_partial = wanted, wanted != self._wanted_parts
+            await self._take(outcome)
             return
-        outcome = await self._by_udp()
+        fits = len(self._options) < LARGEST_UDP // 2
+        outcome = await (self._by_udp() if fits else self._by_tcp(self.content.serial))
         if isinstance(outcome, Behind):
             outcome = await self._by_tcp(self.content.serial)
         try:
@@ -178,7 +190,9 @@ class Secondary:
 
     async def _by_udp(self) -> Outcome:
         """What changed since our serial, as far as it fits into one message."""
-        query, verify = self._signed(ixfr_query(self._random.randrange(1 << 16), self._apex.soa(self.content.serial)))
+        query, verify = self._signed(
+            ixfr_query(self._random.randrange(1 << 16), self._apex.soa(self.content.serial), self._options)
+        )
         loop = asyncio.get_running_loop()
         primary = self.primary
         family = AF_INET6 if ":" in primary.address else AF_INET
@@ -200,7 +214,10 @@ class Secondary:
     async def _by_tcp(self, serial: int | None) -> Outcome:
         """What changed since `serial`; None: the whole zone."""
         message_id, origin = self._random.randrange(1 << 16), self.content.origin
-        question = axfr_query(message_id, origin) if serial is None else ixfr_query(message_id, self._apex.soa(serial))
+        if serial is None:
+            question = axfr_query(message_id, origin, self._options)
+        else:
+            question = ixfr_query(message_id, self._apex.soa(serial), self._options)
         query, verify = self._signed(question)
         incoming = Incoming(origin, serial, self._wanted)
         async with _connected(self.primary) as (reader, writer):

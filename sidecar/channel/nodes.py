@@ -112,11 +112,14 @@ class Nodes:
         leased: Callable[[], Iterable[str]],
         clock: Callable[[], float],
         admitted: Callable[[str], bool] = bool,
+        last_for: Callable[[str], int | None] = lambda _: None,
     ) -> None:
         """`leased`: the names in nodes.Z; `clock`: seconds that never go back; `admitted`: whether a name may connect.
 
-        Nobody waits for a node that could not say anything.
+        Nobody waits for a node that could not say anything.  `last_for`: the last serial that a node is told of,
+        which stands for all that came after it; None: it is told of each.
         """
+        self._last_for = last_for
         self._leased = leased
         self._admitted = admitted
         self.clock = clock
@@ -215,7 +218,7 @@ class Nodes:
         def behind() -> set[str]:
             return {name for name in self._followers(asker) if not self._has(name, serial)}
 
-        missing = await self._asked(lambda node: _reached(node.serial, serial), behind, deadline)
+        missing = await self._asked(lambda node: self._reached(node, serial), behind, deadline)
         if missing:
             self.unconfirmed.append(Unconfirmed(self.clock(), serial, missing))
             log.warning("serial %d was not confirmed in time by %s", serial, ", ".join(missing))
@@ -261,7 +264,14 @@ class Nodes:
 
     def _has(self, name: str, serial: int) -> bool:
         node = self._nodes.get(name)
-        return node is not None and _reached(node.serial, serial)
+        return node is not None and self._reached(node, serial)
+
+    def _reached(self, node: KnownNode, serial: int) -> bool:
+        """Whether `node` has all in force that it is to know of `serial`."""
+        if node.serial is None or _reached(node.serial, serial):
+            return node.serial is not None
+        last = self._last_for(node.name)
+        return last is not None and _reached(node.serial, last)
 
     def _bound(self) -> None:
         """Forget who was gone first, where there are too many."""
@@ -281,6 +291,6 @@ def _unheard(_: str) -> None:
     """There is no autoscaler here."""
 
 
-def _reached(has: int | None, wanted: int) -> bool:
+def _reached(has: int, wanted: int) -> bool:
     """Whether serial `has` is `wanted` or later (RFC 1982)."""
-    return has is not None and (has == wanted or later(has, wanted))
+    return has == wanted or later(has, wanted)

@@ -48,6 +48,9 @@ class Zones(Protocol):
     def node_names(self) -> list[str]:
         """Who has a live lease in nodes.Z."""
 
+    def last_for(self, name: str) -> int | None:
+        """The last serial that such a node is told of; None: it is told of each."""
+
 
 class Kept:
     """The documents of `zones`, which are there once these are open."""
@@ -93,7 +96,9 @@ class RegistryEnd:
         self._received = received
         self._shelf = Shelf(int(time.time()))
         credentials = Credentials(state)
-        self.nodes = Nodes(zones.node_names, time.monotonic, lambda name: name in credentials.nodes())
+        self.nodes = Nodes(
+            zones.node_names, time.monotonic, lambda name: name in credentials.nodes(), last_for=zones.last_for
+        )
         self._keeping = Keeping(Kept(zones), self._shelf, state, config_set)
         self._server = ChannelServer(credentials, self._shelf, self.nodes, zones.serial)
         self._administration = Administration(self._keeping, self.nodes, zones.serial, self._shelf)

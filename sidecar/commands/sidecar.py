@@ -43,13 +43,22 @@ def add_parser(subparsers: Any) -> None:
         type=_typed(parse_port),
         help="a port of the Service, and where the application listens; may be given again",
     )
+    add(
+        "--use",
+        action="append",
+        default=[],
+        metavar="[NAMESPACE/]NAME",
+        type=_typed(parse_service),
+        help="a Service whose endpoints are known from the start; those of others are asked for once something is "
+        "sent to them; may be given again",
+    )
     add("--probe", metavar="http:PATH|tcp", help="how to see that it is ready (default: it accepts connections once)")
     add_paths(parser)
     add_join(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    beside = Beside(args.service, tuple(args.port), _probe(args), args.beyond, _name(args))
+    beside = Beside(args.service, tuple(args.port), _probe(args), args.beyond, tuple(args.use), _name(args))
     return start(SIDECAR._replace(beside=beside, channel=read_channel(args)), args)
 
 

@@ -126,7 +126,7 @@ async def test_it_is_told_where_its_dns_server_is(tmp_path: Path) -> None:
         zones = there.dns._zones
         assert isinstance(zones, Registry)
         made.follower.served_at(HERE)
-        await until(lambda: {(each.address, each.port) for each in zones._targets()} == {(HERE.address, HERE.port)})
+        await until(lambda: {(each.address, each.port) for each in zones._targets(())} == {(HERE.address, HERE.port)})
 
 
 async def test_what_an_earlier_run_left_is_taken_back(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ async def test_over_sockets() -> None:
         return [] if len(silent) < 3 else [reply(parse_message(message))]
 
     async with upstream(say) as where:
-        notifier = Notifier(lambda: [where.address], Random(1))
+        notifier = Notifier(lambda _: [where.address], Random(1))
         notifier.changed(APEX, 7)
         await until(lambda: len(silent) == 3)
         assert set(silent) == {notify(int.from_bytes(silent[0][:2], "big"), APEX.soa(7))}
@@ -86,7 +86,7 @@ async def test_who_asked_for_changes_comes_first_and_their_last_serial_is_told_a
         return [reply(parse_message(message))]
 
     async with upstream(say) as where:
-        notifier = Notifier(lambda: [where.address], Random(1))
+        notifier = Notifier(lambda _: [where.address], Random(1))
         asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         asked.add_done_callback(lambda _: heard.append(("answered", notifier.sent)))
         for serial in (7, 8):
@@ -108,7 +108,7 @@ async def test_a_secondary_follows_at_once() -> None:
     async with registry(Memory()) as where, secondary(where) as made, registry(Memory()) as node:
         node.authority.follow(ORIGIN, made.heard)
         await asyncio.wait_for(made.synced.wait(), 5)
-        notifier = Notifier(lambda: [Resolver(node.host, node.port)], Random(1))
+        notifier = Notifier(lambda _: [Resolver(node.host, node.port)], Random(1))
         where.primary.followers.append(lambda names: notifier.changed(APEX, where.primary.content.serial))
         took = []
         for number in range(20):

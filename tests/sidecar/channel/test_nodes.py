@@ -49,6 +49,15 @@ async def test_who_has_not_a_serial_in_force(
     assert [each.missing for each in nodes.unconfirmed] == ([missing] if missing else [])
 
 
+@pytest.mark.parametrize(
+    ("last", "has", "is_waited_for"), [(7, 7, False), (8, 7, True), (7, None, True), (None, 7, True)]
+)
+async def test_nobody_waits_for_who_is_not_told_of_it(last: int | None, has: int | None, is_waited_for: bool) -> None:
+    nodes = Nodes(lambda: ["a"], lambda: 0.0, last_for=lambda _: last)
+    nodes.has(nodes.came("a", HELLO, ""), InForce(has))
+    assert await nodes.confirmed(9, _after(0)) == (("a",) if is_waited_for else ())
+
+
 async def test_a_question_is_answered_at_the_moment_the_last_one_confirms() -> None:
     nodes = _nodes("a", "b")
     a, b = (nodes.came(name, HELLO, "") for name in "ab")

@@ -31,6 +31,9 @@ class Zones:
     def node_names(self) -> list[str]:
         return ["a"]
 
+    def last_for(self, name: str) -> None:
+        return None
+
 
 async def test_what_is_applied_is_in_force_here_too(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "store")
