@@ -61,12 +61,12 @@ class Manifests:
         self._found = state.path.resolve() / FOUND
         self._received = received
         self._state = str(state.path.resolve())
-        self._watcher = Watcher((*self._paths, self._found, *self._last))
+        self._watcher = Watcher((*self._paths, *self._last, self._found))
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """All that is read."""
-        return (*self._paths, *([self._found] if self._found.exists() else ()), *self._last)
+        return (*self._paths, *self._last, *([self._found] if self._found.exists() else ()))
 
     @property
     def _last(self) -> tuple[Path, ...]:

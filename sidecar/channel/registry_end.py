@@ -19,6 +19,7 @@ from sidecar.channel.administration import Administration
 from sidecar.channel.carrying import Carrying
 from sidecar.channel.certificate import certificate
 from sidecar.channel.credentials import Credentials
+from sidecar.channel.found import Found
 from sidecar.channel.keeping import Keeping
 from sidecar.channel.messages import MOST_RUNS, Manifests
 from sidecar.channel.nodes import Nodes
@@ -95,6 +96,7 @@ class RegistryEnd:
         self._context = certificate(state).context()
         self._received = received
         self._shelf = Shelf(int(time.time()))
+        self._found = Found(state, self._shelf)
         credentials = Credentials(state)
         self.nodes = Nodes(
             zones.node_names, time.monotonic, lambda name: name in credentials.nodes(), last_for=zones.last_for
@@ -120,6 +122,7 @@ class RegistryEnd:
             await self._keeping.open()
         except StoreError as error:
             raise UserError(str(error)) from None
+        self._found.put_in_force(self._config_set(), self._keeping.stored)
         await self._server.start(self._sock, self._context)
         if self._own is not None:
             self._own.start(self._zones.serial(), self._generation())
@@ -182,7 +185,8 @@ class RegistryEnd:
         return {"/api/v1/manifests": self._administration.write}
 
     def in_force(self) -> None:
-        """What was read last of what was received is in force."""
+        """What was read last is in force, and of what was received, too."""
+        self._found.put_in_force(self._config_set(), self._keeping.stored)
         if self._own is not None:
             self._own.in_force(manifests=self._received.read)
 
@@ -195,5 +199,6 @@ class RegistryEnd:
         return self._own.carrying
 
     def _take(self) -> None:
-        everything = [each.manifest for each in self._shelf.stored.values()]
+        stored, found = self._shelf.stored, self._found.told
+        everything = [each.manifest for key, each in stored.items() if key not in found]
         self._received.take(Manifests(self._shelf.generation, everything, whole=True))

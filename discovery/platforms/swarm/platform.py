@@ -10,15 +10,17 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from msgspec.structs import replace
 
 from config.configset import ConfigSet
 from config.meta import Named
+from config.resources.workloads import Container, ResourceRequirements
 from discovery.assignments import replace_whole
 from discovery.endpoint import Replica, WorkloadRef
 from discovery.platforms.base import (
@@ -31,11 +33,15 @@ from discovery.platforms.base import (
 from discovery.platforms.docker.engine import EngineError, NotThere
 from discovery.platforms.docker.observed import Place
 from discovery.platforms.docker.observer import Observer
+from discovery.platforms.docker.usage import Usage
 from discovery.platforms.swarm.engine import SwarmConnection
 from discovery.platforms.swarm.listing import Listing, SwarmService, SwarmTask
 from discovery.platforms.swarm.manager import Manager
 from discovery.platforms.swarm.publication import Publication, manifest, publication
 from discovery.platforms.swarm.tasks import KIND, Tasks, matters
+
+TASK_CONTAINER = "task"
+"""What the only container of a task is called in metrics of type ContainerResource."""
 
 log = logging.getLogger("weft.swarm")
 
@@ -55,6 +61,7 @@ class SwarmPlatform:
         self._publication = Publication((), ())
         self._manifests = manifests
         self._written = asyncio.Event()
+        self._usage = Usage(self._stats, time.monotonic)
         self._subscribers: list[ReplicasChanged] = []
         self._running: list[asyncio.Task[None]] = []
 
@@ -64,7 +71,7 @@ class SwarmPlatform:
         self._place = Place(node.node_name or socket.gethostname(), node.zone)
         if not self._running:
             loop = asyncio.get_running_loop()
-            parts = (self._observer.run(), self._manager.run(), self._write())
+            parts = (self._observer.run(), self._manager.run(), self._write(), self._usage.run())
             self._running = [loop.create_task(each, name="swarm") for each in parts]
         self._changed()
 
@@ -104,7 +111,14 @@ class SwarmPlatform:
             await connection.close()
 
     def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
-        return {}
+        try:
+            listing, service = self._service(workload)
+        except KeyError:
+            return {}
+        spec = Container(name=TASK_CONTAINER, resources=ResourceRequirements(requests=dict(service.requests)))
+        containers = self._tasks.containers
+        here = (each.id for each in _tasks(listing, service) if each.id in containers)
+        return {task: (self._usage.of(containers[task], spec),) for task in here}
 
     def standing(self) -> PlatformStanding:
         """Whether the engine is there, and which ports are not Weft's."""
@@ -118,6 +132,13 @@ class SwarmPlatform:
             with suppress(asyncio.CancelledError):
                 await task
         self._running = []
+
+    async def _stats(self, container: str) -> Mapping[str, Any]:
+        connection = self._connect()
+        try:
+            return await connection.stats(container)
+        finally:
+            await connection.close()
 
     def _connect(self) -> SwarmConnection:
         return SwarmConnection(self._host)
