@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
@@ -13,22 +14,25 @@ from pathlib import Path
 
 from tests.mesh.relaying import closed_port
 from tests.scenarios import test_channel
-from tests.scenarios.editing import Folder
+from tests.scenarios.editing import Folder, ports
 from tests.scenarios.manifests import APPLICATION, service
 from tests.scenarios.test_nodes import APP, LEASE, Mesh, address, answering, mesh, wait_endpoints
 from tests.scenarios.weft import PATIENCE, SOAK, Weft, alive, ask, running, wait_for
-from tests.scenarios.world import all_well, endpoints, load
+from tests.scenarios.world import all_well, endpoints, load, ready
 
 OTHER = service("other", app="other")
+NOBODY = service("nobody", app="nobody")
 
 
-def sidecar(world: Mesh, name: str, *options: str, port: int = 0, fresh: bool = SOAK) -> AbstractContextManager[Weft]:
-    """A sidecar of the Service `app`, with an application that says that it is `name`."""
+def sidecar(
+    world: Mesh, name: str, *options: str, port: int = 0, fresh: bool = SOAK, of: str = "app"
+) -> AbstractContextManager[Weft]:
+    """A sidecar of the Service `of`, with an application that says that it is `name`."""
     folder = Folder(
         world.folder / name, nodeName=name, registry={"servers": [world.registry_folder.network.dns], "lease": LEASE}
     )
-    folder.put("app", APP, OTHER)
-    command = words(name, port or closed_port(), *options)
+    folder.put("app", APP, OTHER, NOBODY)
+    command = words(name, port or closed_port(), *options, of=of)
     return standing_beside(folder, *command, fresh=fresh)
 
 
@@ -43,11 +47,11 @@ def standing_beside(folder: Folder, *command: str, fresh: bool = SOAK) -> Iterat
                 os.kill(application(weft), signal.SIGKILL)
 
 
-def words(name: str, port: int, *options: str) -> tuple[str, ...]:
-    """The command line of a sidecar."""
+def words(name: str, port: int, *options: str, of: str = "app") -> tuple[str, ...]:
+    """The command line of a sidecar of the Service `of`."""
     variables = ("HOST=127.0.0.1", f"PORT_HTTP={port}", f"HOSTNAME={name}")
     command = ("--", "env", *variables, sys.executable, "-S", str(APPLICATION))
-    return "--service", "default/app", "--port", f"http={port}", "--probe", "http:/healthz", *options, *command
+    return "--service", f"default/{of}", "--port", f"http={port}", "--probe", "http:/healthz", *options, *command
 
 
 def application(weft: Weft) -> int:
@@ -113,6 +117,32 @@ def test_nobody_notices_that_sidecars_are_restarted(tmp_path: Path, size: Callab
             world.wait()
             wait_endpoints(node, 1)
             asyncio.run(traffic(world, address(node)))
+
+
+def test_a_service_is_learned_when_something_is_sent_to_it(tmp_path: Path) -> None:
+    def held(weft: Weft) -> int:
+        return int(weft.admin("/api/v1/dns").json["zones"]["endpoints"]["names"])
+
+    with mesh(tmp_path) as world:
+        world.registry()
+        with (
+            sidecar(world, "other", of="other") as other,
+            sidecar(world, "first") as first,
+            sidecar(world, "named", "--use", "other") as named,
+        ):
+            wait_for(lambda: len(ready(named, "other")) == 1, named.told)
+            wait_for(lambda: len(ready(first, "app")) == 2, first.told)
+            assert endpoints(first, "other") == []
+            before = held(first)
+            assert ask(ports(first, "other")["http"]).json["replica"] == "other"
+            assert len(ready(first, "other")) == 1
+            assert held(first) > before
+            assert other.stop() == 0
+            wait_for(lambda: not endpoints(first, "other"), first.told)
+            assert ask(ports(first, "other")["http"]).status == 503
+            began = time.monotonic()
+            assert ask(ports(first, "nobody")["http"]).status == 503
+            assert time.monotonic() - began < PATIENCE / 4
 
 
 def test_an_unready_application_gets_no_request(tmp_path: Path) -> None:
