@@ -15,6 +15,7 @@ from typing import Final
 from config.addresses import Network
 from discovery.registry import tsig
 from discovery.registry.asked import Asked, Elsewhere, Send, Stream, error, type_of
+from discovery.registry.content import parent
 from discovery.registry.keys import KeyRing
 from discovery.registry.messages import reply
 from discovery.registry.notify import NotifyError, read_notify
@@ -152,8 +153,8 @@ class Authority:
             self._update(asked)
         elif opcode == NOTIFY_OPCODE:
             self._notify(asked)
-        elif is_transfer and asked.zone in self._primaries:
-            self._sender.answer(asked, self._primaries[asked.zone])
+        elif is_transfer and (primary := self._primary_of(asked.zone)) is not None:
+            self._sender.answer(asked, primary)
         else:
             is_tcp = asked.stream is not None
             outcome = self._responder.respond(asked.message, is_tcp)
@@ -161,6 +162,14 @@ class Authority:
                 self._elsewhere.look_up(outcome, asked.client, is_tcp, asked.send)
             else:
                 asked.send(outcome)
+
+    def _primary_of(self, name: bytes) -> Primary | None:
+        """Who has the zone in which `name` is, if it is there."""
+        zone = name
+        while zone not in self._primaries and zone != b"\0":
+            zone = parent(zone)
+        primary = self._primaries.get(zone)
+        return primary if primary is not None and primary.content.exists(name) else None
 
     def _notify(self, asked: Asked) -> None:
         if len(asked.message) > LARGEST_NOTIFY:

@@ -1,14 +1,15 @@
 """Answers to AXFR and IXFR: who gets a zone, and how it is sent (RFC 5936, RFC 1995).
 
 A difference that fits into one message is rendered once for all who ask for it.  What does not fit goes out by TCP,
-message by message, as fast as the other side reads; by UDP the SOA record alone says that there is more.
+message by message, as fast as the other side reads; by UDP the SOA record alone says that there is more.  What is
+beneath a name in the zone, such as that of a Service, is sent as a zone of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from itertools import islice
@@ -22,7 +23,7 @@ from discovery.registry.parts import Parts, narrowed, nodes_of, read_parts
 from discovery.registry.primary import Primary
 from discovery.registry.render import LARGEST_UDP, SMALLEST_UDP
 from discovery.registry.store import StoreError
-from discovery.registry.transfer import LARGEST, incremental, messages, whole
+from discovery.registry.transfer import LARGEST, Apex, Step, incremental, messages, whole
 from discovery.registry.wire import AXFR, FORMERR, OPT, REFUSED, SOA, Malformed, Message, parse_message
 
 AT_ONCE: Final = 8
@@ -64,13 +65,13 @@ class ZoneSender:
         return is_allowed or self._keys.scope(None, asked.is_loopback).transfers
 
     def answer(self, asked: Asked, primary: Primary) -> None:
-        """Answer a question for the zone of `primary`, now or later."""
+        """Answer a question for the zone of `primary`, or for what is beneath a name in it, now or later."""
         if not self.may_have(asked):
             asked.refuse(REFUSED)
             return
         try:
             message = parse_message(asked.message)
-            parts = read_parts(message)
+            parts = read_parts(message) if asked.zone == primary.apex.origin else _beneath(asked, primary)
             serial = None if asked.type == AXFR else _serial(message, asked.zone)
         except Malformed:
             asked.refuse(FORMERR)
@@ -81,9 +82,8 @@ class ZoneSender:
         elif serial is not None and (finished := self._at_hand(asked, primary, serial, parts, limit)) is not None:
             asked.send(asked.message[:2] + finished)
         elif asked.stream is None:  # it does not fit
-            (alone,) = messages(
-                asked.message[:2], asked.question, incremental(primary.apex, primary.content.serial, ())
-            )
+            soa = incremental(_apex(asked, primary), primary.content.serial, ())
+            (alone,) = messages(asked.message[:2], asked.question, soa)
             asked.send(alone)
         else:
             task = asyncio.get_running_loop().create_task(self._send(asked, primary, serial, parts, limit))
@@ -103,12 +103,11 @@ class ZoneSender:
         key = asked.zone, parts, serial, latest, limit
         finished = self._finished.get(key)
         if finished is None:
-            steps = [] if serial == latest else primary.history.since(serial)
+            steps = [] if serial == latest else _steps(asked, primary, serial, parts)
             if steps is None:
                 return None
-            if parts is not None:
-                steps = narrowed(primary.apex, serial, latest, steps, parts)
-            made = list(islice(messages(b"", asked.question, incremental(primary.apex, latest, steps), limit), 2))
+            records = incremental(_apex(asked, primary), latest, steps)
+            made = list(islice(messages(b"", asked.question, records, limit), 2))
             if len(made) > 1:
                 return None
             finished = made[0]
@@ -126,7 +125,7 @@ class ZoneSender:
             async with turn, asyncio.timeout(LONGEST_SECONDS):
                 await asked.stream.room()
                 async with self._limit if is_at_hand else self._from_store:
-                    chunks = await _chunks(primary, serial, parts)
+                    chunks = await _chunks(asked, primary, serial, parts)
                     await _send_all(asked, messages(asked.message[:2], asked.question, chunks, limit))
         except (ConnectionError, TimeoutError) as error:
             log.info("a zone was not sent to %s as a whole: %s", asked.client, str(error) or "it took too long")
@@ -136,27 +135,40 @@ class ZoneSender:
             raise
 
 
-async def _chunks(primary: Primary, serial: int | None, parts: Parts | None) -> Iterator[bytes]:
+async def _chunks(asked: Asked, primary: Primary, serial: int | None, parts: Parts | None) -> Iterator[bytes]:
     """The records of the answer; `serial`: from which a difference is asked for, None: it is not."""
-    if parts is not None:
-        return _of_parts(primary, serial, parts)
     steps = None
-    if serial is not None:
+    if serial is not None and parts is not None:  # they are sent as a whole sooner than the store is asked
+        steps = _steps(asked, primary, serial, parts)
+    elif serial is not None:
         with suppress(StoreError):  # then the zone is sent as a whole, which takes no look into the store
             steps = await primary.since(serial)
-    latest = primary.content.serial
+    apex, latest = _apex(asked, primary), primary.content.serial
     if steps is not None:
-        return incremental(primary.apex, latest, steps)
-    return whole(primary.apex, latest, primary.content.nodes.copy())  # five times as fast as dict()
-
-
-def _of_parts(primary: Primary, serial: int | None, parts: Parts) -> Iterator[bytes]:
-    """The same for parts, which are sent as a whole sooner than the store is asked."""
-    apex, latest = primary.apex, primary.content.serial
-    steps = None if serial is None else primary.history.since(serial)
-    if serial is None or steps is None:
+        return incremental(apex, latest, steps)
+    if parts is not None:
         return whole(apex, latest, nodes_of(primary.content, parts))
-    return incremental(apex, latest, narrowed(apex, serial, latest, steps, parts))
+    return whole(apex, latest, primary.content.nodes.copy())  # five times as fast as dict()
+
+
+def _steps(asked: Asked, primary: Primary, serial: int, parts: Parts | None) -> Sequence[Step] | None:
+    """What is known without the store to have happened after `serial`; None: that is not all of it.
+
+    Changes are rendered for the zone: what is beneath a name in it is sent as a whole.
+    """
+    steps = primary.history.since(serial) if asked.zone == primary.apex.origin else None
+    if steps is None or parts is None:
+        return steps
+    return narrowed(primary.apex, serial, primary.content.serial, steps, parts)
+
+
+def _apex(asked: Asked, primary: Primary) -> Apex:
+    """What is asked for is answered as a zone."""
+    return primary.apex._replace(origin=asked.zone)
+
+
+def _beneath(asked: Asked, primary: Primary) -> Parts:
+    return frozenset({asked.zone[: -len(primary.apex.origin)]})
 
 
 async def _send_all(asked: Asked, made: Iterator[bytes]) -> None:

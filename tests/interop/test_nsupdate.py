@@ -21,6 +21,13 @@ KEYS = {
 WIDE, WIDE_512, NARROW = (f"hmac-sha{'512' if '512' in name else '256'}:{name}:{SECRET}" for name in KEYS)
 
 
+ONE_OF_EACH = {
+    "one.web": "A 10.0.0.1",
+    "_http._tcp.web": f"SRV 0 1 80 one.web.default.{DOMAIN}.",
+    "one.db": "A 10.0.0.2",
+}
+
+
 @pytest.fixture(scope="module", params=["keys", "no keys"])
 def weft(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weft]:
     network = Network.random()
@@ -179,6 +186,18 @@ def test_transfers(weft: Weft, key: str, program: str) -> None:
         assert serials(nothing) == [first + 2]
         unknown = dig(weft, "+tcp", DOMAIN, "IXFR=5", key=key, program=program)
         assert serials(unknown) == [first + 2] * 2
+
+
+@pytest.mark.parametrize("program", ["dig", "kdig"])
+def test_a_service_is_transferred_as_a_zone(weft: Weft, key: str, program: str) -> None:
+    options = ["-y", key] if key else []
+    lines = (f"{name}.default.{DOMAIN}. 5 {data}" for name, data in ONE_OF_EACH.items())
+    assert update(weft, "".join(f"update add {line}\n" for line in lines), *options) == ""
+    whole = dig(weft, "+tcp", f"web.default.{DOMAIN}", "AXFR", key=key, program=program)
+    assert serials(whole) == [serial(weft)] * 2
+    assert set(re.findall(rf"^(\S+)\.default\.{DOMAIN}\.\s+5\s", whole, re.MULTILINE)) == {"one.web", "_http._tcp.web"}
+    nothing = dig(weft, f"web.default.{DOMAIN}", f"IXFR={serial(weft)}", key=key, program=program)
+    assert serials(nothing) == [serial(weft)]
 
 
 def test_a_difference_that_is_too_large_for_a_datagram(weft: Weft, key: str) -> None:

@@ -261,6 +261,22 @@ async def test_transfers(udp: bool, size: Any) -> None:
         assert zone.get_soa().serial == where.primary.content.serial == 12
 
 
+async def test_what_is_beneath_a_name_is_sent_as_a_zone() -> None:
+    async with registry(Memory(), KEYS) as where:
+        added = [f"h{number}.{service}.default A 10.0.0.{number}" for number in range(9) for service in ("web", "db")]
+        assert await rcode(where, update(*added, key="node-1"), tcp=True) == "NOERROR"
+        zone = dns.zone.Zone(dns.name.from_text(f"web.default.{DOMAIN}"))
+        await inbound(where, zone, "reader", 0)
+        assert {name.to_text() for name in zone} == {"@", *(f"h{number}" for number in range(9))}
+        assert await rcode(where, update("h9.web.default A 10.0.0.9", key="node-1")) == "NOERROR"
+        await inbound(where, zone, "reader", zone.get_soa().serial)
+        assert "h9" in {name.to_text() for name in zone}
+        assert zone.get_soa().serial == where.primary.content.serial
+        for name, key in ((f"none.default.{DOMAIN}", "reader"), (f"web.default.{DOMAIN}", "node-1")):
+            with pytest.raises(dns.xfr.TransferError):
+                await inbound(where, dns.zone.Zone(dns.name.from_text(name)), key, 0)
+
+
 async def test_transfers_are_for_those_who_may() -> None:
     async with registry(Memory(), KEYS) as where:
         for key in ("", "node-1"):
