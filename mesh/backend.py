@@ -1,41 +1,33 @@
 """Backend and EndpointState: the live side of a Service port (written, existing, compiled, *live*).
 
 They survive tables.  A table's routes point to Backends; `Backend.apply` puts a new plan in force.
-Eligibility is computed when one of its inputs changes, never per pick.  An endpoint that left is remembered
-for some minutes: its last exchanges may still run, its counters are still to be read, and it may come back.
+Eligibility is computed when one of its inputs changes, never per pick.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import partial
-from itertools import chain
 from typing import Protocol
 
 from config.balancing import LimitPolicy
-from discovery.endpoint import Endpoint
-from mesh import eligibility, outlier
+from mesh import eligibility
 from mesh.balancing.base import Balancer, Keyed, Observing, Surroundings, foreseeable, keyed, observing
 from mesh.balancing.key import KeyOf, key_of
 from mesh.balancing.registry import new_balancer
 from mesh.deadlines import Deadlines
-from mesh.endpoint_state import NO_ANSWER_DUE, NOT_ANSWERED, EndpointState, Left, vouched
-from mesh.judgement import Judgement
+from mesh.endpoint_state import NO_ANSWER_DUE, NOT_ANSWERED, EndpointState, Left
 from mesh.limits import Limits, Waiter
 from mesh.plan import BackendKey, BackendPlan
 from mesh.reasons import NO_ENDPOINTS, NO_SERVICE, SCALED_TO_ZERO, UNRESOLVED, Reason
 from mesh.retry import RetryBudget
-from mesh.stats import BackendStats
+from mesh.roster import Roster
 from mesh.waiting import Line, WaitingRoom
 
 __all__ = ["NOT_ANSWERED", "NO_ANSWER_DUE", "Backend", "EndpointState"]
 
-REMEMBERED = 300.0
-"""Seconds that an endpoint is remembered after it left."""
-MOST_DEPARTED = 1000
-"""Endpoints of one Backend that are remembered after they left."""
 NEVER = float("inf")
 QUIET = 60.0
 """Seconds between two lines in the log about the same kind of failure of one Backend."""
@@ -49,12 +41,12 @@ class Pick(Protocol):
     def __call__(self, tried: Collection[EndpointState] = ()) -> EndpointState | None: ...
 
 
-class Backend(Judgement):
+class Backend(Roster):
     """The endpoints of one Service port, who of them may be picked, and whose turn it is."""
 
     __slots__ = (
         "_asleep", "_balancer", "_chance", "_deadlines", "_judging", "_keyed", "_logged", "_observing", "_room",
-        "deadline", "departed", "eligible", "key", "key_of", "left", "limits", "pick", "retry_budget", "stats",
+        "deadline", "eligible", "key", "key_of", "left", "limits", "pick", "retry_budget",
     )  # fmt: skip
 
     pick: Pick
@@ -87,11 +79,8 @@ class Backend(Judgement):
         self._deadlines = deadlines
         self.deadline = 0.0
         """When the first endpoint that was set aside comes back; 0: none is, as far as the wheel knows."""
-        self.departed: dict[tuple[str, int, str], EndpointState] = {}
-        """By address, port and replica; the one that left first comes first."""
         self.eligible: tuple[EndpointState, ...] = ()
         """Those that may be picked."""
-        self.stats = BackendStats()
         self._logged: dict[str, tuple[float, int]] = {}
         """Error type to when it was last logged, and how often it had been counted by then."""
         self.retry_budget = RetryBudget()
@@ -267,68 +256,6 @@ class Backend(Judgement):
         self.apply(BackendPlan(self.key, ()))
         if isinstance(self.limits, Line):
             self.limits.turn_away(NO_SERVICE)
-
-    def states(self) -> Iterator[EndpointState]:
-        """All endpoints that count: the present ones and those that left not long ago."""
-        return chain(self.endpoints.values(), self.departed.values())
-
-    def forget_departed(self) -> None:
-        """Drop what left long enough ago and has nothing in flight."""
-        if not self.departed:
-            return
-        horizon = self._clock() - REMEMBERED
-        surplus = len(self.departed) - MOST_DEPARTED
-        for place, (name, state) in enumerate(tuple(self.departed.items())):
-            if place < surplus or (state.departed_at <= horizon and not state.in_flight):
-                del self.departed[name]
-                if state.series is False:
-                    self.stats.forgotten_requests += state.requests
-                    self.stats.forgotten_ejections += state.ejections
-
-    def _arrange(self, before: tuple[Endpoint, ...], now: tuple[Endpoint, ...]) -> None:
-        """Make `self.endpoints` those of `now`: in the order they had, new ones last.
-
-        Most endpoints of a large Service are the objects they were, in the same place, and are not looked at.
-        """
-        if len(self.endpoints) == len(before):
-            changed = [(old, new) for old, new in zip(before, now, strict=False) if old is not new]
-            stale = [old for old, _ in changed] + list(before[len(now) :])
-            fresh = [new for _, new in changed] + list(now[len(before) :])
-        else:  # an address was given twice: look at all
-            stale, fresh = [state.endpoint for state in self.endpoints.values()], list(now)
-        wanted = {(endpoint.address, endpoint.port): endpoint for endpoint in fresh}
-        for endpoint in stale:
-            where = (endpoint.address, endpoint.port)
-            successor = wanted.get(where)
-            if successor is None or successor.replica_id != endpoint.replica_id:
-                self._depart(where)
-        for where, endpoint in wanted.items():
-            state = self.endpoints.get(where) or self._returned(where, endpoint)
-            if state is None:
-                self.endpoints[where] = self._new(EndpointState(endpoint))
-            else:
-                self.endpoints[where] = state
-                state.become(endpoint)
-
-    def _new(self, state: EndpointState) -> EndpointState:
-        """`state`, of which nothing is known that counts today."""
-        outlier.forgive(state)
-        state.used_since = None
-        state.unhealthy = self.plan.health_check is not None and not vouched(state.endpoint)
-        return state
-
-    def _returned(self, where: tuple[str, int], endpoint: Endpoint) -> EndpointState | None:
-        """The state of an endpoint that left not long ago, to go on with."""
-        state = self.departed.pop((*where, endpoint.replica_id), None) if self.departed else None
-        if state is None:
-            return None
-        state.departed_at = 0.0
-        return self._new(state)
-
-    def _depart(self, where: tuple[str, int]) -> None:
-        state = self.endpoints.pop(where)
-        state.departed_at = self._clock()
-        self.departed[(*where, state.endpoint.replica_id)] = state
 
     def _look_at(self, moment: float) -> None:
         """Have the coarse timer look at this Backend at `moment`, or earlier if it already is to."""

@@ -145,15 +145,16 @@ def _parts(
         else:
             made = make_part(service, attached, endpoints, config_set.node, live.backend)
             parts[name] = reusing(made, part) if part else made
-            _fill_new(parts[name], live)
+            yield from _fill_new(parts[name], live)
         yield
     return parts
 
 
-def _fill_new(part: ServicePart, live: Live) -> None:
+def _fill_new(part: ServicePart, live: Live) -> Generator[None, None, None]:
     """Prepare Backends that nothing points to yet, so that publishing a large first table is short."""
     for plan, backend in zip(part.plans, part.backends, strict=True):
         if plan.key not in live.backends:
+            yield from backend.prepare(plan)
             backend.apply(plan)
 
 

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from weakref import WeakValueDictionary
 
 from config.filters import RateLimitPolicy
-from mesh.backend import REMEMBERED, Backend
+from mesh.backend import Backend
 from mesh.deadlines import Deadlines
 from mesh.filters.rate_limit import RateLimit
 from mesh.plan import BackendKey
+from mesh.roster import REMEMBERED
 from mesh.table import ListenerKey
 from mesh.waiting import WaitingRoom
 

@@ -75,6 +75,7 @@ class Proxy:
         follows = compiled.touched is not None and compiled.table.generation == self.table.generation + 1
         for plan, backend in compiled.touched_pairs() if follows else compiled.pairs():
             if backend.plan is not plan:
+                yield from backend.prepare(plan)
                 backend.apply(plan)
                 yield
         self.table = compiled.table

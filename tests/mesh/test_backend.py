@@ -22,7 +22,7 @@ from config.balancing import (
 )
 from config.policies import TimeoutPolicy
 from discovery.endpoint import WorkloadRef
-from mesh.backend import MOST_DEPARTED, REMEMBERED, Backend, EndpointState
+from mesh.backend import Backend, EndpointState
 from mesh.balancing.affinity import AffinityPolicy
 from mesh.deadlines import Deadlines, Watched
 from mesh.eligibility import Rules
@@ -123,64 +123,6 @@ def test_weight_0_is_not_picked_and_not_withdrawn() -> None:
     assert picks(there, 3) == ["0", "0", "0"]
     assert connection.told == 0
     assert not state_of(there, 1).eligible
-
-
-def test_another_replica_at_the_same_address_is_another_endpoint() -> None:
-    there = backend(endpoint(0, replica_id="old"))
-    old = state_of(there, 0)
-    old.in_flight = 1
-    connection = Connection(old)
-    there.apply(plan(endpoint(0, replica_id="new")))
-    assert connection.told == 1
-    new = state_of(there, 0)
-    assert new is not old
-    assert (new.endpoint.replica_id, old.endpoint.replica_id, old.in_flight) == ("new", "old", 1)
-
-
-def test_what_comes_back_goes_on_counting() -> None:
-    there = backend(*endpoints(2))
-    before = state_of(there, 1)
-    before.requests, before.failures, before.set_aside_until = 5, 3, 1e9
-    there.apply(plan(endpoint(0)))
-    there.apply(plan(*endpoints(2)))
-    assert state_of(there, 1) is before
-    assert (before.requests, before.failures, before.departed_at, before.eligible) == (5, 0, 0.0, True)
-    assert not there.departed
-
-
-def test_what_left_is_forgotten_after_minutes_unless_it_still_serves() -> None:
-    clock = Clock()
-    there = backend(*endpoints(3), clock=clock)
-    busy = state_of(there, 1)
-    busy.in_flight = 1
-    there.apply(plan(endpoint(0)))
-    clock.advance(REMEMBERED - 1)
-    there.forget_departed()
-    assert len(there.departed) == 2
-    clock.advance(2)
-    there.forget_departed()
-    assert list(there.departed.values()) == [busy]
-    busy.in_flight = 0
-    there.forget_departed()
-    assert not there.departed
-
-
-def test_what_is_remembered_is_bounded() -> None:
-    there = backend(*endpoints(MOST_DEPARTED + 5))
-    there.apply(plan())
-    there.forget_departed()
-    assert len(there.departed) == MOST_DEPARTED
-
-
-def test_an_address_given_twice_is_one_endpoint() -> None:
-    first, second = endpoint(0), endpoint(0, weight=2)
-    there = backend(first, second)
-    assert len(there.endpoints) == 1
-    there.apply(plan(first))
-    assert picks(there, 1) == ["0"]
-    there.apply(plan(first, second, endpoint(1)))
-    there.apply(plan(endpoint(1)))
-    assert picks(there, 2) == ["1", "1"]
 
 
 def test_only_policies_change() -> None:

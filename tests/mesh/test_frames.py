@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.backend import MOST_DEPARTED, REMEMBERED, Backend
+from mesh.backend import Backend
 from mesh.frames import SLICE, FrameTaker
 from mesh.live import Live
+from mesh.roster import MOST_DEPARTED, REMEMBERED
 from mesh.stats import OTHER, BackendFrame, EndpointFrame
 from tests.mesh.making import KEY, Clock, endpoint, endpoints, plan
 

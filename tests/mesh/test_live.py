@@ -5,9 +5,9 @@ from __future__ import annotations
 from weakref import ref
 
 from config.filters import RateLimitPolicy, TokenBucketPolicy
-from mesh.backend import REMEMBERED
 from mesh.live import Live
 from mesh.plan import BackendKey
+from mesh.roster import REMEMBERED
 from tests.mesh.making import KEY, Clock, endpoint, plan
 
 OTHER = BackendKey("default", "other", "http")
