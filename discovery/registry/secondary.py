@@ -4,20 +4,21 @@ A NOTIFY has it ask at once, by UDP, for what changed since its serial; without 
 not fit comes by TCP, and the whole zone where a difference is not to be had or does not fit what is here.  One transfer
 is under way at a time.  When a primary does not answer the next one is asked, and the copy stays as it is: whoever
 serves from it serves on.
+
+What is usual, a NOTIFY and a difference that fits, is done aside from the task, by callbacks; all else wakes the task.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from random import Random
-from socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_NONBLOCK
 from typing import Final, TypeVar
 
-from discovery.registry import tsig
+from discovery.registry import asking, tsig
 from discovery.registry.content import Content, Draft, later
 from discovery.registry.incoming import Behind, Incoming, Outcome, Steps, TransferError, Wanted, Whole
 from discovery.registry.keys import Key
@@ -36,9 +37,13 @@ JITTER: Final = 0.2
 UDP_SECONDS: Final = 0.5
 TCP_SECONDS: Final = 10.0
 """Without another message."""
-LARGEST: Final = 65535
+AFTER_SERIAL: Final = 4 * 5 + 11
+"""Bytes of a question for a difference from the serial on, without options of EDNS."""
 SLICE: Final = 500
 """Records or names that are put in at a time, before the rest of the loop has its turn."""
+
+TROUBLE: Final = (TransferError, TsigError, Malformed, OSError, EOFError, TimeoutError)
+"""Of which a primary may be the cause."""
 
 T = TypeVar("T")
 
@@ -76,8 +81,18 @@ class Secondary:
         self._random = random
         self._wall = wall
         self._apex = Apex(origin, b"\0", b"\0")
+        self._addresses = frozenset(primary.address for primary in self._primaries)
         self._notified = asyncio.Event()
         self._transfers = 0
+        self._asking = asking.Asking(UDP_SECONDS, stays=key is not None)
+        self._is_waiting = False
+        """`run` has nothing to do."""
+        self._is_aside = False
+        """A question is under way that `run` knows nothing of."""
+        self._is_more = False
+        """Something newer was heard of since then."""
+        self._question = b"", b"", b""
+        """The EDNS options of a question for a difference, and what stands before and after the serial."""
 
     @property
     def primary(self) -> Resolver:
@@ -97,20 +112,61 @@ class Secondary:
 
     def heard(self, serial: int | None, client: str) -> bool:
         """A NOTIFY came from the address `client`; False: that is none of the primaries."""
-        if client not in {primary.address for primary in self._primaries}:
+        if client not in self._addresses:
             return False
         if serial is None or not self.synced.is_set() or later(serial, self.content.serial):
-            self._notified.set()
+            if self._is_aside:
+                self._is_more = True
+            elif self._is_waiting and self._is_usual:
+                self._ask_aside()
+            else:
+                self._notified.set()
         return True
+
+    @property
+    def _is_usual(self) -> bool:
+        """Whether a difference by UDP is what is to be asked for."""
+        return self.synced.is_set() and not self._is_partial and len(self._options) < LARGEST_UDP // 2
+
+    def _ask_aside(self) -> None:
+        query, check = self._signed(self._difference())
+        self._is_aside, self._is_more = True, False
+        try:
+            self._asking.ask(self.primary, query, partial(self._came_aside, check))
+        except OSError as error:
+            self._came_aside(check, error)
+
+    def _came_aside(self, check: _Check, answer: asking.Outcome) -> None:
+        """Have what came in force; anything unusual is for `run`, which asks again."""
+        self._is_aside = False
+        if self._is_waiting and self._is_usual:
+            try:
+                outcome = self._read(answer, check)
+                if isinstance(outcome, Steps):
+                    self._put(outcome)
+                    self._succeeded()
+                    if self._is_more:
+                        self._ask_aside()
+                    return
+            except (*TROUBLE, ValueError) as error:
+                log.debug("%s is asked again: %s", self.primary, error)
+        self._notified.set()
 
     async def run(self) -> None:
         """Follow, until cancelled."""
+        try:
+            await self._follow()
+        finally:
+            self._asking.close()
+
+    async def _follow(self) -> None:
         while True:
             self._notified.clear()
+            self._is_aside = False
             began, pause = asyncio.get_running_loop().time(), REFRESH_SECONDS
             try:
                 await self._catch_up()
-            except (TransferError, TsigError, Malformed, OSError, EOFError, TimeoutError) as error:
+            except TROUBLE as error:
                 self._failed(str(error) or "it did not answer in time")
                 pause = max(RETRY_SECONDS - (asyncio.get_running_loop().time() - began), LEAST_PAUSE)
             else:
@@ -118,11 +174,14 @@ class Secondary:
             await self._wait(pause * self._random.uniform(1 - JITTER, 1 + JITTER))
 
     async def _wait(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._notified.wait()
-        except TimeoutError:
-            return
+        """Until something is to be done, which is at the latest when no primary has been heard for so long."""
+        now = asyncio.get_running_loop().time
+        until, self._is_waiting = now() + seconds, True
+        while (rest := max(until, self.last_contact + seconds) - now()) > 0 and not self._notified.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await self._notified.wait()
+        self._is_waiting = False
 
     def _failed(self, why: str) -> None:
         if why != self.failure:
@@ -148,8 +207,7 @@ class Secondary:
             self.parts, self._is_partial = wanted, wanted != self._wanted_parts
             await self._take(outcome)
             return
-        fits = len(self._options) < LARGEST_UDP // 2
-        outcome = await (self._by_udp() if fits else self._by_tcp(self.content.serial))
+        outcome = await (self._by_udp() if self._is_usual else self._by_tcp(self.content.serial))
         if isinstance(outcome, Behind):
             outcome = await self._by_tcp(self.content.serial)
         try:
@@ -162,11 +220,15 @@ class Secondary:
         """Put in force what came.  Raises ValueError for changes that do not fit."""
         if isinstance(outcome, Whole):
             await self._replace(outcome)
-        elif isinstance(outcome, Steps) and outcome.changes:
+        elif isinstance(outcome, Steps):
+            self._put(outcome)
+
+    def _put(self, steps: Steps) -> None:
+        if steps.changes:
             draft = Draft(self.content)
-            for _, change in outcome.changes:
+            for _, change in steps.changes:
                 draft.apply(change)
-            self.content.adopt(draft.nodes, outcome.changes[-1][0])
+            self.content.adopt(draft.nodes, steps.changes[-1][0])
             self._tell(draft.nodes)
 
     async def _replace(self, whole: Whole) -> None:
@@ -190,24 +252,32 @@ class Secondary:
 
     async def _by_udp(self) -> Outcome:
         """What changed since our serial, as far as it fits into one message."""
-        query, verify = self._signed(
-            ixfr_query(self._random.randrange(1 << 16), self._apex.soa(self.content.serial), self._options)
-        )
-        loop = asyncio.get_running_loop()
-        primary = self.primary
-        family = AF_INET6 if ":" in primary.address else AF_INET
-        with socket.socket(family, SOCK_DGRAM | SOCK_NONBLOCK) as asking:
-            asking.connect(primary)
-            asking.send(query)
-            async with asyncio.timeout(UDP_SECONDS):
-                while True:
-                    answer = await loop.sock_recv(asking, LARGEST)
-                    if answer[:2] == query[:2]:
-                        break
-        outcome = Incoming(self.content.origin, self.content.serial, self._wanted).feed(
-            parse_part(verify(answer)), is_udp=True
-        )
-        verify.end()
+        query, check = self._signed(self._difference())
+        come: asyncio.Future[asking.Outcome] = asyncio.get_running_loop().create_future()
+        self._asking.ask(self.primary, query, come.set_result)
+        try:
+            return self._read(await come, check)
+        finally:
+            self._asking.forget()
+
+    def _difference(self) -> bytes:
+        """The question for what changed since our serial."""
+        options, before, after = self._question
+        if not before or options != self._options:
+            made = ixfr_query(0, self._apex.soa(0), self._options)
+            at = len(made) - len(self._options) - AFTER_SERIAL
+            before, after = made[2:at], made[at + 4 :]
+            self._question = self._options, before, after
+        message_id = self._random.randrange(1 << 16).to_bytes(2, "big")
+        return b"".join((message_id, before, self.content.serial.to_bytes(4, "big"), after))
+
+    def _read(self, answer: asking.Outcome, check: _Check) -> Outcome:
+        """What a message says that is all there is."""
+        if isinstance(answer, OSError):
+            raise answer
+        incoming = Incoming(self.content.origin, self.content.serial, self._wanted)
+        outcome = incoming.feed(parse_part(check(answer)), is_udp=True)
+        check.end()
         assert outcome is not None  # a message by UDP is all there is, or raises
         return outcome
 

@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from discovery.registry.asking import Tell
 from discovery.registry.content import Content
 from discovery.registry.keys import Key
 from discovery.registry.messages import removed
@@ -189,3 +190,42 @@ async def test_it_says_when_a_registry_answers_again() -> None:
         made.heard(None, "127.0.0.1")
         await until(lambda: told)
         assert made.failure == ""
+
+
+async def test_an_answer_that_is_lost_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with registry(Memory(), KEYS) as where, secondary(where, key=READER) as made:
+        await asyncio.wait_for(made.synced.wait(), 5)
+        lost: list[bytes] = []
+        send = made._asking.ask
+
+        def ask(primary: Resolver, query: bytes, tell: Tell) -> None:
+            if lost:
+                send(primary, query, tell)
+            else:
+                lost.append(query)
+                tell(TimeoutError())
+
+        monkeypatch.setattr(made._asking, "ask", ask)
+        await where.primary.submit(asks(record("new.a.b")))
+        assert made.heard(where.primary.content.serial, "127.0.0.1")
+        await until(lambda: same(made.content, where.primary.content))
+        assert len(lost) == 1
+        assert made.failure == ""
+
+
+async def test_what_is_heard_of_while_a_question_is_under_way_is_asked_for_next() -> None:
+    async with registry(Memory(), KEYS) as where, secondary(where, key=READER) as made:
+        await asyncio.wait_for(made.synced.wait(), 5)
+        await until(lambda: made._is_waiting)
+        turns: list[int] = []
+        made.followers.append(lambda names: turns.append(made.content.serial))
+        await where.primary.submit(asks(record("one.a.b")))
+        assert made.heard(where.primary.content.serial, "127.0.0.1")
+        assert made._is_aside
+        await until(lambda: bool(turns))
+        await where.primary.submit(asks(record("two.a.b")))
+        made.heard(where.primary.content.serial, "127.0.0.1")
+        await where.primary.submit(asks(record("three.a.b")))
+        made.heard(where.primary.content.serial, "127.0.0.1")
+        await until(lambda: same(made.content, where.primary.content))
+        assert not made._notified.is_set()

@@ -1,0 +1,90 @@
+"""Questions by UDP without a task for each: one is under way at a time, and its answer is handed to a callback.
+
+Where answers are signed, the socket stays open: a question then costs one system call, and its answer two.  Where they
+are not, each question comes from a port of its own, which whoever forges an answer would have to guess (RFC 5452).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_NONBLOCK
+from typing import Final
+
+from discovery.registry.resolv_conf import Resolver
+
+LARGEST: Final = 65535
+
+Outcome = bytes | OSError
+"""The answer, or why there is none; one that did not come in time is a TimeoutError."""
+Tell = Callable[[Outcome], None]
+
+
+class Asking:
+    """Asks until it is closed.  Needs a running event loop."""
+
+    def __init__(self, seconds: float, *, stays: bool) -> None:
+        """`seconds` that an answer may take; `stays`: whether the socket does."""
+        self._seconds = seconds
+        self._stays = stays
+        self._socket: socket.socket | None = None
+        self._where: Resolver | None = None
+        self._id = b""
+        self._tell: Tell | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ask(self, where: Resolver, query: bytes, tell: Tell) -> None:
+        """Have `tell` called once with the outcome; the question before is forgotten.  Raises OSError."""
+        self.forget()
+        if self._socket is None or self._where != where or not self._stays:
+            self.close()
+            self._open(where)
+        assert self._socket is not None
+        self._socket.send(query)
+        self._id, self._tell = query[:2], tell
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._end, TimeoutError())
+
+    def close(self) -> None:
+        """Forget what was asked."""
+        self.forget()
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    def _open(self, where: Resolver) -> None:
+        made = socket.socket(AF_INET6 if ":" in where.address else AF_INET, SOCK_DGRAM | SOCK_NONBLOCK)
+        try:
+            made.connect(where)
+        except OSError:
+            made.close()
+            raise
+        self._socket, self._where = made, where
+        asyncio.get_running_loop().add_reader(made, self._readable)
+
+    def _readable(self) -> None:
+        while self._socket is not None:
+            try:
+                message = self._socket.recv(LARGEST)
+            except BlockingIOError:
+                return
+            except OSError as error:  # nobody listens there
+                self._end(error)
+                return
+            if self._tell is not None and message[:2] == self._id:
+                self._end(message)
+                return
+
+    def _end(self, outcome: Outcome) -> None:
+        tell = self._tell
+        self.forget()
+        if tell is not None:
+            tell(outcome)
+
+    def forget(self) -> None:
+        """Nobody waits for the answer any more."""
+        self._tell = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
