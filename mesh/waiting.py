@@ -76,6 +76,8 @@ class WaitingRoom:
 
     def grow(self, waiter: Waiter, size: int) -> Reason | None:
         """So many bytes more are kept of `waiter`; otherwise why it cannot wait any longer."""
+        if waiter not in self._costs:  # it waited already when the line began, within the bounds of a policy's queue
+            return None
         client, _ = self._costs[waiter]
         refusal = self._refusal(client, 0, size)
         if refusal is None:
@@ -111,8 +113,8 @@ class Line(Limits[LoadedT]):
     """Who waits for one Backend; give it to the wheel (`mesh.deadlines`)."""
 
     __slots__ = (
-        "_answers", "_began", "_burst", "_clock", "_ended", "_key", "_known", "_most", "_refusal", "_room", "deadline",
-        "over",
+        "_answers", "_began", "_burst", "_clock", "_ended", "_key", "_known", "_most", "_refusal", "_room",
+        "_turned", "deadline", "over",
     )  # fmt: skip
 
     lasting = True
@@ -140,6 +142,8 @@ class Line(Limits[LoadedT]):
         """Replicas have shown what they can do."""
         self._burst = BURST
         self._refusal = NO_ROOM
+        self._turned = before._told if before is not None else None
+        """Whose turn it was when there was no endpoint any more, and which is the first here."""
         super().__init__(policy, stats, before)
         self._places = 0
         self.deadline = clock() + LOOK
@@ -161,7 +165,8 @@ class Line(Limits[LoadedT]):
             self._refusal = refusal
             return False
         self._waiters[waiter] = None
-        self._waiters.move_to_end(waiter, last=not again)
+        self._waiters.move_to_end(waiter, last=not (again or waiter is self._turned))
+        self._turned = None
         return True
 
     @property

@@ -305,6 +305,24 @@ def test_the_limits_of_a_policy_hold_beside() -> None:
     assert [bool(world.ask().state) for _ in range(3)] == [True, True, False]
 
 
+def test_who_waited_for_room_before_waits_in_the_line() -> None:
+    world = Asleep()
+    one = LimitPolicy(EndpointLimits(requests=1))
+    world.backend.apply(plan(*endpoints(1), limits=one))
+    served, first, second = world.ask(), world.ask(), world.ask()
+    assert served.state is not None
+    world.backend.apply(plan(limits=one))
+    late = world.ask()
+    assert isinstance(world.backend.limits, Line)
+    assert world.backend.limits.keep(second, 1000) is None, "it is within the bounds of the queue"
+    assert (world.waiting, len(world.room), world.room.kept) == (3, 2, 200)
+    world.backend.apply(plan(*endpoints(2)[1:], limits=one))
+    for request in (first, second, late):
+        assert request.state is not None
+        request.answered()
+    assert (len(world.room), world.room.kept) == (0, 0)
+
+
 def test_a_service_that_is_gone_keeps_nobody_waiting() -> None:
     world = Asleep()
     request = world.ask()
