@@ -92,6 +92,12 @@ def decide(policy: ScalingPolicy, situation: Situation, panic: Panic | None, his
     return Verdict(msgspec.structs.replace(decision, history=history), panic)
 
 
+def enough(policy: ScalingPolicy, in_flight: float) -> int:
+    """As many replicas as `in_flight` asks for at once, where there is none that is ready."""
+    most = min(policy.max_replicas, math.ceil(policy.max_scale_up_rate))
+    return min(_asked(policy, in_flight), most)
+
+
 class _Making:
     """One decision in the making, and its steps."""
 
@@ -99,12 +105,12 @@ class _Making:
         """`base`: the ready replicas, at least one."""
         self.policy = policy
         self.base = base
-        self.each = policy.target * policy.utilization_percent / 100
+        self.each = _each(policy)
         self.steps: list[str] = []
 
     def wanted(self, what: str, value: float) -> int:
         """What the mean over a window asks for, as far as one decision may go."""
-        replicas = self._asked(value)
+        replicas = _asked(self.policy, value)
         most = math.ceil(self.base * self.policy.max_scale_up_rate)
         least = math.floor(self.base / self.policy.max_scale_down_rate)
         limited = min(max(replicas, least), most)
@@ -115,7 +121,7 @@ class _Making:
 
     def panic(self, value: float, panic: Panic | None, desired: int, now: float) -> Panic | None:
         """Whether there is panic, when the mean over the panic window is `value`."""
-        percent = self._asked(value) * 100 / self.base
+        percent = _asked(self.policy, value) * 100 / self.base
         if percent >= self.policy.panic_threshold_percent:
             self.steps.append(f"panic: {percent:.0f} % of the ready replicas are asked for")
             return Panic(now, desired if panic is None else panic.most)
@@ -146,8 +152,14 @@ class _Making:
         reason = why if desired != current else ""
         return msgspec.structs.replace(made, desired=desired, reason=reason, proposals=(proposal,))
 
-    def _asked(self, value: float) -> int:
-        return math.ceil(value / self.each)
+
+def _each(policy: ScalingPolicy) -> float:
+    """What one replica is to have in flight."""
+    return policy.target * policy.utilization_percent / 100
+
+
+def _asked(policy: ScalingPolicy, in_flight: float) -> int:
+    return math.ceil(in_flight / _each(policy))
 
 
 def _with(decision: Decision, conditions: Iterable[Condition], steps: Iterable[str]) -> Decision:

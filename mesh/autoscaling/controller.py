@@ -14,7 +14,6 @@ from config.resources.autoscaling import HorizontalPodAutoscaler, MetricSpec
 from mesh.autoscaling.decision import Decision, decide
 from mesh.autoscaling.executor import Executor
 from mesh.autoscaling.external import Answers, external, queries
-from mesh.autoscaling.history import History
 from mesh.autoscaling.reading import Reading
 from mesh.autoscaling.samples import PER_PERIOD, Window, sample
 from mesh.autoscaling.scaler import HPAScaler, scaler_of
@@ -44,6 +43,7 @@ class Controller:
             made, before = scaler_of(hpa), known.get(name)
             if before is not None and before.target == made.target:
                 made.decision, made.at, made.uses = before.decision, before.at, before.uses
+                made.awaited = before.awaited
             self.scalers[name] = made
 
     async def run(self) -> None:
@@ -87,9 +87,8 @@ class Controller:
         if scaler.reads_resources:
             scaler.uses.add(now, executor.target.usage(scaler.target))
         readings = [self._read(metric, scaler, answers) for metric in scaler.hpa.spec.metrics]
-        history = scaler.decision.history if scaler.decision is not None else History()
-        busy = self._window.served({copy.id for copy in scale.replicas})
-        decision = decide(scaler.hpa, scale, readings, history, now, busy=busy)
+        busy = scaler.is_awaited(now) or self._window.served({copy.id for copy in scale.replicas})
+        decision = decide(scaler.hpa, scale, readings, scaler.history, now, busy=busy)
         executor.decided(scaler, await executor.carry_out(scaler, scale, decision))
 
     def _read(self, metric: MetricSpec, scaler: HPAScaler, answers: Answers) -> Reading:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from discovery.endpoint import WorkloadRef
 from mesh.autoscaling import victims
 from mesh.autoscaling.decision import PAUSE, Decision, carried_out, held_back, unreachable
-from mesh.autoscaling.history import History
 from mesh.autoscaling.scaler import Scaler
 from mesh.autoscaling.target import SampleSource, Scale, ScaleTarget
 
@@ -62,21 +61,26 @@ class Executor:
         return carried_out(decision, self.clock())
 
     async def wake(self, scaler: Scaler) -> bool:
-        """Have a target that sleeps at zero get its first replica now; False: nobody here does that."""
+        """Have a target that sleeps at zero get its first replica now, and more if much waits; False: nobody here does.
+
+        Called again while requests wait, so that what comes meanwhile counts before there is anything to measure.
+        """
         if scaler.least > 0 or self.held(scaler):
             return False
         scale = await self.read(scaler.target)
         if isinstance(scale, Decision):
             return False
-        if scale.desired > 0:
+        scaler.awaited = now = self.clock()
+        current = scale.desired
+        wanted = max(1, scaler.at_once(self.source.services(scaler.services), current, now))
+        if current >= wanted:
             return True
-        history = scaler.decision.history if scaler.decision is not None else History()
         decision = Decision(
-            0, 1, "requests are waiting", history=history.recommended(1, self.clock()),
-            steps=("now 0", "requests are waiting: 1", "desired 1"),
+            current, wanted, "requests are waiting", history=scaler.history.recommended(wanted, now),
+            steps=(f"now {current}", f"requests are waiting: {wanted}", f"desired {wanted}"),
         )  # fmt: skip
         self.decided(scaler, await self.carry_out(scaler, scale, decision))
-        return scaler.decision is not None and scaler.decision.word == "SucceededRescale"
+        return current > 0 or (scaler.decision is not None and scaler.decision.word == "SucceededRescale")
 
     def decided(self, scaler: Scaler, decision: Decision) -> None:
         """This is the last decision of `scaler`."""

@@ -11,11 +11,11 @@ from config.meta import Named, ObjectMeta
 from config.scaling import ScalingPolicy
 from discovery.endpoint import WorkloadRef
 from mesh.autoscaling.averages import Averages
-from mesh.autoscaling.concurrency import Measured, Panic, Situation, begin, decide
+from mesh.autoscaling.concurrency import Measured, Panic, Situation, begin, decide, enough
 from mesh.autoscaling.decision import Decision
 from mesh.autoscaling.executor import Executor
-from mesh.autoscaling.history import History
 from mesh.autoscaling.scaler import Scaler
+from mesh.stats import StatsFrame
 
 TICK_SECONDS: Final = 2.0
 LOOKS: Final = 4
@@ -41,6 +41,19 @@ class FastScaler(Scaler):
     averages: Averages
     panic: Panic | None = None
     is_new: bool = field(default=True)
+
+    @property
+    def services(self) -> set[Named]:
+        return {self.lane.service}
+
+    def in_flight(self, frame: StatsFrame) -> int:
+        """Requests and connections, waiting ones too."""
+        lane = self.lane
+        mine = (each for each in frame.backends if (each.namespace, each.service) == lane.service)
+        return sum(each.in_flight + each.tcp_open for each in mine if lane.port in ("", each.port))
+
+    def at_once(self, frame: StatsFrame, current: int, now: float) -> int:
+        return enough(self.lane.policy, self.in_flight(frame))
 
     def measured(self, now: float) -> Measured | None:
         """The means over the two windows; None: nothing is known."""
@@ -68,7 +81,7 @@ class FastLane:
             made, before = _scaler(lane), known.get(name)
             if before is not None and _subject(before.lane) == _subject(lane):
                 made.averages, made.panic, made.is_new = before.averages, before.panic, before.is_new
-                made.decision, made.at = before.decision, before.at
+                made.decision, made.at, made.awaited = before.decision, before.at, before.awaited
             self.scalers[name] = made
         if self.scalers:
             self._wanted.set()
@@ -84,15 +97,12 @@ class FastLane:
 
     def look(self) -> None:
         """Take one sample."""
-        services = {scaler.lane.service for scaler in self.scalers.values()}
+        services = {service for scaler in self.scalers.values() for service in scaler.services}
         if not services:
             return
         now, frame = self._executor.clock(), self._executor.source.services(services)
         for scaler in self.scalers.values():
-            lane = scaler.lane
-            mine = (each for each in frame.backends if (each.namespace, each.service) == lane.service)
-            chosen = (each.in_flight + each.tcp_open for each in mine if lane.port in ("", each.port))
-            scaler.averages.add(sum(chosen), now)
+            scaler.averages.add(scaler.in_flight(frame), now)
 
     async def tick(self) -> None:
         """Have each policy decide once."""
@@ -107,12 +117,11 @@ class FastLane:
         if isinstance(scale, Decision):
             executor.decided(scaler, scale)
             return
-        if scaler.is_new:
-            scaler.panic, scaler.is_new = begin(scale.desired, now), False
+        if scaler.is_new or scaler.is_awaited(now):  # what was woken for those who wait is not taken away meanwhile
+            scaler.panic, scaler.is_new = begin(scale.desired, now) or scaler.panic, False
         ready = sum(copy.ready and not copy.terminating for copy in scale.replicas)
-        history = scaler.decision.history if scaler.decision is not None else History()
         situation = Situation(scale.desired, ready, scaler.measured(now), now)
-        verdict = decide(scaler.lane.policy, situation, scaler.panic, history)
+        verdict = decide(scaler.lane.policy, situation, scaler.panic, scaler.history)
         scaler.panic = verdict.panic
         executor.decided(scaler, await executor.carry_out(scaler, scale, verdict.decision))
 

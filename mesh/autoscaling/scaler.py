@@ -8,8 +8,16 @@ from dataclasses import dataclass, field
 from config.meta import Named, ObjectMeta
 from config.resources.autoscaling import HorizontalPodAutoscaler
 from discovery.endpoint import WorkloadRef
-from mesh.autoscaling.decision import PAUSE, Decision
-from mesh.autoscaling.samples import Uses
+from mesh.autoscaling import behavior
+from mesh.autoscaling.decision import PAUSE, Decision, tolerance
+from mesh.autoscaling.history import History
+from mesh.autoscaling.proposal import Circumstances, propose
+from mesh.autoscaling.samples import Uses, Window, sample
+from mesh.autoscaling.signals import read
+from mesh.stats import StatsFrame
+
+AWAITED = 5.0
+"""Seconds for which requests are taken to wait after it was said last, which is said again while they do."""
 
 
 @dataclass(slots=True)
@@ -25,6 +33,24 @@ class Scaler:
     """The last one; None: there was none yet."""
     at: float = field(default=0.0, kw_only=True)
     """When it was made, in Unix seconds."""
+    awaited: float = field(default=float("-inf"), kw_only=True)
+    """When it was last said that requests wait for its first replica, in Unix seconds."""
+
+    def is_awaited(self, now: float) -> bool:
+        return now - self.awaited < AWAITED
+
+    @property
+    def history(self) -> History:
+        return self.decision.history if self.decision is not None else History()
+
+    @property
+    def services(self) -> set[Named]:
+        """Those whose counters it reads."""
+        raise AssertionError
+
+    def at_once(self, frame: StatsFrame, current: int, now: float) -> int:
+        """How many replicas what waits asks for, while none of `current` is ready; `frame` is of `services`."""
+        raise AssertionError
 
     @property
     def name(self) -> Named:
@@ -44,10 +70,20 @@ class HPAScaler(Scaler):
 
     @property
     def services(self) -> set[Named]:
-        """Those whose metrics it reads."""
         objects = (metric.object for metric in self.hpa.spec.metrics if metric.object)
         namespace = self.metadata.namespace
         return {Named(namespace, each.described_object.name) for each in objects if each.described_object}
+
+    def at_once(self, frame: StatsFrame, current: int, now: float) -> int:
+        """By the metrics that see what is held, and no faster than its policies allow."""
+        spec, namespace = self.hpa.spec, self.metadata.namespace
+        window = Window()
+        for second in (now - 1, now):
+            window.add(sample(second, frame, {}))
+        known = Circumstances(0, (), now, tolerance(self.hpa))
+        seen = [metric for metric in spec.metrics if metric.object]
+        asked = [propose(metric, read(metric, namespace, window, self.uses), known).replicas for metric in seen]
+        return behavior.limited(max(asked, default=0), current, spec, self.history, now).replicas
 
     @property
     def reads_resources(self) -> bool:

@@ -72,8 +72,8 @@ def written(*metrics: Any, most: int = 10, down: int | None = 0, **annotations: 
     return Written(chosen, most=most, behavior=rules, annotations=annotations).made()
 
 
-def object_metric(target: int = 10) -> Any:
-    made = metric("object/", target)
+def object_metric(target: int = 10, what: str = "object/") -> Any:
+    made = metric(what, target)
     assert made.object is not None
     named = msgspec.structs.replace(made.object.metric, name="weft_http_requests_in_flight")
     return msgspec.structs.replace(made, object=msgspec.structs.replace(made.object, metric=named))
@@ -121,6 +121,18 @@ async def test_a_fresh_one_takes_nothing_away_at_once() -> None:
     world.now += 301
     await decide(made, world)
     assert [replicas for replicas, _ in world.told] == [1]
+
+
+async def test_the_first_replica_stays_while_requests_wait_for_it() -> None:
+    world = World(desired=0)
+    rules = behavior(scaleDown={"stabilizationWindowSeconds": 0})
+    made = controller(world, Written((object_metric(what="object"),), least=0, behavior=rules).made())
+    await decide(made, world)
+    assert await made._executor.wake(made.scalers[WEB])
+    made.scalers[WEB].awaited = world.now + 14.0
+    assert (await decide(made, world)).desired == 1
+    assert world.told == [(1, ())]
+    assert (await decide(made, world)).desired == 0, "nobody waits any more"
 
 
 async def test_policies_see_earlier_changes() -> None:

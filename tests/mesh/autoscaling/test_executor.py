@@ -6,9 +6,9 @@ import pytest
 
 from mesh.autoscaling.decision import Decision
 from mesh.autoscaling.executor import Executor
-from mesh.autoscaling.scaler import scaler_of
-from tests.mesh.autoscaling.objects import Written
-from tests.mesh.autoscaling.test_controller import World
+from mesh.autoscaling.scaler import AWAITED, scaler_of
+from tests.mesh.autoscaling.objects import Written, behavior, metric
+from tests.mesh.autoscaling.test_controller import World, object_metric
 
 
 def sleeper(least: int = 0, **annotations: str) -> Written:
@@ -26,6 +26,36 @@ async def test_what_sleeps_is_woken_at_once() -> None:
     assert scaler.decision.history.recommendations == {1: world.now}, "so that a window holds it"
     assert await executor.wake(scaler), "it is awake"
     assert len(world.told) == 1
+
+
+IN_FLIGHT = object_metric()
+ENOUGH: dict[str, tuple[Written, list[int]]] = {
+    "as much as waits": (Written((IN_FLIGHT,), least=0, most=9), [3, 7]),
+    "of several metrics the largest": (Written((metric("object", 10), IN_FLIGHT), least=0, most=9), [3, 7]),
+    "one where no metric sees it": (Written((metric("pods", 10),), least=0, most=9), [1]),
+    "no faster than policies allow": (
+        Written(
+            (IN_FLIGHT,), least=0, most=9,
+            behavior=behavior(scaleUp={"policies": [{"type": "Pods", "value": 2, "periodSeconds": 60}]}),
+        ),
+        [2],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ENOUGH)
+async def test_as_many_are_woken_as_what_waits_asks_for(case: str) -> None:
+    written, sizes = ENOUGH[case]
+    world = World(desired=0, in_flight=30)
+    executor = Executor(world, world, world.clock)
+    scaler = scaler_of(written.made())
+    assert await executor.wake(scaler)
+    world.now += 20.0
+    world.in_flight = 200
+    assert await executor.wake(scaler), "said again while they wait"
+    assert [replicas for replicas, _ in world.told] == sizes
+    assert scaler.is_awaited(world.now + AWAITED / 2)
+    assert not scaler.is_awaited(world.now + AWAITED)
 
 
 REFUSED: dict[str, tuple[Written, dict[str, bool], str]] = {

@@ -42,6 +42,22 @@ async def test_more_at_once_and_fewer_after_a_quiet_window() -> None:
     assert fast.scalers[WEB].decision is not None
 
 
+async def test_what_is_woken_for_those_who_wait_is_not_taken_away_meanwhile() -> None:
+    world = World(desired=0)
+    executor = Executor(world, world, world.clock)
+    fast = FastLane(executor)
+    fast.define([lane(min_replicas=0)])
+    await tick(fast, world, 30)
+    world.in_flight = 25
+    assert await executor.wake(fast.scalers[WEB])
+    assert world.told == [(3, ())], "at once, whatever the means over the windows are"
+    await tick(fast, world, 20)
+    assert len(world.told) == 1, "a window with the quiet time before does not undo it"
+    world.in_flight = 10
+    await tick(fast, world, 60)
+    assert [replicas for replicas, _ in world.told][-1] == 1
+
+
 async def test_only_one_port_counts() -> None:
     world = World(in_flight=80, desired=2)
     fast = FastLane(Executor(world, world, world.clock))
