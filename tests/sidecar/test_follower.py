@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -41,6 +41,7 @@ SELECTING = {
     for name, service in SERVICES.items()
 }
 HERE = ListenerKey("127.0.0.1", 1053)
+MakeFollower = Callable[[ConfigSet, Catalog, Path, Random], Follower]
 
 
 def replica(number: int, ready: bool = True, node: str = "here") -> Replica:
@@ -58,11 +59,11 @@ def node(*servers: str, **registry: object) -> ConfigSet:
 class Node:
     """A follower with a catalog of its own."""
 
-    def __init__(self, folder: Path, config_set: ConfigSet) -> None:
+    def __init__(self, folder: Path, config_set: ConfigSet, make: MakeFollower) -> None:
         folder.mkdir(exist_ok=True)
         self.catalog = Catalog()
         self.catalog.define(config_set.services)
-        self.follower = Follower(config_set, self.catalog, folder, Random(1))
+        self.follower = make(config_set, self.catalog, folder, Random(1))
         self.responder = Responder(Random(1))
         self.authority = self.follower.attach(self.responder, Nowhere())
 
@@ -74,8 +75,8 @@ class Node:
 
 
 @asynccontextmanager
-async def following(folder: Path, config_set: ConfigSet) -> AsyncIterator[Node]:
-    made = Node(folder, config_set)
+async def following(folder: Path, config_set: ConfigSet, make: MakeFollower = Follower) -> AsyncIterator[Node]:
+    made = Node(folder, config_set, make)
     await made.follower.open()
     await made.follower.fill()
     running = asyncio.create_task(made.follower.run())
