@@ -24,7 +24,7 @@ from mesh.plan import BackendKey, BackendPlan
 from mesh.reasons import NO_ENDPOINTS, NO_SERVICE, SCALED_TO_ZERO, UNRESOLVED, Reason
 from mesh.retry import RetryBudget
 from mesh.roster import Roster
-from mesh.waiting import Line, WaitingRoom
+from mesh.waiting import LOOK, Line, WaitingRoom
 
 __all__ = ["NOT_ANSWERED", "NO_ANSWER_DUE", "Backend", "EndpointState"]
 
@@ -45,8 +45,8 @@ class Backend(Roster):
     """The endpoints of one Service port, who of them may be picked, and whose turn it is."""
 
     __slots__ = (
-        "_asleep", "_balancer", "_chance", "_deadlines", "_judging", "_keyed", "_logged", "_observing", "_room",
-        "deadline", "eligible", "key", "key_of", "left", "limits", "pick", "retry_budget",
+        "_asleep", "_balancer", "_called", "_chance", "_deadlines", "_judging", "_keyed", "_logged", "_observing",
+        "_room", "deadline", "eligible", "key", "key_of", "left", "limits", "pick", "retry_budget",
     )  # fmt: skip
 
     pick: Pick
@@ -76,6 +76,8 @@ class Backend(Roster):
         self.key = key
         self._asleep = asleep
         self._room = room
+        self._called = -LOOK
+        """When a replica was last called for."""
         self._deadlines = deadlines
         self.deadline = 0.0
         """When the first endpoint that was set aside comes back; 0: none is, as far as the wheel knows."""
@@ -120,6 +122,13 @@ class Backend(Roster):
         if limits is None or not (self.eligible or isinstance(limits, Line)):
             return self.vacancy
         return None if limits.wait(waiter) else limits.refusal
+
+    def call(self) -> None:
+        """Have a replica started for who cannot wait for it, as one who sends a datagram."""
+        now = self._clock()
+        if self._room is not None and now - self._called >= LOOK:
+            self._called = now
+            self._room.call(self.key)
 
     @property
     def wakeable(self) -> bool:

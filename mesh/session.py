@@ -129,6 +129,8 @@ class Session:
             state.connections.add(self)
             self._board.watch(self._fd, self, EPOLLIN)
             return True
+        if not backend.eligible:
+            backend.call()
         backend.failed(otherwise)
         self._close(otherwise.error)
         return False

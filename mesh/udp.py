@@ -4,7 +4,8 @@ There is no connection (RFC 768), so the first datagram of an address begins a *
 connected to an endpoint that may be picked, which is how answers find their client and how the system tells that
 nobody listens there (ICMP).  A session ends after `IDLE` seconds of silence.  It never outlives its endpoint: when
 that goes, the next datagram begins a new one elsewhere, while an answer that is under way still has a moment.
-A refused session moves at once, with the datagram that was refused if it was the first.
+A refused session moves at once, with the datagram that was refused if it was the first.  Nothing is held for a Service
+that sleeps at zero: the first datagrams wake it and are lost, as datagrams may be, and those sent again arrive.
 
 Kubernetes leaves this to connection tracking, whose entries stay when endpoints go; here they cannot.  There is no
 recvmmsg(2) in the standard library: many are read in a turn instead, into one buffer that is never copied.

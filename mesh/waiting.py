@@ -57,6 +57,11 @@ class WaitingRoom:
         """How many wait."""
         return len(self._costs)
 
+    def call(self, key: BackendKey) -> bool:
+        """Have what is behind a Backend started; False: nobody can."""
+        workload = self.wakeable(key)
+        return workload is not None and self.wake(workload)
+
     def close(self) -> None:
         """The process ends: turn away all that wait, and all that come."""
         self._open = False
@@ -250,5 +255,4 @@ class Line(Limits[LoadedT]):
         self._ended()
 
     def _wake(self) -> bool:
-        workload = self._room.wakeable(self._key)
-        return workload is not None and self._room.wake(workload)
+        return self._room.call(self._key)

@@ -14,7 +14,7 @@ import pytest
 from config.balancing import HashKey
 from config.filters import AccessPolicy
 from config.policies import RetryPolicy
-from discovery.endpoint import Endpoint
+from discovery.endpoint import Endpoint, WorkloadRef
 from mesh.backend import Backend, EndpointState
 from mesh.balancing.affinity import AffinityPolicy
 from mesh.deadlines import Deadlines
@@ -25,11 +25,13 @@ from mesh.plan import BackendKey, BackendPlan
 from mesh.proxy import Proxy
 from mesh.table import Listener, ListenerKey, Route, RoutingTable
 from mesh.udp import IDLE, LINGER, DatagramAcceptor
+from mesh.waiting import LOOK, WaitingRoom
 from tests.mesh.dialogue import PATIENCE
 from tests.mesh.relaying import until
 
 pytestmark = pytest.mark.both_loops
 
+APP = WorkloadRef("Deployment", "default", "app")
 KEY = BackendKey("default", "shop", "dns")
 
 
@@ -269,6 +271,28 @@ async def test_all_endpoints_gone() -> None:
         assert (there.stats.udp_open, there.acceptor.sessions) == (0, {})
         there.use(there.endpoints[1])
         assert await there.talked(client) is there.endpoints[1]
+
+
+async def test_what_is_lost_at_zero_wakes_and_what_is_sent_again_arrives() -> None:
+    async with world(1) as there:
+        there.use()
+        client = there.client()
+        woken: list[WorkloadRef] = []
+
+        def wake(workload: WorkloadRef) -> bool:
+            woken.append(workload)
+            return True
+
+        there.backend._room = WaitingRoom(lambda _: APP, wake)
+        for _ in range(3):
+            client.says(b"ask", there.where)
+        await until(lambda: there.stats.reasons.get("destination_unavailable") == 3)
+        assert woken == [APP], "once for all"
+        await there.passes(LOOK)
+        client.says(b"ask", there.where)
+        await until(lambda: woken == [APP, APP])
+        there.use(*there.endpoints)
+        await there.talked(client)
 
 
 async def test_an_unready_endpoint_counts_as_gone() -> None:
