@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -36,7 +36,7 @@ CHECK: Final = 0.1
 """Seconds after which a full listener is looked at again."""
 UNPRIVILEGED: Final = 1024
 """Ports from here on need no right."""
-SLICE: Final = 0.002
+SLICE: Final = 0.001
 """Seconds of opening and closing before the loop has its turn."""
 
 Binder = Callable[[ListenerKey, Entry], Bound]
@@ -120,9 +120,7 @@ class Listeners:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        for key in tuple(self._served):
-            if not self._is_inside(key):
-                await self._empty(key)
+        await _one_by_one((key, self._empty) for key in tuple(self._served) if not self._is_inside(key))
 
     def drain_outside(self) -> None:
         """Close connections of clients from outside that are idle, the others when they are."""
@@ -137,8 +135,7 @@ class Listeners:
     async def close(self) -> None:
         """Accept what has come, and no more, anywhere; connections that are open live on."""
         await self.close_outside()
-        for key in tuple(self._served):
-            await self._empty(key)
+        await _one_by_one((key, self._empty) for key in tuple(self._served))
         self.states.clear()
 
     async def _empty(self, key: ListenerKey) -> None:
@@ -188,15 +185,12 @@ class Listeners:
         if before.listeners is table.listeners:
             self._settled.set()
             return
-        began = time.perf_counter()
-        gone = [key for key in self.states if key not in table.listeners]
+        gone = self.states.keys() - table.listeners.keys()
+        known = map(before.listeners.get, table.listeners)
+        differing = [key for (key, now), old in zip(table.listeners.items(), known, strict=True) if now is not old]
         # What has to be bound near its port for want of a right must not take one that is wanted.
-        wanted = sorted(table.listeners, key=lambda key: key.port < UNPRIVILEGED)
-        for key, step in [(key, self._drop) for key in gone] + [(key, self._keep) for key in wanted]:
-            await step(key)
-            if time.perf_counter() - began > SLICE:
-                await asyncio.sleep(0)
-                began = time.perf_counter()
+        wanted = sorted(differing, key=lambda key: key.port < UNPRIVILEGED)
+        await _one_by_one([(key, self._drop) for key in gone] + [(key, self._keep) for key in wanted])
         if table is self._table:
             self._settled.set()
 
@@ -270,3 +264,13 @@ class Listeners:
             await served.acceptor.close()
             served.bound.socket.close()
             self._descriptors.free += 1
+
+
+async def _one_by_one(steps: Iterable[tuple[ListenerKey, Callable[[ListenerKey], Awaitable[None]]]]) -> None:
+    """Take each step, and let the loop have its turn in between."""
+    began = time.perf_counter()
+    for key, step in steps:
+        await step(key)
+        if time.perf_counter() - began > SLICE:
+            await asyncio.sleep(0)
+            began = time.perf_counter()

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-BUDGET = 0.002
+BUDGET = 0.001
 """Seconds of steps in a row; a step itself takes less."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator, Mapping
 from itertools import islice
 from typing import Final
@@ -29,6 +30,7 @@ class Existing:
 
     async def change(self, config_set: ConfigSet) -> None:
         """This is what is written now."""
+        await asyncio.sleep(0)  # the caller may have looked at all objects, and here they are looked at once more
         given = await run_in_slices(self._endpoints(config_set))
         await run_in_slices(self.catalog.define_steps(config_set.services))
         await run_in_slices(self._give(given))
@@ -44,7 +46,8 @@ class Existing:
 
     def _give(self, given: Mapping[Named, PortEndpoints]) -> Generator[None, None, None]:
         """Tell the catalog what differs, some Services at a time."""
-        changed = {name: endpoints for name, endpoints in given.items() if self._given.get(name) is not endpoints}
+        before = map(self._given.get, given)
+        changed = {name: now for (name, now), old in zip(given.items(), before, strict=True) if now is not old}
         changed |= {name: {} for name in self._given.keys() - given.keys()}
         self._given = given
         rest = iter(changed.items())
