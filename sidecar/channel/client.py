@@ -178,6 +178,7 @@ class Channel:
                 except* (aiohttp.ClientError, OSError, TimeoutError, Garbage) as failures:
                     problem = _words(failures)
                 self._lost(problem)
+                end_if_cancelled()
                 await asyncio.sleep(backoff.failed(loop.time()))
 
     async def _converse(self, session: aiohttp.ClientSession) -> str:
@@ -224,7 +225,7 @@ class Channel:
         self._connected.clear()
         self._received.interrupted()
         if self._scaling is not None:
-            self._scaling.take(Autoscaled())
+            self._scaling.lost()
         for _, answer in self._asking.values():
             if not answer.done():
                 answer.set_result(None)

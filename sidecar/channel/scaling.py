@@ -11,6 +11,8 @@ import logging
 from collections.abc import Callable, Generator, Mapping
 from typing import Final
 
+from msgspec import structs
+
 from config.meta import Named, matches
 from config.resources.core import Service
 from discovery.endpoint import WorkloadRef
@@ -51,6 +53,10 @@ class Scaling:
     def begin(self) -> None:
         """There is a new connection: everything is to be said."""
         self._sent, self.next = None, 0.0
+
+    def lost(self) -> None:
+        """The connection is gone; what may sleep is still known, so that it is said why nobody wakes it."""
+        self._wanted = {ref: structs.replace(each, replicas=None, victims=()) for ref, each in self._wanted.items()}
 
     def take(self, said: Autoscaled) -> None:
         """This is what autoscalers want now."""

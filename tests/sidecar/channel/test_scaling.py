@@ -71,6 +71,22 @@ async def test_who_runs_nothing_still_says_what_it_sends() -> None:
     assert (said.workloads, said.loads) == ((), {"r0": Load(2, 9)})
 
 
+async def test_what_may_sleep_is_known_without_a_connection_and_counts_are_taken_anew() -> None:
+    world = Target(desired=2)
+    scaling = Scaling(world, loads)
+    running = asyncio.create_task(scaling.run())
+    labels = {"app": "web"}
+    told = Autoscaled((Wanted("default/web", sleeps=True, replicas=4, labels=labels),))
+    for _ in range(2):
+        scaling.take(told)
+        await asyncio.sleep(0.01)
+        scaling.lost()
+    running.cancel()
+    assert [replicas for replicas, _ in world.told] == [4, 4]
+    assert scaling.wakes(WEB)
+    assert scaling.selected(service("web", selector=labels)) == (Named("default", "web"),)
+
+
 def test_who_is_woken_elsewhere() -> None:
     scaling = Scaling(None, loads)
     assert not scaling.wakes(WEB)
