@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from discovery.registry import tsig
 from discovery.registry.outline import Outline, repeated
@@ -17,10 +17,6 @@ Send = Callable[[bytes | None], None]
 
 Reply = Callable[[bytes], None]
 """Takes the answer, where there always is one."""
-
-
-TSIG_BYTES: Final = 26
-"""Of a TSIG record without names and MAC."""
 
 
 class Stream(Protocol):
@@ -81,12 +77,8 @@ class Asked(NamedTuple):
 
     @property
     def room_for_signature(self) -> int:
-        """Bytes that a signature of the answer may need; for keys with names of about the same length the same."""
-        if self.verified is None:
-            return 0
-        name, algorithm = tsig.identity(self.verified.key)
-        exact = len(name) + len(algorithm) + self.verified.key.size + TSIG_BYTES
-        return -exact // 64 * -64
+        """Bytes that a signature of the answer may need."""
+        return 0 if self.verified is None else tsig.room(self.verified.key)
 
     def send(self, answer: bytes | None) -> None:
         """Answer by one message, signed if the question was."""

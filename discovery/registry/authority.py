@@ -117,7 +117,7 @@ class Authority:
         if len(message) < HEADER or message[2] & 0x80:
             return False
         opcode = message[2] >> 3 & 0xF
-        if opcode == NOTIFY_OPCODE and self._notify_again(message, client, send):
+        if stream is None and self._answer_again(message, opcode, client, send):
             return True
         try:
             parts = outline(message)
@@ -195,6 +195,15 @@ class Authority:
                         self._notices.clear()
                     self._notices[_but_serial(asked.message)] = heard, answer[2:]
                 asked.send(answer)
+
+    def _answer_again(self, message: bytes, opcode: int, client: str, send: Send) -> bool:
+        """What is asked over and over by UDP is known by its bytes; False: this is not."""
+        if opcode == NOTIFY_OPCODE:
+            return self._notify_again(message, client, send)
+        answer = None if opcode else self._sender.again(message, self._wall())
+        if answer is not None:
+            send(answer)
+        return answer is not None
 
     def _notify_again(self, message: bytes, client: str, send: Send) -> bool:
         """One like another before but for its serial, as nearly all are, is not read; False: it is none."""

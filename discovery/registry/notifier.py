@@ -54,10 +54,10 @@ class Outbox:
         self, targets: Iterable[Resolver], apex: Apex, serial: int, now: float
     ) -> Iterator[tuple[Resolver, bytes]]:
         """What is to be sent to whom, at once, since the zone has this serial."""
-        soa = apex.soa(serial)
+        notice = notify(0, apex.soa(serial))[2:]
         for target in targets:
             self._next = (self._next + 1) & 0xFFFF
-            message = notify(self._next, soa)
+            message = self._next.to_bytes(2, "big") + notice
             self._told[target] = _Told(message, 1, now + self._pause(1))
             yield target, message
 

@@ -6,6 +6,7 @@ Who follows parts of the written zone only has a PTR record for each, and is tol
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 from ipaddress import ip_address
 
 from discovery.registry.content import Content, Node, parent
@@ -15,6 +16,8 @@ from discovery.registry.wire import AAAA, IN, PTR, SRV, A, Record, to_labels
 TTL = 5
 MOST_NAMES = 1000
 """That are looked at; of more, everybody is told."""
+SHARED = 4096
+"""Nodes whose records are kept as they were read."""
 
 
 def node_records(name: bytes, where: Resolver, parts: Iterable[bytes] = ()) -> tuple[Record, ...]:
@@ -44,11 +47,18 @@ def notified(content: Content, names: Collection[bytes] = ()) -> Iterator[Resolv
     """Where each node that is registered is told that these `names` of the written zone changed; none: that all did."""
     above = frozenset(_above(names)) if 0 < len(names) <= MOST_NAMES else None
     for node in content.nodes.values():
-        addresses = [data for rrset in node if rrset.type in {A, AAAA} for data in rrset.datas if len(data) in {4, 16}]
-        ports = [data[4:6] for rrset in node if rrset.type == SRV for data in rrset.datas]
-        parts = followed(node)
-        if addresses and ports and (above is None or not parts or not above.isdisjoint(parts)):
-            yield Resolver(str(ip_address(addresses[0])), int.from_bytes(ports[0], "big"))
+        where, parts = _target(node)
+        if where is not None and (above is None or not parts or not above.isdisjoint(parts)):
+            yield where
+
+
+@lru_cache(SHARED)
+def _target(node: Node) -> tuple[Resolver | None, tuple[bytes, ...]]:
+    """Where a node is told, if it says so, and the parts that it follows."""
+    addresses = [data for rrset in node if rrset.type in {A, AAAA} for data in rrset.datas if len(data) in {4, 16}]
+    ports = [data[4:6] for rrset in node if rrset.type == SRV for data in rrset.datas]
+    where = Resolver(str(ip_address(addresses[0])), int.from_bytes(ports[0], "big")) if addresses and ports else None
+    return where, followed(node)
 
 
 def followed(node: Node) -> tuple[bytes, ...]:

@@ -220,6 +220,16 @@ def stripped(message: bytes, parts: Outline) -> bytes:
     return message[:10] + count.to_bytes(2, "big") + message[HEADER : parts.signature]
 
 
+def size(key: Key) -> int:
+    """Bytes of a signature by `key` as `sign` writes it."""
+    return len(key.head) + 16 + key.size
+
+
+def room(key: Key) -> int:
+    """Bytes that a signature may need; for keys with names of about the same length the same."""
+    return -size(key) // 64 * -64
+
+
 def identity(key: Key) -> tuple[bytes, bytes]:
     """The names of the key and of its algorithm, as wire bytes."""
     return key.owner, key.variables[len(key.owner) + len(_ANY_CLASS) :]

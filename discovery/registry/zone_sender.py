@@ -22,6 +22,7 @@ from discovery.registry.keys import KeyRing
 from discovery.registry.parts import Parts, narrowed, nodes_of, read_parts
 from discovery.registry.primary import Primary
 from discovery.registry.render import LARGEST_UDP, SMALLEST_UDP
+from discovery.registry.repeated import Repeated
 from discovery.registry.store import StoreError
 from discovery.registry.transfer import LARGEST, Apex, Step, incremental, messages, whole
 from discovery.registry.wire import AXFR, FORMERR, OPT, REFUSED, SOA, Malformed, Message, parse_message
@@ -41,6 +42,7 @@ class ZoneSender:
 
     def __init__(self, keys: KeyRing, allowed: Iterable[Network] = ()) -> None:
         """`allowed`: who may have a zone without a key."""
+        self._repeated = Repeated(keys)
         self.admit(keys, allowed)
         self._limit = asyncio.Semaphore(AT_ONCE)
         self._turns: WeakKeyDictionary[Stream, asyncio.Lock] = WeakKeyDictionary()
@@ -53,6 +55,7 @@ class ZoneSender:
 
     def admit(self, keys: KeyRing, allowed: Iterable[Network] = ()) -> None:
         """Send zones to these from now on."""
+        self._repeated.admit(keys)
         self._keys = keys
         self._allowed = tuple(allowed)
 
@@ -63,6 +66,10 @@ class ZoneSender:
         address = ip_address(asked.client.partition("%")[0])
         is_allowed = any(address in network for network in self._allowed)
         return is_allowed or self._keys.scope(None, asked.is_loopback).transfers
+
+    def again(self, message: bytes, now: float) -> bytes | None:
+        """The answer to a question by UDP that was answered before; None: it is to be read."""
+        return self._repeated.answer(message, now)
 
     def answer(self, asked: Asked, primary: Primary) -> None:
         """Answer a question for the zone of `primary`, or for what is beneath a name in it, now or later."""
@@ -80,6 +87,7 @@ class ZoneSender:
         if serial is None and asked.stream is None:
             asked.refuse(FORMERR)
         elif serial is not None and (finished := self._at_hand(asked, primary, serial, parts, limit)) is not None:
+            self._repeated.put(asked, primary, finished)
             asked.send(asked.message[:2] + finished)
         elif asked.stream is None:  # it does not fit
             soa = incremental(_apex(asked, primary), primary.content.serial, ())
