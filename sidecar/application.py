@@ -1,17 +1,20 @@
 """The application beside a sidecar: probed, perhaps started as a child, and ended only when nobody needs it any more.
 
 The order of its end is that of every replica: it is said to be terminating, all nodes have taken note, nothing is in
-flight on it, and only then comes SIGTERM.  A child that ends by itself ends the sidecar, with its exit code.
+flight on it, and only then comes SIGTERM.  A child that ends by itself ends the sidecar, with its exit code; one
+whose sidecar was killed is ended by the keeper, as replicas are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from random import Random
 from typing import Final
 
 from msgspec.structs import replace
@@ -21,6 +24,7 @@ from config.meta import Named
 from discovery.endpoint import Replica
 from discovery.health import Verdict
 from discovery.platforms.base import Drained, ReplicasChanged, ReplicaStatus, WorkloadStatus
+from discovery.platforms.keeper import Keeper
 from discovery.prober import Prober, ProbeTarget
 from sidecar.beside import ADDRESS, Beside
 
@@ -55,6 +59,7 @@ class Application:
         self._ended = ended
         self._told: list[ReplicasChanged] = []
         self._child: asyncio.subprocess.Process | None = None
+        self._keeper = Keeper(Random())
         self._watching: asyncio.Task[None] | None = None
         self._closing = False
         self._reason = "it is not probed yet"
@@ -106,6 +111,7 @@ class Application:
                 callback(())
         if self._watching is not None:
             await asyncio.gather(self._watching, return_exceptions=True)
+        await self._keeper.close()
 
     def kill(self) -> None:
         """End the child at once."""
@@ -117,12 +123,15 @@ class Application:
 
     async def _start(self, command: tuple[str, ...]) -> bool:
         """Start the child, in a session of its own: what a terminal sends to weft is not for it."""
+        self._keeper.start()
+        environment = {**os.environ, **self._keeper.mark}
         try:
-            self._child = await asyncio.create_subprocess_exec(*command, start_new_session=True)
+            self._child = await asyncio.create_subprocess_exec(*command, env=environment, start_new_session=True)
         except OSError as error:
             log.error("%s cannot be started: %s", command[0], error.strerror)
             self._ended(NOT_STARTED)
             return False
+        self._keeper.add(self._child.pid)
         for number in PASSED_ON:
             asyncio.get_running_loop().add_signal_handler(number, self._signal, number)
         return True
@@ -144,6 +153,7 @@ class Application:
         if self._child is None:
             return
         code = await self._child.wait()
+        self._keeper.remove(self._child.pid)
         self._prober.stop(self._replica.id, CONTAINER)
         self._become(terminating=True, ready=False, serving=False)
         if not self._closing:

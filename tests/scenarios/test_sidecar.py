@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -33,18 +33,7 @@ def sidecar(
     )
     folder.put("app", APP, OTHER, NOBODY)
     command = words(name, port or closed_port(), *options, of=of)
-    return standing_beside(folder, *command, fresh=fresh)
-
-
-@contextmanager
-def standing_beside(folder: Folder, *command: str, fresh: bool = SOAK) -> Iterator[Weft]:
-    """A sidecar that is ready; its application, which lives on without a sidecar that is killed, ends with it."""
-    with running(folder.path, folder.network, *command, role="sidecar", fresh=fresh) as weft:
-        try:
-            yield weft
-        finally:
-            if weft.process.poll() is None:
-                os.kill(application(weft), signal.SIGKILL)
+    return running(folder.path, folder.network, *command, role="sidecar", fresh=fresh)
 
 
 def words(name: str, port: int, *options: str, of: str = "app") -> tuple[str, ...]:
@@ -57,7 +46,8 @@ def words(name: str, port: int, *options: str, of: str = "app") -> tuple[str, ..
 def application(weft: Weft) -> int:
     """The process id of what stands beside the sidecar."""
     children = Path(f"/proc/{weft.process.pid}/task/{weft.process.pid}/children").read_text().split()
-    return int(children[-1])
+    (found,) = (child for child in children if str(APPLICATION) in Path(f"/proc/{child}/cmdline").read_text())
+    return int(found)
 
 
 def test_others_reach_it_through_its_inbound_listener(tmp_path: Path) -> None:
@@ -95,6 +85,15 @@ def test_its_exit_code_is_that_of_the_application(tmp_path: Path) -> None:
             assert first.process.wait(PATIENCE) == 128 + signal.SIGKILL
             wait_endpoints(node, 0)
             assert "ended by itself (signal 9)" in first.told()
+
+
+def test_an_application_does_not_outlive_its_sidecar(tmp_path: Path) -> None:
+    with mesh(tmp_path) as world:
+        world.registry()
+        with sidecar(world, "first", fresh=True) as first:
+            child = application(first)
+            first.process.kill()
+            wait_for(lambda: not alive(child))
 
 
 def test_nobody_notices_that_sidecars_are_restarted(tmp_path: Path, size: Callable[[int, int], int]) -> None:
@@ -226,7 +225,7 @@ def beside(joined: test_channel.Mesh, name: str) -> AbstractContextManager[Weft]
 
 def again(folder: Folder, command: tuple[str, ...]) -> AbstractContextManager[Weft]:
     """It runs, with what it left in its folder."""
-    return standing_beside(folder, *command, fresh=False)
+    return running(folder.path, folder.network, *command, role="sidecar", fresh=False)
 
 
 def prepared(joined: test_channel.Mesh, name: str) -> tuple[Folder, tuple[str, ...]]:
