@@ -18,6 +18,7 @@ from typing import Final, Protocol
 import aiohttp
 
 from discovery.backoff import Backoff, BackoffPolicy
+from discovery.cancellation import end_if_cancelled
 from sidecar import VERSION as WEFT
 from sidecar.channel.credentials import Token
 from sidecar.channel.messages import (

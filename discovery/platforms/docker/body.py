@@ -19,17 +19,29 @@ NANO = 1_000_000_000
 LEAST_SHARES = 2
 
 
-def body(mark: Mark, variables: Mapping[str, str], *, hostname: str, network: str) -> dict[str, Any]:
-    """`network`: a network's name, or ``container:ID`` whose network it shares; then it has no host name of its own."""
+LOG_LIMITS = {"json-file": {"max-size": "10m", "max-file": "5"}}
+"""By driver, as kubelet's; that driver has none of its own, and the others keep elsewhere or within bounds."""
+
+
+def body(
+    mark: Mark, variables: Mapping[str, str], *, hostname: str, beside: str = "", log_driver: str = ""
+) -> dict[str, Any]:
+    """`beside`: the id of a container whose network it shares: then it has no host name of its own."""
     spec = mark.spec
     made: dict[str, Any] = {
         "Image": spec.image,
         "Env": [f"{name}={value}" for name, value in variables.items()],
         "Labels": mark.labels(),
         "Healthcheck": {"Test": ["NONE"]},
-        "HostConfig": {"NetworkMode": network, "RestartPolicy": {"Name": "no"}, **_resources(spec)},
+        "HostConfig": {
+            "NetworkMode": f"container:{beside}" if beside else mark.network,
+            "RestartPolicy": {"Name": "no"},
+            **_resources(spec),
+        },
     }
-    if not network.startswith("container:"):
+    if log_driver in LOG_LIMITS:
+        made["HostConfig"]["LogConfig"] = {"Type": log_driver, "Config": LOG_LIMITS[log_driver]}
+    if not beside:
         made["Hostname"] = hostname
         made["ExposedPorts"] = {f"{port.container_port}/{port.protocol.lower()}": {} for port in spec.ports}
     if spec.command:
@@ -52,7 +64,7 @@ def _resources(spec: Container) -> dict[str, int]:
     if "cpu" in limits:
         made["NanoCpus"] = round(parse_quantity(limits["cpu"]) * NANO)
     if "memory" in limits:
-        made["Memory"] = round(parse_quantity(limits["memory"]))
+        made["Memory"] = made["MemorySwap"] = round(parse_quantity(limits["memory"]))  # both together: no swap
     if "cpu" in requests:
         made["CpuShares"] = max(LEAST_SHARES, round(parse_quantity(requests["cpu"]) * 1024))
     return made

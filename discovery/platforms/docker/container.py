@@ -17,8 +17,8 @@ from discovery.backoff import Backoff
 from discovery.platforms.docker.body import body, ports_of
 from discovery.platforms.docker.engine import EngineError, NotThere, Unreachable
 from discovery.platforms.docker.host import Host
+from discovery.platforms.docker.lifetime import end_of, make, remove, runs
 from discovery.platforms.docker.mark import Mark
-from discovery.platforms.docker.sighting import ending, sighting
 from discovery.platforms.environment import MissingReference, PodFacts, environment
 from discovery.prober import ProbeTarget, Verdict
 
@@ -68,6 +68,8 @@ class DockerContainer:
         self._verdict_ready = False
         self._unhealthy = ""
         self._given_up = ""
+        self._last_words = ""
+        """The last that it wrote: for who asks, and kept out of weft's own log."""
 
     @property
     def ready(self) -> bool:
@@ -93,7 +95,7 @@ class DockerContainer:
         if self._beside is not None:
             return self._beside.address
         known = self._host.conditions.get(self.id)
-        return known.sighting.addresses.get(self._host.network, "") if known is not None else ""
+        return known.sighting.addresses.get(self._mark.network, "") if known is not None else ""
 
     @property
     def run_of(self) -> str:
@@ -160,7 +162,7 @@ class DockerContainer:
             return ""
         except EngineError as error:
             return str(error)
-        self.message = self._given_up = ""
+        self.message = self._given_up = self._last_words = ""
         self.last_end = await self._watch()
         self._unhealthy = ""
         self._unprobed()
@@ -169,27 +171,19 @@ class DockerContainer:
     async def _start(self) -> None:
         """Have a container that runs: the one that was found, else a new one, as what ran has left its traces."""
         engine = self._host.engine
+        if not (self.id and await runs(engine, self.id)):
+            old, self.id = self.id, ""
+            self.id = await make(engine, self._mark.name, self._body(), old, self._say)
+            log.info("container started", extra={**self._names(), "id": self.id[:12]})
         self.starts += 1
-        if self.id and await self._runs():
-            return
-        self.id = ""
-        await engine.remove(self._mark.name)
-        self.id = await engine.create(self._mark.name, self._body())
-        await engine.start(self.id)
-        log.info("container started", extra={**self._names(), "id": self.id[:12]})
-
-    async def _runs(self) -> bool:
-        try:
-            return sighting(await self._host.engine.inspect(self.id)).running
-        except NotThere:
-            return False
 
     def _body(self) -> dict[str, object]:
         own = ports_of(self.spec)
         beneath = self._host.variables(self._pod.namespace)
         variables = environment(self.spec, self._pod, self._host.config, beneath, own=own)
-        network = f"container:{self._beside.id}" if self._beside is not None else self._host.network
-        return body(self._mark, variables, hostname=self._pod.hostname, network=network)
+        beside = self._beside.id if self._beside is not None else ""
+        driver = self._host.log_driver
+        return body(self._mark, variables, hostname=self._pod.hostname, beside=beside, log_driver=driver)
 
     async def _watch(self) -> str:
         """Probe it for as long as it runs; why it ended."""
@@ -222,22 +216,11 @@ class DockerContainer:
     async def _look_for_end(self) -> str:
         """Why it does not run; empty: it does, or nobody can say."""
         try:
-            found = sighting(await self._host.engine.inspect(self.id))
+            why, self._last_words = await end_of(self._host.engine, self.id)
         except NotThere:
             self.id = ""
             return "it was removed"
-        except EngineError:
-            return ""
-        if found.running:
-            return ""
-        words = await self._last_words()
-        return f"{ending(found)}; its log ends: {words}" if words else ending(found)
-
-    async def _last_words(self) -> str:
-        try:
-            return await self._host.engine.last_line(self.id)
-        except EngineError:
-            return ""
+        return why
 
     async def _stop_unhealthy(self) -> str:
         why, self._probed = self._unhealthy, ""
@@ -250,12 +233,9 @@ class DockerContainer:
 
     async def _end(self) -> None:
         """Stop and remove it, however long the engine is gone."""
-        while self.id:
+        while True:
             try:
-                await self._host.engine.stop(self.id, self._grace)
-                await self._host.engine.remove(self.id)
-            except NotThere:
-                return
+                await remove(self._host.engine, self.id or self._mark.name, self._grace)
             except EngineError as error:
                 self.message = str(error)
                 await asyncio.sleep(LOOK_SECONDS)
@@ -329,7 +309,11 @@ class DockerContainer:
     def _give_up(self, why: str) -> None:
         if why != self._given_up:
             log.warning("container does not run", extra={**self._names(), "reason": why})
-        self._given_up = self.message = why
+        self._given_up = why
+        self._say(f"{why}; its log ends: {self._last_words}" if self._last_words else why)
+
+    def _say(self, message: str) -> None:
+        self.message = message
         self._changed()
 
     async def _until(self, condition: Callable[[], bool], deadline: float | None = None) -> None:

@@ -31,6 +31,10 @@ class Host:
     """Measures how long a container ran, in seconds."""
     wall_clock: Callable[[], float] = time.time
     name: str = ""
+    state: str = ""
+    """The state folder: whose containers they are."""
+    log_driver: str = ""
+    """Of containers that do not say otherwise; empty: not known."""
     config: ConfigSet = field(default_factory=ConfigSet)
     """The one in force; containers that start read Secrets, ConfigMaps and Services from it."""
     _beneath: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -13,13 +13,14 @@ import msgspec
 
 from config.resources.workloads import Container, PodTemplate
 from discovery.endpoint import WorkloadRef
-from discovery.platforms.docker.labels import WORKLOAD
+from discovery.platforms.docker.labels import NETWORK, WORKLOAD
 
 REPLICA: Final = "weft.dev/replica"
 REVISION: Final = "weft.dev/revision"
 CONTAINER: Final = "weft.dev/container"
 TEMPLATE: Final = "weft.dev/template"
 CREATED: Final = "weft.dev/created"
+STATE: Final = "weft.dev/state"
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -32,6 +33,10 @@ class Mark(msgspec.Struct, frozen=True):
     template: PodTemplate
     created: float
     """Unix time at which the replica was begun."""
+    network: str
+    """The one that it was put in."""
+    state: str
+    """The state folder of the weft that has made it: others on the same engine let it be."""
 
     @property
     def name(self) -> str:
@@ -50,6 +55,8 @@ class Mark(msgspec.Struct, frozen=True):
             CONTAINER: self.container,
             TEMPLATE: msgspec.json.encode(self.template).decode(),
             CREATED: f"{self.created:.3f}",
+            NETWORK: self.network,
+            STATE: self.state,
         }
 
 
@@ -64,6 +71,8 @@ def mark_of(labels: Mapping[str, str]) -> Mark | None:
             container=labels[CONTAINER],
             template=msgspec.json.decode(labels[TEMPLATE], type=PodTemplate),
             created=float(labels[CREATED]),
+            network=labels[NETWORK],
+            state=labels[STATE],
         )
     except (KeyError, ValueError):
         return None

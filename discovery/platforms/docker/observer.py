@@ -14,6 +14,7 @@ from random import Random
 from typing import Final
 
 from discovery.backoff import Backoff, BackoffPolicy
+from discovery.cancellation import end_if_cancelled
 from discovery.platforms.base import PlatformStanding
 from discovery.platforms.docker.condition import Event
 from discovery.platforms.docker.engine import Connection, EngineError, NotThere
@@ -64,6 +65,7 @@ class Observer:
                 await self._session()
             except* EngineError as errors:
                 self._lost(str(errors.exceptions[0]))
+            end_if_cancelled()
             await asyncio.sleep(self._backoff.failed(clock()))
 
     async def _session(self) -> None:

@@ -21,7 +21,7 @@ from discovery.endpoint import Replica, WorkloadRef
 from discovery.platforms.base import ContainerUsage, Drained, PlatformStanding, ReplicasChanged, WorkloadStatus
 from discovery.platforms.docker.engine import Connection
 from discovery.platforms.docker.host import Host
-from discovery.platforms.docker.labels import WORKLOAD, service_of
+from discovery.platforms.docker.labels import SWARM_TASK, WORKLOAD, service_of
 from discovery.platforms.docker.observed import Observed, Place
 from discovery.platforms.docker.observer import Observer
 from discovery.platforms.docker.runner import DockerRevision, DockerRunner
@@ -34,7 +34,7 @@ class Running(NamedTuple):
     """What Deployments need to run."""
 
     history: Path
-    """Folder for what is kept of rollouts."""
+    """Folder, in the state folder, for what is kept of rollouts; of several wefts on one engine each has its own."""
     prober: Prober
     drained: Drained
     served_at: ServedAt = as_written
@@ -61,6 +61,7 @@ class DockerPlatform:
                 Host(
                     engine=Connection(host), conditions=self._observer.observation.conditions, prober=running.prober,
                     drained=running.drained, random=random, restarts=running.restarts, served_at=running.served_at,
+                    state=str(running.history.resolve().parent),
                 )
             )  # fmt: skip
             self.deployments = Deployments(self._runner, random, running.history)
@@ -134,4 +135,4 @@ class DockerPlatform:
 
 
 def _matters(labels: Mapping[str, str]) -> bool:
-    return WORKLOAD in labels or service_of(labels) is not None
+    return SWARM_TASK not in labels and (WORKLOAD in labels or service_of(labels) is not None)

@@ -10,6 +10,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 
+import msgspec
+
 from discovery.endpoint import Replica
 from discovery.platforms.base import ContainerUsage, ReplicaStatus
 from discovery.platforms.docker.body import ports_of
@@ -162,7 +164,7 @@ class DockerReplica:
         for spec, accept_ports in zip(template.spec.containers, self._accept_ports(), strict=True):
             made = DockerContainer(
                 self._host,
-                Mark(self.workload, self.id, self.digest, spec.name, template, self.created),
+                msgspec.structs.replace(mark, container=spec.name),
                 pod,
                 accept_ports=accept_ports,
                 changed=self._follow,

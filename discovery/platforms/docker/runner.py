@@ -16,6 +16,7 @@ from config.resources.workloads import Deployment, PodTemplate
 from discovery.endpoint import WorkloadRef
 from discovery.platforms.docker.engine import EngineError
 from discovery.platforms.docker.host import Host
+from discovery.platforms.docker.labels import WORKLOAD
 from discovery.platforms.docker.mark import Mark, mark_of
 from discovery.platforms.docker.replica import DockerReplica
 from discovery.platforms.docker.usage import Usage
@@ -28,7 +29,10 @@ log = logging.getLogger("weft.docker")
 
 
 class DockerRevision(msgspec.Struct, frozen=True):
+    """The network decides too what a replica is: those in another one cannot be moved."""
+
     digest: str
+    network: str
     template: PodTemplate
 
 
@@ -53,13 +57,17 @@ class DockerRunner:
 
     def revise(self, deployment: Deployment) -> DockerRevision:
         """What `deployment` runs here: its template, as it is."""
-        template = deployment.spec.template
-        return DockerRevision(digest_of(msgspec.json.encode(template, order="deterministic")), template)
+        template, network = deployment.spec.template, self._host.network
+        written = msgspec.json.encode((template, network), order="deterministic")
+        return DockerRevision(digest_of(written), network, template)
 
     def start(self, workload: WorkloadRef, revision: DockerRevision, replica_id: str) -> None:
         first = revision.template.spec.containers[0].name
-        now = self._host.wall_clock()
-        self._add(Mark(workload, replica_id, revision.digest, first, revision.template, now), {})
+        mark = Mark(
+            workload, replica_id, revision.digest, first, revision.template,
+            created=self._host.wall_clock(), network=revision.network, state=self._host.state,
+        )  # fmt: skip
+        self._add(mark, {})
 
     def replicas(self, workload: WorkloadRef) -> Sequence[DockerReplica]:
         return tuple(self._replicas.get(workload, ()))
@@ -96,6 +104,7 @@ class DockerRunner:
         """Adopt what runs already, as soon as the engine says what that is."""
         while True:
             try:
+                self._host.log_driver = await self._host.engine.log_driver()
                 listed = await self._host.engine.containers(everything=True)
             except EngineError:
                 await asyncio.sleep(RETRY_SECONDS)
@@ -108,7 +117,10 @@ class DockerRunner:
     def _adopt(self, listed: Mapping[str, Mapping[str, str]]) -> None:
         found: dict[str, tuple[Mark, dict[str, str]]] = {}
         for name, labels in listed.items():
-            if (mark := mark_of(labels)) is not None:
+            mark = mark_of(labels)
+            if mark is None and WORKLOAD in labels:
+                log.warning("a container has labels of weft's that cannot be read: it is let be", extra={"id": name})
+            elif mark is not None and mark.state == self._host.state:
                 found.setdefault(mark.replica, (mark, {}))[1][mark.container] = name
         for mark, ids in sorted(found.values(), key=lambda each: each[0].created):
             log.info("replica is adopted", extra={"replica": mark.replica})

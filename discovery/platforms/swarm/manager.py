@@ -13,6 +13,7 @@ from random import Random
 from typing import Final
 
 from discovery.backoff import Backoff, BackoffPolicy
+from discovery.cancellation import end_if_cancelled
 from discovery.platforms.docker.engine import EngineError
 from discovery.platforms.docker.observer import RECONNECTS
 from discovery.platforms.swarm.engine import SwarmConnection
@@ -56,6 +57,7 @@ class Manager:
                 await self._session()
             except* EngineError as errors:
                 log.info("services and tasks are not known now", extra={"reason": str(errors.exceptions[0])})
+            end_if_cancelled()
             await asyncio.sleep(self._backoff.failed(clock()))
 
     async def _session(self) -> None:

@@ -37,4 +37,4 @@ def deployment(replicas: int = 1, *others: Container, **container: Any) -> Deplo
 
 
 def mark(container: str = "main", **more: Any) -> Mark:
-    return Mark(SHOP, "shop-abc-12345", "abc", container, template(SIDE, **more), 1000.5)
+    return Mark(SHOP, "shop-abc-12345", "abc", container, template(SIDE, **more), 1000.5, "bridge", "/state")

@@ -35,7 +35,13 @@ async def until(condition: Callable[[], Any]) -> Any:
 class World:
     """One weft that runs containers on `fake`."""
 
-    def __init__(self, fake: FakeEngine, prober: FakeProber | None = None) -> None:
+    def __init__(
+        self,
+        fake: FakeEngine,
+        prober: FakeProber | None = None,
+        state: str = "/state",
+        restarts: BackoffPolicy = SOON,
+    ) -> None:
         self.fake = fake
         self.prober = prober or FakeProber()
         self.drains = Drains()
@@ -54,7 +60,8 @@ class World:
             prober=cast("Prober", self.prober),
             drained=self.drains,
             random=Random(1),
-            restarts=SOON,
+            restarts=restarts,
+            state=state,
         )
         self.runner = DockerRunner(self.host)
         self.runner.subscribe(self.told.append)
@@ -74,9 +81,15 @@ class World:
 
 
 @asynccontextmanager
-async def world(fake: FakeEngine, prober: FakeProber | None = None, **config: Any) -> AsyncIterator[World]:
+async def world(
+    fake: FakeEngine,
+    prober: FakeProber | None = None,
+    state: str = "/state",
+    restarts: BackoffPolicy = SOON,
+    **config: Any,
+) -> AsyncIterator[World]:
     """A weft that knows what runs; it ends without taking that with it."""
-    made = World(fake, prober)
+    made = World(fake, prober, state, restarts)
     await made.runner.define(ConfigSet(**config))
     observing = asyncio.create_task(made.observer.run())
     try:

@@ -9,8 +9,8 @@ from discovery.platforms.docker.body import body, ports_of
 from tests.discovery.platforms.docker.pods import mark
 
 
-def made(network: str = "bridge", **container: Any) -> dict[str, Any]:
-    return body(mark(**container), {"NAME": "value"}, hostname="shop", network=network)
+def made(beside: str = "", log_driver: str = "", **container: Any) -> dict[str, Any]:
+    return body(mark(**container), {"NAME": "value"}, hostname="shop", beside=beside, log_driver=log_driver)
 
 
 def test_what_is_asked_for() -> None:
@@ -45,7 +45,7 @@ RESOURCES: dict[str, tuple[dict[str, str], dict[str, str], dict[str, int]]] = {
     "limits": (
         {},
         {"cpu": "250m", "memory": "1Ki"},
-        {"NanoCpus": 250_000_000, "Memory": 1024, "CpuShares": 256},
+        {"NanoCpus": 250_000_000, "Memory": 1024, "MemorySwap": 1024, "CpuShares": 256},
     ),
     "requests": ({"cpu": "2", "memory": "1Gi"}, {}, {"CpuShares": 2048}),
     "hardly any": ({"cpu": "1m"}, {}, {"CpuShares": 2}),
@@ -61,7 +61,7 @@ def test_resources(case: str) -> None:
 
 
 def test_who_shares_a_network_has_no_name_and_no_ports_of_its_own() -> None:
-    found = made(network="container:abc")
+    found = made(beside="abc")
     assert "Hostname" not in found
     assert "ExposedPorts" not in found
     assert found["HostConfig"]["NetworkMode"] == "container:abc"
@@ -69,3 +69,10 @@ def test_who_shares_a_network_has_no_name_and_no_ports_of_its_own() -> None:
 
 def test_ports_are_those_of_the_manifest() -> None:
     assert [(port.container_port, port.port, port.name) for port in ports_of(mark().spec)] == [(8080, 8080, "http")]
+
+
+def test_logs_are_bounded_where_the_driver_does_not_do_it() -> None:
+    assert made(log_driver="json-file")["HostConfig"]["LogConfig"] == {
+        "Type": "json-file", "Config": {"max-size": "10m", "max-file": "5"},
+    }  # fmt: skip
+    assert "LogConfig" not in made(log_driver="journald")["HostConfig"]

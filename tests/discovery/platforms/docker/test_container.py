@@ -3,10 +3,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from config.configset import ConfigSet
 from config.meta import Named, ObjectMeta
 from config.resources.core import ConfigMap
 from config.resources.workloads import EnvVar, EnvVarSource, FieldSelector, KeySelector, Probe
+from discovery.backoff import BackoffPolicy
 from discovery.platforms.docker import container as module
 from discovery.prober import Verdict
 from tests.discovery.platforms.docker.fake import FakeEngine, fake_engine
@@ -14,6 +17,7 @@ from tests.discovery.platforms.docker.pods import SHOP, deployment
 from tests.discovery.platforms.docker.running import World, until, world
 
 REPLICA = "shop-abc-12345"
+LATER = BackoffPolicy(first=60, ceiling=60, jitter=0)
 
 
 def start(there: World, **container: object) -> None:
@@ -132,3 +136,40 @@ async def test_a_probe_runs_a_command_in_it(tmp_path: Path) -> None:
             outcome = await asyncio.gather(execute(argv, 1.0), return_exceptions=True)
             assert isinstance(outcome[0], OSError)
         assert module.REMEDY in there.prober.targets[REPLICA].remedy
+
+
+async def test_what_it_wrote_last_is_for_who_asks_and_in_no_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with fake_engine(tmp_path) as fake, world(fake, restarts=LATER) as there:
+        start(there)
+        await there.one()
+        fake.written = "password=secret"
+        fake.exit(there.running()[0], 3)
+        await until(lambda: "exit code 3" in message(there))
+        assert message(there).endswith("exit code 3; next start in 60 s; its log ends: password=secret")
+    logged = [record.__dict__.get("reason", "") for record in caplog.records]
+    assert any("exit code 3" in text for text in logged)
+    assert not any("secret" in text for text in logged)
+
+
+async def test_one_that_a_user_renames_is_replaced_all_the_same(tmp_path: Path) -> None:
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        start(there)
+        await there.one()
+        (first,) = there.running()
+        fake.containers[first]["Name"] = "mine"
+        fake.exit(first)
+        await until(lambda: there.running() not in ([first], []) and there.replicas[0].ready)
+        assert len(fake.containers) == 1
+
+
+async def test_what_was_made_without_an_answer_is_removed_by_name(tmp_path: Path) -> None:
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        start(there, command=("fails",))
+        await until(lambda: "fails" in message(there))
+        assert fake.containers
+        assert there.replicas[0].status().restarts == 0
+        there.replicas[0].terminate()
+        await until(lambda: not there.replicas)
+        assert fake.containers == {}

@@ -22,6 +22,7 @@ SPOILED: dict[str, dict[str, str | None]] = {
     "no template": {"weft.dev/template": "{"},
     "another template": {"weft.dev/template": '{"spec": {"containers": 1}}'},
     "a container that is not in it": {"weft.dev/container": "other"},
+    "no state folder": {"weft.dev/state": None},
     "no time": {"weft.dev/created": "today"},
 }
 

@@ -146,3 +146,16 @@ def _held() -> tuple[int, int, int]:
     gc.collect()
     clients = sum(isinstance(each, Connection) for each in gc.get_objects())
     return len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks()), clients
+
+
+async def test_it_can_be_ended_while_the_engine_goes(tmp_path: Path) -> None:
+    async with fake_engine(tmp_path) as fake:
+        observer = Observer(
+            lambda: Connection(fake.host), host=fake.host, matters=lambda _: True, changed=lambda: None,
+            random=Random(1), reconnects=BackoffPolicy(first=60, ceiling=60),
+        )  # fmt: skip
+        task = asyncio.create_task(observer.run())
+        await until(lambda: observer.standing.connected and fake.listeners)
+        await fake.end()
+        task.cancel()
+        await until(task.done)

@@ -53,7 +53,7 @@ async def test_deployments_become_containers(tmp_path: Path) -> None:
         assert platform.desired(Named("default", "shop")) == (await platform.read(SHOP)).ready == 2
         await platform.set(SHOP, 1)
         await until(lambda: len(fake.containers) == 1)
-        assert len(platform.usage(SHOP)) == 1
+        await until(lambda: len(platform.usage(SHOP)) == 1)
         await platform.close()
         assert len(fake.containers) == 1
         assert len(fake.stopped) == 1

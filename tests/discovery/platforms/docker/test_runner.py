@@ -3,6 +3,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from config.configset import ConfigSet
+from config.settings import DockerSettings, NodeConfigSpec
 from discovery.platforms.docker.mark import CONTAINER, REVISION
 from tests.discovery.platforms.docker.fake import fake_engine
 from tests.discovery.platforms.docker.pods import SHOP, SIDE, deployment
@@ -53,8 +57,6 @@ async def test_nothing_is_known_before_the_engine_has_said_what_there_is(tmp_pat
     async with fake_engine(tmp_path) as fake:
         await fake.end()
         there = World(fake)
-        from config.configset import ConfigSet
-
         await there.runner.define(ConfigSet())
         await asyncio.sleep(0.01)
         assert not there.runner.known
@@ -74,9 +76,32 @@ async def test_one_that_is_ending_gets_the_time_for_it(tmp_path: Path) -> None:
         assert there.drains.asked == ["shop-abc-12345"]
 
 
-async def test_containers_with_labels_that_cannot_be_read_are_let_be(tmp_path: Path) -> None:
+async def test_containers_with_labels_that_cannot_be_read_are_let_be(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with fake_engine(tmp_path) as fake:
         fake.put()["Config"]["Labels"] = {"weft.dev/workload": "default/shop", CONTAINER: "main"}
         async with world(fake) as there:
             assert there.replicas == []
         assert not fake.stopped
+    assert "cannot be read" in caplog.text
+
+
+async def test_two_wefts_on_one_engine_let_each_others_containers_be(tmp_path: Path) -> None:
+    async with fake_engine(tmp_path) as fake:
+        async with world(fake) as first:
+            first.runner.start(SHOP, first.runner.revise(deployment()), "shop-abc-12345")
+            await first.one()
+            async with world(fake, state="/another") as second:
+                assert list(second.runner.workloads()) == []
+        async with world(fake) as again:
+            assert (await again.one()).id == "shop-abc-12345"
+
+
+async def test_another_network_is_another_revision(tmp_path: Path) -> None:
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        there.runner.start(SHOP, there.runner.revise(deployment()), "shop-abc-12345")
+        replica = await there.one()
+        await there.runner.define(ConfigSet(node=NodeConfigSpec(docker=DockerSettings(network="apps"))))
+        assert there.runner.revise(deployment()).digest != replica.digest
+        assert (replica.ready, replica.published.address) == (True, "172.17.0.2")
