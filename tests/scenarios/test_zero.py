@@ -53,16 +53,16 @@ def own_start() -> float:
     environ = {**os.environ, "HOST": "127.0.0.1", "PORT_HTTP": str(port)}
     process = subprocess.Popen([sys.executable, "-S", str(APPLICATION)], env=environ)
     try:
-        wait_for(lambda: answers(port))
+        wait_for(lambda: answers(f"127.0.0.1:{port}"))
         return time.monotonic() - began
     finally:
         process.kill()
         process.wait()
 
 
-def answers(port: int) -> bool:
+def answers(address: str) -> bool:
     try:
-        return ask(f"127.0.0.1:{port}", "/healthz").status == 200
+        return ask(address, "/healthz").status == 200
     except OSError:
         return False
 

@@ -1,0 +1,65 @@
+"""A Service that sleeps at zero, whose Deployment is containers of a real Docker Engine: a request wakes it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine
+from tests.scenarios.manifests import deployment, service
+from tests.scenarios.test_autoscaling import IN_FLIGHT, autoscaler, of_service, told
+from tests.scenarios.test_zero import NOISE, SLACK, answers
+from tests.scenarios.weft import Network, Weft, ask, running, wait_for
+
+pytestmark = NEEDS_ENGINE
+PORT = 8080
+HELD = 20
+EACH = 10
+
+
+@pytest.fixture
+def weft(engine: Engine, tmp_path: Path) -> Iterator[Weft]:
+    """One in the engine's namespace; what it runs there are no containers yet."""
+    network, folder = Network.random(), tmp_path / "manifests"
+    folder.mkdir()
+    node = network.node_config(
+        {}, platforms=["docker"], docker={"host": engine.host}, autoscaler={"period": "1s"}
+    )  # fmt: skip
+    app = deployment("app", 0)
+    app["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 2
+    app["spec"]["template"]["spec"]["containers"][0]["image"] = IMAGE
+    zero = autoscaler(of_service(IN_FLIGHT, str(EACH)), 0, 3, scaleDown={"stabilizationWindowSeconds": 2})
+    items = [node, app, service("app", {"http": PORT}, app="app"), zero]
+    (folder / "manifests.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    with engine.inside():
+        with running(folder, network) as weft:
+            yield weft
+        engine.clear()
+
+
+def own_start(engine: Engine) -> float:
+    """Seconds that a container by itself needs until it answers."""
+    began = time.monotonic()
+    address = f"{engine.address(engine.run())}:{PORT}"
+    wait_for(lambda: answers(address))
+    return time.monotonic() - began
+
+
+def test_a_request_wakes_containers_and_they_go_to_sleep_again(engine: Engine, weft: Weft) -> None:
+    wait_for(lambda: told(weft).get("word") == "ScaledToZero", weft.told)
+    own = own_start(engine)
+    engine.clear()
+    address, began = weft.address("app"), time.monotonic()
+    with ThreadPoolExecutor(HELD) as pool:
+        asked = [pool.submit(ask, address, f"/{number}") for number in range(HELD)]
+        assert [each.result().status for each in asked] == [200] * HELD, weft.told()
+    took = time.monotonic() - began
+    print(f"from zero: {HELD} answers after {took:.3f} s; a container by itself needs {own:.3f} s")
+    assert took < own + SLACK + NOISE, weft.told()
+    wait_for(lambda: not engine.docker("ps", "--all", "--quiet"), weft.told)
+    assert ask(address).status == 200, "and again"
