@@ -12,7 +12,7 @@ from discovery.endpoint import Endpoint
 from mesh.http1.response import PlainResponse
 from mesh.outlier import Cause
 
-_NO_ANSWER = (b"", PlainResponse(0, 0, 1, b""))
+_NO_ANSWER = PlainResponse(0, 0, 1, b"", b"")
 """What nothing that was read begins with."""
 
 
@@ -23,13 +23,19 @@ class UpstreamConnection(Protocol):
         """The endpoint is gone, no longer ready, or terminates: replay elsewhere what can be, finish the rest."""
 
 
-class EndpointState:
+class _Busy:
+    """What every exchange touches; of thousands of endpoints it is fetched from far, so it lies together."""
+
+    __slots__ = ("answer", "idle", "in_flight", "requests")
+
+
+class EndpointState(_Busy):
     """One endpoint of one Backend: its pool, its counters, and what this proxy concluded about it."""
 
     __slots__ = (
-        "answer", "bad_answers", "cause", "connect_failures", "connections", "departed_at", "ejections",
-        "eligible", "endpoint", "failures", "good_answers", "host", "idle", "in_flight", "port", "requests",
-        "series", "server_errors", "set_aside_until", "unhealthy", "used_since", "weight",
+        "bad_answers", "cause", "connect_failures", "connections", "departed_at", "ejections", "eligible", "endpoint",
+        "failures", "good_answers", "host", "port", "series", "server_errors", "set_aside_until", "unhealthy",
+        "used_since", "weight",
     )  # fmt: skip
 
     cause: Cause
@@ -47,7 +53,7 @@ class EndpointState:
         self.connections: set[UpstreamConnection] = set()
         """All open connections, idle ones too; entered once per connection, not per request."""
         self.answer = _NO_ANSWER
-        """The head of its last plain response, and what was read of it: most are the same for a second."""
+        """Its last plain response: most heads are the same for a second, and those of other endpoints too."""
         self.in_flight = 0
         self.requests = 0
         self.failures = 0

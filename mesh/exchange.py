@@ -264,7 +264,7 @@ class Exchange(Admission):
 
     def respond_plainly(self, response: PlainResponse, data: bytes) -> None:
         """A plain response was read as far as its head; `data` begins with it."""
-        status, length, end, shown = response
+        status, length, end, shown, _ = response
         upstream, state, proxy = self._upstream, self._state, self._proxy
         assert upstream is not None
         assert state is not None

@@ -96,8 +96,8 @@ class HTTPUpstream(asyncio.Protocol):
             else:
                 self._receive_other(data)
             return
-        head, response = self.state.answer
-        if data[: response[2]] == head:
+        response = self.state.answer
+        if data[: response[2]] == response[4]:
             exchange.respond_plainly(response, data)
         else:
             self._receive_anew(exchange, data)
@@ -108,7 +108,7 @@ class HTTPUpstream(asyncio.Protocol):
         if response is None:
             self._receive_carefully(exchange, data)
         else:
-            self.state.answer = data[: response.end], response
+            self.state.answer = response
             exchange.respond_plainly(response, data)
 
     def _receive_carefully(self, exchange: Responding, data: bytes) -> None:

@@ -58,6 +58,8 @@ class PlainResponse(NamedTuple):
     """Where the head ends in what was read."""
     shown: bytes
     """The head to hand on, where ``Connection: keep-alive`` was cut out; empty: it goes as it came."""
+    head: bytes
+    """As it came."""
 
     @property
     def plain(self) -> Literal[True]:
@@ -114,21 +116,21 @@ Within a second, in which its Date stands still, a busy server sends few differe
 
 
 def _read_plain(head: bytes) -> PlainResponse | None:
-    """Read a head that ends in CRLF, without the empty line."""
-    match = _PLAIN(head)
+    """Read a whole head, but for the empty line."""
+    match = _PLAIN(head, 0, len(head) - 2)
     if match is None:
         return None
     status, length = match.group(1, 3)
     cut = match.start(2)
     if cut < 0:
         cut = match.start(4)
-    shown = b"" if cut < 0 else head[:cut] + head[cut + KEEP_ALIVE_LENGTH :] + b"\r\n"
-    return PlainResponse(int(status), CHUNKED if length is None else int(length), len(head) + 2, shown)
+    shown = b"" if cut < 0 else head[:cut] + head[cut + KEEP_ALIVE_LENGTH :]
+    return PlainResponse(int(status), CHUNKED if length is None else int(length), len(head), shown, head)
 
 
 def read_plain_response(data: bytes) -> PlainResponse | None:
-    """The response whose whole head is at the beginning of `data`, if it is a plain one."""
-    head = data[: data.find(b"\r\n\r\n", 0, MAX_HEAD) + 2]
+    """The response whose whole head is at the beginning of `data`, if it is a plain one; equal ones are one object."""
+    head = data[: data.find(b"\r\n\r\n", 0, MAX_HEAD) + 4]
     try:
         return _heads[head]
     except KeyError:
