@@ -157,6 +157,7 @@ class Assembly:
             prober=self.prober,
             drained=self._drained,
             served_at=partial(served_at, self.listeners),
+            finds=isinstance(self._zones, Registry),
         )
         return Platforms(parts)
 

@@ -28,7 +28,7 @@ from discovery.platforms.base import (
     ReplicasChanged,
     WorkloadStatus,
 )
-from discovery.platforms.environment import ServedAt
+from discovery.platforms.environment import ServedAt, as_written
 from discovery.prober import Prober
 from discovery.workloads.deployments import Deployments
 from mesh.exposition import Family, Sample
@@ -48,6 +48,8 @@ class Parts:
     prober: Prober
     drained: Drained
     served_at: ServedAt
+    finds: bool = True
+    """Whether Services that platforms find labels for are made here, as in the process that has the registry."""
     standings: list[Callable[[], PlatformStanding]] = field(default_factory=list)
     """Who says how a platform stands with whoever really runs its replicas."""
     running: list[Deployments[Any]] = field(default_factory=list)
@@ -108,12 +110,23 @@ def _swarm(parts: Parts, runs: bool) -> Made:
         from discovery.platforms.swarm.platform import SwarmPlatform
     except ImportError as error:
         raise UserError(f"the platform swarm needs {error.name}: install weft[docker]") from None
-    made = SwarmPlatform(_engine(parts), Random(), parts.state.path / FOUND)
+    made = SwarmPlatform(_engine(parts), Random(), parts.state.path / FOUND if parts.finds else None)
     parts.standings.append(made.standing)
     return made
 
 
 MAKERS: Mapping[str, Maker] = {"process": _process, "docker": _docker, "swarm": _swarm}
+
+
+def found_for_registry(node: NodeConfigSpec, state: StateFolder) -> Platforms:
+    """What a registry needs to know though it runs nothing: the swarm that its engine manages.  Raises UserError."""
+    prober = Prober(Random(), asyncio.get_running_loop().time)
+    settings = replace(node, platforms=("swarm",))
+    return Platforms(Parts(node=settings, state=state, prober=prober, drained=_at_once, served_at=as_written))
+
+
+async def _at_once(replica_id: str, deadline: float) -> None:
+    """Where nothing is run, nothing is waited for."""
 
 
 class Platforms:
@@ -125,7 +138,7 @@ class Platforms:
             MAKERS[name](parts, index == 0) for index, name in enumerate(parts.node.platforms)
         ]
         self._standings, self._running = parts.standings, parts.running
-        if "swarm" not in parts.node.platforms:  # what an earlier run found does not hold
+        if not parts.finds or "swarm" not in parts.node.platforms:  # what an earlier run found does not hold
             (parts.state.path / FOUND).unlink(missing_ok=True)
         self._subscribers: list[ReplicasChanged] = []
         for each in self._made:

@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterator
 from itertools import chain
 from random import Random
+from typing import TYPE_CHECKING
 
 from config.changes import same
+from config.settings import NodeConfigSpec
 from discovery.catalog import Snapshot
 from mesh.exposition import render
 from mesh.metrics import process_families
@@ -26,8 +28,11 @@ from sidecar.fingerprints import new_fingerprints
 from sidecar.garbage import Garbage
 from sidecar.registry import Registry
 from sidecar.standing import Standing
-from sidecar.state import StateFolder
+from sidecar.state import FOUND, StateFolder
 from sidecar.written import Written
+
+if TYPE_CHECKING:
+    from sidecar.platforms import Platforms
 
 
 class RegistryAssembly:
@@ -43,7 +48,8 @@ class RegistryAssembly:
         self._tell(written)
         self._zones = Registry(config_set, catalog, state.path, Random())
         self.dns = NodeDNS(config_set, catalog, self._zones)
-        self.autoscaling = Autoscaling(config_set, standby=self._zones.standby)
+        self._platforms = _platforms(config_set.node, state)
+        self.autoscaling = Autoscaling(config_set, target=self._platforms, standby=self._zones.standby)
 
     async def start(self) -> None:
         """Open the DNS server.  Raises UserError if its address cannot be used: others must find it there."""
@@ -61,7 +67,9 @@ class RegistryAssembly:
             beside.create_task(self.autoscaling.run())
 
     async def start_platform(self) -> None:
-        """Nothing runs here but the registry."""
+        """Nothing runs here but the registry; what a swarm has is looked at."""
+        if self._platforms is not None:
+            await self._platforms.apply(self.running.config_set)
 
     async def reload(self, written: Written) -> None:
         """Put in force what is written now."""
@@ -83,12 +91,15 @@ class RegistryAssembly:
         """Finish what is under way."""
         self.running.draining = True
         self.autoscaling.stop()
+        if self._platforms is not None:
+            await self._platforms.close()
         await self.dns.close()
 
     def answers(self) -> dict[str, Answer]:
         """What the admin server says, by path."""
         own = {"/api/v1/dns": self.dns.document, "/api/v1/autoscalers": self.autoscaling.document}
-        return {**views.answers(self.running, self._hide), **own}
+        platforms = {"/api/v1/platforms": self._platforms.document} if self._platforms is not None else {}
+        return {**views.answers(self.running, self._hide), **own, **platforms}
 
     def questions(self) -> dict[str, Question]:
         """Where no traffic goes, nothing is to be explained."""
@@ -105,7 +116,8 @@ class RegistryAssembly:
     def metrics(self) -> Iterator[bytes]:
         """The page of /metrics."""
         own = chain(self._reloads.families(), [build_info()], self.dns.families(), self.autoscaling.families())
-        return render(chain(own, process_families()))
+        platforms = self._platforms.families() if self._platforms is not None else ()
+        return render(chain(own, platforms, process_families()))
 
     def _tell(self, written: Written) -> None:
         """Have readers know what was read, and how that went."""
@@ -115,3 +127,13 @@ class RegistryAssembly:
 
     def _changed(self, snapshot: Snapshot) -> None:
         self.dns.put_in_force(self.running.config_set, snapshot)
+
+
+def _platforms(node: NodeConfigSpec, state: StateFolder) -> Platforms | None:
+    """None: nobody's services and tasks are to be looked at here, so that nothing for it is imported."""
+    if "swarm" not in node.platforms:
+        (state.path / FOUND).unlink(missing_ok=True)
+        return None
+    from sidecar.platforms import found_for_registry
+
+    return found_for_registry(node, state)

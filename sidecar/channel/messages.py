@@ -191,7 +191,7 @@ class Wanted(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """What an autoscaler wants of a Deployment."""
 
     name: Name
-    """``NAMESPACE/NAME``."""
+    """``NAMESPACE/NAME`` of a Deployment; ``KIND:NAMESPACE/NAME`` of a workload of another kind."""
     sleeps: bool = False
     """Whether it may be at zero, and `Wake` is heard."""
     replicas: Annotated[int, Meta(ge=0)] | None = None

@@ -26,6 +26,7 @@ from sidecar.channel.nodes import Nodes
 from sidecar.channel.own_traffic import OwnTraffic
 from sidecar.channel.received import Received
 from sidecar.channel.scaled import NodesSource, places
+from sidecar.channel.scaling import name_of
 from sidecar.channel.server import ChannelServer
 from sidecar.channel.shelf import Shelf
 from sidecar.documents import Answer, Write
@@ -147,7 +148,7 @@ class RegistryEnd:
         """Have nodes know which Deployments are scaled."""
         while True:
             targets = autoscaling.targets().items()
-            told = {f"{each.namespace}/{each.name}": sleeps for each, sleeps in targets if each.kind == "Deployment"}
+            told = {name_of(each): sleeps for each, sleeps in targets}
             self.nodes.define(told, {name: self._labels(name) for name, sleeps in told.items() if sleeps})
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -14,24 +14,25 @@ from mesh.autoscaling.target import ReplicaLoad, ScaleTarget, Usage
 from mesh.stats import StatsFrame
 from sidecar.channel.messages import MOST_COPIES, Wanted, Workload
 from sidecar.channel.nodes import KnownNode, Nodes
+from sidecar.channel.scaling import name_of
 
 
 class NodePlace:
-    """A `ScaleTarget`: one node."""
+    """A `ScaleTarget`: one node.  Of what others scale, such as services of a swarm, it only says what is used."""
 
     def __init__(self, nodes: Nodes, node: KnownNode) -> None:
         self._nodes = nodes
         self._node = node
 
     async def read(self, workload: WorkloadRef) -> Whole:
-        said, wanted = self._said(workload), self._node.wanted.get(_name(workload))
-        if said is None:
+        said, wanted = self._said(workload), self._node.wanted.get(name_of(workload))
+        if said is None or workload.kind != "Deployment":
             raise KeyError(workload)
         told = wanted.replicas if wanted is not None else None
         return Whole(said.desired if told is None else told, said.copies)
 
     async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
-        name = _name(workload)
+        name = name_of(workload)
         if self._said(workload) is None:
             raise KeyError(workload)
         sleeps = self._nodes.autoscaled.get(name, False)
@@ -43,7 +44,7 @@ class NodePlace:
         return said.usage if said is not None else {}
 
     def _said(self, workload: WorkloadRef) -> Workload | None:
-        return self._node.workloads.get(_name(workload)) if workload.kind == "Deployment" else None
+        return self._node.workloads.get(name_of(workload))
 
 
 class NodesSource:
@@ -70,7 +71,3 @@ def places(nodes: Nodes) -> Iterator[tuple[str, ScaleTarget]]:
     for node in nodes:
         if node.workloads and (node.connected or node.name in leased):
             yield node.name, NodePlace(nodes, node)
-
-
-def _name(workload: WorkloadRef) -> str:
-    return f"{workload.namespace}/{workload.name}"

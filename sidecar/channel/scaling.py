@@ -128,23 +128,36 @@ class Scaling:
         try:
             scale = await target.read(ref)
         except KeyError:
-            return None
-        name = f"{ref.namespace}/{ref.name}"
+            return self._used(target, ref)
+        name = name_of(ref)
         copies = tuple(
             Copy(each.id, each.ready, each.terminating, each.pending, each.started, each.since)
             for each in scale.replicas[:MOST_COPIES]
         )
         if len(copies) <= FEW or self._turn % RARELY == 0 or name not in self._usage:
-            self._usage[name] = {
-                replica: tuple(
-                    Used(each.container, each.cpu_seconds, each.memory, dict(each.requests)) for each in used
-                )
-                for replica, used in target.usage(ref).items()
-            }
+            self._usage[name] = _usage(target, ref)
         return Workload(name, scale.desired, copies, self._usage[name])
+
+    def _used(self, target: ScaleTarget, ref: WorkloadRef) -> Workload | None:
+        """What replicas of another's use here, as tasks of a swarm do; None: there are none."""
+        used = _usage(target, ref)
+        return Workload(name_of(ref), 0, (), used) if used else None
+
+
+def _usage(target: ScaleTarget, ref: WorkloadRef) -> dict[str, tuple[Used, ...]]:
+    return {
+        replica: tuple(Used(each.container, each.cpu_seconds, each.memory, dict(each.requests)) for each in used)
+        for replica, used in target.usage(ref).items()
+    }
+
+
+def name_of(ref: WorkloadRef) -> str:
+    """As messages name a workload."""
+    name = f"{ref.namespace}/{ref.name}"
+    return name if ref.kind == "Deployment" else f"{ref.kind}:{name}"
 
 
 def _ref(name: str) -> WorkloadRef:
-    """Of ``NAMESPACE/NAME``."""
-    namespace, _, name = name.partition("/")
-    return WorkloadRef("Deployment", namespace, name)
+    kind, _, named = name.rpartition(":")
+    namespace, _, bare = named.partition("/")
+    return WorkloadRef(kind or "Deployment", namespace, bare)

@@ -49,8 +49,11 @@ log = logging.getLogger("weft.swarm")
 class SwarmPlatform:
     """See `base.Platform`.  Needs a running event loop."""
 
-    def __init__(self, host: str, random: Random, manifests: Path) -> None:
-        """`host`: a URL as in DOCKER_HOST; `manifests`: the file for Services that labels ask for."""
+    def __init__(self, host: str, random: Random, manifests: Path | None) -> None:
+        """`host`: a URL as in DOCKER_HOST.
+
+        `manifests`: the file for Services that labels ask for; None: they are made elsewhere.
+        """
         self._host = host
         self._observer = Observer(
             self._connect, host=host, matters=matters, changed=self._changed, random=random, name="swarm"
@@ -111,14 +114,14 @@ class SwarmPlatform:
             await connection.close()
 
     def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
+        """Of the tasks that run here; what they asked for is known to managers only."""
+        here = [each.id for each in self._tasks.replicas if each.workload == workload]
         try:
-            listing, service = self._service(workload)
+            requests = dict(self._service(workload)[1].requests)
         except KeyError:
-            return {}
-        spec = Container(name=TASK_CONTAINER, resources=ResourceRequirements(requests=dict(service.requests)))
-        containers = self._tasks.containers
-        here = (each.id for each in _tasks(listing, service) if each.id in containers)
-        return {task: (self._usage.of(containers[task], spec),) for task in here}
+            requests = {}
+        spec = Container(name=TASK_CONTAINER, resources=ResourceRequirements(requests=requests))
+        return {task: (self._usage.of(self._tasks.containers[task], spec),) for task in here}
 
     def standing(self) -> PlatformStanding:
         """Whether the engine is there, and which ports are not Weft's."""
@@ -153,7 +156,7 @@ class SwarmPlatform:
 
     def _listed(self) -> None:
         listing = self._manager.listing
-        if listing is not None:
+        if listing is not None and self._manifests is not None:
             before, self._publication = self._publication, publication(listing.services.values())
             if self._publication.services != before.services or not self._manifests.exists():
                 self._written.set()
@@ -169,7 +172,7 @@ class SwarmPlatform:
 
     async def _write(self) -> None:
         """Have the Services that labels ask for read like all that is written, until cancelled."""
-        while True:
+        while self._manifests is not None:
             await self._written.wait()
             self._written.clear()
             content = manifest(self._publication.services)
