@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from asyncio import BaseTransport
 from functools import lru_cache
 from ipaddress import ip_address
 from socket import SocketType
@@ -14,6 +15,7 @@ KEEPALIVE_IDLE: Final = 60
 """Seconds of silence after which the other end is asked whether it is still there."""
 _STREAM: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _DATAGRAM: Final = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+_UNREAD: Final = 131_072
 _OURS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 _RESET: Final = b"\x01\0\0\0\0\0\0\0"
 """``struct linger``: on, 0 seconds."""
@@ -71,6 +73,20 @@ def keep_alive(line: SocketType) -> None:
     """Have the kernel find out whether the other end has vanished."""
     line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
+
+
+def unread(transport: BaseTransport) -> bytes:
+    """What the other end sent before it broke the connection off, and the loop has not read; of TLS nothing is told.
+
+    For `connection_lost`: until that returns, the descriptor is open.
+    """
+    line = transport.get_extra_info("socket")
+    if line is None or transport.get_extra_info("sslcontext") is not None:
+        return b""
+    try:
+        return os.read(line.fileno(), _UNREAD)
+    except OSError:
+        return b""
 
 
 def close_with_reset(line: SocketType) -> None:

@@ -33,6 +33,7 @@ from mesh.reasons import (
     Reason,
 )
 from mesh.retry import IDEMPOTENT, Outcome, decide, pause
+from mesh.upload import Upload
 
 RETRY_WAIT: Final = 10.0
 """Seconds that a retry waits for a place in the budget.  When one of two endpoints dies, half of all requests are
@@ -78,8 +79,11 @@ class Failover(ExchangeState):
 
     def upstream_lost(self, clean: bool) -> None:
         """The connection to the endpoint has ended; `clean`: the endpoint closed it in an orderly way."""
-        upstream, self._upstream = self._upstream, None
+        upstream = self._upstream
         assert upstream is not None
+        if not clean and self._is_uploading() and upstream.hear_out(self):  # type: ignore[arg-type]  # it is an Exchange
+            return
+        self._upstream = None
         if not self._answered:
             if upstream.answering:
                 self._end_badly(RESPONSE_INCOMPLETE)
@@ -91,6 +95,13 @@ class Failover(ExchangeState):
             self._complete(b"")
         else:
             self._end_badly(RESPONSE_INCOMPLETE)
+
+    def _is_uploading(self) -> bool:
+        """Whether the endpoint may have answered early: who refuses a large body is not kept from breaking off.
+
+        What can be tried again is: a connection that was idle may have ended with some last word for nobody.
+        """
+        return isinstance(self._upload, Upload) and (self._answered or self._decide("reset") != "tried")
 
     def response_refused(self, fault: Malformed) -> None:
         self._end_badly(fault.reason, fault.details)

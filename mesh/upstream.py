@@ -10,7 +10,7 @@ import asyncio
 from typing import Final, cast
 
 from mesh.backend import EndpointState
-from mesh.connector import ours
+from mesh.connector import ours, unread
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import MAX_HEAD, still_partial, stray_control
 from mesh.http1.response import read_careful_response, read_plain_response
@@ -225,6 +225,15 @@ class HTTPUpstream(asyncio.Protocol):
         exchange = self._leave()
         if exchange is not None:
             exchange.upstream_lost(clean=exc is None)
+
+    def hear_out(self, exchange: Responding) -> bool:
+        """Hand on what came before the connection was lost and was not read yet; whether that ended the exchange."""
+        data = unread(self.transport)
+        if not data:
+            return False
+        self.exchange = exchange
+        self.data_received(data)
+        return self._leave() is None
 
     def on_deadline(self, now: float) -> None:
         """Connecting took too long, or nobody needed the connection for a while."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import select
@@ -9,7 +10,7 @@ import socket
 
 import pytest
 
-from mesh.connector import associate, close_with_reset, dial, ours, outcome, peer_address
+from mesh.connector import associate, close_with_reset, dial, ours, outcome, peer_address, unread
 from mesh.sockets import listen
 from tests.mesh.relaying import closed_port
 
@@ -108,3 +109,24 @@ def test_the_address_of_a_peer_that_may_be_gone() -> None:
         assert peer_address(accepted) == client.getsockname()[0]
         accepted.close()
         assert peer_address(accepted) == ""
+
+
+class Lost(asyncio.BaseTransport):
+    """A transport whose connection was broken off."""
+
+    def __init__(self, line: socket.socket | None, *, secure: bool = False) -> None:
+        super().__init__({"socket": line, "sslcontext": secure or None})
+
+
+def test_what_was_not_read_before_the_other_end_broke_off() -> None:
+    with listen("127.0.0.1", 0) as listening:
+        listening.setblocking(True)
+        line = dial("127.0.0.1", listening.getsockname()[1])
+        other, _ = listening.accept()
+        other.sendall(b"last words")
+        close_with_reset(other)
+        assert unread(Lost(line, secure=True)) == b""
+        assert unread(Lost(line)) == b"last words"
+        assert unread(Lost(line)) == b""
+        line.close()
+        assert unread(Lost(line)) == unread(Lost(None)) == b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import time
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 
 from config.balancing import EjectionPolicy
 from config.policies import RetryBackoffPolicy, RetryPolicy, TimeoutPolicy
+from discovery.endpoint import Endpoint
+from mesh.connector import close_with_reset
 from tests.mesh.dialogue import GET, OK, Mesh, Script, Wire, answering, get, mesh
 
 
@@ -408,3 +411,23 @@ async def test_answers_with_errors_eject_where_a_policy_says_so() -> None:
         answers = [await world.ask(GET) for _ in range(8)]
         assert answers.count(bad) == 2
         assert answers[4:] == [OK] * 4
+
+
+@pytest.mark.both_loops
+async def test_an_early_answer_is_heard_although_the_endpoint_breaks_off() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        async with mesh() as world:
+            world.use(Endpoint(*server.getsockname()))
+            wire = await world.dial()
+            await wire.send(get("/", "Content-Length: 50", method="POST") + b"12345")
+            line, _ = await world.loop.sock_accept(server)
+            await world.loop.sock_recv(line, 65_536)
+            line.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
+            close_with_reset(line)
+            (upstream,) = next(world.backend.states()).connections
+            upstream.write(b"more")  # type: ignore[attr-defined]  # meets the reset before the answer is read
+            said = b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig"
+            assert await wire.rest() == said
+            await world.settled()
+            assert set(world.stats.codes) == {413}
