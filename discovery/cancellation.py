@@ -1,4 +1,4 @@
-"""Cancellation that a task group hides: one that fails while it is cancelled raises its failure alone (until Python 3.13).
+"""Cancellation that a task group hides: one that fails while it is cancelled raises its failure alone (before 3.13).
 
 Whoever catches that failure and goes on would then never end.
 """

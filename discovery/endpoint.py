@@ -49,6 +49,8 @@ class Replica(msgspec.Struct, frozen=True):
     hostname: str = ""
     services: tuple[Named, ...] = ()
     """Services that it stands behind by its own word, whatever their selectors say."""
+    vouched: bool = True
+    """Probes say whether it is ready; else it is not known to do more than run."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -59,6 +61,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     terminating: bool = False
     replica_id: str = ""
     workload: WorkloadRef | None = None
+    """None: nobody who runs it vouches for it."""
     node: str = ""
     zone: str = ""
     hostname: str = ""

@@ -102,7 +102,7 @@ def endpoint_of(replica: Replica, port: ServicePort) -> Endpoint | None:
         serving=replica.serving or replica.ready,
         terminating=replica.terminating,
         replica_id=replica.id,
-        workload=replica.workload,
+        workload=replica.workload if replica.vouched else None,
         node=replica.node,
         zone=replica.zone,
         hostname=replica.hostname,

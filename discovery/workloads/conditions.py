@@ -65,8 +65,15 @@ def said(before: Condition | None, status: str, reason: str, message: str, now: 
     return Condition("Progressing", status, reason, message, now, changed)
 
 
-def begun(name: str, now: float, *, anew: bool) -> Condition:
-    """The rollout of a group begins; `anew`: it has not existed before."""
+def begun(name: str, now: float, *, anew: bool, complete: bool = False) -> Condition:
+    """The rollout of a group begins; `anew`: it has not existed before; `complete`: an earlier weft has rolled it out.
+
+    The latter is judged no more: what does not come back after a restart is no new revision that fails.
+    """
+    if complete:
+        return Condition(
+            "Progressing", "True", AVAILABLE, f'ReplicaSet "{name}" has successfully progressed.', now, now
+        )
     if anew:
         return Condition("Progressing", "True", CREATED, f'Created new replica set "{name}"', now, now)
     return Condition("Progressing", "True", FOUND, f'Found new replica set "{name}"', now, now)

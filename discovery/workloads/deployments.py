@@ -37,6 +37,8 @@ class Deployments(Generic[R]):
         self._reconcilers: dict[Named, Reconciler[R]] = {}
         self._subscribers: list[ReplicasChanged] = []
         self._closing = False
+        self._retained = False
+        """What is kept of Deployments that went while weft was down is forgotten."""
         runner.subscribe(self._changed)
 
     async def apply(self, config_set: ConfigSet) -> None:
@@ -44,6 +46,9 @@ class Deployments(Generic[R]):
         await self._runner.define(config_set)
         self._written = config_set
         scaled = _autoscaled(config_set)
+        if config_set.deployments and not self._retained:  # with none it may be another platform that runs them
+            self._retained = True
+            await self._keeping.retain(config_set.deployments)
         for key, deployment in config_set.deployments.items():
             if key not in self._reconcilers:
                 record = self._keeping.load(key)

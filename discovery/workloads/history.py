@@ -19,6 +19,8 @@ from discovery.workloads.names import digest_of
 
 CHANGE_CAUSE = "kubernetes.io/change-cause"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+MOST_UNFINISHED = 20
+"""Revisions that were never rolled out wholly, and that are kept."""
 LARGEST_FILE = 32 * 1024 * 1024
 
 
@@ -80,7 +82,10 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         newest, known = self.current, self.find(digest)
         if newest is None or known is None:
             number = newest.number + 1 if newest is not None else 1
-            return self._with((*self.entries, Entry(number, digest, template, cause)))
+            unfinished = [entry.digest for entry in self.by_number if not entry.complete]
+            gone = set(unfinished[: -MOST_UNFINISHED + 1])
+            kept = (entry for entry in self.entries if entry.digest not in gone)
+            return self._with((*kept, Entry(number, digest, template, cause)))
         number = newest.number if known is newest else newest.number + 1
         now = msgspec.structs.replace(known, number=number, template=template, cause=cause or known.cause)
         return self if now == known else self._with(now if each is known else each for each in self.entries)

@@ -256,8 +256,10 @@ class Reconciler(Generic[R]):
         fewer = limits(self._desired, self._spec.strategy)[1]
         self._availability = conditions.available(self._availability, counts, fewer, now)
         if revisions.digest != self._rolling:
+            newest = revisions.record.current
+            complete = not self._rolling and newest is not None and newest.complete
             self._rolling = revisions.digest
-            self._progress = conditions.begun(self._group_name, now, anew=revisions.anew)
+            self._progress = conditions.begun(self._group_name, now, anew=revisions.anew, complete=complete)
         self._progress = conditions.pausing(self._progress, paused=revisions.paused, now=now)
         if self._progress is None or revisions.paused:
             return False

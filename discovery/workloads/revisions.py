@@ -124,8 +124,7 @@ class Revisions(Generic[R]):
     def complete(self, kept: Iterable[str]) -> None:
         """The newest revision is rolled out wholly; those of the digests `kept` have replicas."""
         self._put(self.record.with_complete(self.digest, self._deployment.spec.revision_history_limit, kept))
-        known = {entry.digest for entry in self.record.entries}
-        self._made = {digest: made for digest, made in self._made.items() if digest in known}
+        self._forget_others()
 
     def _template(self) -> PodTemplate:
         """What is to be in force, were it not for a pause."""
@@ -162,6 +161,11 @@ class Revisions(Generic[R]):
         written = self.record.overlay is None or known is None
         cause = self._deployment.metadata.annotations.get(CHANGE_CAUSE, "") if written else ""
         self._put(self.record.with_current(made.digest, template, cause))
+        self._forget_others()
+
+    def _forget_others(self) -> None:
+        known = {entry.digest for entry in self.record.entries}
+        self._made = {digest: made for digest, made in self._made.items() if digest in known}
 
     def _with(self, template: PodTemplate) -> Deployment:
         deployment = self._deployment

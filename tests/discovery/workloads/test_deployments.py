@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -99,3 +100,13 @@ async def test_a_number_that_a_policy_scales_outlives_edits_of_the_manifest(runn
     await platform.set(SHOP, 5)
     await platform.apply(written(3))
     assert (await platform.read(SHOP)).desired == 5
+
+
+async def test_histories_of_deployments_that_went_while_weft_was_down_go(runner: FakeRunner, tmp_path: Path) -> None:
+    (tmp_path / "default.gone.json").write_text("{}")
+    platform = Deployments(runner, Random(7), tmp_path)
+    await platform.apply(ConfigSet())
+    assert list(tmp_path.iterdir()), "another platform may run them"
+    await platform.apply(config(shop(1)))
+    await platform.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["default.shop.json"]

@@ -7,6 +7,7 @@ import pytest
 from config.meta import Named
 from config.resources.workloads import PodTemplate
 from discovery.workloads.history import (
+    MOST_UNFINISHED,
     RESTARTED_AT,
     Entry,
     Overlay,
@@ -120,3 +121,13 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, content: str) -> None:
 def test_names_with_dots_do_not_meet() -> None:
     assert file_of(Path("x"), Named("a", "b.c")).name == "a.b.c.json"
     assert Entry(1, "a", template()).complete is False
+
+
+def test_of_those_that_never_became_ready_the_newest_stay() -> None:
+    found = record("good", complete="good")
+    for number in range(3 * MOST_UNFINISHED):
+        found = found.with_current(f"broken{number}", template(str(number)), "")
+    assert len(found.entries) == MOST_UNFINISHED + 1
+    assert found.entries[0].digest == "good"
+    assert found.current is not None
+    assert found.current.number == 3 * MOST_UNFINISHED + 1

@@ -55,3 +55,23 @@ async def test_without_a_folder_nothing_is_kept() -> None:
     keeping.keep(SHOP, ONE)
     await keeping.close()
     assert keeping.load(SHOP) == Record()
+
+
+async def test_what_is_not_written_yet_is_found_all_the_same(tmp_path: Path) -> None:
+    keeping = Keeping(tmp_path)
+    keeping.keep(SHOP, ONE)
+    assert keeping.load(SHOP) == ONE
+    await keeping.close()
+    keeping.keep(SHOP, None)
+    assert keeping.load(SHOP) == Record()
+    await keeping.close()
+
+
+async def test_those_that_went_while_nobody_looked_are_forgotten(tmp_path: Path) -> None:
+    keeping = Keeping(tmp_path / "rollouts")
+    await keeping.retain([SHOP])
+    for name in (SHOP, Named("default", "gone"), Named("other", "shop")):
+        keeping.keep(name, ONE)
+    await keeping.close()
+    await keeping.retain([SHOP])
+    assert [path.name for path in (tmp_path / "rollouts").iterdir()] == ["default.shop.json"]

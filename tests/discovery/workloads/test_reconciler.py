@@ -380,3 +380,20 @@ async def test_adopted_replicas_of_a_gone_revision_are_not_replaced(bench: Bench
     bench.runner.end(bench.runner.all[0])
     assert [replica.digest for replica in bench.runner.all].count("old") == 2
     assert len(bench.ids) == 4
+
+
+async def test_what_does_not_come_back_after_a_restart_is_no_rollout_that_failed(bench: Bench) -> None:
+    bench.update(annotated(shop(1)))
+    bench.runner.settle()
+    wanted = annotated(shop(1, args=("next",), progress_deadline_seconds=10))
+    bench.update(wanted)
+    bench.runner.settle()
+    bench.runner.all.clear()
+    around = Surroundings(Random(7), lambda: bench.now, bench.publish, bench.keep)
+    bench.subject = Reconciler(bench.runner, wanted, around, bench.kept[-1])
+    bench.update(wanted)
+    bench.now += 11
+    bench.subject.reconcile()
+    await asyncio.sleep(0)
+    assert (bench.subject.status().rolled_back, bench.subject.status().revision) == ("", 2)
+    assert (reason(bench), len(bench.ids)) == ("NewReplicaSetAvailable", 1)

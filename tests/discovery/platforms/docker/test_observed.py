@@ -26,7 +26,14 @@ def test_a_replica_stands_behind_the_service_that_its_label_names() -> None:
         since=7.0,
         zone="west",
         services=(Named("shop", "web"),),
+        vouched=False,
     )
+
+
+def test_only_a_healthcheck_says_more_than_that_it_runs() -> None:
+    healthy = replica_of(Condition(seen(health="healthy")), PLACE, 0.0)
+    assert healthy is not None
+    assert healthy.vouched
 
 
 def test_who_ends_is_terminating_and_serves() -> None:
