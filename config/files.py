@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from config.errors import Fault, FaultList
@@ -43,8 +43,8 @@ def read_texts(paths: Sequence[Path], faults: FaultList) -> Iterator[tuple[str, 
             yield str(path), text
 
 
-def manifest_files(paths: Sequence[Path], faults: FaultList) -> Iterator[Path]:
-    """The files that `paths` stand for, one by one, without reading them."""
+def manifest_files(paths: Sequence[Path], faults: FaultList, entered: Callable[[str], object] = str) -> Iterator[Path]:
+    """The files that `paths` stand for, one by one, without reading them; `entered` is told of each folder."""
     for path in paths:
         try:
             folder = stat.S_ISDIR(path.stat().st_mode)
@@ -53,10 +53,10 @@ def manifest_files(paths: Sequence[Path], faults: FaultList) -> Iterator[Path]:
         except OSError as error:
             _fault(faults, path, f"cannot be read: {error.strerror}")
         else:
-            yield from _walk(path, faults) if folder else (path,)
+            yield from _walk(path, faults, entered) if folder else (path,)
 
 
-def _walk(folder: Path, faults: FaultList) -> Iterator[Path]:
+def _walk(folder: Path, faults: FaultList, entered: Callable[[str], object]) -> Iterator[Path]:
     def unreadable(error: OSError) -> None:
         _fault(faults, Path(str(error.filename)), f"cannot be read: {error.strerror}")
 
@@ -65,6 +65,7 @@ def _walk(folder: Path, faults: FaultList) -> Iterator[Path]:
         if count == MAX_FOLDERS:
             _fault(faults, Path(here), f"more than {MAX_FOLDERS} folders: the rest is not read")
             return
+        entered(here)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if name.endswith(SUFFIXES) and not name.startswith("."):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from config import watcher
+from config.files import manifest_files
 from config.watcher import PIECE, Watcher
 
 LATER = 4_000_000_000.0
@@ -110,3 +112,41 @@ def test_a_pipe_is_not_read(tmp_path: Path) -> None:
     watching = Watcher([tmp_path])
     look(watching)
     assert not look(watching)
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_change_after_many_looks_is_seen(folder: Path, case: str) -> None:
+    change, differs = CHANGES[case]
+    watching = Watcher([folder], lambda: LATER)
+    look(watching)
+    assert not any(look(watching) for _ in range(2 * watcher.LOOKS))
+    change(folder)
+    assert look(watching) is differs
+
+
+def test_most_looks_list_no_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[object] = []
+    monkeypatch.setattr(watcher, "manifest_files", _counting(listed))
+    watching = Watcher([folder, folder / "absent.yaml"], lambda: LATER)
+    looks = 4 * (watcher.LOOKS + 1)
+    assert [look(watching) for _ in range(looks)] == [True] + [False] * (looks - 1)
+    assert len(listed) == 4
+    (folder / "absent.yaml").write_text("here")
+    assert look(watching)
+
+
+def test_a_folder_that_has_just_changed_is_listed_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[object] = []
+    monkeypatch.setattr(watcher, "manifest_files", _counting(listed))
+    watching = Watcher([folder], lambda: (folder / "sub").stat().st_mtime + 1)
+    for _ in range(3):
+        look(watching)
+    assert len(listed) == 3
+
+
+def _counting(calls: list[object]) -> Callable[..., Iterator[Path]]:
+    def counted(*arguments: Any) -> Iterator[Path]:
+        calls.append(arguments)
+        return manifest_files(*arguments)
+
+    return counted
