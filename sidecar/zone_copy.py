@@ -14,7 +14,6 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from discovery.registry.content import content_of
 from discovery.registry.keepsake import keep, kept
 from discovery.registry.keys import Key
 from discovery.registry.resolv_conf import Resolver
@@ -64,8 +63,9 @@ class ZoneCopy:
         found = kept(self.content.origin, self._file)
         if found is None:
             return
-        serial, records = found
-        self.content.adopt(content_of(self.content.origin, serial, records).nodes, serial)
+        serial, nodes = found
+        self.content.begin(nodes)
+        self.content.serial = serial
         self._kept_serial, self._kept_at = serial, self._file.stat().st_mtime
         self.secondary.synced.set()
 

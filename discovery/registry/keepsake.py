@@ -1,6 +1,6 @@
 """A copy of a zone in a file: what a secondary starts with while no primary answers.
 
-The records in wire form, each behind its lengths, then a checksum over all: a file that was cut off, or is of another
+The names in slices, each behind its length, then a checksum over all: a file that was cut off, or is of another
 zone, is as good as none.  It is written beside the old one, a slice at a time, and then takes its place.
 """
 
@@ -15,17 +15,20 @@ from pathlib import Path
 from struct import Struct
 from typing import Final
 
-from discovery.registry.content import Content, Node, records
-from discovery.registry.wire import IN, Record
+import msgspec
 
-MAGIC: Final = b"weft zone 1\n"
+from discovery.registry.content import Content, Node
+
+MAGIC: Final = b"weft zone 2\n"
 SLICE: Final = 500
 """Names that are written at a time."""
 _HEAD: Final = Struct("!12sIH")
 """The magic, the serial and the length of the zone's name, which follows."""
-_RECORD: Final = Struct("!HHIH")
-"""The length of the name, type, TTL and the length of the data; name and data follow."""
+_LENGTH: Final = Struct("!I")
 _DIGEST_BYTES: Final = 16
+
+_encode: Final = msgspec.msgpack.encode
+_decode: Final = msgspec.msgpack.Decoder(list[tuple[bytes, Node]]).decode
 
 
 async def keep(content: Content, path: Path) -> int:
@@ -43,8 +46,8 @@ async def keep(content: Content, path: Path) -> int:
     return serial
 
 
-def kept(origin: bytes, path: Path) -> tuple[int, list[Record]] | None:
-    """The serial and the records that were kept; None: there is no copy of this zone, or none that is whole."""
+def kept(origin: bytes, path: Path) -> tuple[int, dict[bytes, Node]] | None:
+    """The serial and the names that were kept; None: there is no copy of this zone, or none that is whole."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -56,25 +59,19 @@ def kept(origin: bytes, path: Path) -> tuple[int, list[Record]] | None:
     start = _HEAD.size + length
     if magic != MAGIC or body[_HEAD.size : start] != origin:
         return None
-    return serial, list(_read(body, start))
+    return serial, dict(_read(body, start))
 
 
 def _pieces(origin: bytes, serial: int, nodes: Mapping[bytes, Node]) -> Iterator[bytes]:
     yield _HEAD.pack(MAGIC, serial, len(origin)) + origin
     rest = iter(nodes.items())
-    while some := tuple(islice(rest, SLICE)):
-        yield b"".join(_written(record) for name, node in some for record in records(name, node))
+    while some := list(islice(rest, SLICE)):
+        piece = _encode(some)
+        yield _LENGTH.pack(len(piece)) + piece
 
 
-def _written(record: Record) -> bytes:
-    name, kind, _, ttl, data = record
-    return _RECORD.pack(len(name), kind, ttl, len(data)) + name + data
-
-
-def _read(body: bytes, at: int) -> Iterator[Record]:
+def _read(body: bytes, at: int) -> Iterator[tuple[bytes, Node]]:
     while at < len(body):
-        name_length, kind, ttl, data_length = _RECORD.unpack_from(body, at)
-        at += _RECORD.size
-        middle, end = at + name_length, at + name_length + data_length
-        yield Record(body[at:middle], kind, IN, ttl, body[middle:end])
-        at = end
+        start = at + _LENGTH.size
+        at = start + _LENGTH.unpack_from(body, at)[0]
+        yield from _decode(body[start:at])
