@@ -153,7 +153,7 @@ def _end(role: Role, node: Process, state: StateFolder, manifests: Manifests) ->
         return None
     with _without_authorities():
         from sidecar.channel.ends import node_end, registry_end
-    if isinstance(node, Assembly) and options.join is not None:
+    if isinstance(node, Assembly) and options.join:
         return node_end(options, node, taken, role.name)
     return registry_end(options, node, state.path, taken)
 

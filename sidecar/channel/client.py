@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from random import Random
 from typing import Final, Protocol
@@ -74,7 +75,7 @@ class Channel:
 
     def __init__(
         self,
-        address: Address,
+        addresses: Sequence[Address],
         token: Token,
         received: Receiving,
         report: Report,
@@ -84,10 +85,15 @@ class Channel:
         runs: Iterable[str] = (),
         scaling: Scaling | None = None,
     ) -> None:
-        """`runs`: the Deployments that run here; `scaling`: who is told how many replicas they are to have."""
+        """`addresses`: where the registry is; of several, which take the same tokens, the next when one is gone.
+
+        `runs`: the Deployments that run here; `scaling`: who is told how many replicas they are to have."""
         self._scaling = scaling
         self._wakes: dict[str, None] = {}
-        self._address = address
+        self._addresses = deque(addresses)
+        """The one whose turn it is comes first."""
+        self._problems: dict[Address, str] = {}
+        """What was last said of them since there was a connection."""
         self._token = token
         self._received = received
         self._report = report
@@ -186,7 +192,7 @@ class Channel:
         """One connection from its beginning to its end; why it ended."""
         async with asyncio.timeout(CONNECT_SECONDS):
             socket = await session.ws_connect(
-                f"https://{self._address}{PATH}",
+                f"https://{self._addresses[0]}{PATH}",
                 ssl=aiohttp.Fingerprint(bytes.fromhex(self._token.fingerprint)),
                 headers={"Authorization": self._token.authorization},
                 heartbeat=HEARTBEAT_SECONDS,
@@ -208,13 +214,14 @@ class Channel:
         return _farewell(socket)
 
     def _began(self, welcome: Welcome) -> None:
-        log.info("connected to the registry's channel at %s", self._address)
+        log.info("connected to the registry's channel at %s", self._addresses[0])
         for refused in welcome.refused:
             log.warning(
                 "--run %s: this node's token is not for it: weft token create %s --run %s",
                 refused, self._token.node, refused,
             )  # fmt: skip
         self.failure = ""
+        self._problems.clear()
         self._report.begin()
         self._wakes.clear()
         if self._scaling is not None:
@@ -230,9 +237,11 @@ class Channel:
         for _, answer in self._asking.values():
             if not answer.done():
                 answer.set_result(None)
-        if problem != self.failure:
-            log.warning("no connection to the registry's channel at %s: %s", self._address, problem)
-        self.failure = problem
+        address = self._addresses[0]
+        if problem != self._problems.get(address):
+            log.warning("no connection to the registry's channel at %s: %s", address, problem)
+        self.failure = self._problems[address] = problem
+        self._addresses.rotate(-1)
 
     def _take(self, said: Downward) -> None:
         if isinstance(said, Manifests):

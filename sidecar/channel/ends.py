@@ -91,7 +91,7 @@ def node_end(options: ChannelOptions, node: Assembly, taken: Received, role: str
     from sidecar.channel.node_end import NodeEnd
 
     follower = node.dns.zones
-    if not isinstance(follower, Follower) or options.join is None or options.token is None:
+    if not isinstance(follower, Follower) or not options.join or options.token is None:
         raise UserError("--join is for a process that follows a registry: weft node")
     try:
         with options.token.open(encoding="ascii") as file:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Final
 
@@ -35,7 +35,7 @@ class NodeEnd:
 
     def __init__(
         self,
-        address: Address,
+        addresses: Sequence[Address],
         token: Token,
         received: Received,
         proxy: Proxy,
@@ -48,7 +48,7 @@ class NodeEnd:
         runs = received.runs.deployments if received.runs else ()
         self.scaling = Scaling(target, LiveSource(proxy.live).steps)
         self._channel = Channel(
-            address, token, received, Report(proxy.frames.steps), Random(), role=role, runs=runs, scaling=self.scaling
+            addresses, token, received, Report(proxy.frames.steps), Random(), role=role, runs=runs, scaling=self.scaling
         )  # fmt: skip
         self.carrying = Carrying(self._channel, proxy.in_flight)
         self.confirm_seconds: Callable[[], float] = lambda: CONFIRM_SECONDS

@@ -15,8 +15,8 @@ class ChannelOptions(NamedTuple):
 
     peers: Address | None = None
     """Where the registry takes connections."""
-    join: Address | None = None
-    """Where a registry does."""
+    join: tuple[Address, ...] = ()
+    """Where a registry does; of several, in this order."""
     token: Path | None = None
     """The file with this node's token."""
     runs: tuple[str, ...] = ()
@@ -36,8 +36,9 @@ def add_peers(parser: Any) -> None:
 def add_join(parser: Any) -> None:
     """Declare what a process takes that connects to a registry."""
     parser.add_argument(
-        "--join", metavar="HOST:PORT", type=_dialled,
-        help="where the registry takes connections of nodes (its --peers); a name is looked up for each connection",
+        "--join", metavar="HOST:PORT", action="append", default=[], type=_dialled,
+        help="where the registry takes connections of nodes (its --peers); a name is looked up for each connection; "
+        "may be given several times: when one is gone, the next, which must take the same token",
     )  # fmt: skip
     parser.add_argument(
         "--token", metavar="FILE", type=Path, help="the token of this node, as `weft token create NODE` printed it"
@@ -63,15 +64,16 @@ def read_channel(args: argparse.Namespace) -> ChannelOptions | None:
     from sidecar.errors import UserError
 
     given = vars(args)
-    peers, join, token, runs = (given.get(name) for name in ("peers", "join", "token", "runs"))
+    peers, token, runs = (given.get(name) for name in ("peers", "token", "runs"))
+    join = tuple(dict.fromkeys(given.get("join") or ()))
     run_with = tuple(sorted(set(given.get("run_with") or ())))
     if run_with and not runs:
         raise UserError("--run-with says what is taken of a Deployment that --run names")
-    if join is not None and token is None:
+    if join and token is None:
         raise UserError("--join needs --token FILE: `weft token create NODE`, where the registry runs, prints one")
-    if token is not None and join is None:
+    if token is not None and not join:
         raise UserError("--token needs --join HOST:PORT, the --peers address of the registry")
-    if peers is None and join is None:
+    if peers is None and not join:
         if runs:
             raise UserError("--run is about what a registry stores: it needs a connection to one, or --peers")
         return None

@@ -15,10 +15,14 @@ THERE = Address("127.0.0.1", 9903)
 ROWS: dict[str, tuple[list[str], ChannelOptions | None]] = {
     "nothing": ([], None),
     "a registry": (["--peers", "127.0.0.1:9903"], ChannelOptions(peers=THERE)),
-    "a node": (["--join", "127.0.0.1:9903", "--token", "t"], ChannelOptions(join=THERE, token=Path("t"))),
+    "a node": (["--join", "127.0.0.1:9903", "--token", "t"], ChannelOptions(join=(THERE,), token=Path("t"))),
+    "a node with a choice": (
+        ["--join", "127.0.0.1:9903", "--join", "b.example:9903", "--join", "127.0.0.1:9903", "--token", "t"],
+        ChannelOptions(join=(THERE, Address("b.example", 9903)), token=Path("t")),
+    ),
     "a registry by name": (
         ["--join", "registry.example:9903", "--token", "t"],
-        ChannelOptions(join=Address("registry.example", 9903), token=Path("t")),
+        ChannelOptions(join=(Address("registry.example", 9903),), token=Path("t")),
     ),
     "what to run": (
         ["--peers", "127.0.0.1:9903", "--run", "b/x", "--run", "a/y", "--run", "b/x"],

@@ -43,6 +43,23 @@ async def test_it_comes_again_and_gets_everything(tmp_path: Path) -> None:
         await second.server.close()
 
 
+async def test_of_several_registries_the_next_is_asked_when_one_is_gone(tmp_path: Path) -> None:
+    first, second = Registry(tmp_path), Registry(tmp_path)
+    await first.start()
+    await second.start()
+    second.shelf.change([manifest("Service", "there")])
+    node = Node(first, first.token("a"), others=[second.address])
+    async with connected(node):
+        assert first.nodes.get("a")
+        await first.server.close()
+        await until(lambda: node.names() == ["Service/there"])
+        third = Registry(tmp_path)
+        await third.start(first.address.port)
+        await second.server.close()
+        await until(lambda: third.nodes.get("a"))
+        await third.server.close()
+
+
 async def test_without_a_registry_nobody_says_that_all_have_confirmed(tmp_path: Path) -> None:
     there = Registry(tmp_path)
     await there.start()

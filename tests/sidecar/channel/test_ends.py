@@ -43,7 +43,7 @@ def test_the_channel_needs_the_zones_that_belong_to_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--peers is for"):
         registry_end(ChannelOptions(peers=THERE), _process(None), tmp_path, _taken(tmp_path))
     with pytest.raises(UserError, match="--join is for"):
-        node_end(ChannelOptions(join=THERE, token=Path("t")), _process(None), _taken(tmp_path), "node")
+        node_end(ChannelOptions(join=(THERE,), token=Path("t")), _process(None), _taken(tmp_path), "node")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_token_that_is_not_this_nodes_is_refused(tmp_path: Path, content: str 
     if content is not None:
         token.write_text(content)
     with pytest.raises(UserError, match=said):
-        node_end(ChannelOptions(join=THERE, token=token), _process(NamedFollower()), _taken(tmp_path), "node")
+        node_end(ChannelOptions(join=(THERE,), token=token), _process(NamedFollower()), _taken(tmp_path), "node")
 
 
 def test_an_address_that_is_taken_is_refused(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ async def ending(there: Registry, state: Path) -> AsyncIterator[NodeEnd]:
     received = Received(state, lambda: None, Runs())
     received.prepare()
     proxy: Any = SimpleNamespace(frames=SimpleNamespace(steps=_steps), in_flight=lambda _: 0, live=Live(time.monotonic))
-    end = NodeEnd(there.address, there.token("ends"), received, proxy, role="node")
+    end = NodeEnd([there.address], there.token("ends"), received, proxy, role="node")
     async with asyncio.TaskGroup() as beside:
         running = beside.create_task(end.run())
         yield end
