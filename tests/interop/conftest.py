@@ -15,6 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
+from tests.interop.engine import Engine, running_engine
 from tests.interop.programs import free_ports, nginx
 from tests.scenarios.manifests import deployment, endpoint_slice, service
 from tests.scenarios.weft import Weft
@@ -29,6 +30,13 @@ class Site(NamedTuple):
     folder: Path
     large_sha256: str
     text: bytes
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A test that uses it leaves no containers."""
+    with running_engine(tmp_path_factory.mktemp("engine")) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="package")

@@ -1,11 +1,6 @@
-"""A Docker Engine of a test's own: dockerd in a network namespace, with its data, socket and images in one folder.
+"""A Docker Engine of the tests' own: dockerd in a network namespace, with its data, socket and images in one folder.
 
-One for a module, since it takes seconds::
-
-    @pytest.fixture(scope="module")
-    def engine(tmp_path_factory):
-        with running_engine(tmp_path_factory.mktemp("engine")) as engine:
-            yield engine
+One for all modules, since it takes seconds: the fixture `engine` of the folder::
 
     @NEEDS_ENGINE
     def test_containers(engine):
@@ -15,8 +10,8 @@ One for a module, since it takes seconds::
         engine.docker("kill", name)                  # any command of the client; its output
         engine.clear()                               # no container is left
 
-Swarm: ``running_engine(folder, swarm=True)``; without it containers outlive the engine (``live-restore``), which
-`kill` and `start` take away and bring back.  Weft is told the socket by ``engine.host`` (as in DOCKER_HOST).
+It is a swarm within `as_swarm`; else containers outlive the engine (``live-restore``), which `kill` and `start` take
+away and bring back.  Weft is told the socket by ``engine.host`` (as in DOCKER_HOST).
 """
 
 from __future__ import annotations
@@ -63,13 +58,13 @@ NEEDS_ENGINE = pytest.mark.skipif(bool(_lack()), reason=_lack() or "there is one
 class Engine:
     """One dockerd; `start` before anything else."""
 
-    def __init__(self, folder: Path, *, swarm: bool = False) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.socket = folder / "docker.sock"
         self.host = f"unix://{self.socket}"
         self.space = f"weft{random.SystemRandom().randrange(16**6):06x}"
         """Its network namespace."""
-        self._swarm = swarm
+        self._swarm = False
         self._driver = "overlay2" if _overlays(folder) else "vfs"
         self._daemon: subprocess.Popen[bytes] | None = None
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -121,6 +116,22 @@ class Engine:
         """The end of its log."""
         return (self.folder / "dockerd.log").read_text()[-4000:]
 
+    @contextmanager
+    def as_swarm(self, *words: str) -> Iterator[None]:
+        """Have it be a swarm of its own, or join one; it starts anew before and after, without containers.
+
+        `words`: of ``docker swarm``.
+        """
+        self._start_as(swarm=True)
+        self.docker("swarm", *(words or ("init", "--advertise-addr", "127.0.0.1")))
+        try:
+            yield
+        finally:
+            self.clear()
+            self.docker("swarm", "leave", "--force")
+            self._swarm = False
+            self._start_as(swarm=False)
+
     # What runs in it
 
     def docker(self, *words: str) -> str:
@@ -146,7 +157,8 @@ class Engine:
 
     def clear(self) -> None:
         """Remove all services and containers, whether or not they run."""
-        if self._swarm and (services := self.docker("service", "ls", "--quiet").split()):
+        manages = self._swarm and self.docker("info", "--format", "{{.Swarm.ControlAvailable}}") == "true"
+        if manages and (services := self.docker("service", "ls", "--quiet").split()):
             self.docker("service", "rm", *services)
         if containers := self.docker("ps", "--all", "--quiet").split():
             self._remove(containers)
@@ -176,6 +188,11 @@ class Engine:
         self.docker("import", *(word for change in changes for word in ("--change", change)), str(whole), IMAGE)
         for tar in (small, whole):
             tar.unlink()
+
+    def _start_as(self, *, swarm: bool) -> None:
+        self.stop()
+        self._swarm = swarm
+        self.start()
 
     def _remove(self, containers: list[str]) -> None:
         """Swarm takes some away by itself meanwhile."""
@@ -238,13 +255,11 @@ def _kill(pid: int) -> None:
 
 
 @contextmanager
-def running_engine(folder: Path, *, swarm: bool = False) -> Iterator[Engine]:
+def running_engine(folder: Path) -> Iterator[Engine]:
     """An engine with both images; nothing of it is left afterwards."""
-    engine = Engine(folder, swarm=swarm)
+    engine = Engine(folder)
     try:
         engine.start()
-        if swarm:
-            engine.docker("swarm", "init", "--advertise-addr", "127.0.0.1")
         engine.import_images()
         yield engine
     finally:

@@ -19,6 +19,11 @@ APPLETS = (
     "sh", "sleep", "cat", "kill", "ls", "test", "touch", "rm", "wget", "nc", "ip", "httpd", "true", "false",
     "mkdir", "chown",
 )  # fmt: skip
+_LEFT_OUT = {
+    "test", "tests", "site-packages", "dist-packages", "idlelib", "tkinter", "_tkinter", "turtledemo", "ensurepip",
+    "lib2to3", "pydoc_data",
+}  # fmt: skip
+"""Of the library: what a base without a screen, or without tests, does not have either."""
 _LIST = """
 import __future__, asyncio, concurrent.futures.thread, encodings.idna, encodings.latin_1, encodings.utf_8_sig
 import hashlib, http.server, json, os, random, runpy, sys, urllib.parse
@@ -67,32 +72,32 @@ def interpreter() -> str:
 
 def _python_files() -> Iterator[Path]:
     listed = subprocess.run([interpreter(), "-S", "-c", _LIST], check=True, capture_output=True, text=True).stdout
-    for name in json.loads(listed):
-        path = Path(name)
-        yield path
-        if path.suffix == ".py":
-            yield from (path.parent / "__pycache__").glob(f"{path.stem}.{sys.implementation.cache_tag}.pyc")
-        else:
-            yield from _libraries(path)
+    paths = [Path(name) for name in json.loads(listed)]
+    sources = [path for path in paths if path.suffix == ".py"]
+    yield from paths
+    yield from _libraries(*(path for path in paths if path.suffix != ".py"))
+    for path in sources:
+        yield from (path.parent / "__pycache__").glob(f"{path.stem}.{sys.implementation.cache_tag}.pyc")
 
 
 def _libraries_of(folder: Path) -> Iterator[Path]:
     """Those that a folder of modules needs, and what glibc keeps for programs that were made for older ones."""
-    for path in folder.glob("*.so"):
-        yield from _libraries(path)
+    yield from _libraries(*(path for path in folder.glob("*.so") if path.name.partition(".")[0] not in _LEFT_OUT))
     for place in (path.parent for path in _libraries(Path(interpreter())) if path.name == "libc.so.6"):
         yield from (place / name for name in ("libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1"))
 
 
 def _of_the_library(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     parts = set(Path(entry.name).parts)
-    left_out = {"test", "tests", "site-packages", "dist-packages", "idlelib", "ensurepip", "lib2to3", "pydoc_data"}
-    return None if parts & left_out or entry.name.endswith((".a", ".opt-1.pyc", ".opt-2.pyc")) else entry
+    parts.add(entry.name.rpartition("/")[2].partition(".")[0])
+    return None if parts & _LEFT_OUT or entry.name.endswith((".a", ".opt-1.pyc", ".opt-2.pyc")) else entry
 
 
-def _libraries(program: Path) -> Iterator[Path]:
-    for line in subprocess.run(["ldd", str(program)], check=True, capture_output=True, text=True).stdout.splitlines():
-        found = [Path(word) for word in line.split() if word.startswith("/")]
+def _libraries(*programs: Path) -> Iterator[Path]:
+    for line in subprocess.run(
+        ["ldd", *map(str, programs)], check=True, capture_output=True, text=True
+    ).stdout.splitlines():
+        found = [Path(word) for word in line.split() if word.startswith("/") and not word.endswith(":")]
         yield from found[:1]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sidecar.load.report import Report
-from tests.interop.engine import NEEDS_ENGINE, Engine, running_engine
+from tests.interop.engine import NEEDS_ENGINE, Engine
 from tests.scenarios.manifests import service
 from tests.scenarios.weft import Network, Weft, ask, running, wait_for
 from tests.scenarios.world import all_well, endpoints, load, ready
@@ -30,12 +30,6 @@ ENDS = {
 FOUND_SECONDS = 1.0
 OTHERS = ("found", "reload", "networks", "restart")
 CHECKED = ("--health-cmd", "test ! -e /tmp/sick", "--health-interval", "200ms", "--health-retries", "1")
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with running_engine(tmp_path_factory.mktemp("engine")) as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")

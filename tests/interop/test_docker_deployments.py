@@ -17,19 +17,13 @@ from discovery.platforms.docker.usage import read
 from sidecar.load.generator import Generator
 from sidecar.load.schedule import poisson
 from sidecar.load.target import parse_target
-from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine, running_engine
+from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine
 from tests.scenarios.manifests import deployment, service
 from tests.scenarios.weft import Network, Weft, ask, running, wait_for
 from tests.scenarios.world import all_well, endpoints, ready
 
 pytestmark = NEEDS_ENGINE
 GRACE_SECONDS = 5
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with running_engine(tmp_path_factory.mktemp("engine")) as engine:
-        yield engine
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.interop import images
-from tests.interop.engine import NEEDS_ENGINE, Engine, running_engine
+from tests.interop.engine import NEEDS_ENGINE, Engine
 from tests.interop.programs import run
 from tests.scenarios.weft import wait_for
 
@@ -45,12 +44,6 @@ pytestmark = [
     NEEDS_ENGINE,
     pytest.mark.skipif(not (ROOT / "build" / "wheels" / ".made").exists(), reason="`make wheels` has not been run"),
 ]
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with running_engine(tmp_path_factory.mktemp("engine")) as engine:
-        yield engine
 
 
 def told(engine: Engine, name: str) -> str:
