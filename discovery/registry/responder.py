@@ -78,6 +78,7 @@ class Responder:
         """Whether there are names that `_names` does not know of yet."""
         self._by_udp, self._by_tcp = _Kept(), _Kept()
         self._denials_by_udp, self._denials_by_tcp = _Kept(), _Kept()
+        self._all_kept = (self._by_udp, self._by_tcp, self._denials_by_udp, self._denials_by_tcp)
         self._date: Reason | None = None
         """Why answers may be old."""
         self._soas: dict[bytes, Serial] = {}
@@ -102,6 +103,9 @@ class Responder:
 
     def changed(self, names: Iterable[bytes]) -> None:
         """These names (wire bytes, lower case) are not what they were; those above may exist that did not."""
+        if not any([kept.messages for kept in self._all_kept]):
+            self._soas.clear()
+            return
         above: set[bytes] = set()
         for name in names:
             self._by_udp.forget(name)
@@ -137,7 +141,7 @@ class Responder:
             self._forget()
 
     def _forget(self) -> None:
-        for kept in (self._by_udp, self._by_tcp, self._denials_by_udp, self._denials_by_tcp):
+        for kept in self._all_kept:
             kept.clear()
         self._soas.clear()
 

@@ -40,6 +40,8 @@ class ServiceNames(msgspec.Struct, frozen=True):
     reason: Reason | None
     pods: frozenset[bytes] = frozenset()
     """Addresses of the endpoints."""
+    addresses: tuple[str, ...] = ()
+    """The same as text, in order."""
 
 
 NOTHING: Final = ServiceNames(nodes={}, reverse={}, reason=None)
@@ -62,11 +64,14 @@ def names_of(
         nodes, pointers = _nodes(named, service, endpoints, domain, deployments)
     else:
         nodes, pointers = was.nodes, was.reverse
+    addresses = tuple([each.address for known in endpoints.values() for each in known])
+    is_same = was is not None and was.addresses == addresses
     return ServiceNames(
         nodes=nodes,
         reverse=pointers,
         reason=lack(service, endpoints, deployments, desired),
-        pods=frozenset(_packed(each.address) for known in endpoints.values() for each in known),
+        pods=was.pods if was is not None and is_same else frozenset(map(_packed, addresses)),
+        addresses=addresses,
     )
 
 

@@ -49,7 +49,7 @@ def test_endpoints_behind_a_cluster_ip_move_their_own_names_only() -> None:
     was, now = (names_of(shop, config_set, {"http": (Endpoint(f"10.0.0.{n}", 1),)}) for n in (1, 2))
     expected = {pod_name(bytes((10, 0, 0, n)), b"default", DOMAIN) for n in (1, 2)}
     assert set(moved((b"default", b"shop"), was, now, DOMAIN)) == expected
-    assert replace(was, pods=frozenset()) == replace(now, pods=frozenset())
+    assert replace(was, pods=frozenset(), addresses=()) == replace(now, pods=frozenset(), addresses=())
 
 
 @pytest.mark.parametrize(("manifest", "name", "port"), [(SHOP, "shop", "http"), (EMPTY, "empty", "pg")])
