@@ -103,7 +103,7 @@ class Responder:
 
     def changed(self, names: Iterable[bytes]) -> None:
         """These names (wire bytes, lower case) are not what they were; those above may exist that did not."""
-        if not any([kept.messages for kept in self._all_kept]):
+        if not any(kept.messages for kept in self._all_kept):
             self._soas.clear()
             return
         above: set[bytes] = set()
