@@ -10,8 +10,10 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 GROUP = $(BIN)/python -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups'][sys.argv[1]])"
-# Folders of tests, those that take longest first.
-SUITES := scenarios interop mesh $(filter-out scenarios interop mesh policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
+# Folders of tests, those that take longest first; of interop, those files apart that share a Docker Engine.
+SUITES := scenarios interop engine discovery mesh \
+	$(filter-out scenarios interop discovery mesh policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
+ENGINE := $(wildcard $(addprefix tests/interop/test_,docker*.py image.py swarm*.py))
 
 # A test that is out of time fails; should its end hang too, its process is ended.
 END = $(if $(WEFT_SOAK),,-o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true)
@@ -26,16 +28,19 @@ demo: $(STAMP)
 	@exec $(BIN)/weft up examples/shop
 
 test: $(DEV_STAMP)
-	@echo "the tests of $(SUITES), three at a time; each reports when it is done ..."
-	@$(MAKE) --no-print-directory --jobs 3 --keep-going --output-sync=target $(SUITES:%=test-%)
+	@echo "the tests of $(SUITES), four at a time; each reports when it is done ..."
+	@$(MAKE) --no-print-directory --jobs 4 --keep-going --output-sync=target $(SUITES:%=test-%)
 
 soak: export WEFT_SOAK = 1
 soak: test
 
 # Each collects only what it runs.  Scenarios mostly wait, so two of their files run at once.
+FILES = tests/$(@:test-%=%)
+test-engine: FILES = $(ENGINE)
+test-interop: FILES = tests/interop $(ENGINE:%=--ignore=%)
 $(SUITES:%=test-%): $(DEV_STAMP)
-	@echo "tests/$(@:test-%=%)"
-	@$(BIN)/python -m pytest tests/$(@:test-%=%) $(END) \
+	@echo "tests of $(@:test-%=%)"
+	@$(BIN)/python -m pytest $(FILES) $(END) \
 		$(if $(filter test-scenarios,$@),--numprocesses 2 --dist loadfile --max-worker-restart 1,-p no:xdist)
 
 check: $(DEV_STAMP)
