@@ -85,6 +85,9 @@ class Zones(Protocol):
     def in_force(self, generation: int) -> None:
         """This generation of the catalog is in force."""
 
+    def answered(self) -> None:
+        """Names are answered by what is in force."""
+
     async def told(self, seconds: float) -> None:
         """Wait until others are told what runs here, at most so long."""
 
@@ -232,6 +235,8 @@ class NodeDNS:
             view = await run_in_slices(self._zone.steps(*self._latest))
             written = () if self._zones is None else self._zones.names()
             self._responder.put_in_force(Joined(*written, view), view.moved)
+            if self._zones is not None:
+                self._zones.answered()
 
     async def _keep_opening(self) -> None:
         """Try to open, as often as it takes."""

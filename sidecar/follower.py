@@ -116,11 +116,14 @@ class Follower:
 
     def attach(self, responder: Responder, elsewhere: Elsewhere) -> Authority:
         """Hear of changes, and have answers known that are made of the copy."""
-        authority = Authority(responder, elsewhere, KeyRing(), clock=time.monotonic, wall=time.time)
+        authority = self._authority(responder, elsewhere)
         authority.follow(self._enrolment.zone, self._heard)
         self._secondary.followers.append(responder.changed)
         self._responder = responder
         return authority
+
+    def _authority(self, responder: Responder, elsewhere: Elsewhere) -> Authority:
+        return Authority(responder, elsewhere, KeyRing(), clock=time.monotonic, wall=time.time)
 
     def served_at(self, key: ListenerKey) -> None:
         """Have this node told there."""
@@ -134,6 +137,9 @@ class Follower:
     def in_force(self, generation: int) -> None:
         """This generation of the catalog is in force: as long it took."""
         self._propagation.in_force(generation, time.monotonic())
+
+    def answered(self) -> None:
+        """What is asked here waits for nothing."""
 
     def define(self, config_set: ConfigSet) -> None:
         """These are the Services now."""

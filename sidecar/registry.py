@@ -162,6 +162,9 @@ class Registry:
     def in_force(self, generation: int) -> None:
         """What is written here was in force first."""
 
+    def answered(self) -> None:
+        """What is asked here waits for nothing."""
+
     def define(self, config_set: ConfigSet) -> None:
         """These are the Services and the settings now."""
         if config_set is self._config_set or self._source is None or self._meaning is None:

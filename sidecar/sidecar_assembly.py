@@ -20,8 +20,11 @@ from config.meta import Named
 from discovery.catalog import Catalog, PortEndpoints
 from discovery.endpoint import Endpoint, Replica, ReplicaPort, WorkloadRef
 from discovery.membership import ports_of
+from discovery.registry.asked import Elsewhere
+from discovery.registry.authority import Authority
 from discovery.registry.parts import Parts
 from discovery.registry.registrations import service_of
+from discovery.registry.responder import Responder
 from mesh.inbound_listener import InboundListeners
 from mesh.plan import BackendKey
 from sidecar.application import Application
@@ -31,6 +34,7 @@ from sidecar.enrolment import Registering, node_name
 from sidecar.errors import UserError
 from sidecar.follower import Follower
 from sidecar.inbound import Inbound
+from sidecar.inquiries import Inquiries
 from sidecar.state import StateFolder
 from sidecar.uses import Uses
 from sidecar.waking import Waker
@@ -62,6 +66,8 @@ class SidecarFollower(Follower):
         self._uses = Uses(named, self._clock())
         self._uses.define(config_set.services.keys())
         self._met = asyncio.Event()
+        self._more = asyncio.Event()
+        """Set when more may be answered than before."""
         self._coming: tuple[int, Parts] | None = None
         """A generation of the catalog that is not in force, and what of the zone it is made of."""
         self._generation = -1
@@ -100,6 +106,18 @@ class SidecarFollower(Follower):
         self._generation = generation
         self._learn()
 
+    def answered(self) -> None:
+        self._more.set()
+
+    async def answerable(self, service: Named) -> None:
+        """Wait until answers are made of what is known of it."""
+        while self.lacks(service):
+            self._more.clear()
+            await self._more.wait()
+
+    def _authority(self, responder: Responder, elsewhere: Elsewhere) -> Authority:
+        return Inquiries(responder, elsewhere, self, lambda: self._config_set)
+
     async def run(self) -> None:
         """Follow, as every follower, and what comes into use as well, until cancelled."""
         async with asyncio.TaskGroup() as beside:
@@ -119,8 +137,11 @@ class SidecarFollower(Follower):
 
     def _told(self) -> None:
         super()._told()
-        self._coming = self._catalog.snapshot.generation, self._secondary.parts or frozenset()
+        generation = self._catalog.snapshot.generation
+        self._coming = generation, self._secondary.parts or frozenset()
         self._learn()
+        if generation <= self._generation:  # no table comes of it, and no names
+            self.answered()
 
     def _learn(self) -> None:
         """What is in force by now is known."""

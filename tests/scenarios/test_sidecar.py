@@ -12,16 +12,20 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 
+from sidecar import inquiries
 from tests.mesh.relaying import closed_port
 from tests.scenarios import test_channel
 from tests.scenarios.editing import Folder, ports
 from tests.scenarios.manifests import APPLICATION, service
-from tests.scenarios.test_nodes import APP, LEASE, Mesh, address, answering, mesh, wait_endpoints
+from tests.scenarios.test_nodes import APP, LEASE, Mesh, address, answering, asked, mesh, wait_endpoints
 from tests.scenarios.weft import PATIENCE, SOAK, Weft, alive, ask, running, wait_for
 from tests.scenarios.world import all_well, endpoints, load, ready
 
 OTHER = service("other", app="other")
 NOBODY = service("nobody", app="nobody")
+HEADLESS = service("headless", app="headless")
+HEADLESS["spec"]["clusterIP"] = "None"
+DOMAIN = "cluster.local"
 
 
 def sidecar(
@@ -31,7 +35,7 @@ def sidecar(
     folder = Folder(
         world.folder / name, nodeName=name, registry={"servers": [world.registry_folder.network.dns], "lease": LEASE}
     )
-    folder.put("app", APP, OTHER, NOBODY)
+    folder.put("app", APP, OTHER, NOBODY, HEADLESS)
     command = words(name, port or closed_port(), *options, of=of)
     return running(folder.path, folder.network, *command, role="sidecar", fresh=fresh)
 
@@ -142,6 +146,20 @@ def test_a_service_is_learned_when_something_is_sent_to_it(tmp_path: Path) -> No
             began = time.monotonic()
             assert ask(ports(first, "nobody")["http"]).status == 503
             assert time.monotonic() - began < PATIENCE / 4
+
+
+def test_a_headless_service_is_learned_when_its_name_is_asked_for(tmp_path: Path) -> None:
+    with mesh(tmp_path) as world:
+        world.registry()
+        with sidecar(world, "behind", of="headless") as behind, sidecar(world, "first") as first:
+            wait_for(lambda: len(ready(behind, "headless")) == 1, behind.told)
+            written = f"_http._tcp.headless.default.endpoints.{DOMAIN}"
+            for name, kind in ((f"headless.default.svc.{DOMAIN}", "A"), (written, "SRV")):
+                assert len(asked(first, name, kind).answer) == 1, name
+            began = time.monotonic()
+            assert not asked(first, f"_http._tcp.nobody.default.endpoints.{DOMAIN}", "SRV").answer
+            assert time.monotonic() - began < inquiries.PATIENCE
+            assert not asked(first, f"nothing.default.svc.{DOMAIN}").answer
 
 
 def test_an_unready_application_gets_no_request(tmp_path: Path) -> None:

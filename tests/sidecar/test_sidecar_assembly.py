@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -138,10 +139,10 @@ async def changed(there: RegistryAssembly, zones: Registry, count: int, turn: in
 
 
 async def test_what_it_takes_and_holds_does_not_grow_with_the_mesh(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: Callable[[int, int], int]
 ) -> None:
     begun, meanwhile, names = zip(
-        *[await taken(tmp_path / f"mesh-{count}", count, monkeypatch) for count in (2, 500)], strict=True
+        *[await taken(tmp_path / f"mesh-{count}", count, monkeypatch) for count in (2, size(50, 500))], strict=True
     )
     assert names == (4, 4)
     assert begun[1] < begun[0] * 1.5
