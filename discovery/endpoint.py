@@ -51,6 +51,8 @@ class Replica(msgspec.Struct, frozen=True):
     """Services that it stands behind by its own word, whatever their selectors say."""
     vouched: bool = True
     """Probes say whether it is ready; else it is not known to do more than run."""
+    inside: bool = False
+    """Its address means nothing outside of its node."""
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -67,6 +69,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     hostname: str = ""
     weight: int = 1
     tier: int = 0
+    inside: bool = False
+    """Its address means nothing outside of its node."""
 
     @property
     def where(self) -> tuple[str, int]:

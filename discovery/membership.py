@@ -106,6 +106,7 @@ def endpoint_of(replica: Replica, port: ServicePort) -> Endpoint | None:
         node=replica.node,
         zone=replica.zone,
         hostname=replica.hostname,
+        inside=replica.inside,
     )
 
 

@@ -47,9 +47,9 @@ class Reach(NamedTuple):
     bridges: Networks = ()
     """Networks that exist inside this machine only."""
 
-    def needs(self, address: str) -> bool:
-        """Whether an endpoint at `address` needs a listener here to be reached."""
-        return not self.everywhere and _stays_inside(address, self.bridges)
+    def needs(self, endpoint: Endpoint) -> bool:
+        """Whether it needs a listener here to be reached."""
+        return not self.everywhere and (endpoint.inside or _stays_inside(endpoint.address, self.bridges))
 
 
 def reach(node: NodeConfigSpec) -> Reach:
@@ -75,7 +75,7 @@ def needed(
     """What of a Service's endpoints needs a listener: to each, the port of the Service and the endpoint."""
     found: dict[Behind, tuple[str, Endpoint]] = {}
     for key, behind, endpoint in _behind(name, ports, endpoints):
-        if how.needs(endpoint.address):
+        if how.needs(endpoint):
             found.setdefault(behind, (key, endpoint))
     return found
 
@@ -86,10 +86,11 @@ def published(
     """What others are told; `doors`: the ports of open listeners.  An endpoint that lacks one is left out."""
     told: dict[str, list[Endpoint]] = {port.key: [] for port in ports if port.key in endpoints}
     for key, behind, endpoint in _behind(name, ports, endpoints):
-        if not how.needs(endpoint.address):
+        if not how.needs(endpoint):
             told[key].append(endpoint)
         elif behind in doors:
-            told[key].append(msgspec.structs.replace(endpoint, address=how.address, port=doors[behind]))
+            door = msgspec.structs.replace(endpoint, address=how.address, port=doors[behind], inside=False)
+            told[key].append(door)
     return {key: tuple(some) for key, some in told.items()}
 
 

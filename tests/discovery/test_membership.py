@@ -33,7 +33,7 @@ def test_target_ports(case: str, port: ServicePort, real: int | None) -> None:
 
 
 def test_an_endpoint_keeps_what_the_replica_is() -> None:
-    one = replica(7, zone="a", hostname="shop-0")
+    one = replace(replica(7, zone="a", hostname="shop-0"), inside=True)
     assert endpoint_of(one, ServicePort(port=80, target_port="http")) == Endpoint(
         "127.97.0.8",
         31007,
@@ -42,6 +42,7 @@ def test_an_endpoint_keeps_what_the_replica_is() -> None:
         node="laptop",
         zone="a",
         hostname="shop-0",
+        inside=True,
     )
 
 

@@ -46,7 +46,14 @@ def node(*addresses: str, **inbound: Any) -> NodeConfigSpec:
     ],
 )
 def test_who_needs_a_listener(address: str, settings: NodeConfigSpec, needs: bool) -> None:
-    assert reach(settings).needs(address) is needs
+    assert reach(settings).needs(Endpoint(address, 80)) is needs
+
+
+def test_an_address_that_its_platform_says_is_inside_needs_one() -> None:
+    how, inside = reach(node("10.0.0.9")), {"web": (Endpoint("172.17.0.2", 8080, inside=True),)}
+    (behind,) = needed(SHOP, (WEB,), inside, how)
+    assert published(SHOP, (WEB,), inside, how, {behind: 15007}) == {"web": (Endpoint("10.0.0.9", 15007),)}
+    assert not reach(node("10.0.0.9", reach="never")).needs(inside["web"][0])
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::"])

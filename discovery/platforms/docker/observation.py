@@ -6,10 +6,15 @@ meanwhile: it is then thrown away, and the container looked at once more.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
 from discovery.platforms.docker.condition import NEWS, Condition, Event, after, seen_again
 from discovery.platforms.docker.sighting import Sighting
+
+STUBBORN_SECONDS: Final = 120.0
+"""A container that runs so long after its signal, and twice the time that it is given, goes on."""
 
 Matters = Callable[[Mapping[str, str]], bool]
 """Whether containers with these labels do."""
@@ -18,11 +23,15 @@ Matters = Callable[[Mapping[str, str]], bool]
 class Observation:
     """`conditions` are those of containers that run."""
 
-    def __init__(self, matters: Matters) -> None:
+    def __init__(self, matters: Matters, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` in seconds."""
         self.conditions: dict[str, Condition] = {}
         self.unseen: dict[str, None] = {}
         """Containers that are to be looked at, in the order in which that was found out."""
         self._matters = matters
+        self._clock = clock
+        self._signalled: dict[str, float] = {}
+        """When each that is ending was told to, the last time."""
         self._asking: dict[str, bool] = {}
         """Those that somebody is looking at, and whether something happened to them meanwhile."""
 
@@ -35,7 +44,12 @@ class Observation:
             self._asking[name] = True
         if event.action.partition(":")[0] in NEWS:
             self.unseen[name] = None
-        return known is not None and self._put(name, after(known, event))
+        if known is None:
+            return False
+        now = after(known, event)
+        if now is not None and now.ending and event.action == "kill":
+            self._signalled[name] = self._clock()
+        return self._put(name, now)
 
     def look(self) -> str | None:
         """The container that is to be looked at now: `seen` or `absent` is owed for it."""
@@ -64,6 +78,18 @@ class Observation:
         """
         known = self.conditions.keys()
         self.unseen.update(dict.fromkeys(known | set(containers) if afresh else known ^ set(containers)))
+
+    def forgive(self) -> bool:
+        """Those that were told to end and run on long after are taken to have ignored it; whether there are any."""
+        now, forgiven = self._clock(), False
+        for name, since in tuple(self._signalled.items()):
+            known = self.conditions.get(name)
+            if known is None or not known.ending:
+                del self._signalled[name]
+            elif now - since >= max(STUBBORN_SECONDS, 2 * known.sighting.stop_seconds):
+                del self._signalled[name]
+                forgiven |= self._put(name, Condition(known.sighting))
+        return forgiven
 
     def _put(self, name: str, now: Condition | None) -> bool:
         before = self.conditions.get(name)

@@ -12,7 +12,7 @@ from config.naming import DNS_LABEL
 from discovery.endpoint import Replica, WorkloadRef
 from discovery.platforms.docker import labels
 from discovery.platforms.docker.condition import Condition
-from discovery.platforms.docker.sighting import Sighting, address_of
+from discovery.platforms.docker.sighting import Sighting, address_of, is_inside
 
 SHORT: int = 12
 """Of a container's id, as docker shows it."""
@@ -48,6 +48,7 @@ def replica_of(condition: Condition, place: Place, since: float) -> Replica | No
         zone=place.zone,
         services=(service,),
         vouched=bool(seen.health),
+        inside=is_inside(seen, address, place.kinds),
     )
 
 

@@ -92,6 +92,8 @@ class Observer:
         listed = await connection.containers()
         self.observation.listed([name for name, labels in listed.items() if self._matters(labels)], afresh=afresh)
         self._wake.set()
+        if self.observation.forgive():
+            self._changed()
 
     async def _look(self, connection: Connection) -> None:
         """Look at what is to be looked at, whenever there is something; changes are told when all is seen."""

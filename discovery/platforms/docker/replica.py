@@ -144,6 +144,7 @@ class DockerReplica:
             terminating=self.terminating,
             since=self.since,
             zone=self._host.config.node.zone,
+            inside=True,
         )
 
     def _make(self, mark: Mark, found: Mapping[str, str]) -> Iterator[DockerContainer]:

@@ -33,6 +33,8 @@ class Sighting(msgspec.Struct, frozen=True):
     exit_code: int = 0
     out_of_memory: bool = False
     stop_signal: int = signal.SIGTERM
+    stop_seconds: float = 10.0
+    """How long it is given to end, unless who stops it says otherwise."""
     addresses: Mapping[str, str] = {}
     """By network."""
 
@@ -56,6 +58,7 @@ class _State(msgspec.Struct, rename="pascal"):
 class _Config(msgspec.Struct, rename="pascal"):
     labels: dict[str, str] | None = None
     stop_signal: str | None = None
+    stop_timeout: float | None = None
 
 
 class _Network(msgspec.Struct):
@@ -94,6 +97,7 @@ def sighting(answer: Mapping[str, Any]) -> Sighting:
         exit_code=state.exit_code,
         out_of_memory=state.oom_killed,
         stop_signal=signal_number(found.config.stop_signal or "SIGTERM"),
+        stop_seconds=10.0 if found.config.stop_timeout is None else found.config.stop_timeout,
         addresses=dict(_addresses(found.network_settings.networks or {})),
     )
 
@@ -125,6 +129,11 @@ def address_of(found: Sighting, wanted: str, kinds: Mapping[str, str]) -> str:
         return LOCAL
     bridges = sorted(name for name in found.addresses if kinds.get(name, name) == BRIDGE)
     return found.addresses[bridges[0]] if bridges else ""
+
+
+def is_inside(found: Sighting, address: str, kinds: Mapping[str, str]) -> bool:
+    """Whether this host alone can dial `address`: it is one of a bridge."""
+    return any(at == address and kinds.get(name, name) == BRIDGE for name, at in found.addresses.items())
 
 
 def ending(found: Sighting) -> str:

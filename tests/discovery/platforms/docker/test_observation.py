@@ -118,3 +118,34 @@ def test_what_is_held_in_the_end_is_what_runs(steps: list[str]) -> None:
     if running:
         assert held.conditions[ID].sighting.started == str(run)
         assert held.conditions[ID].sighting.paused == paused
+
+
+def test_one_that_ignores_its_signal_is_back_in_the_end() -> None:
+    now = 0.0
+    held = Observation(lambda labels: service_of(labels) is not None, lambda: now)
+    held.listed([ID], afresh=True)
+    assert looked_at(held, seen(stop_seconds=100.0))
+    held.happened(event("kill", signal="15"))
+    now = 150.0
+    held.happened(event("kill", signal="15"))
+    held.happened(event("kill", signal="1"))
+    now = 349.0
+    assert not held.forgive()
+    assert held.conditions[ID].ending
+    now = 350.0
+    assert held.forgive()
+    assert held.conditions[ID].ready
+    assert not held.forgive()
+
+
+def test_one_that_ended_is_not_forgiven() -> None:
+    now = 0.0
+    held = Observation(lambda labels: service_of(labels) is not None, lambda: now)
+    held.listed([ID], afresh=True)
+    assert looked_at(held, seen())
+    held.happened(event("kill", signal="15"))
+    held.happened(event("die"))
+    held.happened(event("start"))
+    assert looked_at(held, seen(started="second"))
+    now = 1000.0
+    assert not held.forgive()

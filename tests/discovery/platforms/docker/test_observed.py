@@ -27,6 +27,7 @@ def test_a_replica_stands_behind_the_service_that_its_label_names() -> None:
         zone="west",
         services=(Named("shop", "web"),),
         vouched=False,
+        inside=True,
     )
 
 

@@ -12,6 +12,7 @@ def test_what_is_read_of_an_answer() -> None:
     found = sighting(inspected())
     assert (found.id, found.name, found.labels) == (ID, "shop_web.1", {"weft.dev/service": "shop/web"})
     assert (found.running, found.paused, found.health, found.stop_signal) == (True, False, "", 15)
+    assert found.stop_seconds == 10
     assert found.addresses == {"bridge": "172.17.0.2"}
 
 
