@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from config.loader import load
+from sidecar.cli import _build_parser, _command_modules
 from tests.interop.programs import needs, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +44,8 @@ def names_of_metrics() -> Iterator[re.Pattern[str]]:
             for node in ast.walk(ast.parse(path.read_text())):
                 parts = node.values if isinstance(node, ast.JoinedStr) else [node]
                 texts = [part.value if isinstance(part, ast.Constant) else "" for part in parts]
-                if all(isinstance(text, str) for text in texts) and str(texts[0]).startswith("weft_"):
+                said = "".join(map(str, texts)).strip("_") if all(isinstance(text, str) for text in texts) else ""
+                if said.startswith("weft_") and said.replace("_", "") != "weft":  # names of containers say no more
                     yield re.compile("[a-z]+".join(re.escape(str(text)) for text in texts if text or len(texts) > 1))
 
 
@@ -98,3 +101,35 @@ def test_systemd_understands_the_units(unit: Path, tmp_path: Path) -> None:
         here = tmp_path / unit.name
         here.write_text(unit.read_text().replace("/opt/weft/bin/weft", "/bin/true"))
         assert run("systemd-analyze", "verify", str(here)).stderr == b""
+
+
+def test_compose_and_stack_start_weft_as_it_can_be_started() -> None:
+    for name in ("compose.yaml", "swarm.yaml"):
+        for service in of_compose(name).values():
+            words = [_filled_in(word) for word in service.get("command", ())]
+            if words and service["image"].startswith("${WEFT_IMAGE"):
+                _build_parser(_command_modules(words)).parse_args(words)
+
+
+@pytest.mark.parametrize("path", ["compose", "swarm/registry.yaml", "swarm/node.yaml"])
+def test_the_manifests_of_compose_and_stack_have_no_faults(path: str) -> None:
+    loaded = load([DEPLOY / path])
+    assert not loaded.faults
+    labels = [service.get("labels", {}) for service in of_compose("compose.yaml").values()]
+    named = {each["weft.dev/service"] for each in labels if "weft.dev/service" in each}
+    assert {each.name for each in loaded.config_set.services} <= named
+
+
+def _filled_in(text: str) -> str:
+    """With the default of each variable."""
+    return re.sub(r"\$\{\w+:-(.*?)\}", r"\1", text)
+
+
+def of_compose(name: str) -> Any:
+    """The services of a file of ``docker compose`` or ``docker stack``; every path beside it that it mounts exists."""
+    page = yaml.safe_load((DEPLOY / name).read_text())
+    for service in page["services"].values():
+        for volume in service.get("volumes", ()):
+            source = volume.partition(":")[0]
+            assert source in page["volumes"] or source.startswith("/") or (DEPLOY / source).is_dir(), source
+    return page["services"]

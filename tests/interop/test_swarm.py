@@ -4,60 +4,132 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from sidecar.load.report import Report
+from tests.conftest import SOAK
 from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine, running_engine
+from tests.interop.test_namespaces import Addressed
+from tests.policy.source import ROOT
+from tests.scenarios.test_nodes import key
 from tests.scenarios.weft import Network, Weft, ask, running, wait_for
-from tests.scenarios.world import all_well, endpoints, load, ready
+from tests.scenarios.world import all_well, load, until
 
 pytestmark = NEEDS_ENGINE
 
 SECOND = "weft-test/second"
 """The same application in another image."""
+MANAGER, WORKER = "10.78.0.1", "10.78.0.2"
+OVERLAY = ("--network", "ov")
+PATIENCE = 40.0
+TARGET = 4
+SLOW_MS = 400
+RATE = 40
+"""So many requests a second, each for so long, are 16 in flight: 4 tasks."""
+
+
+def ip(*words: str) -> None:
+    subprocess.run(("ip", *words), check=True, capture_output=True, text=True)
+
+
+def connect(engine: Engine, device: str, address: str) -> None:
+    """Give an end of the cable between both engines its address."""
+    ip("-n", engine.space, "address", "add", f"{address}/24", "dev", device)
+    ip("-n", engine.space, "link", "set", device, "up")
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with running_engine(tmp_path_factory.mktemp("swarm"), swarm=True) as engine:
+def swarm(engine: Engine) -> Iterator[Engine]:
+    """The engine as a manager, with one end of a cable, at `MANAGER`."""
+    ip("-n", engine.space, "link", "add", "up0", "type", "veth", "peer", "name", "down0")
+    connect(engine, "up0", MANAGER)
+    with engine.as_swarm("init", "--advertise-addr", MANAGER):
         engine.docker("network", "create", "--driver", "overlay", "--attachable", "ov")
         engine.docker("tag", IMAGE, SECOND)
         yield engine
 
 
 @pytest.fixture(scope="module")
-def manager(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weft]:
+def manager(swarm: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weft]:
     """A weft in the manager's namespace."""
     network = Network.random()
-    folder = written(tmp_path_factory.mktemp("swarm") / "manifests", engine, network)
-    with engine.inside(), running(folder, network) as weft:
+    folder = written(
+        tmp_path_factory.mktemp("manager") / "manifests", swarm, network, SCALER, autoscaler={"period": "1s"}
+    )
+    with swarm.inside(), running(folder, network) as weft:
         yield weft
+    assert "Traceback" not in weft.told(), weft.told()[:10_000]
+
+
+SCALER = {
+    "apiVersion": "autoscaling/v2",
+    "kind": "HorizontalPodAutoscaler",
+    "metadata": {"name": "loop"},
+    "spec": {
+        "scaleTargetRef": {"apiVersion": "weft.dev/v1", "kind": "SwarmService", "name": "loop"},
+        "minReplicas": 2,
+        "maxReplicas": 6,
+        "metrics": [
+            {
+                "type": "Pods",
+                "pods": {
+                    "metric": {"name": "weft_http_requests_in_flight"},
+                    "target": {"type": "AverageValue", "averageValue": str(TARGET)},
+                },
+            }
+        ],
+        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 5}},
+    },
+}
 
 
 def written(folder: Path, engine: Engine, network: Network, *objects: Mapping[str, Any], **more: object) -> Path:
     """These manifests, and a NodeConfig with the swarm's platform only."""
     folder.mkdir()
-    node = network.node_config({}, platforms=["swarm"], docker={"host": engine.host}, **more)
+    node = network.node_config({}, **{"platforms": ["swarm"], "docker": {"host": engine.host}, **more})
     items = {"apiVersion": "v1", "kind": "List", "items": [node, *objects]}
     (folder / "manifests.json").write_text(json.dumps(items))
     return folder
 
 
 @pytest.fixture
-def weft(engine: Engine, manager: Weft) -> Iterator[Weft]:
+def weft(swarm: Engine, manager: Weft) -> Iterator[Weft]:
     """The test is in the engine's namespace, and leaves no services."""
-    with engine.inside():
+    with swarm.inside():
         yield manager
-    engine.clear()
+    swarm.clear()
 
 
-def create(engine: Engine, name: str, *options: str, replicas: int = 3, image: str = IMAGE) -> None:
-    words = ("--endpoint-mode", "dnsrr", "--network", "ov", "--replicas", str(replicas))
-    engine.docker("service", "create", "--detach", "--no-resolve-image", "--name", name, *words, *options, image)
+def create(engine: Engine, name: str, *options: str, replicas: int = 3) -> None:
+    """A service whose tasks answer as soon as they run, and end soon when they are told to."""
+    words = ["--replicas", str(replicas), "--stop-grace-period", "2s", *options]
+    engine.docker("service", "create", "--detach", "--no-resolve-image", "--name", name, *words, IMAGE)
+
+
+def publish(engine: Engine, name: str, ports: str, *options: str, replicas: int = 3) -> None:
+    words = ("--endpoint-mode", "dnsrr", "--label", f"weft.dev/publish={ports}", *OVERLAY, *options)
+    create(engine, name, *words, replicas=replicas)
+
+
+def tasks(weft: Weft, name: str) -> dict[str, bool]:
+    """The endpoints of a Service that are there, by replica, and whether they are ready."""
+    listed = weft.admin("/api/v1/endpoints").json["endpoints"]
+    return {each["replica"]: each["ready"] for each in listed if each["service"] == name}
+
+
+def settled(weft: Weft, name: str, count: int) -> bool:
+    """Whether so many tasks stand behind a Service, all ready."""
+    return list(tasks(weft, name).values()) == [True] * count
 
 
 def answers(address: str) -> bool:
@@ -67,11 +139,10 @@ def answers(address: str) -> bool:
         return False
 
 
-def published(weft: Weft, name: str, port: int, count: int) -> str:
+def served(weft: Weft, name: str, port: int, count: int) -> str:
     """Where a published port is served, once so many tasks stand behind it."""
     address = f"{weft.network.node}:{port}"
-    wait_for(lambda: len(ready(weft, name, str(port))) == count, weft.told, 20)
-    wait_for(lambda: answers(address), weft.told)
+    wait_for(lambda: settled(weft, name, count) and answers(address), weft.told, PATIENCE)
     return address
 
 
@@ -84,17 +155,168 @@ async def under_load(address: str, act: Callable[[], Awaitable[None]], *, rate: 
     return loading.result()
 
 
-async def test_a_published_service_is_scaled_and_updated_without_losing_a_request(
+def status(weft: Weft) -> str:
+    """What ``weft status`` prints."""
+    words = [sys.executable, "-m", "sidecar", "status", "--admin", weft.network.admin]
+    return subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+async def test_a_service_is_scaled_and_updated_without_losing_a_request(
     engine: Engine, weft: Weft, size: Callable[[int, int], int]
 ) -> None:
-    create(engine, "web", "--label", "weft.dev/publish=8088:8080/tcp", "--stop-grace-period", "2s")
-    address = published(weft, "web", 8088, 3)
+    publish(engine, "web", "8088:8080/tcp", "--update-order", "start-first")
+    address = await asyncio.to_thread(served, weft, "web", 8088, 3)
+    before = tasks(weft, "web")
 
     async def act() -> None:
         await asyncio.to_thread(engine.docker, "service", "scale", "--detach", "web=4")
-        await asyncio.to_thread(wait_for, lambda: len(ready(weft, "web", "8088")) == 4, weft.told, 20)
+        await until(lambda: settled(weft, "web", 4), weft.told)
         await asyncio.to_thread(engine.docker, "service", "scale", "--detach", "web=2")
-        await asyncio.to_thread(wait_for, lambda: len(endpoints(weft, "web", "8088")) == 2, weft.told, 20)
+        await until(lambda: settled(weft, "web", 2), weft.told)
+        words = ("service", "update", "--detach", "--no-resolve-image", "--image", SECOND, "web")
+        await asyncio.to_thread(engine.docker, *words)
+        await until(lambda: settled(weft, "web", 2) and not before.keys() & tasks(weft, "web").keys(), weft.told)
 
-    report = await under_load(address, act, rate=size(100, 500), seconds=size(6, 20))
+    report = await under_load(address, act, rate=size(40, 500), seconds=size(8, 20))
     assert all_well(report), (report.statuses, report.errors, weft.told())
+
+
+def test_ports_that_are_not_wefts_are_told(engine: Engine, weft: Weft) -> None:
+    create(engine, "docks", "--publish", "8090:8080", replicas=1)
+    publish(engine, "web", "8090:8080,8091:8080,9999:8080", replicas=1)
+    words = [sys.executable, "-c", LISTEN, weft.network.node, "9999"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as taken:
+        try:
+            assert taken.stdout is not None
+            taken.stdout.readline()
+            served(weft, "web", 8091, 1)
+            text = wait_for(
+                lambda: (said := status(weft)) and "is taken by another program" in said and said, weft.told
+            )
+        finally:
+            taken.kill()
+    assert "docks: port 8090/tcp is published by Docker itself" in text
+    assert "web: not published: port 8090/tcp is Docker's, which publishes it for docks" in text
+
+
+def test_the_stack_of_deploy_publishes_its_demo(swarm: Engine, weft: Weft, tmp_path: Path) -> None:
+    page = yaml.safe_load((ROOT / "deploy" / "swarm.yaml").read_text())
+    demo = page["services"]["demo"] | {"image": IMAGE}
+    del demo["command"], page["volumes"], page["networks"]["host"]
+    file = tmp_path / "stack.yaml"
+    file.write_text(yaml.safe_dump({**page, "services": {"demo": demo}}))
+    swarm.docker("stack", "deploy", "--resolve-image", "never", "--compose-file", str(file), "weft")
+    try:
+        served(weft, "demo", 8088, 3)
+        (found,) = weft.admin("/api/v1/services").json["services"]
+        assert (found["namespace"], found["name"], found["type"]) == ("weft", "demo", "LoadBalancer")
+    finally:
+        swarm.docker("stack", "rm", "weft")
+
+
+LISTEN = """
+import socket, sys, time
+taken = socket.create_server((sys.argv[1], int(sys.argv[2])))
+print("there", flush=True)
+time.sleep(600)
+"""
+
+
+async def test_the_loop_closes(engine: Engine, weft: Weft, size: Callable[[int, int], int]) -> None:
+    publish(engine, "loop", "8092:8080/tcp", replicas=2)
+    address = await asyncio.to_thread(served, weft, "loop", 8092, 2)
+    wanted = math.ceil(RATE * SLOW_MS / 1000 / TARGET)
+    seconds = size(9, 20)
+    loading = asyncio.create_task(load(address, f"/slow?ms={SLOW_MS}", rate=RATE, seconds=seconds, connections=64))
+    await until(lambda: settled(weft, "loop", wanted), lambda: f"{decided(weft)}\n{weft.told()}")
+    report = await loading
+    assert all_well(report), (report.statuses, report.errors, weft.told())
+    await until(lambda: settled(weft, "loop", 2), lambda: f"{decided(weft)}\n{weft.told()}")
+
+
+def decided(weft: Weft) -> Any:
+    return weft.admin("/api/v1/autoscalers").json["autoscalers"]
+
+
+PEERS = f"{MANAGER}:9903"
+GATEWAYS = "172.16.0.0/12"
+
+
+class Agent(Addressed):
+    """A node's agent, also beside a registry."""
+
+    @property
+    def admin(self) -> str:
+        return "127.0.0.2:9901"
+
+    @property
+    def dns(self) -> str:
+        return f"{self.prefix}:1054"
+
+
+class Nodes:
+    """A registry on the manager, and an agent on each of both engines."""
+
+    def __init__(self, folder: Path, manager: Engine, worker: Engine, processes: ExitStack) -> None:
+        self._folder = folder
+        self._processes = processes
+        self._keys = {"secret": "nodes", "writes": ["*"], "transfers": True}
+        self.registry = self._start("registry", manager, Addressed(MANAGER), {"keys": [self._keys]}, "--peers", PEERS)
+        self.near = self._join("near", manager, MANAGER)
+        self.far = self._join("far", worker, WORKER)
+
+    def _join(self, name: str, engine: Engine, address: str) -> Weft:
+        token = self._folder / f"{name}.token"
+        words = [sys.executable, "-m", "sidecar", "token", "create", name, "--state", str(self.registry.state)]
+        token.write_text(subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+        follow = {"servers": [Addressed(MANAGER).dns], "key": "nodes"}
+        return self._start(name, engine, Agent(address), follow, "--join", PEERS, "--token", str(token))
+
+    def _start(self, name: str, engine: Engine, network: Network, registry: Mapping[str, object], *words: str) -> Weft:
+        more: dict[str, object] = {"nodeName": name, "registry": registry, "inbound": {"bridges": [GATEWAYS]}}
+        folder = written(self._folder / name, engine, network, key("nodes"), **more)
+        role = "registry" if name == "registry" else "node"
+        with engine.inside():
+            return self._processes.enter_context(running(folder, network, *words, role=role))
+
+    def told(self) -> str:
+        return "\n".join(each.told() for each in (self.registry, self.near, self.far))
+
+
+@pytest.fixture
+def worker(swarm: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A second engine in a namespace of its own, which has joined the swarm."""
+    with running_engine(tmp_path_factory.mktemp("worker")) as worker:
+        ip("-n", swarm.space, "link", "set", "down0", "netns", worker.space)
+        connect(worker, "down0", WORKER)
+        token = swarm.docker("swarm", "join-token", "--quiet", "worker")
+        with worker.as_swarm("join", "--token", token, "--advertise-addr", WORKER, f"{MANAGER}:2377"):
+            yield worker
+            swarm.clear()
+
+
+def replicas_at(address: str) -> set[str]:
+    """Who answers some requests."""
+    return {ask(address).json["replica"] for _ in range(6)}
+
+
+@pytest.mark.skipif(not SOAK, reason="a second engine takes as long as all other tests together: see `make soak`")
+def test_tasks_of_another_node_are_reached_through_its_agent(swarm: Engine, worker: Engine, tmp_path: Path) -> None:
+    with ExitStack() as processes:
+        nodes = Nodes(tmp_path, swarm, worker, processes)
+        publish(swarm, "both", "8093:8080", replicas=2)
+        replicas: set[str] = set()
+        for engine, weft, address, other in (
+            (swarm, nodes.near, MANAGER, "far"),
+            (worker, nodes.far, WORKER, "near"),
+        ):
+            with engine.inside():
+                wait_for(partial(settled, weft, "both", 2), nodes.told, PATIENCE)
+                wait_for(partial(answers, f"{address}:8093"), nodes.told)
+                wait_for(lambda where=f"{address}:8093": len(replicas_at(where)) == 2, nodes.told)
+                found = {each["node"]: each["address"] for each in weft.admin("/api/v1/endpoints").json["endpoints"]}
+                replicas |= replicas_at(f"{address}:8093")
+            assert found.pop(other) in {MANAGER, WORKER}
+            assert all(own.startswith("172.18.") for own in found.values())
+        assert len(replicas) == 2
+        assert "Traceback" not in nodes.told(), nodes.told()[:10_000]
