@@ -6,15 +6,19 @@ All else is as in ``python -m sidecar``: the command line, a session of its own,
 from __future__ import annotations
 
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from multiprocessing import connection, get_context
 from pathlib import Path
 from threading import Lock
 
 from tests.policy.source import ROOT
+from tests.scenarios import reading
 
 IMPORTED = (
     *(f"sidecar.commands.{role}" for role in ("up", "registry", "node", "sidecar")),
@@ -22,6 +26,7 @@ IMPORTED = (
     *("sidecar.sidecar_assembly", "sidecar.follower", "sidecar.channel.ends", "sidecar.channel.received"),
     *("discovery.metrics", "uvloop"),
 )
+READERS = ("sidecar.rereading", "sidecar.reader", "config.vocabulary", "sidecar.channel.judge")
 HIGHEST_INHERITED = 1024
 """Descriptor of the process that is forked; what replicas inherit of it would hold it open."""
 _PROCESSES = get_context("forkserver")
@@ -32,7 +37,8 @@ class Prepared:
     """A running weft, with what is used of `subprocess.Popen`."""
 
     def __init__(self, words: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> None:
-        self._process = _PROCESSES.Process(target=_main, args=(tuple(words), dict(environ), str(out), str(err)))
+        arguments = (_readers(), tuple(words), dict(environ), str(out), str(err))
+        self._process = _PROCESSES.Process(target=_main, args=arguments)
         self._process.start()
         self._asking = Lock()
         assert self._process.pid is not None
@@ -57,7 +63,18 @@ class Prepared:
         self.send_signal(signal.SIGKILL)
 
 
-def _main(words: Sequence[str], environ: Mapping[str, str], out: str, err: str) -> None:
+@cache
+def _readers() -> str:
+    """Where the process is asked whose forks are the readers of manifests; it ends with the tests."""
+    address = f"\0weft-tests-{os.getpid()}-{random.SystemRandom().randrange(16**6):06x}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(address)
+        listening.listen(100)
+        _PROCESSES.Process(target=reading.serve, args=(listening, READERS), daemon=True).start()
+    return address
+
+
+def _main(readers: str, words: Sequence[str], environ: Mapping[str, str], out: str, err: str) -> None:
     os.setsid()
     os.chdir(ROOT)
     os.environ.clear()
@@ -69,6 +86,8 @@ def _main(words: Sequence[str], environ: Mapping[str, str], out: str, err: str) 
     sys.stdout = os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
 
+    from config import aside
     from sidecar.cli import main
 
+    aside._start = reading.started(readers)  # type: ignore[assignment]
     sys.exit(main(words))
