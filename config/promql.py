@@ -25,6 +25,7 @@ LONGEST_SECONDS: Final = 60.0
 """That an answer may take at most."""
 DEFAULT_NAMESPACE: Final = "default"
 _SERIES: Final = re.compile("[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
+_TOKEN: Final = re.compile("[!-~]+", re.ASCII)
 _LABEL: Final = re.compile("[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
 
@@ -39,6 +40,9 @@ class Access(NamedTuple):
     """Certificates, one of which signed its own; empty: those of the system."""
     timeout: float = 5.0
     """Seconds."""
+
+    def __repr__(self) -> str:
+        return f"Access({self.url!r}, ...)"
 
 
 def query_of(metric: MetricIdentifier, namespace: str, annotations: Mapping[str, str]) -> str:
@@ -104,7 +108,10 @@ def read_access(settings: PrometheusSettings, secrets: Mapping[Named, Secret]) -
 def _authorization(secret: Secret) -> str:
     token, user = secret_value(secret, "token"), secret_value(secret, "username")
     if token:
-        return f"Bearer {token.decode('utf-8', 'replace').strip()}"
+        text = token.decode("utf-8", "replace").strip()
+        if not _TOKEN.fullmatch(text):
+            raise ValueError(f"`token` of Secret {shown(secret.metadata.name)} is none that a header can carry")
+        return f"Bearer {text}"
     if user:
         password = secret_value(secret, "password") or b""
         return f"Basic {b64encode(user + b':' + password).decode('ascii')}"

@@ -84,3 +84,15 @@ def test_secrets(case: str) -> None:
     with pytest.raises(ValueError, match="there is no Secret"):
         read_access(settings, {})
     assert read_access(PrometheusSettings("http://p", timeout=1.0), {}) == Access("http://p", timeout=1.0)
+
+
+@pytest.mark.parametrize("token", ["a\nb", "a\x00b", "a b", "ü"])
+def test_tokens_that_no_header_carries(token: str) -> None:
+    secret = Secret(metadata=ObjectMeta("s", "ops"), string_data={"token": token})
+    with pytest.raises(ValueError, match="that a header can carry") as refused:
+        read_access(PrometheusSettings("http://p/", "ops/s"), {Named("ops", "s"): secret})
+    assert token not in str(refused.value)
+
+
+def test_what_is_secret_is_not_shown() -> None:
+    assert "abc" not in f"{Access('http://p', 'Bearer abc')!r}"
