@@ -209,9 +209,9 @@ class Enrolment:
     def watch(self, content: Content, names: Iterable[bytes]) -> None:
         """These names of the zone changed: what was there of ours, and is not any more, is registered again."""
         gone = []
-        for name in names:
+        for name in filter(self._by_name.__contains__, names):
             there = set(records(name, content.nodes.get(name, ())))
-            for record in self._by_name.get(name, ()):
+            for record in self._by_name[name]:
                 if record in there:
                     self._seen.add(record)
                 elif record in self._seen:

@@ -55,6 +55,9 @@ class _Kept:
             self._by_name.setdefault(name, []).append(key)
             self._bytes += _ENTRY_BYTES
 
+    def __len__(self) -> int:
+        return len(self.messages)
+
     def forget(self, name: bytes) -> None:
         for key in self._by_name.pop(name, ()):
             gone = self.messages.pop(key, None)
@@ -103,7 +106,7 @@ class Responder:
 
     def changed(self, names: Iterable[bytes]) -> None:
         """These names (wire bytes, lower case) are not what they were; those above may exist that did not."""
-        if not any(kept.messages for kept in self._all_kept):
+        if not any(map(len, self._all_kept)):
             self._soas.clear()
             return
         above: set[bytes] = set()
