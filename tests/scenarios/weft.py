@@ -8,11 +8,12 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,8 +50,14 @@ class Network(NamedTuple):
 
     @classmethod
     def random(cls) -> Network:
+        """One at whose admin address nobody is: of hundreds of starts, two would now and then be given the same."""
         chance = random.SystemRandom()
-        return cls(f"127.{chance.randint(100, 250)}.{chance.randint(1, 250)}")
+        while True:
+            network = cls(f"127.{chance.randint(100, 250)}.{chance.randint(1, 250)}")
+            host, _, port = network.admin.rpartition(":")
+            with socket.socket() as sock, suppress(OSError):
+                sock.bind((host, int(port)))
+                return network
 
     @property
     def admin(self) -> str:
