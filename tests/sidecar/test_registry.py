@@ -84,7 +84,7 @@ async def test_what_is_written_is_there_after_a_restart(tmp_path: Path) -> None:
 async def test_whom_it_tells(tmp_path: Path) -> None:
     async with opened(tmp_path, Catalog(), settings(also_notify=("192.0.2.9:53",))) as registry:
         await write(registry, "nodes", *node_records(b"\2n1" + NODES, Resolver("192.0.2.1", 1053)))
-        assert registry._targets() == {Resolver("192.0.2.9", 53), Resolver("192.0.2.1", 1053)}
+        assert registry._targets(()) == {Resolver("192.0.2.9", 53), Resolver("192.0.2.1", 1053)}
 
 
 async def test_services_that_come_later(tmp_path: Path) -> None:
