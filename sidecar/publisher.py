@@ -2,6 +2,8 @@
 
 It always works on the latest word and skips what was overtaken meanwhile.  A change comes in force at once; in
 a burst, those that can wait are joined for a few milliseconds, and an endpoint that goes away still is not.
+
+What takes one slice, as a change of a few endpoints does, is done without the task, which sees to all else.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from config.configset import ConfigSet
 from discovery.catalog import Snapshot
 from mesh.compiler import Compiled, compile_steps
 from mesh.proxy import Proxy
-from mesh.steps import run_in_slices
+from mesh.steps import BUDGET, run_in_slices
 from sidecar.convergence import Convergence
 from sidecar.urgency import is_urgent
 
@@ -35,6 +37,10 @@ class Publisher:
         """Set at each table for a moment, which wakes whoever waits."""
         self._free = asyncio.Event()
         self._free.set()
+        self._is_idle = False
+        """The task waits for the next change."""
+        self._begun: Generator[None, None, Compiled] | None = None
+        """A table that was begun without the task, and takes longer."""
         self.compiled: Compiled | None = None
         """What is in force; None before the first table."""
         self._last = -COALESCE_SECONDS
@@ -56,7 +62,36 @@ class Publisher:
 
     def _learned(self) -> None:
         self.convergence.learned(self._proxy.clock())
+        if self._is_idle and self._free.is_set():
+            self._is_idle = False
+            self._proxy.loop.call_soon(self._publish_at_once)
+        else:
+            self._changed.set()
+
+    def _publish_at_once(self) -> None:
+        """Publish, if there is no burst; what does not end within a slice is left to the task."""
+        if self._rest > 0 or not self._free.is_set():
+            self._changed.set()
+            return
+        steps = self._steps()
+        until = self._proxy.clock() + BUDGET
+        try:
+            while self._proxy.clock() < until:
+                next(steps)
+        except StopIteration as done:
+            self._came_in_force(done.value)
+            self._is_idle = not self._changed.is_set()
+            return
+        except Exception:
+            self._changed.set()  # whoever owns the task hears of it, too
+            raise
+        self._begun = steps
         self._changed.set()
+
+    @property
+    def _rest(self) -> float:
+        """Seconds for which other changes are given a moment to come, in a burst."""
+        return self._last + COALESCE_SECONDS - self._proxy.clock()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -75,23 +110,33 @@ class Publisher:
     async def run(self) -> None:
         """Publish a table after every change, until cancelled."""
         while True:
-            await self._changed.wait()
-            rest = self._last + COALESCE_SECONDS - self._proxy.clock()
-            if rest > 0:
-                await self._gather(rest)
-            await self._free.wait()
+            self._is_idle = not self._changed.is_set()
+            try:
+                await self._changed.wait()
+            finally:
+                self._is_idle = False
+            if self._begun is None:
+                if (rest := self._rest) > 0:
+                    await self._gather(rest)
+                await self._free.wait()
             await self.publish()
 
     async def publish(self) -> Compiled:
         """Compile the latest word and put it in force."""
+        begun, self._begun = self._begun, None
         self._changed.clear()
-        self._urgent.clear()
-        compiled = await run_in_slices(self._steps())
-        self._published.set()
-        self._published.clear()
+        compiled = await run_in_slices(begun or self._steps())
+        self._came_in_force(compiled)
         return compiled
 
+    def _came_in_force(self, compiled: Compiled) -> None:
+        if compiled.snapshot is not self._snapshot or compiled.config_set is not self._config_set:
+            self._changed.set()  # it was overtaken
+        self._published.set()
+        self._published.clear()
+
     def _steps(self) -> Generator[None, None, Compiled]:
+        self._urgent.clear()
         since = self.convergence.taken()
         compiled = yield from compile_steps(self._config_set, self._snapshot, self.compiled, self._proxy.live)
         yield from self._proxy.publish_steps(compiled)

@@ -130,3 +130,31 @@ async def test_what_was_overtaken_is_skipped(joined: Joined) -> None:
     await joined.settled()
     assert joined.served() == [2]
     assert joined.tables[-1] == joined.catalog.snapshot.generation
+
+
+async def test_what_takes_longer_than_a_slice_goes_on_beside_and_is_overtaken(
+    joined: Joined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BUDGET", 0.0)
+    await asyncio.sleep(module.COALESCE_SECONDS)
+    joined.put(A)
+    await asyncio.sleep(0)
+    joined.put(B)
+    await joined.settled()
+    assert joined.served() == [2]
+    monkeypatch.undo()
+    await asyncio.sleep(module.COALESCE_SECONDS)
+    joined.put(A, B)
+    await joined.settled()
+    assert joined.served() == [1, 2]
+
+
+async def test_while_tables_are_held_none_comes_in_force(joined: Joined) -> None:
+    await asyncio.sleep(module.COALESCE_SECONDS)
+    joined.put(A)
+    with joined.publisher.held():
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert joined.served() == []
+    await joined.settled()
+    assert joined.served() == [1]
