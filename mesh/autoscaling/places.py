@@ -20,6 +20,8 @@ class Whole(NamedTuple):
 
     desired: int
     replicas: Sequence[Copy]
+    away: bool = False
+    """It cannot be told anything now."""
 
 
 class Places:
@@ -41,8 +43,9 @@ class Places:
         running = await self._running(workload)
         homes = {copy.id: name for name, (_, scale) in running.items() for copy in scale.replicas}
         there = {name: scale.desired for name, (_, scale) in running.items()}
+        away = {name for name, (_, scale) in running.items() if isinstance(scale, Whole) and scale.away}
         try:
-            shares = divided(replicas, there, [homes[each] for each in victims if each in homes])
+            shares = divided(replicas, there, [homes[each] for each in victims if each in homes], away)
         except ValueError:
             raise KeyError(workload) from None
         for name, share in shares.items():

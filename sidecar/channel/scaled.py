@@ -29,7 +29,7 @@ class NodePlace:
         if said is None or workload.kind != "Deployment":
             raise KeyError(workload)
         told = wanted.replicas if wanted is not None else None
-        return Whole(said.desired if told is None else told, said.copies)
+        return Whole(said.desired if told is None else told, said.copies, away=not self._node.connected)
 
     async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
         name = name_of(workload)

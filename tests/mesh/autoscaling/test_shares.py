@@ -28,6 +28,12 @@ def test_shares(case: str) -> None:
     assert divided(total, there, going) == shares
 
 
+def test_who_cannot_be_told_gets_more_only_if_there_is_no_other() -> None:
+    assert divided(1, {"a": 0, "b": 0}, away={"a"}) == {"a": 0, "b": 1}
+    assert divided(4, {"a": 1, "b": 2}, away={"a"}) == {"a": 1, "b": 3}
+    assert divided(1, {"a": 0}, away={"a"}) == {"a": 1}
+
+
 def test_no_place() -> None:
     with pytest.raises(ValueError, match="no place"):
         divided(1, {})

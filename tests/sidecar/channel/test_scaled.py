@@ -6,9 +6,10 @@ import pytest
 
 from config.meta import Named
 from discovery.endpoint import WorkloadRef
+from mesh.autoscaling.places import Places
 from mesh.autoscaling.target import ReplicaLoad
 from mesh.stats import BackendFrame
-from sidecar.channel.messages import Copy, Hello, Scales, Stats, Wanted, Workload
+from sidecar.channel.messages import Copy, Hello, Scales, Stats, Used, Wanted, Workload
 from sidecar.channel.nodes import KnownNode, Nodes
 from sidecar.channel.scaled import NodesSource, places
 from sidecar.channel.tally import Load
@@ -73,6 +74,14 @@ async def test_who_is_a_place() -> None:
     assert [name for name, _ in places(there)] == ["b"]
 
 
+async def test_what_sleeps_is_woken_where_somebody_hears_of_it() -> None:
+    there = nodes("a", "b")
+    lost, stays = came(there, "a", 0), came(there, "b", 0)
+    there.left(lost)
+    await Places(lambda: dict(places(there))).set(WEB, 1)
+    assert (lost.wanted, stays.wanted["default/web"].replicas) == ({}, 1)
+
+
 async def test_what_a_node_may_not_run_is_not_scaled_there() -> None:
     there = nodes()
     node = there.came("a", HELLO, "")
@@ -105,3 +114,15 @@ def test_counters_of_all_nodes_add_up_and_never_run_backwards() -> None:
     assert (frame.codes, frame.in_flight) == ({200: 10}, 2), "what a node counted stays when it is forgotten"
     assert source.services({Named("default", "api")}).backends == []
     assert source.replicas({WEB}) == {"a-0": ReplicaLoad(1, 5)}
+
+
+async def test_of_what_others_scale_a_node_says_only_what_it_uses() -> None:
+    there, service = nodes(), WorkloadRef("SwarmService", "default", "web")
+    node = there.came("a", HELLO, "")
+    used = {"t0": (Used("task", 1.0, 2.0, {}),)}
+    node.scaled(Scales((Workload("SwarmService:default/web", 0, (), used), Workload("default/other", 1))))
+    ((_, place),) = places(there)
+    assert list(place.usage(service)) == ["t0"]
+    with pytest.raises(KeyError):
+        await place.read(service)
+    assert not place.usage(WEB), "what it may not run is not heard"
