@@ -135,10 +135,10 @@ class Used(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Workload(msgspec.Struct, frozen=True, rename="camel"):
-    """A Deployment that the node runs, and that has an autoscaler."""
+    """A Deployment that the node runs, and that has an autoscaler; of a workload of another kind, what it uses here."""
 
     name: Name
-    """``NAMESPACE/NAME``."""
+    """As in `Wanted`."""
     desired: Annotated[int, Meta(ge=0)]
     copies: Annotated[tuple[Copy, ...], Meta(max_length=MOST_COPIES)] = ()
     usage: Annotated[dict[Name, tuple[Used, ...]], Meta(max_length=MOST_COPIES)] = {}

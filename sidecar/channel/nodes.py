@@ -78,7 +78,8 @@ class KnownNode:
     def scaled(self, said: Scales) -> None:
         """Take over what autoscalers need to know."""
         self.tally.loaded(said.loads)
-        self.workloads = {each.name: each for each in said.workloads if each.name in self.runs}
+        known = (each for each in said.workloads if each.name in self.runs or ":" in each.name)
+        self.workloads = {each.name: each for each in known}
         for name, wanted in tuple(self.wanted.items()):
             if name in self.workloads and self.workloads[name].desired == wanted.replicas:
                 del self.wanted[name]

@@ -226,7 +226,7 @@ async def test_the_loop_closes(engine: Engine, weft: Weft, size: Callable[[int, 
     publish(engine, "loop", "8092:8080/tcp", replicas=2)
     address = await asyncio.to_thread(served, weft, "loop", 8092, 2)
     wanted = math.ceil(RATE * SLOW_MS / 1000 / TARGET)
-    seconds = size(9, 20)
+    seconds = size(7, 20)
     loading = asyncio.create_task(load(address, f"/slow?ms={SLOW_MS}", rate=RATE, seconds=seconds, connections=64))
     await until(lambda: settled(weft, "loop", wanted), lambda: f"{decided(weft)}\n{weft.told()}")
     report = await loading

@@ -17,12 +17,13 @@ from dns.edns import EDEOption
 from msgspec.structs import replace
 
 from config.configset import ConfigSet
-from config.settings import NodeConfigSpec
+from config.settings import DockerSettings, NodeConfigSpec
 from sidecar.errors import UserError
 from sidecar.registry import Registry
 from sidecar.registry_assembly import RegistryAssembly
-from sidecar.state import StateFolder
+from sidecar.state import FOUND, StateFolder
 from sidecar.written import Written
+from tests.discovery.platforms.swarm.fake import fake_swarm
 from tests.discovery.sources.test_registry import ONE, SERVICES, SHOP
 from tests.scenarios.weft import Network
 from tests.sidecar.making import taken_port
@@ -136,3 +137,22 @@ async def test_what_is_written_is_served_while_the_catalog_is_filled(
             starting.cancel()
             await asyncio.wait([starting])
             await made.stop()
+
+
+async def test_a_swarm_that_its_engine_manages_is_looked_at(tmp_path: Path) -> None:
+    async with fake_swarm(tmp_path) as engine:
+        engine.put_service(labels={"weft.dev/publish": "8088:8080"})
+        node = NodeConfigSpec(
+            dns=f"{Network.random().prefix}.1:1053", platforms=("swarm",), docker=DockerSettings(host=engine.host)
+        )
+        async with assembled(tmp_path / "state", ConfigSet(node=node)) as registry:
+            await registry.start_platform()
+            async with asyncio.timeout(PATIENCE):
+                while not (tmp_path / "state" / FOUND).exists():
+                    await asyncio.sleep(0.01)
+            ((_, told),) = [registry.answers()["/api/v1/platforms"]()]
+            assert [each["name"] for each in told["platforms"]] == ["swarm"]
+            assert b"weft_platform_connected" in b"".join(registry.metrics())
+    async with assembled(tmp_path / "state", config(f"{Network.random().prefix}.1:1053")) as registry:
+        assert not (tmp_path / "state" / FOUND).exists()
+        assert "/api/v1/platforms" not in registry.answers()

@@ -9,7 +9,7 @@ from config.meta import Named
 from discovery.endpoint import WorkloadRef
 from mesh.autoscaling.target import ReplicaLoad
 from sidecar.channel.messages import Autoscaled, Wanted
-from sidecar.channel.scaling import SECONDS, Scaling
+from sidecar.channel.scaling import SECONDS, Scaling, name_of
 from sidecar.channel.tally import Load
 from tests.mesh.autoscaling.test_controller import World
 from tests.mesh.making import service
@@ -104,3 +104,16 @@ def test_what_a_service_selects_of_what_may_sleep_elsewhere() -> None:
     assert scaling.selected(service("web", selector={"app": "web"})) == (Named("default", "web"),)
     assert scaling.selected(service("web", selector={"app": "api"})) == ()
     assert scaling.selected(service("web")) == (), "what selects nothing selects nobody"
+
+
+async def test_of_what_others_scale_only_its_use_is_said() -> None:
+    service = WorkloadRef("SwarmService", "default", "web")
+    assert (name_of(service), name_of(WEB)) == ("SwarmService:default/web", "default/web")
+    scaling = Scaling(Target(desired=1), lambda refs: loads(frozenset({WEB}) if service in refs else frozenset()))
+    scaling.take(wanted(name=name_of(service)))
+    said = await scaling.due(1.0)
+    assert said is not None
+    (workload,) = said.workloads
+    assert (workload.name, workload.desired, workload.copies) == (name_of(service), 0, ())
+    assert list(workload.usage) == ["r0"]
+    assert said.loads == {"r0": Load(2, 9)}
