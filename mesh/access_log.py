@@ -67,7 +67,7 @@ class About:
         self.listener = listener
         self.backend = backend
         self.host = host
-        self.json: tuple[bytes, bytes] | None = None
+        self.json: tuple[msgspec.Raw, msgspec.Raw] | None = None
         """Of a line: what it says of this, once it was needed; see `mesh.log_lines`."""
 
 

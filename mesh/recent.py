@@ -56,7 +56,10 @@ class Recent:
         """Hand on what has ended."""
         ended = self._ended[:]
         self._ended.clear()  # the data plane holds this list's own method
-        self._ring += map(_shortened, ended[-(self._ring.maxlen or 1) :])
+        self._ring += [
+            each if type(each) is tuple and len(each[2]) <= LONGEST else _shortened(each)
+            for each in ended[-(self._ring.maxlen or 1) :]
+        ]
         if ended:
             for watcher in self._watchers:
                 watcher(ended)
