@@ -15,7 +15,7 @@ from discovery.endpoint import WorkloadRef
 from mesh import ramp
 from mesh.limits import Limits, LoadedT, Waiter
 from mesh.plan import BackendKey
-from mesh.reasons import NO_ROOM, NOBODY_WAKES, NOT_WOKEN, ROOM_FULL, SHARE_TAKEN, STOPPING, Reason
+from mesh.reasons import NO_ENDPOINTS, NO_ROOM, NOBODY_WAKES, NOT_WOKEN, ROOM_FULL, SHARE_TAKEN, STOPPING, Reason
 from mesh.stats import BackendStats
 
 MOST = 1000
@@ -165,7 +165,7 @@ class Line(Limits[LoadedT]):
         refusal = None if again else self._room.enter(waiter)
         if refusal is None and not self._places and not self._waiters and not self._wake():
             self._room.leave(waiter)
-            refusal = NOBODY_WAKES
+            refusal = self._unwoken
         if refusal is not None:
             self._refusal = refusal
             return False
@@ -240,7 +240,7 @@ class Line(Limits[LoadedT]):
         self.deadline = now + LOOK
         if self._waiters and not self._places:
             if not self._wake():
-                self.turn_away(NOBODY_WAKES)
+                self.turn_away(self._unwoken)
             return
         self._widen()
         self.room_made()
@@ -253,6 +253,11 @@ class Line(Limits[LoadedT]):
         for waiter in self._waiters:
             self._room.leave(waiter)
         self._ended()
+
+    @property
+    def _unwoken(self) -> Reason:
+        """Why there is nothing to wait for."""
+        return NO_ENDPOINTS if self._room.wakeable(self._key) is None else NOBODY_WAKES
 
     def _wake(self) -> bool:
         return self._room.call(self._key)

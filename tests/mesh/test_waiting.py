@@ -18,7 +18,7 @@ from mesh import waiting
 from mesh.backend import Backend, EndpointState
 from mesh.deadlines import Deadlines
 from mesh.ramp import DOUBLING, FIRST
-from mesh.reasons import NO_SERVICE, NOBODY_WAKES, ROOM_FULL, SHARE_TAKEN, STOPPING, Reason
+from mesh.reasons import NO_ENDPOINTS, NO_SERVICE, NOBODY_WAKES, ROOM_FULL, SHARE_TAKEN, STOPPING, Reason
 from mesh.waiting import BURST, LOOK, MOST, MOST_BYTES, SHARE, Line, WaitingRoom
 from tests.mesh.dialogue import GET, OK, Mesh, answering, get, mesh
 from tests.mesh.making import KEY, Clock, endpoints, plan
@@ -234,6 +234,16 @@ def test_who_wakes_may_be_lost_while_they_wait() -> None:
     world.pass_time(2 * LOOK)
     assert {request.refused for request in requests} == {NOBODY_WAKES}
     assert (len(world.room), world.backend.stats.in_flight) == (0, 0)
+
+
+def test_who_waits_for_what_turns_out_to_have_no_endpoint_is_told_that() -> None:
+    world = Asleep()
+    requests = [world.ask() for _ in range(3)]
+    world.workload = None
+    world.pass_time(2 * LOOK)
+    assert {request.refused for request in requests} == {NO_ENDPOINTS}
+    assert world.ask().refused is NO_ENDPOINTS
+    assert len(world.room) == 0
 
 
 def test_it_is_said_again_while_they_wait() -> None:
