@@ -163,6 +163,18 @@ def gone(address: str) -> bool:
         return True
 
 
+def test_as_many_are_started_as_what_waits_asks_for_and_not_one_by_one(tmp_path: Path) -> None:
+    folder, gate = Folder(tmp_path / "manifests", autoscaler={"period": "60s"}), tmp_path / "gate"
+    gate.touch()
+    zero = autoscaler(of_service(IN_FLIGHT, "20"), 0, 5)
+    folder.put("app", deployment("app", 0, GATE=str(gate)), service("app", app="app"), zero)
+    with serving_of(folder) as weft, ThreadPoolExecutor(50) as pool:
+        waiting = [pool.submit(ask, weft.address("app")) for _ in range(50)]
+        wait_for(lambda: told(weft).get("desiredReplicas") == 3, weft.told)
+        gate.unlink()
+        assert [each.result().status for each in waiting] == [200] * 50
+
+
 def test_paused_nobody_is_held(weft: Weft, folder: Folder) -> None:
     zero: dict[str, Any] = autoscaler(of_service(IN_FLIGHT, "200"), 0, 3)
     zero["metadata"]["annotations"] = {"weft.dev/autoscale": "paused"}
@@ -196,7 +208,9 @@ def test_a_node_holds_and_another_starts_what_it_waits_for(tmp_path: Path) -> No
         made.registry.process.kill()
         wait_for(lambda: not carries.admin("/api/v1/channel").json["connected"], carries.told)
         began = time.monotonic()
-        assert ask(address).status == 503, "nobody could be told"
+        refused = ask(address)
+        assert (refused.status, refused.fields["retry-after"]) == (503, "30"), "nobody could be told"
+        assert "no autoscaler is there to wake it" in refused.fields["proxy-status"]
         assert time.monotonic() - began < NOISE
 
 
