@@ -17,7 +17,7 @@ from mesh.http1.answer import answer
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import MAX_HEAD, still_partial, stray_control
 from mesh.http1.request import Plain, read_careful_request, read_plain_request
-from mesh.peer import Peer, within
+from mesh.peer import Peer, peer_of
 from mesh.plan import BackendPlan
 from mesh.proxy import Proxy
 from mesh.reasons import BAD_REQUEST, HEAD_TOO_LARGE, NOT_SERVED, REQUEST_TIMEOUT, Reason
@@ -80,7 +80,7 @@ class HTTPDownstream(asyncio.Protocol):
         self.write = transport.write
         # A pause at once: what a slow reader costs is one read.  (TLS takes 0 for a buffer that is full when empty.)
         transport.set_write_buffer_limits(1)
-        self.peer = _peer(self._proxy, transport)
+        self.peer = peer_of(transport, self._proxy.trusted_proxies)
         self._duplex = self._exchange = Exchange(self._proxy, self)
         self._proxy.clients.add(self)
         self.deadline = self._proxy.deadlines.now + (self._plan().timeouts.idle or NEVER)
@@ -311,6 +311,11 @@ class HTTPDownstream(asyncio.Protocol):
         before, self._unsent = self._unsent, self._transport.get_write_buffer_size()
         return self._unsent < before
 
+    def let_go(self) -> None:
+        """There is another table, and who waits need not keep the one before: with many routes it is large."""
+        if self.phase == READY:
+            self._exchange.let_go()
+
     def drain(self) -> None:
         """Close if no request is in progress; the answer to one that is will carry ``Connection: close``."""
         if self.phase == READY and not self._ahead:
@@ -342,9 +347,3 @@ class HTTPDownstream(asyncio.Protocol):
             self._reject(REQUEST_TIMEOUT)
         else:
             self._close()
-
-
-def _peer(proxy: Proxy, transport: asyncio.Transport) -> Peer:
-    address, port = (transport.get_extra_info("peername") or ("0.0.0.0", 0))[:2]
-    trusted = bool(proxy.trusted_proxies) and within(address, proxy.trusted_proxies)
-    return Peer(address, port, trusted=trusted, secure=transport.get_extra_info("sslcontext") is not None)

@@ -175,6 +175,12 @@ class Exchange(Admission):
         self._host = b""
         return True
 
+    def let_go(self) -> None:
+        """There is another table: while there is no request, what came of the last one is not held on to."""
+        if self._listeners is not None and not self.running:
+            self._listeners = None
+            del self._listener, self._matcher
+
     def _adopt_route(self, route: Route) -> None:
         self._about = None
         self._be_in_time()

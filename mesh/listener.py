@@ -34,6 +34,8 @@ from mesh.udp import Session
 RETRIES: Final = BackoffPolicy(first=0.5, ceiling=30.0, jitter=0.2)
 CHECK: Final = 0.1
 """Seconds after which a full listener is looked at again."""
+AT_ONCE: Final = 512
+"""Connections that are told of a new table before the loop has its turn."""
 UNPRIVILEGED: Final = 1024
 """Ports from here on need no right."""
 SLICE: Final = 0.001
@@ -193,6 +195,14 @@ class Listeners:
         await _one_by_one([(key, self._drop) for key in gone] + [(key, self._keep) for key in wanted])
         if table is self._table:
             self._settled.set()
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        for number, client in enumerate(tuple(self._proxy.clients), 1):
+            if isinstance(client, HTTPDownstream):
+                client.let_go()
+            if not number % AT_ONCE:
+                await asyncio.sleep(0)
 
     async def _keep(self, key: ListenerKey) -> None:
         """Open it if it is new; follow its limit, and what decides who accepts, if not."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from asyncio import BaseTransport
+from collections.abc import Collection, Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from socket import SOCK_STREAM, SocketType
 from typing import NamedTuple
@@ -49,6 +50,13 @@ class Introduced(SocketType):
 
     def getsockname(self) -> tuple[str, int]:
         return self.ends.dialled
+
+
+def peer_of(transport: BaseTransport, trusted: Collection[IPv4Network | IPv6Network]) -> Peer:
+    """Who is at the other end of an accepted connection."""
+    address, port = (transport.get_extra_info("peername") or ("0.0.0.0", 0))[:2]
+    secure = transport.get_extra_info("sslcontext") is not None
+    return Peer(address, port, trusted=bool(trusted) and within(address, trusted), secure=secure)
 
 
 def within(address: str, networks: Networks) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 
 import pytest
@@ -147,6 +148,23 @@ async def test_a_fallback_is_told(caplog: pytest.LogCaptureFixture) -> None:
 
 def any_backend() -> Backend:
     return Backend(BackendKey("default", "shop", "http"), time.monotonic)
+
+
+async def test_who_waits_keeps_nothing_of_the_table_before() -> None:
+    async with relaying(answering(OK), protocol="http") as world:
+        wire = await world.connect()
+
+        async def ask() -> None:
+            await wire.send(GET)
+            await wire.exactly(len(OK))
+
+        await ask()
+        before = world.key
+        held = sys.getrefcount(world.proxy.table.listeners[before])
+        kept = world.proxy.table.listeners[before]
+        await world.publish({before: listener(world, before)})
+        await until(lambda: sys.getrefcount(kept) < held)
+        await ask()
 
 
 async def test_the_entry_reaches_who_explains_the_failure() -> None:
