@@ -31,6 +31,8 @@ from discovery.registry.wire import Malformed, parse_part
 
 REFRESH_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 0.5
+EARLY: Final = 0.01
+"""That a timer may end too soon, or a wait that is not worth another one."""
 LEAST_PAUSE: Final = 0.05
 """After a try that took as long as from one to the next."""
 JITTER: Final = 0.2
@@ -177,7 +179,7 @@ class Secondary:
         """Until something is to be done, which is at the latest when no primary has been heard for so long."""
         now = asyncio.get_running_loop().time
         until, self._is_waiting = now() + seconds, True
-        while (rest := max(until, self.last_contact + seconds) - now()) > 0 and not self._notified.is_set():
+        while (rest := max(until, self.last_contact + seconds) - now()) > EARLY and not self._notified.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(rest):
                     await self._notified.wait()
