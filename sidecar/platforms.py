@@ -88,15 +88,25 @@ def _process(parts: Parts, runs: bool) -> Made:
     return made
 
 
+_ADDRESSES = ("unix://", "tcp://", "http://", "https://")
+_INSTALL = "pip install 'weft[docker]'"
+
+
 def _engine(parts: Parts) -> str:
-    return parts.node.docker.host or os.environ.get("DOCKER_HOST", "") or DOCKER_HOST
+    """Raises UserError for what is no URL of an engine."""
+    asked = parts.node.docker.host
+    host = asked or os.environ.get("DOCKER_HOST", "") or DOCKER_HOST
+    if not host.startswith(_ADDRESSES) or host in _ADDRESSES:
+        where = "spec.docker.host of the NodeConfig" if asked else "DOCKER_HOST"
+        raise UserError(f"{where} is {host!r}, which is no address of an engine: write one such as {DOCKER_HOST}")
+    return host
 
 
 def _docker(parts: Parts, runs: bool) -> Made:
     try:
         from discovery.platforms.docker.platform import DockerPlatform, Running
     except ImportError as error:
-        raise UserError(f"the platform docker needs {error.name}: install weft[docker]") from None
+        raise UserError(f"the platform docker needs {error.name}: {_INSTALL}") from None
     running = Running(parts.state.path / "rollouts", parts.prober, parts.drained, parts.served_at) if runs else None
     made = DockerPlatform(_engine(parts), Random(), running)
     parts.standings.append(made.standing)
@@ -109,7 +119,7 @@ def _swarm(parts: Parts, runs: bool) -> Made:
     try:
         from discovery.platforms.swarm.platform import SwarmPlatform
     except ImportError as error:
-        raise UserError(f"the platform swarm needs {error.name}: install weft[docker]") from None
+        raise UserError(f"the platform swarm needs {error.name}: {_INSTALL}") from None
     made = SwarmPlatform(_engine(parts), Random(), parts.state.path / FOUND if parts.finds else None)
     parts.standings.append(made.standing)
     return made

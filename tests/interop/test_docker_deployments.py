@@ -6,6 +6,8 @@ import asyncio
 import json
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from sidecar.load.generator import Generator
 from sidecar.load.schedule import poisson
 from sidecar.load.target import parse_target
 from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine
+from tests.policy.source import ROOT
 from tests.scenarios.manifests import deployment, service
 from tests.scenarios.weft import Network, Weft, ask, running, wait_for
 from tests.scenarios.world import all_well, endpoints, ready
@@ -122,6 +125,31 @@ def test_an_image_that_does_not_run_stops_the_rollout(site: Site, inside: Engine
         site.put(2, image="127.0.0.1:1/absent")
         wait_for(lambda: "ErrImagePull: 127.0.0.1:1/absent" in weft.told(), weft.told)
         assert replicas(weft) == before
+
+
+def test_weft_rollout(site: Site, inside: Engine) -> None:
+    site.put(2)
+    with site.running() as weft:
+        before = replicas(weft)
+        assert rollout(weft, "restart") == "deployment.apps/web restarted"
+        assert rollout(weft, "status").endswith("successfully rolled out")
+        restarted = replicas(weft)
+        assert len(restarted) == 2
+        assert not restarted & before
+        assert rollout(weft, "undo") == "deployment.apps/web rolled back"
+        assert rollout(weft, "status").endswith("successfully rolled out")
+        assert not replicas(weft) & restarted
+        assert [line.split()[0] for line in rollout(weft, "history").splitlines()[2:]] == ["2", "3"]
+        wait_for(lambda: len(running_containers(inside)) == 2, weft.told)
+
+
+def rollout(weft: Weft, what: str) -> str:
+    """What ``weft rollout`` prints, which ends well."""
+    options = ("--state", str(weft.state), "--admin", weft.network.admin)
+    command = (sys.executable, "-m", "sidecar", "rollout", what, "web", *options)
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, (done.stdout, done.stderr, weft.told())
+    return done.stdout.strip()
 
 
 def test_who_ends_or_fails_its_probe_is_started_anew(site: Site, inside: Engine) -> None:

@@ -73,8 +73,16 @@ async def test_docker_without_its_library(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delitem(sys.modules, "discovery.platforms.docker.platform", raising=False)
     monkeypatch.delitem(sys.modules, "discovery.platforms.docker.engine", raising=False)
     monkeypatch.setitem(sys.modules, "aiodocker", None)
-    lacking = pytest.raises(UserError, match=r"install weft\[docker\]")
+    lacking = pytest.raises(UserError, match=r"pip install 'weft\[docker\]'")
     with closing(StateFolder.open(tmp_path / "state")) as state, lacking:
+        platforms(state, "docker")
+
+
+@pytest.mark.parametrize("host", ["nonsense", "ssh://there", "unix://"])
+async def test_what_is_no_address_of_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    refused = pytest.raises(UserError, match=f"DOCKER_HOST is '{host}', which is no address")
+    with closing(StateFolder.open(tmp_path / "state")) as state, refused:
         platforms(state, "docker")
 
 

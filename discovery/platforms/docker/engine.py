@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import aiodocker
 import aiohttp
+from aiohttp.client_exceptions import UnixClientConnectorError
 
 from discovery.platforms.docker.condition import ACTIONS, Event
 
@@ -165,6 +166,18 @@ def _events(told: Mapping[str, Any]) -> Iterable[Event]:
         yield Event("network", told["Action"], attributes["container"], attributes)
 
 
+def _words(error: aiodocker.DockerError) -> str:
+    """What the engine says, or the system of its socket."""
+    beneath = error.__context__
+    if isinstance(beneath, UnixClientConnectorError):
+        match beneath.os_error:
+            case PermissionError():
+                return f"this user may not use the socket {beneath.path}"
+            case FileNotFoundError():
+                return f"there is no socket {beneath.path}"
+    return str(error.message)
+
+
 @asynccontextmanager
 async def bounded(seconds: float | None = 0.0) -> AsyncIterator[None]:
     """Have all that may go wrong between here and the engine be an EngineError; 0: `ANSWER_SECONDS`."""
@@ -175,7 +188,7 @@ async def bounded(seconds: float | None = 0.0) -> AsyncIterator[None]:
     except TimeoutError:
         raise Unreachable(f"no answer within {allowed or 0:g} s") from None
     except aiodocker.DockerError as error:
-        raise _KINDS.get(error.status, EngineError)(str(error.message)) from None
+        raise _KINDS.get(error.status, EngineError)(_words(error)) from None
     except (aiohttp.ClientError, OSError) as error:
         raise Unreachable(f"{type(error).__name__}: {error}") from None
     except (ValueError, KeyError) as error:

@@ -137,7 +137,9 @@ class Observer:
 
     def _lost(self, reason: str) -> None:
         if self.standing.connected or not self._lost_before:
-            log.warning("the engine is gone: what runs is taken to be as it was", extra={"reason": reason})
+            known = self.standing.connections > 0
+            text = "is gone: what runs is taken to be as it was" if known else "cannot be reached: it is tried again"
+            log.warning("the engine %s", text, extra={"engine": self.standing.host, "reason": reason})
         self._lost_before = True
         self._stand(connected=False, reason=reason)
 

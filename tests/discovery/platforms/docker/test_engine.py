@@ -7,7 +7,7 @@ import pytest
 
 from discovery.platforms.docker import engine as module
 from discovery.platforms.docker.condition import Event
-from discovery.platforms.docker.engine import Connection, EngineError, NotThere
+from discovery.platforms.docker.engine import Connection, EngineError, NotThere, Unreachable
 from tests.discovery.platforms.docker.facts import ID
 from tests.discovery.platforms.docker.fake import fake_engine
 
@@ -72,3 +72,18 @@ async def test_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_no_address() -> None:
     with pytest.raises(EngineError, match="no address of an engine"):
         Connection("docker.sock")
+
+
+async def test_a_socket_that_is_not_there_or_not_for_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    connection = Connection(f"unix://{tmp_path}/none")
+    try:
+        with pytest.raises(Unreachable, match="there is no socket"):
+            await connection.now()
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_unix_connection", refused, raising=False)
+        with pytest.raises(Unreachable, match="this user may not use the socket"):
+            await connection.now()
+    finally:
+        await connection.close()
