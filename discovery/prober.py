@@ -43,7 +43,7 @@ class _Watch:
         self.target = target
         self.report = report
         self.health: Health | CheckHealth = (
-            Health(target.readiness, target.liveness, target.startup, now)
+            Health(target.readiness, target.liveness, target.startup, now - target.age)
             if target.check is None
             else CheckHealth(target.check, now)
         )
@@ -119,7 +119,7 @@ class Prober:
         return len(self._watches)
 
     def start(self, target: ProbeTarget, report: Callable[[Verdict], None]) -> None:
-        """Probe `target` from now on as one that has just started; replaces an earlier one of the same name.
+        """Probe `target` from now on, whatever was known of it; replaces an earlier one of the same name.
 
         It counts as not ready and alive until `report` says otherwise.  `report` is called at every change
         of the verdict (its reason too), never before `start` has returned and never after `stop`.

@@ -33,6 +33,8 @@ class ProbeTarget(msgspec.Struct, frozen=True):
     """None: exec probes cannot be run here, and say so."""
     remedy: str = ""
     """What helps when nothing accepts where it is probed."""
+    age: float = 0.0
+    """Seconds that it has run already: initial delays count from its start."""
 
     def port(self, wanted: int | str) -> int:
         """The real port behind a containerPort's number or name; raises LookupError for an unknown name."""

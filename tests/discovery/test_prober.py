@@ -303,3 +303,12 @@ async def test_many_targets_start_within_the_rate_and_drift_apart(size: Callable
         runs = prober.stats.runs[Kind.READINESS, Outcome.SUCCESS]
         await asyncio.sleep(0.5)
         assert prober.stats.runs[Kind.READINESS, Outcome.SUCCESS] - runs <= count
+
+
+async def test_who_has_run_for_long_has_no_initial_delay_left() -> None:
+    reports = Reports()
+    async with serving(App()) as port, probing() as prober:
+        delayed = http(port, initial_delay_seconds=600)
+        target = ProbeTarget(replica_id="shop-1", container="main", address="127.0.0.1", readiness=delayed, age=601.0)
+        prober.start(target, reports)
+        assert await reports.until(lambda verdict: verdict.ready) == READY

@@ -19,6 +19,7 @@ from discovery.platforms.docker.engine import EngineError, NotThere, Unreachable
 from discovery.platforms.docker.host import Host
 from discovery.platforms.docker.lifetime import end_of, make, remove, runs
 from discovery.platforms.docker.mark import Mark
+from discovery.platforms.docker.sighting import age
 from discovery.platforms.environment import MissingReference, PodFacts, environment
 from discovery.prober import ProbeTarget, Verdict
 
@@ -266,6 +267,7 @@ class DockerContainer:
             accept_ports=self._accept_ports,
             execute=self.execute,
             remedy=REMEDY,
+            age=age(self.run_of, self._host.wall_clock()),
         )
 
     def _on_verdict(self, verdict: Verdict) -> None:

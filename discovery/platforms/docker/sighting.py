@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -134,6 +135,14 @@ def address_of(found: Sighting, wanted: str, kinds: Mapping[str, str]) -> str:
 def is_inside(found: Sighting, address: str, kinds: Mapping[str, str]) -> bool:
     """Whether this host alone can dial `address`: it is one of a bridge."""
     return any(at == address and kinds.get(name, name) == BRIDGE for name, at in found.addresses.items())
+
+
+def age(started: str, now: float) -> float:
+    """Seconds since a container's start, `now` being Unix time; 0 where that cannot be told."""
+    try:
+        return max(0.0, now - datetime.fromisoformat(started).timestamp())
+    except ValueError:
+        return 0.0
 
 
 def ending(found: Sighting) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from discovery.platforms.docker.sighting import address_of, sighting, signal_number
+from discovery.platforms.docker.sighting import address_of, age, is_inside, sighting, signal_number
 from tests.discovery.platforms.docker.facts import ID, inspected, seen
 
 
@@ -79,3 +79,17 @@ def test_address_of_the_host_network_and_of_the_new_protocol() -> None:
     networks = {"host": {"IPAddress": ""}, "v6": {"IPAddress": "", "GlobalIPv6Address": "fd00::2"}, "none": None}
     found = sighting({**inspected(), "NetworkSettings": {"Networks": networks}})
     assert found.addresses == {"host": "127.0.0.1", "v6": "fd00::2"}
+
+
+@pytest.mark.parametrize(
+    ("started", "seconds"),
+    [("2026-01-01T10:00:00.123456789Z", 60.0), ("2026-01-01T10:02:00Z", 0.0), ("", 0.0), ("soon", 0.0)],
+)
+def test_age(started: str, seconds: float) -> None:
+    assert age(started, 1767261660.123456) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(("address", "inside"), [("172.17.0.2", True), ("10.0.0.2", False), ("127.0.0.1", False)])
+def test_what_is_in_a_bridge_is_inside(address: str, inside: bool) -> None:
+    found = seen(addresses={"bridge": "172.17.0.2", "lan": "10.0.0.2"})
+    assert is_inside(found, address, {"bridge": "bridge", "lan": "macvlan"}) is inside
