@@ -137,6 +137,7 @@ def explain_backend(backend: Backend, known: Known, manner: Manner | None = None
         "endpoints": endpoint_verdicts(backend, known.now),
         "endpointCount": len(backend.endpoints),
         "lack": "" if backend.eligible else _lack(backend),
+        "refusal": None if backend.eligible else backend.vacancy.status,
         "wakes": not backend.eligible and backend.wakeable,
         "balancer": encode(plan.balancer) | {"type": plan.balancer.type},
         "timeouts": _all_fields(timeouts),
@@ -254,5 +255,5 @@ def _verdict(told: Explanation) -> str:
     if told["wakes"]:
         return f"waits: {where} has no endpoint yet: {told['lack']}"
     if not told["endpointCount"]:
-        return f"503: {where} has no endpoint" + (f": {told['lack']}" if told["lack"] else "")
+        return f"{told['refusal']}: {where} has no endpoint" + (f": {told['lack']}" if told["lack"] else "")
     return f"503: none of the {told['endpointCount']} endpoints of {where} may be picked"

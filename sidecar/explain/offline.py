@@ -47,8 +47,13 @@ def explain_offline(question: Question, known: Known) -> Explanation:
     told = explain(question, known)
     if told.get("endpoints") or "backend" not in told:
         return told
-    backend = told["backend"]
-    behind = _workloads_behind(known.compiled.config_set, Named(backend["namespace"], backend["service"]))
+    backend, config_set = told["backend"], known.compiled.config_set
+    named = Named(backend["namespace"], backend["service"])
+    service = config_set.services.get(named)
+    if service is not None and service.spec.type == "ExternalName":
+        name = service.spec.external_name
+        return told | {"reached": True, "verdict": f"would go to an address of {name}, if that name resolves then"}
+    behind = _workloads_behind(config_set, named)
     if not behind:
         return told
     where = "{namespace}/{service}:{port}".format_map(backend)

@@ -129,6 +129,13 @@ def test_endpoints_that_may_not_be_picked() -> None:
     assert [each["eligible"] for each in told["endpoints"]] == [False, False]
 
 
+def test_a_name_without_addresses() -> None:
+    outside = service("outside", type="ExternalName", external_name="out.example")
+    there = known(config(outside, ingress("out", "Prefix out.test/ -> outside:http")))
+    missing = "502: default/outside:http has no endpoint: the name that the Service stands for does not resolve"
+    assert explained("http://out.test/", there)["verdict"] == missing
+
+
 def test_lots_have_no_pick() -> None:
     told = explained("http://shop/", world(policy("p", "shop", balancer=BalancerPolicy(type="Random"))))
     assert told["verdict"] == "goes to an endpoint of default/shop:http that is drawn by lot"

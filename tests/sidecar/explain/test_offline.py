@@ -43,6 +43,19 @@ metadata: {name: given, labels: {kubernetes.io/service-name: given}}
 addressType: IPv4
 ports: [{port: 8080}]
 endpoints: [{addresses: [192.0.2.1]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: outside}
+spec: {type: ExternalName, externalName: out.example, ports: [{port: 80}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: out}
+spec:
+  rules:
+  - host: out.test
+    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: outside, port: {number: 80}}}}]}
 """
 
 
@@ -65,6 +78,14 @@ def test_replicas_are_told_by_their_workload(folder: Path) -> None:
 
 def test_a_service_with_nothing_behind_it_is_not_reached(folder: Path) -> None:
     assert told(folder, "http://lonely/")["verdict"] == "503: default/lonely:80 has no endpoint"
+
+
+def test_nobody_asked_what_a_name_resolves_to(folder: Path) -> None:
+    said = told(folder, "http://out.test/")
+    assert (said["reached"], said["verdict"]) == (
+        True,
+        "would go to an address of out.example, if that name resolves then",
+    )
 
 
 def test_endpoints_that_are_written_are_picked(folder: Path) -> None:
