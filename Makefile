@@ -16,7 +16,7 @@ SUITES := scenarios interop engine discovery mesh \
 ENGINE := $(wildcard $(addprefix tests/interop/test_,docker*.py image.py swarm*.py))
 
 # A test that is out of time fails; should its end hang too, its process is ended.
-END = $(if $(WEFT_SOAK),,-o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true)
+END = $(if $(WEFT_SOAK),,-o faulthandler_timeout=200 -o faulthandler_exit_on_timeout=true)
 
 # Bytecode is kept whatever the environment says: a run of all tests starts hundreds of interpreters.
 export PYTHONDONTWRITEBYTECODE :=
