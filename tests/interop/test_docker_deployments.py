@@ -167,7 +167,7 @@ def test_who_ends_or_fails_its_probe_is_started_anew(site: Site, inside: Engine)
 
 
 async def test_what_a_container_uses_is_known(inside: Engine) -> None:
-    container = inside.run()
+    container, commands = inside.run(), list[str]()
     connection = Connection(inside.host)
     try:
         seconds, memory = read(await connection.stats(container))
@@ -175,7 +175,12 @@ async def test_what_a_container_uses_is_known(inside: Engine) -> None:
         assert memory is not None
         assert 0 < seconds < 60
         assert 1e6 < memory < 1e9
-        assert await connection.execute(container, ["sh", "-c", "exit 3"]) == 3
+        assert await connection.execute(container, ["sh", "-c", "exit 3"], commands.append) == 3
+        assert not await connection.executes(commands[0])
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await connection.execute(container, ["sleep", "60"], commands.append)
+        assert await connection.executes(commands[1])
     finally:
         await connection.close()
 

@@ -69,6 +69,8 @@ class DockerContainer:
         self._verdict_ready = False
         self._unhealthy = ""
         self._given_up = ""
+        self._late: dict[tuple[str, ...], str] = {}
+        """The last run of each probe's command, which may not have ended."""
         self._last_words = ""
         """The last that it wrote: for who asks, and kept out of weft's own log."""
 
@@ -140,7 +142,9 @@ class DockerContainer:
             raise OSError("the probe has no command")
         try:
             async with asyncio.timeout(timeout):
-                return await self._host.engine.execute(self.id, argv)
+                if (late := self._late.get(argv, "")) and await self._host.engine.executes(late):
+                    raise TimeoutError  # an engine ends no command: there would be one more each time
+                return await self._host.engine.execute(self.id, argv, partial(self._late.__setitem__, argv))
         except EngineError as error:
             raise OSError(str(error)) from None
 

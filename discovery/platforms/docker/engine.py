@@ -107,14 +107,25 @@ class Connection:
             async with bounded(ACTION_SECONDS):
                 await self._docker.containers.container(container).delete(force=True, v=True)
 
-    async def execute(self, container: str, argv: Sequence[str]) -> int:
-        """Run a command in a container that runs; its exit code.  Bounded by the caller."""
+    async def execute(self, container: str, argv: Sequence[str], begun: Callable[[str], None]) -> int:
+        """Run a command in a container that runs; its exit code.  Bounded by the caller, which does not end it.
+
+        `begun` is told an id for `executes`.
+        """
         async with bounded(None):
             made = await self._docker.containers.container(container).exec(list(argv))
+            begun(made.id)
             async with made.start(detach=False) as output:
                 while await output.read_out() is not None:
                     pass
             return int((await made.inspect())["ExitCode"])
+
+    async def executes(self, command: str) -> bool:
+        """Whether a command that was run in a container still runs."""
+        with suppress(NotThere):
+            async with bounded():
+                return bool((await self._docker.containers.exec(command).inspect())["Running"])
+        return False
 
     async def last_line(self, container: str) -> str:
         """What it wrote last, up to a bound; empty: nothing."""

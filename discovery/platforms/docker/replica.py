@@ -52,7 +52,7 @@ class DockerReplica:
         self._changed = changed
         self._labels = {**mark.template.metadata.labels, HASH_LABEL: mark.digest}
         self._terminate = asyncio.Event()
-        self._grace = float(mark.template.spec.termination_grace_period_seconds)
+        self.grace = float(mark.template.spec.termination_grace_period_seconds)
         self._address = ""
         """The last that it had."""
         self._containers = tuple(self._make(mark, found))
@@ -123,7 +123,7 @@ class DockerReplica:
             self._changed()
 
     async def _drain(self) -> None:
-        deadline = asyncio.get_running_loop().time() + self._grace
+        deadline = asyncio.get_running_loop().time() + self.grace
         try:
             async with asyncio.timeout_at(deadline):
                 await self._host.drained(self.id, deadline)

@@ -14,7 +14,7 @@ import msgspec
 from config.configset import ConfigSet
 from config.resources.workloads import Deployment, PodTemplate
 from discovery.endpoint import WorkloadRef
-from discovery.platforms.docker.engine import EngineError
+from discovery.platforms.docker.engine import ANSWER_SECONDS, EngineError
 from discovery.platforms.docker.host import Host
 from discovery.platforms.docker.labels import WORKLOAD
 from discovery.platforms.docker.mark import Mark, mark_of
@@ -80,25 +80,35 @@ class DockerRunner:
 
     def observe(self) -> None:
         """Something about the containers of the engine changed."""
-        for replicas in tuple(self._replicas.values()):
-            for replica in replicas:
-                replica.observe()
+        for replica in self._all():
+            replica.observe()
 
     async def close(self) -> None:
-        """Let the containers be: the next weft finds them.  Those that are ending get the time for it."""
+        """Let the containers be: the next weft finds them.
+
+        Those that are ending get the time for it; what an engine that is gone leaves, the next weft ends.
+        """
         ending = [task for task in self._tasks if task.get_name() in self._ending()]
         for task in {*self._tasks, *self._helpers}.difference(ending):
             task.cancel()
         try:
-            await asyncio.gather(*ending, return_exceptions=True)
+            if ending:
+                await asyncio.wait(ending, timeout=self._patience())
         finally:
             for task in ending:
                 task.cancel()
             await asyncio.gather(*self._tasks, *self._helpers, return_exceptions=True)
             await self._host.engine.close()
 
+    def _patience(self) -> float:
+        """Seconds for all that are ending, drained and with their grace, while the engine answers."""
+        return max(2 * each.grace for each in self._all() if each.terminating) + ANSWER_SECONDS
+
+    def _all(self) -> list[DockerReplica]:
+        return [replica for replicas in self._replicas.values() for replica in replicas]
+
     def _ending(self) -> set[str]:
-        return {each.id for replicas in self._replicas.values() for each in replicas if each.terminating}
+        return {each.id for each in self._all() if each.terminating}
 
     async def _find(self) -> None:
         """Adopt what runs already, as soon as the engine says what that is."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from config.resources.core import ConfigMap
 from config.resources.workloads import EnvVar, EnvVarSource, FieldSelector, KeySelector, Probe
 from discovery.backoff import BackoffPolicy
 from discovery.platforms.docker import container as module
+from discovery.platforms.docker import runner
+from discovery.platforms.docker.engine import Connection
 from discovery.prober import Verdict
 from tests.discovery.platforms.docker.fake import FakeEngine, fake_engine
 from tests.discovery.platforms.docker.pods import SHOP, deployment
@@ -173,3 +176,47 @@ async def test_what_was_made_without_an_answer_is_removed_by_name(tmp_path: Path
         there.replicas[0].terminate()
         await until(lambda: not there.replicas)
         assert fake.containers == {}
+
+
+async def test_a_command_that_has_not_ended_is_not_run_beside_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = asyncio.Event()
+    begun: list[str] = []
+
+    async def execute(_: Connection, __: str, ___: object, tell: Callable[[str], None]) -> int:
+        begun.append(f"command {len(begun)}")
+        tell(begun[-1])
+        if len(begun) == 1:
+            running.set()
+            await asyncio.Event().wait()
+        return 0
+
+    async def executes(_: Connection, command: str) -> bool:
+        return command == "command 0" and running.is_set()
+
+    monkeypatch.setattr(Connection, "execute", execute)
+    monkeypatch.setattr(Connection, "executes", executes)
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        start(there)
+        await there.one()
+        probe = there.prober.targets[REPLICA].execute
+        assert probe is not None
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await probe(("slow",), 0.01)
+        assert begun == ["command 0"]
+        assert await probe(("other",), 1.0) == 0
+        running.clear()
+        assert await probe(("slow",), 1.0) == 0
+
+
+async def test_weft_ends_though_the_engine_does_not_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "ANSWER_SECONDS", 0.1)
+    async with fake_engine(tmp_path) as fake:
+        async with asyncio.timeout(10), world(fake) as there:
+            there.runner.start(SHOP, there.runner.revise(deployment(grace=0)), REPLICA)
+            replica = await there.one()
+            await fake.end()
+            replica.terminate()
+        assert len(fake.containers) == 1
