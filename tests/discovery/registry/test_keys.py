@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import hmac
+
 import pytest
 
-from discovery.registry.keys import EVERYTHING, NOTHING, Key, KeyRing, Scope, parse_key
+from discovery.registry.keys import ALGORITHMS, EVERYTHING, NOTHING, Key, KeyRing, Scope, parse_key
 from discovery.registry.wire import from_text, to_wire
 
 KEY = Key((b"node-1",), "hmac-sha256", b"a secret that nobody sees")
@@ -70,3 +72,12 @@ def test_who_may_do_what() -> None:
     assert ring.scope(KEY, loopback=False) == scope
     assert ring.scope(Key(KEY.name, KEY.algorithm, b"another"), loopback=True) == NOTHING
     assert ring.keys == {KEY.name: KEY}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 127, 128, 129, 500])
+def test_a_mac_is_the_hmac_of_the_library(algorithm: str, size: int) -> None:
+    key = Key((b"a",), algorithm, b"s" * size)
+    for covered in (b"", b"text", bytes(1000)):
+        assert key.mac(covered) == hmac.digest(key.secret, covered, algorithm[5:])
+        assert len(key.mac(covered)) == key.size

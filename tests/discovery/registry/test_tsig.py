@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from discovery.registry import tsig
 from discovery.registry.keys import Key
 from discovery.registry.outline import outline
-from discovery.registry.tsig import Signer, TsigError, Verified, Verifier, refusal, sign, verify
+from discovery.registry.tsig import Signer, TsigError, Verified, Verifier, open_usual, refusal, sign, verify
 from discovery.registry.wire import Malformed, parse_message
 from tests.discovery.registry.making import query
 
@@ -308,3 +308,19 @@ def test_both_sides_of_a_long_transfer() -> None:
     for made in parts_of_an_answer(5):
         assert verifier.verify(signer.sign(made.to_wire(), NOW), NOW) == made.to_wire()
         assert verifier.is_settled
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_what_is_signed_here_is_opened_without_being_read_and_nothing_else_is(algorithm: str) -> None:
+    key, plain = Key(KEY.name, algorithm, SECRET), query("shop.", use_edns=0).to_wire()
+    message, mac = sign(plain, key, NOW, b"before")
+    assert open_usual(message, key, NOW, b"before") == (plain, mac, NOW)
+    assert open_usual(b"\xff\xfe" + message[2:], key, NOW, b"before") == (b"\xff\xfe" + plain[2:], mac, NOW)
+    for at in range(2, len(message)):
+        changed = message[:at] + bytes((message[at] ^ 1,)) + message[at + 1 :]
+        assert open_usual(changed, key, NOW, b"before") is None, at
+    for cut in range(len(message)):
+        assert open_usual(message[:cut], key, NOW, b"before") is None
+    assert open_usual(message, key, NOW, b"other") is None
+    assert open_usual(message, key, NOW + 301, b"before") is None
+    assert open_usual(message, Key(key.name, algorithm, b"another"), NOW, b"before") is None
