@@ -63,12 +63,14 @@ class Endpoint(msgspec.Struct, frozen=True):
     terminating: bool = False
     replica_id: str = ""
     workload: WorkloadRef | None = None
-    """None: nobody who runs it vouches for it."""
+    """None: it is nobody's replica, as far as is known."""
     node: str = ""
     zone: str = ""
     hostname: str = ""
     weight: int = 1
     tier: int = 0
+    vouched: bool = True
+    """Of a replica: probes say whether it is ready."""
     inside: bool = False
     """Its address means nothing outside of its node."""
 

@@ -102,11 +102,12 @@ def endpoint_of(replica: Replica, port: ServicePort) -> Endpoint | None:
         serving=replica.serving or replica.ready,
         terminating=replica.terminating,
         replica_id=replica.id,
-        workload=replica.workload if replica.vouched else None,
+        workload=replica.workload,
         node=replica.node,
         zone=replica.zone,
         hostname=replica.hostname,
         inside=replica.inside,
+        vouched=replica.vouched,
     )
 
 

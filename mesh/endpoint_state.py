@@ -99,7 +99,7 @@ class EndpointState(_Busy):
 
 def vouched(endpoint: Endpoint) -> bool:
     """Whether an agent probes it and says what is found; others are for this proxy to check."""
-    return endpoint.workload is not None
+    return endpoint.workload is not None and endpoint.vouched
 
 
 Left = Callable[[EndpointState, float, int], None]

@@ -85,6 +85,7 @@ def _text(endpoint: Endpoint) -> bytes:
         "id": endpoint.replica_id,
         "hostname": endpoint.hostname,
         "workload": "/".join(workload) if workload else "",
+        "vouched": "" if endpoint.vouched else "0",
     }
     strings = [f"{key}={value}".encode()[:LONGEST_STRING] for key, value in said.items() if value]
     return b"".join(bytes((len(string),)) + string for string in strings)
@@ -104,6 +105,7 @@ class _Said(NamedTuple):
     node: str = ""
     zone: str = ""
     hostname: str = ""
+    vouched: bool = True
 
 
 def _read(data: bytes) -> tuple[_Said, str]:
@@ -138,6 +140,7 @@ def _said(strings: Mapping[str, str]) -> _Said:
         strings.get("node", ""),
         strings.get("zone", ""),
         strings.get("hostname", ""),
+        strings.get("vouched") != "0",
     )
 
 
@@ -252,7 +255,7 @@ def read_endpoint(data: bytes, node: Node) -> Endpoint | None:
         address = inet_ntop(AF_INET, packed) if len(packed) == 4 else str(ip_address(packed))
     except ValueError:
         return None
-    ready, serving, terminating, workload, at_node, zone, hostname = said
+    ready, serving, terminating, workload, at_node, zone, hostname, vouched = said
     return Endpoint(
         address=address,
         port=numbers & 0xFFFF,
@@ -264,6 +267,7 @@ def read_endpoint(data: bytes, node: Node) -> Endpoint | None:
         node=at_node,
         zone=zone,
         hostname=hostname,
+        vouched=vouched,
         weight=(numbers >> 16 & 0xFFFF) or 1,
         tier=numbers >> 32,
     )

@@ -49,7 +49,7 @@ def test_an_endpoint_keeps_what_the_replica_is() -> None:
 def test_for_one_of_which_nobody_says_more_than_that_it_runs_nobody_vouches() -> None:
     endpoint = endpoint_of(replace(replica(), vouched=False), ServicePort(port=80))
     assert endpoint is not None
-    assert endpoint.workload is None
+    assert (endpoint.vouched, endpoint.workload) == (False, replica().workload)
 
 
 @pytest.mark.parametrize(

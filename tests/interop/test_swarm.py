@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -19,9 +18,8 @@ import yaml
 from sidecar.load.report import Report
 from tests.conftest import SOAK
 from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine, running_engine
-from tests.interop.test_namespaces import Addressed
+from tests.interop.hosts import FAR, NEAR, Nodes, lay_cable, plug_in, written
 from tests.policy.source import ROOT
-from tests.scenarios.test_nodes import key
 from tests.scenarios.weft import Network, Weft, ask, running, wait_for
 from tests.scenarios.world import all_well, load, until
 
@@ -29,7 +27,6 @@ pytestmark = NEEDS_ENGINE
 
 SECOND = "weft-test/second"
 """The same application in another image."""
-MANAGER, WORKER = "10.78.0.1", "10.78.0.2"
 OVERLAY = ("--network", "ov")
 PATIENCE = 40.0
 TARGET = 4
@@ -38,22 +35,11 @@ RATE = 40
 """So many requests a second, each for so long, are 16 in flight: 4 tasks."""
 
 
-def ip(*words: str) -> None:
-    subprocess.run(("ip", *words), check=True, capture_output=True, text=True)
-
-
-def connect(engine: Engine, device: str, address: str) -> None:
-    """Give an end of the cable between both engines its address."""
-    ip("-n", engine.space, "address", "add", f"{address}/24", "dev", device)
-    ip("-n", engine.space, "link", "set", device, "up")
-
-
 @pytest.fixture(scope="module")
 def swarm(engine: Engine) -> Iterator[Engine]:
-    """The engine as a manager, with one end of a cable, at `MANAGER`."""
-    ip("-n", engine.space, "link", "add", "up0", "type", "veth", "peer", "name", "down0")
-    connect(engine, "up0", MANAGER)
-    with engine.as_swarm("init", "--advertise-addr", MANAGER):
+    """The engine as a manager, with one end of a cable."""
+    lay_cable(engine)
+    with engine.as_swarm("init", "--advertise-addr", NEAR):
         engine.docker("network", "create", "--driver", "overlay", "--attachable", "ov")
         engine.docker("tag", IMAGE, SECOND)
         yield engine
@@ -93,15 +79,6 @@ SCALER = {
 }
 
 
-def written(folder: Path, engine: Engine, network: Network, *objects: Mapping[str, Any], **more: object) -> Path:
-    """These manifests, and a NodeConfig with the swarm's platform only."""
-    folder.mkdir()
-    node = network.node_config({}, **{"platforms": ["swarm"], "docker": {"host": engine.host}, **more})
-    items = {"apiVersion": "v1", "kind": "List", "items": [node, *objects]}
-    (folder / "manifests.json").write_text(json.dumps(items))
-    return folder
-
-
 @pytest.fixture
 def weft(swarm: Engine, manager: Weft) -> Iterator[Weft]:
     """The test is in the engine's namespace, and leaves no services."""
@@ -121,15 +98,16 @@ def publish(engine: Engine, name: str, ports: str, *options: str, replicas: int 
     create(engine, name, *words, replicas=replicas)
 
 
-def tasks(weft: Weft, name: str) -> dict[str, bool]:
-    """The endpoints of a Service that are there, by replica, and whether they are ready."""
+def tasks(weft: Weft, name: str) -> list[tuple[str, bool]]:
+    """The endpoints of a Service that are there: the replica, and whether it is ready."""
     listed = weft.admin("/api/v1/endpoints").json["endpoints"]
-    return {each["replica"]: each["ready"] for each in listed if each["service"] == name}
+    return [(each["replica"], each["ready"]) for each in listed if each["service"] == name]
 
 
 def settled(weft: Weft, name: str, count: int) -> bool:
-    """Whether so many tasks stand behind a Service, all ready."""
-    return list(tasks(weft, name).values()) == [True] * count
+    """Whether so many tasks stand behind a Service, all ready, and none twice."""
+    there = tasks(weft, name)
+    return len(there) == count == len({replica for replica, ready in there if ready})
 
 
 def answers(address: str) -> bool:
@@ -166,7 +144,7 @@ async def test_a_service_is_scaled_and_updated_without_losing_a_request(
 ) -> None:
     publish(engine, "web", "8088:8080/tcp", "--update-order", "start-first")
     address = await asyncio.to_thread(served, weft, "web", 8088, 3)
-    before = tasks(weft, "web")
+    before = {replica for replica, _ in tasks(weft, "web")}
 
     async def act() -> None:
         await asyncio.to_thread(engine.docker, "service", "scale", "--detach", "web=4")
@@ -175,7 +153,9 @@ async def test_a_service_is_scaled_and_updated_without_losing_a_request(
         await until(lambda: settled(weft, "web", 2), weft.told)
         words = ("service", "update", "--detach", "--no-resolve-image", "--image", SECOND, "web")
         await asyncio.to_thread(engine.docker, *words)
-        await until(lambda: settled(weft, "web", 2) and not before.keys() & tasks(weft, "web").keys(), weft.told)
+        await until(
+            lambda: settled(weft, "web", 2) and not before & {replica for replica, _ in tasks(weft, "web")}, weft.told
+        )
 
     report = await under_load(address, act, rate=size(40, 500), seconds=size(8, 20))
     assert all_well(report), (report.statuses, report.errors, weft.told())
@@ -238,59 +218,13 @@ def decided(weft: Weft) -> Any:
     return weft.admin("/api/v1/autoscalers").json["autoscalers"]
 
 
-PEERS = f"{MANAGER}:9903"
-GATEWAYS = "172.16.0.0/12"
-
-
-class Agent(Addressed):
-    """A node's agent, also beside a registry."""
-
-    @property
-    def admin(self) -> str:
-        return "127.0.0.2:9901"
-
-    @property
-    def dns(self) -> str:
-        return f"{self.prefix}:1054"
-
-
-class Nodes:
-    """A registry on the manager, and an agent on each of both engines."""
-
-    def __init__(self, folder: Path, manager: Engine, worker: Engine, processes: ExitStack) -> None:
-        self._folder = folder
-        self._processes = processes
-        self._keys = {"secret": "nodes", "writes": ["*"], "transfers": True}
-        self.registry = self._start("registry", manager, Addressed(MANAGER), {"keys": [self._keys]}, "--peers", PEERS)
-        self.near = self._join("near", manager, MANAGER)
-        self.far = self._join("far", worker, WORKER)
-
-    def _join(self, name: str, engine: Engine, address: str) -> Weft:
-        token = self._folder / f"{name}.token"
-        words = [sys.executable, "-m", "sidecar", "token", "create", name, "--state", str(self.registry.state)]
-        token.write_text(subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
-        follow = {"servers": [Addressed(MANAGER).dns], "key": "nodes"}
-        return self._start(name, engine, Agent(address), follow, "--join", PEERS, "--token", str(token))
-
-    def _start(self, name: str, engine: Engine, network: Network, registry: Mapping[str, object], *words: str) -> Weft:
-        more: dict[str, object] = {"nodeName": name, "registry": registry, "inbound": {"bridges": [GATEWAYS]}}
-        folder = written(self._folder / name, engine, network, key("nodes"), **more)
-        role = "registry" if name == "registry" else "node"
-        with engine.inside():
-            return self._processes.enter_context(running(folder, network, *words, role=role))
-
-    def told(self) -> str:
-        return "\n".join(each.told() for each in (self.registry, self.near, self.far))
-
-
 @pytest.fixture
 def worker(swarm: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A second engine in a namespace of its own, which has joined the swarm."""
     with running_engine(tmp_path_factory.mktemp("worker")) as worker:
-        ip("-n", swarm.space, "link", "set", "down0", "netns", worker.space)
-        connect(worker, "down0", WORKER)
+        plug_in(swarm, worker)
         token = swarm.docker("swarm", "join-token", "--quiet", "worker")
-        with worker.as_swarm("join", "--token", token, "--advertise-addr", WORKER, f"{MANAGER}:2377"):
+        with worker.as_swarm("join", "--token", token, "--advertise-addr", FAR, f"{NEAR}:2377"):
             yield worker
             swarm.clear()
 
@@ -303,12 +237,12 @@ def replicas_at(address: str) -> set[str]:
 @pytest.mark.skipif(not SOAK, reason="a second engine takes as long as all other tests together: see `make soak`")
 def test_tasks_of_another_node_are_reached_through_its_agent(swarm: Engine, worker: Engine, tmp_path: Path) -> None:
     with ExitStack() as processes:
-        nodes = Nodes(tmp_path, swarm, worker, processes)
+        nodes = Nodes(tmp_path, swarm, worker, processes, platform="swarm")
         publish(swarm, "both", "8093:8080", replicas=2)
         replicas: set[str] = set()
         for engine, weft, address, other in (
-            (swarm, nodes.near, MANAGER, "far"),
-            (worker, nodes.far, WORKER, "near"),
+            (swarm, nodes.wefts["near"], NEAR, "far"),
+            (worker, nodes.wefts["far"], FAR, "near"),
         ):
             with engine.inside():
                 wait_for(partial(settled, weft, "both", 2), nodes.told, PATIENCE)
@@ -316,7 +250,7 @@ def test_tasks_of_another_node_are_reached_through_its_agent(swarm: Engine, work
                 wait_for(lambda where=f"{address}:8093": len(replicas_at(where)) == 2, nodes.told)
                 found = {each["node"]: each["address"] for each in weft.admin("/api/v1/endpoints").json["endpoints"]}
                 replicas |= replicas_at(f"{address}:8093")
-            assert found.pop(other) in {MANAGER, WORKER}
+            assert found.pop(other) in {NEAR, FAR}
             assert all(own.startswith("172.18.") for own in found.values())
         assert len(replicas) == 2
         assert "Traceback" not in nodes.told(), nodes.told()[:10_000]

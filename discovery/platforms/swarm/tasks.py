@@ -48,6 +48,7 @@ def replica_of(condition: Condition, place: Place, since: float) -> Replica | No
         since=since,
         zone=place.zone,
         services=(service,),
+        vouched=bool(seen.health),
         inside=True,
     )
 

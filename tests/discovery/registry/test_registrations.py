@@ -57,6 +57,11 @@ def test_the_records_of_an_endpoint() -> None:
     }  # fmt: skip
 
 
+def test_whether_probes_vouch_for_it_is_said() -> None:
+    bare = replace(FULL, vouched=False)
+    assert read(registered(SHOP, SERVICE, {"http": (bare,)}, ORIGIN))["http"] == (bare,)
+
+
 def test_what_dns_has_no_name_for_is_refused() -> None:
     zone = origin(".".join(["d" * 60] * 3))
     with pytest.raises(ValueError, match="longer than the 255 bytes"):

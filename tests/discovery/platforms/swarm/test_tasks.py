@@ -32,6 +32,7 @@ def test_a_task_stands_behind_the_service_of_its_name() -> None:
     assert isinstance(found, Replica)
     assert (found.id, found.workload) == (TASK, WorkloadRef("SwarmService", "default", "web"))
     assert (found.address, found.node, found.zone, found.since) == ("172.18.0.3", "a", "z", 5.0)
+    assert (found.inside, found.vouched) == (True, False)
     assert (found.services, found.ready) == ((Named("default", "web"),), True)
 
 
