@@ -28,6 +28,9 @@ class Controller:
         self._executor = executor
         self._period = 15.0
         self._window = Window()
+        self._epoch = 0
+        self._seen: frozenset[object] = frozenset()
+        """Whose samples the window has."""
         self.external: ExternalSource | None = None
         """Who is asked for metrics of type External; None: nobody."""
         self.scalers: dict[Named, HPAScaler] = {}
@@ -61,6 +64,10 @@ class Controller:
         services = {service for scaler in self.scalers.values() for service in scaler.services}
         workloads = {scaler.target for scaler in self.scalers.values()}
         source = self._executor.source
+        epoch, seen = source.epoch(), frozenset[object]((*services, *workloads))
+        if epoch != self._epoch or seen - self._seen:  # sums that jump are no growth: begin anew
+            self._window = Window()
+        self._epoch, self._seen = epoch, seen
         self._window.add(sample(self._executor.clock(), source.services(services), source.replicas(workloads)))
 
     async def tick(self) -> None:

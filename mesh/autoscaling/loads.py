@@ -19,6 +19,9 @@ class LiveSource:
     def __init__(self, live: Live) -> None:
         self._live = live
 
+    def epoch(self) -> int:
+        return 0
+
     def services(self, names: Collection[Named]) -> StatsFrame:
         backends = tuple(self._live.backends.values())
         wanted = (backend for backend in backends if Named(backend.key.namespace, backend.key.service) in names)

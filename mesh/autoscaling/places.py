@@ -76,6 +76,9 @@ class Sources:
     def __init__(self, sources: Callable[[], Iterable[SampleSource]]) -> None:
         self._sources = sources
 
+    def epoch(self) -> int:
+        return sum(source.epoch() for source in self._sources())
+
     def services(self, names: Collection[Named]) -> StatsFrame:
         return merge(source.services(names) for source in self._sources())
 

@@ -73,13 +73,18 @@ class Window:
         return sum(seen) / len(seen) if seen else 0.0
 
     def requests(self, replica: str) -> int:
-        """How many were sent to it meanwhile."""
-        last, first = self._samples[-1].replicas[replica], self._samples[0].replicas.get(replica, ReplicaLoad())
-        return max(0, last.requests - first.requests)
+        """How many were sent to it meanwhile; one that is new may have been sent some that others count only now."""
+        there = [sample.replicas[replica].requests for sample in self._samples if replica in sample.replicas]
+        return max(0, there[-1] - there[0])
 
     def served(self, replicas: Collection[str]) -> bool:
         """Whether any of these had anything in flight meanwhile, or was sent anything."""
-        return any(self.in_flight(each) or self.requests(each) for each in replicas if each in self.replicas())
+        known = [each for each in replicas if each in self.replicas()]
+        first = self._samples[0].replicas if self._samples else {}
+        return any(
+            self.in_flight(each) or self.replicas()[each].requests > first.get(each, ReplicaLoad()).requests
+            for each in known
+        )
 
     def _later(self) -> list[Sample]:
         return list(self._samples)[1:]

@@ -93,6 +93,9 @@ class ReplicaLoad(NamedTuple):
 class SampleSource(Protocol):
     """The data planes."""
 
+    def epoch(self) -> int:
+        """Another number whenever somebody's counters were added who had counted before."""
+
     def services(self, names: Collection[Named]) -> StatsFrame:
         """Counters of the Backends of these Services, without their endpoints."""
 

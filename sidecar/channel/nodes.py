@@ -190,6 +190,11 @@ class Nodes:
         tallies = (*(node.tally for node in self), self._gone)
         return merge(StatsFrame(list(tally.frames(services))) for tally in tallies)
 
+    @property
+    def epoch(self) -> int:
+        """Another number whenever counters were added that had been counted before."""
+        return self._gone.epoch + sum(node.tally.epoch for node in self)
+
     def define(self, autoscaled: Mapping[str, bool], labels: Mapping[str, Mapping[str, str]] = NO_LABELS) -> None:
         """These Deployments have an autoscaler now, and may sleep or not; `labels`: of the pods of those that may."""
         if (autoscaled, labels) != (self.autoscaled, self.labels):
@@ -286,6 +291,7 @@ class Nodes:
         """Forget a node, but not what it has counted."""
         node = self._nodes.pop(name)
         self._gone.retire(node.tally.frames())
+        self._gone.epoch += node.tally.epoch
 
 
 def _unheard(_: str) -> None:

@@ -53,6 +53,9 @@ class NodesSource:
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
 
+    def epoch(self) -> int:
+        return self._nodes.epoch
+
     def services(self, names: Collection[Named]) -> StatsFrame:
         return self._nodes.counters(names)
 

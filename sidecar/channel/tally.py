@@ -42,6 +42,8 @@ class Tally:
         """Of each Service, all that were ever counted."""
         self._loads: dict[str, Load] = {}
         self._past_requests: dict[str, int] = {}
+        self.epoch = 0
+        """Another number whenever something is first heard of that has a history: no growth, though sums jump."""
 
     def counted(self, frames: Iterable[BackendFrame], *, whole: bool) -> None:
         """Take counters over; `whole`: what is not among them is no longer there."""
@@ -51,6 +53,8 @@ class Tally:
         for frame in frames:
             name = frame.namespace, frame.service, frame.port
             before = self._now.get(name) or self._last.pop(name, None)
+            if before is None and name not in self._past and frame.codes:
+                self.epoch += 1
             if before is None and len(self._now) >= MOST_BACKENDS:
                 continue
             if before is not None and _went_back(before, frame):
@@ -60,6 +64,8 @@ class Tally:
 
     def loaded(self, loads: Mapping[str, Load]) -> None:
         """These are the loads of replicas now."""
+        if not self._loads and any(load.requests for load in loads.values()):
+            self.epoch += 1
         for replica, load in loads.items():
             before = self._loads.get(replica)
             if before is not None and load.requests < before.requests:

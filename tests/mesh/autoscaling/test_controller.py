@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from config.meta import Named
+from config.meta import Named, ObjectMeta
 from config.resources.autoscaling import HorizontalPodAutoscaler
 from discovery.endpoint import WorkloadRef
 from discovery.platforms.base import ContainerUsage
@@ -38,6 +38,8 @@ class World:
     gone: bool = False
     asked: list[Collection[Named]] = field(default_factory=list)
     usages: int = 0
+    epochs: int = 0
+    codes: int = 0
 
     async def read(self, workload: WorkloadRef) -> FakeScale:
         if not self.known:
@@ -57,7 +59,12 @@ class World:
 
     def services(self, names: Collection[Named]) -> StatsFrame:
         self.asked.append(names)
-        return StatsFrame([BackendFrame(*name, "http", in_flight=int(self.in_flight)) for name in names])
+        return StatsFrame(
+            [BackendFrame(*name, "http", in_flight=int(self.in_flight), codes={200: self.codes}) for name in names]
+        )
+
+    def epoch(self) -> int:
+        return self.epochs
 
     def replicas(self, workloads: Collection[WorkloadRef]) -> Mapping[str, ReplicaLoad]:
         return {f"r{i}": ReplicaLoad(int(self.in_flight) if i else 0, 0) for i in range(self.desired)}
@@ -72,10 +79,10 @@ def written(*metrics: Any, most: int = 10, down: int | None = 0, **annotations: 
     return Written(chosen, most=most, behavior=rules, annotations=annotations).made()
 
 
-def object_metric(target: int = 10, what: str = "object/") -> Any:
+def object_metric(target: int = 10, what: str = "object/", name: str = "weft_http_requests_in_flight") -> Any:
     made = metric(what, target)
     assert made.object is not None
-    named = msgspec.structs.replace(made.object.metric, name="weft_http_requests_in_flight")
+    named = msgspec.structs.replace(made.object.metric, name=name)
     return msgspec.structs.replace(made, object=msgspec.structs.replace(made.object, metric=named))
 
 
@@ -133,6 +140,31 @@ async def test_the_first_replica_stays_while_requests_wait_for_it() -> None:
     assert (await decide(made, world)).desired == 1
     assert world.told == [(1, ())]
     assert (await decide(made, world)).desired == 0, "nobody waits any more"
+
+
+async def test_counters_of_somebody_who_counted_before_are_no_growth() -> None:
+    world = World(desired=2)
+    made = controller(world, written(object_metric(name="weft_http_requests_per_second")))
+    await decide(made, world)
+    made.look()
+    world.codes, world.epochs = 1_000_000, 1
+    assert (await decide(made, world)).proposals[0].value == 0
+    world.codes += 15 * 60
+    assert (await decide(made, world)).proposals[0].value == pytest.approx(60), "of the one that is left"
+
+
+async def test_who_is_newly_looked_at_has_no_growth() -> None:
+    world = World(desired=2, codes=1_000_000)
+    other = msgspec.structs.replace(written(), metadata=ObjectMeta("other", "default"))
+    made = controller(world, other)
+    made.define({Named("default", "other"): msgspec.structs.replace(other, spec=msgspec.structs.replace(
+        other.spec, metrics=(metric("pods", 10),)
+    ))}, 15.0)  # fmt: skip
+    for _ in range(PER_PERIOD):
+        world.now += 1.0
+        made.look()
+    made.define({WEB: written(object_metric(name="weft_http_requests_per_second"))}, 15.0)
+    assert (await decide(made, world)).proposals[0].value == 0
 
 
 async def test_policies_see_earlier_changes() -> None:

@@ -60,6 +60,9 @@ class Plane:
     def services(self, names: Collection[Named]) -> StatsFrame:
         return StatsFrame([BackendFrame(*name, "http", in_flight=3) for name in names])
 
+    def epoch(self) -> int:
+        return 2
+
     def replicas(self, workloads: Collection[WorkloadRef]) -> Mapping[str, ReplicaLoad]:
         return {"r": ReplicaLoad(1, 10)}
 
@@ -67,5 +70,5 @@ class Plane:
 def test_data_planes_add_up() -> None:
     sources = Sources(lambda: [Plane(), Plane()])
     (frame,) = sources.services({Named("default", "web")}).backends
-    assert frame.in_flight == 6
+    assert (frame.in_flight, sources.epoch()) == (6, 4)
     assert sources.replicas({WEB}) == {"r": ReplicaLoad(2, 20)}

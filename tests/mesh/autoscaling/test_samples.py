@@ -54,6 +54,14 @@ def test_replicas() -> None:
     assert (made.in_flight("a"), made.requests("a"), made.in_flight("b")) == (1.5, 20, 0)
 
 
+def test_a_replica_counts_from_when_it_is_first_seen() -> None:
+    made = window(frame(0))
+    for at in (1.0, 2.0):
+        made.add(sample(at, frame(0), {"new": ReplicaLoad(0, int(1000 + at))}))
+    assert made.requests("new") == 1
+    assert made.served({"new"})
+
+
 def test_who_was_sent_something_has_served() -> None:
     made = window(frame(0), frame(0), frame(0))
     assert made.served({"a"})

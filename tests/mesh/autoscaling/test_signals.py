@@ -26,7 +26,9 @@ def backend(port: str, ended: int = 0, **counts: Any) -> BackendFrame:
 
 def window(*backends: BackendFrame) -> Window:
     made = Window()
-    made.add(sample(0.0, StatsFrame([backend(each.port) for each in backends]), {"a": ReplicaLoad()}))
+    made.add(
+        sample(0.0, StatsFrame([backend(each.port) for each in backends]), {"a": ReplicaLoad(), "b": ReplicaLoad()})
+    )
     made.add(sample(SECONDS, StatsFrame(list(backends)), {"a": ReplicaLoad(4, 50), "b": ReplicaLoad(2, 20)}))
     return made
 

@@ -86,3 +86,17 @@ def test_it_never_runs_backwards(steps: list[tuple[int, bool, bool]]) -> None:
         now = total(tally).codes[200]
         assert now >= before
         before = now
+
+
+def test_who_has_counted_before_begins_an_epoch() -> None:
+    tally = Tally()
+    tally.counted([BackendFrame("default", "quiet", "http")], whole=True)
+    assert tally.epoch == 0
+    tally.counted([BackendFrame("default", "web", "http", codes={200: 1000})], whole=False)
+    assert tally.epoch == 1
+    tally.counted([BackendFrame("default", "web", "http", codes={200: 1001})], whole=True)
+    tally.counted([BackendFrame("default", "quiet", "http", codes={200: 1})], whole=False)
+    assert tally.epoch == 1, "that is growth"
+    tally.loaded({"r": Load(0, 1000)})
+    tally.loaded({"r": Load(0, 1001), "new": Load(0, 1)})
+    assert tally.epoch == 2
