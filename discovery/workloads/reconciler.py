@@ -27,6 +27,8 @@ from discovery.workloads.runner import CannotStart, R, ReplicaHandle, Runner
 
 _AT_ONCE = 16
 """Replicas that are made before the loop turns: each takes a few hundred microseconds."""
+_TRY_AGAIN = 2.0
+"""Seconds after a replica could not be started."""
 _LONGEST_WAIT = 60.0
 """Seconds; the clock may be set meanwhile."""
 
@@ -212,8 +214,8 @@ class Reconciler(Generic[R]):
         return Group(digest, self._sizes[digest], self._available(copies), len(copies))
 
     def _available(self, copies: Iterable[Copy]) -> int:
-        now = self._around.clock()
-        return sum(copy.available(now, self._spec.min_ready_seconds) for copy in copies)
+        now, least = self._around.clock(), self._spec.min_ready_seconds
+        return sum([copy.available(now, least) if least else copy.ready for copy in copies])
 
     def _end(self, ids: Collection[str]) -> int:
         for replica in self.replicas if ids else ():
@@ -317,6 +319,8 @@ class Reconciler(Generic[R]):
         times = [copy.since + spec.min_ready_seconds for copy in ready]
         if (progress := self._progress) is not None and conditions.counts_down(progress):
             times.append(progress.updated + spec.progress_deadline_seconds)
+        if self._obstacle:  # what lacked may come free elsewhere, and nobody would say so
+            times.append(now + _TRY_AGAIN)
         if later := [time for time in times if time > now]:
             delay = min(min(later) - now, _LONGEST_WAIT)
             self._timer = asyncio.get_running_loop().call_later(delay + 0.001, self.reconcile)

@@ -10,6 +10,7 @@ import pytest
 
 from config.meta import Named
 from config.resources.workloads import Deployment, DeploymentStrategy, RollingUpdate
+from discovery.workloads import reconciler
 from discovery.workloads.history import Record
 from discovery.workloads.reconciler import Reconciler, Surroundings
 from tests.discovery.platforms.local import SHOP, eventually
@@ -198,6 +199,17 @@ async def test_no_room(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     bench.runner.room = 3
     bench.update(shop(3))
     assert len(bench.ids) == 3
+    assert bench.subject.status().message == ""
+
+
+async def test_room_that_comes_free_is_found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "_TRY_AGAIN", 0.01)
+    bench.runner.room = 2
+    bench.update(shop(3))
+    bench.runner.room = 3
+    async with asyncio.timeout(10):
+        while len(bench.ids) < 3:
+            await asyncio.sleep(0.005)
     assert bench.subject.status().message == ""
 
 
