@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from operator import is_
 
 import msgspec
 
@@ -57,6 +58,8 @@ class DockerReplica:
         """The last that it had."""
         self._containers = tuple(self._make(mark, found))
         self.published = self._publish()
+        self._seen: tuple[object, ...] = (None,)
+        """What was there when it was looked at last."""
 
     @property
     def ready(self) -> bool:
@@ -83,7 +86,11 @@ class DockerReplica:
             self._terminate.set()
 
     def observe(self) -> None:
-        """Something about the containers of this engine, or the configuration, changed."""
+        """Something about the containers of this engine, or the configuration, changed: of a thousand mostly one's."""
+        seen = (self._host.config, *(self._host.conditions.get(each.id) for each in self._containers))
+        if all(map(is_, seen, self._seen)):
+            return
+        self._seen = seen
         for container in self._containers:
             container.observe()
         self._follow()

@@ -125,13 +125,13 @@ class DockerRunner:
         self._announce(None)
 
     def _adopt(self, listed: Mapping[str, Mapping[str, str]]) -> None:
-        found: dict[str, tuple[Mark, dict[str, str]]] = {}
+        found: dict[tuple[WorkloadRef, str], tuple[Mark, dict[str, str]]] = {}
         for name, labels in listed.items():
             mark = mark_of(labels)
             if mark is None and WORKLOAD in labels:
                 log.warning("a container has labels of weft's that cannot be read: it is let be", extra={"id": name})
             elif mark is not None and mark.state == self._host.state:
-                found.setdefault(mark.replica, (mark, {}))[1][mark.container] = name
+                found.setdefault((mark.workload, mark.replica), (mark, {}))[1][mark.container] = name
         for mark, ids in sorted(found.values(), key=lambda each: each[0].created):
             log.info("replica is adopted", extra={"replica": mark.replica})
             self._add(mark, ids)

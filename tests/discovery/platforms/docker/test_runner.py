@@ -105,3 +105,14 @@ async def test_another_network_is_another_revision(tmp_path: Path) -> None:
         await there.runner.define(ConfigSet(node=NodeConfigSpec(docker=DockerSettings(network="apps"))))
         assert there.runner.revise(deployment()).digest != replica.digest
         assert (replica.ready, replica.published.address) == (True, "172.17.0.2")
+
+
+async def test_replicas_of_equal_names_in_two_namespaces_are_two(tmp_path: Path) -> None:
+    other = SHOP._replace(namespace="other")
+    async with fake_engine(tmp_path) as fake:
+        async with world(fake) as first:
+            for workload in (SHOP, other):
+                first.runner.start(workload, first.runner.revise(deployment()), "shop-abc-12345")
+            await until(lambda: len(first.running()) == 2)
+        async with world(fake) as second:
+            assert {*second.runner.workloads()} == {SHOP, other}
