@@ -99,9 +99,9 @@ def publish(engine: Engine, name: str, ports: str, *options: str, replicas: int 
 
 
 def tasks(weft: Weft, name: str) -> list[tuple[str, bool]]:
-    """The endpoints of a Service that are there: the replica, and whether it is ready."""
-    listed = weft.admin("/api/v1/endpoints").json["endpoints"]
-    return [(each["replica"], each["ready"]) for each in listed if each["service"] == name]
+    """The endpoints of a Service's first port: the replica, and whether it is ready."""
+    listed = [each for each in weft.admin("/api/v1/endpoints").json["endpoints"] if each["service"] == name]
+    return [(each["replica"], each["ready"]) for each in listed if each["servicePort"] == listed[0]["servicePort"]]
 
 
 def settled(weft: Weft, name: str, count: int) -> bool:
