@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import sys
 import time
 
@@ -183,6 +184,16 @@ async def test_the_entry_reaches_who_explains_the_failure() -> None:
     assert listeners.states[key].reason == "no"
     await listeners.close()
     listeners.abort()
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "http"])
+async def test_what_waits_in_the_accept_queue_is_taken_in_before_the_end(protocol: str) -> None:
+    async with relaying(echo if protocol == "tcp" else answering(OK), protocol=protocol) as world:  # type: ignore[arg-type]
+        with socket.create_connection(("127.0.0.1", world.port)) as client:  # the loop has no turn meanwhile
+            await world.listeners.close()
+            client.setblocking(False)
+            await asyncio.get_running_loop().sock_sendall(client, GET)
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 1), PATIENCE)
 
 
 async def test_closed_listeners_finish_what_is_open_until_aborted() -> None:

@@ -60,6 +60,11 @@ async def with_all(
     return wrong
 
 
+def test_the_corpus_is_large_in_both_directions() -> None:
+    assert len(ACCEPTED) + len(REFUSED) >= 200
+    assert len(RESPONSES) >= 50
+
+
 @pytest.mark.parametrize("pieces", [1, 7])
 async def test_requests_that_are_accepted(pieces: int) -> None:
     async def say(world: Mesh, judge: Judge, message: tuple[bytes, list[Seen]]) -> str:
