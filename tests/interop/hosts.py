@@ -18,8 +18,6 @@ from tests.scenarios.weft import Network, Weft
 
 NEAR, FAR = "10.78.0.1", "10.78.0.2"
 PEERS = f"{NEAR}:9903"
-BRIDGES = "172.16.0.0/12"
-"""What Docker takes its networks from."""
 
 
 def lay_cable(near: Engine) -> None:
@@ -86,7 +84,7 @@ class Nodes:
         return self._start(name, engine, Agent(address), follow, "--join", PEERS, "--token", str(token))
 
     def _start(self, name: str, engine: Engine, network: Network, registry: Mapping[str, object], *words: str) -> Weft:
-        more: dict[str, object] = {"nodeName": name, "registry": registry, "inbound": {"bridges": [BRIDGES]}}
+        more: dict[str, object] = {"nodeName": name, "registry": registry}
         more["platforms"] = [self._platform]
         folder = written(self._folder / name, engine, network, *self._objects, **more)
         with engine.inside():
