@@ -27,6 +27,8 @@ pytestmark = NEEDS_ENGINE
 
 SECOND = "weft-test/second"
 """The same application in another image."""
+CHECKED = ("--health-cmd", "wget -q -O /dev/null http://127.0.0.1:8080/", "--health-interval", "700ms")
+"""A task without a check is taken to be ready as soon as it runs, though its program may not listen yet."""
 OVERLAY = ("--network", "ov")
 PATIENCE = 40.0
 TARGET = 4
@@ -142,7 +144,7 @@ def status(weft: Weft) -> str:
 async def test_a_service_is_scaled_and_updated_without_losing_a_request(
     engine: Engine, weft: Weft, size: Callable[[int, int], int]
 ) -> None:
-    publish(engine, "web", "8088:8080/tcp", "--update-order", "start-first")
+    publish(engine, "web", "8088:8080/tcp", "--update-order", "start-first", *CHECKED)
     address = await asyncio.to_thread(served, weft, "web", 8088, 3)
     before = {replica for replica, _ in tasks(weft, "web")}
 
@@ -157,7 +159,7 @@ async def test_a_service_is_scaled_and_updated_without_losing_a_request(
             lambda: settled(weft, "web", 2) and not before & {replica for replica, _ in tasks(weft, "web")}, weft.told
         )
 
-    report = await under_load(address, act, rate=size(40, 500), seconds=size(8, 20))
+    report = await under_load(address, act, rate=size(40, 500), seconds=size(12, 25))
     assert all_well(report), (report.statuses, report.errors, weft.told())
 
 
