@@ -248,7 +248,10 @@ def _check_autoscaler(item: HorizontalPodAutoscaler, index: Index, report: Objec
     if target.kind == "SwarmService":  # only a manager knows which there are
         return
     if target.kind != "Deployment":
-        report.warning("spec.scaleTargetRef.kind", f"only Deployments and SwarmServices are scaled; a {target.kind} is left as it is")
+        report.warning(
+            "spec.scaleTargetRef.kind",
+            f"only Deployments and SwarmServices are scaled; a {target.kind} is left as it is",
+        )
         return
     key = ObjectKey("Deployment", report.key.namespace, target.name)
     deployments = index.config_set.deployments

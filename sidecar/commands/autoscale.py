@@ -38,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
     client = AdminClient(admin_address(read_options(args)))
     document = client.json("/api/v1/autoscalers", accept=(200, 404))
     if "autoscalers" not in document:
-        raise UserError(f"autoscale: the weft at {client.address} has no autoscaler: weft up and weft registry have one")
+        raise UserError(
+            f"autoscale: the weft at {client.address} has no autoscaler: weft up and weft registry have one"
+        )
     there = _chosen(document["autoscalers"], args.namespace, args.name)
     if args.json:
         print(json.dumps(there[0] if args.what == "explain" else there))

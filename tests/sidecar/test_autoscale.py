@@ -14,7 +14,8 @@ from tests.sidecar.commanding import answering
 
 DECIDED: dict[str, Any] = {
     "namespace": "default", "name": "web", "target": "Deployment/web", "minReplicas": 2, "maxReplicas": 9,
-    "paused": False, "dryRun": False, "standby": "", "at": "2026-01-02T03:04:05.000Z", "currentReplicas": 2, "desiredReplicas": 4,
+    "paused": False, "dryRun": False, "standby": "",
+    "at": "2026-01-02T03:04:05.000Z", "currentReplicas": 2, "desiredReplicas": 4,
     "word": "SucceededRescale", "reason": "pods metric x above target",
     "metrics": [
         {"metric": "pods metric x", "value": 20.0, "target": 10.0, "ratio": 2.0, "replicas": 4, "failure": "",
