@@ -70,18 +70,21 @@ def pytest_asyncio_loop_factories(
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of a table of cases the bounded run repeats the first on asyncio, the soak run all of them."""
     seen: set[tuple[object, ...]] = set()
-    again: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items if not SOAK else ():
+        if item.get_closest_marker("soak"):
+            left_out.append(item)
+            continue
         parts = item.name.partition("[")[2].rstrip("]").split("-")
         if item.get_closest_marker("both_loops") and "asyncio" in (parts[0], parts[-1]):
             test = (item.parent, getattr(item, "originalname", item.name))
             if test in seen:
-                again.append(item)
+                left_out.append(item)
             seen.add(test)
-    if again:
-        config.hook.pytest_deselected(items=again)
-        left = set(again)
-        items[:] = [item for item in items if item not in left]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
 
 
 @pytest.hookimpl(trylast=True)

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SOAK
 from tests.interop.engine import NEEDS_ENGINE, Engine, running_engine
 from tests.interop.hosts import FAR, NEAR, Nodes, lay_cable, plug_in
 from tests.scenarios.manifests import service
 from tests.scenarios.weft import ask, wait_for
 
-pytestmark = [NEEDS_ENGINE, pytest.mark.skipif(not SOAK, reason="a second engine takes long: see `make soak`")]
+pytestmark = NEEDS_ENGINE
 
 NAMES = {"near": "far", "far": "near"}
 
