@@ -2,6 +2,8 @@
 
 Where answers are signed, the socket stays open: a question then costs one system call, and its answer two.  Where they
 are not, each question comes from a port of its own, which whoever forges an answer would have to guess (RFC 5452).
+No socket stays that gave no answer: libuv does not watch one any more that had an error, and its own address may be
+one that this host has no longer.
 """
 
 from __future__ import annotations
@@ -41,7 +43,11 @@ class Asking:
             self.close()
             self._open(where)
         assert self._socket is not None
-        self._socket.send(query)
+        try:
+            self._socket.send(query)
+        except OSError:
+            self.close()
+            raise
         self._id, self._tell = query[:2], tell
         self._timer = asyncio.get_running_loop().call_later(self._seconds, self._end, TimeoutError())
 
@@ -78,7 +84,10 @@ class Asking:
 
     def _end(self, outcome: Outcome) -> None:
         tell = self._tell
-        self.forget()
+        if isinstance(outcome, OSError):
+            self.close()
+        else:
+            self.forget()
         if tell is not None:
             tell(outcome)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -44,6 +45,43 @@ async def test_the_last_question_counts() -> None:
         asking.close()
         asking.close()
     assert come == [b"\0\2"]
+
+
+@pytest.mark.both_loops
+@pytest.mark.parametrize("stays", [True, False])
+async def test_it_hears_who_listens_again(stays: bool) -> None:
+    """A loop may watch a socket no more that had an error."""
+    come: list[Outcome] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+        gone.bind(("127.0.0.1", 0))
+        where = Resolver(*gone.getsockname())
+    asking = Asking(5.0, stays=stays)
+    asking.ask(where, b"\0\1", come.append)
+    await until(lambda: bool(come))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.settimeout(5.0)
+        listener.bind(where)
+        asking.ask(where, b"\0\2", come.append)
+        query, client = listener.recvfrom(512)
+        listener.sendto(query + b" yes", client)
+        await until(lambda: len(come) > 1)
+    asking.close()
+    assert isinstance(come[0], ConnectionRefusedError)
+    assert come[1] == b"\0\2 yes"
+
+
+async def test_no_socket_stays_that_cannot_send() -> None:
+    come: list[Outcome] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+        gone.bind(("127.0.0.1", 0))
+        where = Resolver(*gone.getsockname())
+    asking = Asking(5.0, stays=True)
+    asking.ask(where, b"\0\1", come.append)
+    with pytest.raises(ConnectionRefusedError):  # that of the question before, which no turn of the loop has read
+        asking.ask(where, b"\0\2", come.append)
+    assert asking._socket is None
+    asking.close()
+    assert come == []
 
 
 async def test_it_says_why_there_is_no_answer() -> None:
