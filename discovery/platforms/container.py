@@ -1,7 +1,7 @@
 """One container of a local replica: a process that is started, probed, and started again when it ends.
 
 `run` reads as the life of a container: start, wait until it ends or has to be ended, back off, start again;
-until `stop`.  Containers of Deployments are always restarted (restartPolicy Always), after kubelet's back-off.
+until `stop`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import subprocess
 from collections.abc import Callable, Sequence
 
 from config.resources.workloads import Container as ContainerSpec
-from discovery.backoff import Backoff
 from discovery.endpoint import ReplicaPort
 from discovery.platforms.base import ContainerUsage
 from discovery.platforms.commands import Command, own_python
 from discovery.platforms.environment import MissingReference, PodFacts, environment, expand
 from discovery.platforms.logs import last_line
 from discovery.platforms.node import Node
+from discovery.platforms.restarted import Restarted
 from discovery.platforms.spawn import Process
 from discovery.platforms.usage import measure
-from discovery.prober import ProbeTarget, Verdict
+from discovery.prober import ProbeTarget
 
 log = logging.getLogger("weft.replica")
 
@@ -39,7 +39,7 @@ class Misconfigured(CannotStart):
     """One that only another configuration can help."""
 
 
-class Container:
+class Container(Restarted):
     """Runs one container.  Use from the event loop's thread."""
 
     def __init__(
@@ -59,12 +59,8 @@ class Container:
 
         `grace` is in seconds; `changed` is called whenever `ready` differs.
         """
-        self.spec = spec
+        super().__init__(node, spec, pod.name, grace=grace)
         self.ready = False
-        self.message = ""
-        """What keeps it from running or being ready; empty when nothing does."""
-        self.last_end = ""
-        """Why it ended the last time; empty when it never did."""
         self.log_file = node.logs.path(pod.namespace, pod.name, spec.name)
         self._node = node
         self._pod = pod
@@ -72,32 +68,15 @@ class Container:
         self._ports = ports
         self._others = others
         self._accept_ports = accept_ports
-        self._grace = grace
         self._changed = changed
-        self._backoff = Backoff(node.restarts, node.random)
         self._process: Process | None = None
-        self._wake = asyncio.Event()
-        self._retired = False
-        self._stopping = False
-        self._unhealthy = ""
         self._environment: dict[str, str] = {}
-        self._given_up = ""
         self._log_began = 0
         """Size of the log file when the process was started."""
-        self._starts = 0
-
-    @property
-    def restarts(self) -> int:
-        return max(0, self._starts - 1)
 
     @property
     def running(self) -> bool:
         return self._process is not None
-
-    @property
-    def pending(self) -> bool:
-        """It has never been started."""
-        return not self._starts
 
     def usage(self) -> ContainerUsage:
         used = measure(self._process.pid) if self._process is not None else None
@@ -125,20 +104,6 @@ class Container:
             if self._process:
                 self._process.kill()
                 await self._process.wait()
-
-    def reconfigure(self) -> None:
-        """The node's configuration changed: what could not be started for the want of it is tried again."""
-        self._wake.set()
-
-    def retire(self) -> None:
-        """Let it run, but when it ends, or has ended, never start it again."""
-        self._retired = True
-        self._wake.set()
-
-    def stop(self) -> None:
-        """Have `run` end the process (SIGTERM, grace, SIGKILL) and return."""
-        self._stopping = True
-        self.retire()
 
     async def execute(self, argv: tuple[str, ...], timeout: float) -> int:  # noqa: ASYNC109 - the prober's seam
         """Run a command as if in the container, and return its exit code; raises TimeoutError or OSError."""
@@ -202,7 +167,7 @@ class Container:
             raise Misconfigured(f"CreateContainerConfigError: {error}") from None
         except (OSError, ValueError) as error:
             raise CannotStart(_obstacle(error, self._command)) from None
-        self._starts += 1
+        self.starts += 1
         log.info("container started", extra={**self._names(), "pid": process.pid, "log": str(self.log_file)})
         return process
 
@@ -232,22 +197,7 @@ class Container:
             remedy=REMEDY,
         )
 
-    def _grace_of_kill(self) -> float:
-        """A probe that failed may name a grace period of its own."""
-        if not self._stopping:
-            for probe in (self.spec.liveness_probe, self.spec.startup_probe):
-                if probe and probe.termination_grace_period_seconds:
-                    return probe.termination_grace_period_seconds
-        return self._grace
-
     # What happens to it
-
-    def _on_verdict(self, verdict: Verdict) -> None:
-        if not verdict.alive and not self._retired:
-            self._unhealthy = verdict.reason or "liveness probe failed"
-            self._wake.set()
-        self.message = "" if verdict.ready else self._with_log(verdict.reason)
-        self._set_ready(verdict.ready)
 
     def _on_end(self, process: Process) -> None:
         self._forget(process)
@@ -258,48 +208,16 @@ class Container:
 
     def _unprobed(self) -> None:
         self._node.prober.stop(self._pod.name, self.spec.name)
-        self._set_ready(False)
+        self._set_verdict(False)
 
-    def _set_ready(self, ready: bool) -> None:
+    def _set_verdict(self, ready: bool) -> None:
         if ready != self.ready:
             self.ready = ready
             self._changed()
 
-    async def _back_off(self, why: str) -> None:
-        if self._retired:
-            return
-        delay = self._backoff.failed(self._node.clock())
-        self._give_up(f"CrashLoopBackOff: {why}; next start in {delay:.0f} s" if delay else why)
-        await self._until(lambda: self._retired, asyncio.get_running_loop().time() + delay)
-
-    async def _reconfigured(self, why: str) -> None:
-        self._give_up(why)
-        seen = self._node.config
-        await self._until(lambda: self._retired or self._node.config is not seen)
-
-    def _give_up(self, why: str) -> None:
-        if why != self._given_up:
-            log.warning("container does not run", extra={**self._names(), "reason": why})
-        self._given_up = why
-        self.message = self._with_log(why)
-
-    def _with_log(self, why: str) -> str:
-        """`why`, and what the program said last; that is shown to who asks, and kept out of weft's own log."""
-        words = last_line(self.log_file, self._log_began) if why and self._starts else ""
+    def _with_words(self, why: str) -> str:
+        words = last_line(self.log_file, self._log_began) if why and self.starts else ""
         return f"{why}; its log ends: {words}" if words else why
-
-    async def _until(self, condition: Callable[[], bool], deadline: float | None = None) -> None:
-        """Wait for `condition`, which whoever makes it true announces by `_wake`, at most until `deadline`."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                while not condition():
-                    self._wake.clear()
-                    await self._wake.wait()
-        except TimeoutError:
-            return
-
-    def _names(self) -> dict[str, str]:
-        return {"replica": self._pod.name, "container": self.spec.name}
 
 
 def _ending(code: int) -> str:

@@ -96,7 +96,7 @@ class LocalReplica:
 
     def reconfigure(self) -> None:
         for container in self._containers:
-            container.reconfigure()
+            container.observe()
 
     def status(self) -> ReplicaStatus:
         ended = [(container.spec.name, container.last_end) for container in self._containers if container.last_end]

@@ -12,8 +12,6 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from config.resources.workloads import Container as ContainerSpec
-from discovery.backoff import Backoff
 from discovery.platforms.docker.body import body, ports_of
 from discovery.platforms.docker.engine import EngineError, NotThere, Unreachable
 from discovery.platforms.docker.host import Host
@@ -21,7 +19,8 @@ from discovery.platforms.docker.lifetime import end_of, make, remove, runs
 from discovery.platforms.docker.mark import Mark
 from discovery.platforms.docker.sighting import age
 from discovery.platforms.environment import MissingReference, PodFacts, environment
-from discovery.prober import ProbeTarget, Verdict
+from discovery.platforms.restarted import Restarted
+from discovery.prober import ProbeTarget
 
 LOOK_SECONDS = 0.5
 REMEDY = "the program must listen on all addresses of its container"
@@ -29,7 +28,7 @@ REMEDY = "the program must listen on all addresses of its container"
 log = logging.getLogger("weft.replica")
 
 
-class DockerContainer:
+class DockerContainer(Restarted):
     """Use from the event loop's thread."""
 
     def __init__(
@@ -47,28 +46,18 @@ class DockerContainer:
 
         `found`: the id of the container, if there is one already.
         """
-        self.spec: ContainerSpec = mark.spec
+        grace = float(mark.template.spec.termination_grace_period_seconds)
+        super().__init__(host, mark.spec, mark.replica, grace=grace)
         self.id = found
-        self.message = ""
-        """What keeps it from running or being ready; empty when nothing does."""
-        self.last_end = ""
-        self.starts = 0
         self._host = host
         self._mark = mark
         self._pod = pod
         self._accept_ports = accept_ports
         self._changed = changed
         self._beside = beside
-        self._grace = float(mark.template.spec.termination_grace_period_seconds)
-        self._backoff = Backoff(host.restarts, host.random)
-        self._wake = asyncio.Event()
-        self._retired = False
-        self._stopping = False
         self._probed = ""
         """The run that the prober knows, and the address."""
         self._verdict_ready = False
-        self._unhealthy = ""
-        self._given_up = ""
         self._late: dict[tuple[str, ...], str] = {}
         """The last run of each probe's command, which may not have ended."""
         self._last_words = ""
@@ -87,10 +76,6 @@ class DockerContainer:
     @property
     def running(self) -> bool:
         return self.id in self._host.conditions
-
-    @property
-    def restarts(self) -> int:
-        return max(0, self.starts - 1)
 
     @property
     def address(self) -> str:
@@ -121,20 +106,6 @@ class DockerContainer:
             await self._end()
         finally:
             self._unprobed()
-
-    def observe(self) -> None:
-        """Something about the containers of this engine, or the configuration, changed."""
-        self._wake.set()
-
-    def retire(self) -> None:
-        """Let it run, but when it ends, or has ended, never start it again."""
-        self._retired = True
-        self._wake.set()
-
-    def stop(self) -> None:
-        """Have `run` end it (stop signal, grace, KILL) and return."""
-        self._stopping = True
-        self.retire()
 
     async def execute(self, argv: tuple[str, ...], timeout: float) -> int:  # noqa: ASYNC109 - the prober's seam
         """Run a command in the container, and return its exit code; raises TimeoutError or OSError."""
@@ -274,13 +245,6 @@ class DockerContainer:
             age=age(self.run_of, self._host.wall_clock()),
         )
 
-    def _on_verdict(self, verdict: Verdict) -> None:
-        if not verdict.alive and not self._retired:
-            self._unhealthy = verdict.reason or "liveness probe failed"
-            self._wake.set()
-        self.message = "" if verdict.ready else verdict.reason
-        self._set_verdict(verdict.ready)
-
     def _unprobed(self) -> None:
         self._probed = ""
         self._host.prober.stop(self._mark.replica, self.spec.name)
@@ -291,46 +255,9 @@ class DockerContainer:
             self._verdict_ready = ready
             self._changed()
 
-    def _grace_of_kill(self) -> float:
-        """A probe that failed may name a grace period of its own."""
-        for probe in (self.spec.liveness_probe, self.spec.startup_probe):
-            if probe and probe.termination_grace_period_seconds:
-                return probe.termination_grace_period_seconds
-        return self._grace
-
-    # Waiting
-
-    async def _back_off(self, why: str) -> None:
-        if self._retired:
-            return
-        delay = self._backoff.failed(self._host.clock())
-        self._give_up(f"CrashLoopBackOff: {why}; next start in {delay:.0f} s" if delay else why)
-        await self._until(lambda: self._retired, asyncio.get_running_loop().time() + delay)
-
-    async def _reconfigured(self, why: str) -> None:
-        self._give_up(why)
-        seen = self._host.config
-        await self._until(lambda: self._retired or self._host.config is not seen)
-
-    def _give_up(self, why: str) -> None:
-        if why != self._given_up:
-            log.warning("container does not run", extra={**self._names(), "reason": why})
-        self._given_up = why
-        self._say(f"{why}; its log ends: {self._last_words}" if self._last_words else why)
+    def _with_words(self, why: str) -> str:
+        return f"{why}; its log ends: {self._last_words}" if why and self._last_words else why
 
     def _say(self, message: str) -> None:
-        self.message = message
+        super()._say(message)
         self._changed()
-
-    async def _until(self, condition: Callable[[], bool], deadline: float | None = None) -> None:
-        """Wait for `condition`, which whoever makes it true announces by `_wake`, at most until `deadline`."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                while not condition():
-                    self._wake.clear()
-                    await self._wake.wait()
-        except TimeoutError:
-            return
-
-    def _names(self) -> dict[str, str]:
-        return {"replica": self._mark.replica, "container": self.spec.name}

@@ -105,7 +105,7 @@ class DockerReplica:
             terminating=self.terminating,
             restarts=sum(each.restarts for each in self._containers),
             last_end="; ".join(f"{name}: {why}" for name, why in ended),
-            pending=any(not each.starts for each in self._containers),
+            pending=any(each.pending for each in self._containers),
             started=self.created,
             since=self.since,
             message="; ".join(f"{name}: {message}" for name, message in said),

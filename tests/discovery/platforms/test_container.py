@@ -250,12 +250,12 @@ async def test_a_missing_folder_is_named(bench: Bench) -> None:
 async def test_a_missing_config_map_is_waited_for(bench: Bench) -> None:
     async with bench.running(SHOW, env_from=(EnvFromSource(config_map_ref=EnvSource("shop")),)) as container:
         await bench.said("CreateContainerConfigError: ConfigMap 'shop' does not exist")
-        container.reconfigure()
+        container.observe()
         await asyncio.sleep(0)
         assert not container.running
         found = ConfigMap(ObjectMeta("shop", "default"), data={"COLOUR": "red"})
         bench.node.adopt(ConfigSet(config_maps={Named("default", "shop"): found}))
-        container.reconfigure()
+        container.observe()
         await eventually(lambda: container.running)
         await bench.printed("red")
 

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+import pytest
+
+from config.configset import ConfigSet
+from config.resources.workloads import Container, Probe
+from discovery.backoff import BackoffPolicy
+from discovery.platforms.restarted import Restarted
+from discovery.prober import Verdict
+
+OWN_GRACE = Probe(termination_grace_period_seconds=3)
+
+
+@dataclass
+class House:
+    config: ConfigSet = field(default_factory=ConfigSet)
+    restarts: BackoffPolicy = field(default_factory=lambda: BackoffPolicy(first=0.01, ceiling=0.02))
+    random: Random = field(default_factory=lambda: Random(1))
+    clock: Callable[[], float] = lambda: 0.0
+
+
+class Lamp(Restarted):
+    """Ends as soon as it is started, as often as it says."""
+
+    def __init__(self, house: House, spec: Container | None = None) -> None:
+        super().__init__(house, spec or Container(name="lamp"), "web-1", grace=30.0)
+        self.said: list[str] = []
+        self.ready = False
+
+    async def run(self) -> None:
+        while not self._retired:
+            self.starts += 1
+            await self._back_off(f"end {self.starts}")
+
+    async def wait_for_configuration(self) -> None:
+        await self._reconfigured("no Secret")
+
+    def grace_of_kill(self) -> float:
+        return self._grace_of_kill()
+
+    def verdict(self, verdict: Verdict) -> str:
+        self._on_verdict(verdict)
+        return self._unhealthy
+
+    def _with_words(self, why: str) -> str:
+        return f"{why}; it said bye" if why else why
+
+    def _say(self, message: str) -> None:
+        super()._say(message)
+        self.said.append(message)
+
+    def _set_verdict(self, ready: bool) -> None:
+        self.ready = ready
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    async with asyncio.timeout(5):
+        await task
+
+
+async def test_it_is_started_again_later_and_later_until_it_is_retired() -> None:
+    lamp = Lamp(House())
+    assert lamp.pending
+    life = asyncio.create_task(lamp.run())
+    async with asyncio.timeout(5):
+        while lamp.starts < 4:
+            await asyncio.sleep(0)
+    lamp.retire()
+    await ended(life)
+    assert not lamp.pending
+    assert lamp.restarts == lamp.starts - 1 >= 3
+    assert all(why.endswith("; it said bye") and "end " in why for why in lamp.said)
+    assert lamp.said[0].startswith("CrashLoopBackOff: end 1; next start in ")
+
+
+@pytest.mark.parametrize("ending", [Restarted.stop, Restarted.retire])
+async def test_a_long_pause_ends_when_nobody_wants_it_any_more(ending: Callable[[Restarted], None]) -> None:
+    lamp = Lamp(House(restarts=BackoffPolicy(first=3600, ceiling=3600)))
+    life = asyncio.create_task(lamp.run())
+    while not lamp.said:
+        await asyncio.sleep(0)
+    ending(lamp)
+    await ended(life)
+    assert lamp.starts == 1
+
+
+async def test_what_only_another_configuration_can_help_waits_for_one() -> None:
+    house = House()
+    lamp = Lamp(house)
+    waiting = asyncio.create_task(lamp.wait_for_configuration())
+    while not lamp.said:
+        await asyncio.sleep(0)
+    lamp.observe()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not waiting.done(), "the configuration is the same"
+    house.config = ConfigSet()
+    lamp.observe()
+    await ended(waiting)
+
+
+@pytest.mark.parametrize(
+    ("spec", "stopping", "seconds"),
+    [
+        pytest.param(Container(name="c"), False, 30.0, id="that of the pod"),
+        pytest.param(Container(name="c", liveness_probe=OWN_GRACE), False, 3, id="of the liveness probe that failed"),
+        pytest.param(Container(name="c", startup_probe=OWN_GRACE), False, 3, id="of the startup probe that failed"),
+        pytest.param(Container(name="c", liveness_probe=OWN_GRACE), True, 30.0, id="of the pod when it is stopped"),
+    ],
+)
+async def test_how_long_it_has_to_end(spec: Container, stopping: bool, seconds: float) -> None:
+    lamp = Lamp(House(), spec)
+    if stopping:
+        lamp.stop()
+    assert lamp.grace_of_kill() == seconds
+
+
+async def test_what_its_probes_say() -> None:
+    lamp = Lamp(House())
+    assert not lamp.verdict(Verdict(ready=False, alive=True, reason="HTTP 500"))
+    assert (lamp.ready, lamp.message) == (False, "HTTP 500; it said bye")
+    assert not lamp.verdict(Verdict(ready=True, alive=True, reason=""))
+    assert (lamp.ready, lamp.message) == (True, "")
+    assert lamp.verdict(Verdict(ready=False, alive=False, reason="gone")) == "gone"
