@@ -1,8 +1,8 @@
 """The sniffer: looks at the first bytes of a connection whose port does not say what it speaks.
 
 It only peeks: the bytes stay in the kernel, and whoever gets the connection reads them as if nobody had looked.
-A client that says nothing for a while waits for the server to speak first, so it is relayed as TCP, unless the
-port is known to need HTTP.
+A client that says nothing for a while may wait for the server to speak first, so it is relayed as TCP
+(`mesh.unspoken`), unless the port is known to need HTTP.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from mesh.records import Way, refused_head, wanted
 from mesh.switchboard import Switchboard
 from mesh.table import Listener
 from mesh.tcp import Relay
+from mesh.unspoken import Unspoken
 
 PATIENCE: Final = 0.1
 """Seconds in which a client may say something."""
@@ -94,6 +95,8 @@ class Sniffer(Peeking):
         backend = way(listener.route, self._line)
         if backend is None:
             turn_away(self._proxy, self._gate, self._line, listener, DENIED)
+        elif protocol == "silent":
+            Unspoken(self._proxy, self._board, backend, self._line, self._handover).start()
         else:
             Relay(self._proxy, self._board, backend, self._line, self._gate).start()
 
