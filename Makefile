@@ -21,7 +21,7 @@ END = $(if $(WEFT_SOAK),,-o faulthandler_timeout=200 -o faulthandler_exit_on_tim
 # Bytecode is kept whatever the environment says: a run of all tests starts hundreds of interpreters.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test soak check format bench wheels vocabulary clean $(SUITES:%=test-%)
+.PHONY: demo test test-image soak check format bench wheels vocabulary clean $(SUITES:%=test-%)
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)
@@ -32,7 +32,12 @@ test: $(DEV_STAMP)
 	@$(MAKE) --no-print-directory --jobs 4 --keep-going --output-sync=target $(SUITES:%=test-%)
 
 soak: export WEFT_SOAK = 1
-soak: test
+soak: wheels test
+
+# The image of deploy/Dockerfile, built and run: as much work as all other tests with an engine, so apart from `make test`.
+test-image: export WEFT_SOAK = 1
+test-image: $(DEV_STAMP) wheels
+	$(BIN)/python -m pytest tests/interop/test_image.py
 
 # Each collects only what it runs.  Scenarios mostly wait, so two of their files run at once.
 FILES = tests/$(@:test-%=%)

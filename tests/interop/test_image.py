@@ -42,6 +42,7 @@ spec:
 
 pytestmark = [
     NEEDS_ENGINE,
+    pytest.mark.soak,
     pytest.mark.skipif(not (ROOT / "build" / "wheels" / ".made").exists(), reason="`make wheels` has not been run"),
 ]
 
