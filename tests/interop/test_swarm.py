@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -112,6 +113,11 @@ def settled(weft: Weft, name: str, count: int) -> bool:
     return len(there) == count == len({replica for replica, ready in there if ready})
 
 
+def grown(weft: Weft, name: str, count: int) -> bool:
+    """Whether at least so many tasks are ready: a machine that is slow has more requests in flight."""
+    return sum(ready for _, ready in tasks(weft, name)) >= count
+
+
 def answers(address: str) -> bool:
     try:
         return ask(address).status == 200
@@ -126,13 +132,22 @@ def served(weft: Weft, name: str, port: int, count: int) -> str:
     return address
 
 
-async def under_load(address: str, act: Callable[[], Awaitable[None]], *, rate: float, seconds: float) -> Report:
-    """What became of GET requests while `act` was done."""
+async def under_load(
+    address: str, act: Callable[[], Awaitable[None]], *, path: str = "/", rate: float, seconds: float, connections: int
+) -> list[Report]:
+    """What became of GET requests that were sent, in stretches of so many seconds, until `act` was done."""
+    done, reports = asyncio.Event(), []
+
+    async def keep_on() -> None:
+        while not done.is_set():
+            reports.append(await load(address, path, rate=rate, seconds=seconds, connections=connections))
+
     async with asyncio.TaskGroup() as group:
-        loading = group.create_task(load(address, rate=rate, seconds=seconds))
+        group.create_task(keep_on())
         await asyncio.sleep(0.3)
         await act()
-    return loading.result()
+        done.set()
+    return reports
 
 
 def status(weft: Weft) -> str:
@@ -159,8 +174,14 @@ async def test_a_service_is_scaled_and_updated_without_losing_a_request(
             lambda: settled(weft, "web", 2) and not before & {replica for replica, _ in tasks(weft, "web")}, weft.told
         )
 
-    report = await under_load(address, act, rate=size(40, 500), seconds=size(12, 25))
-    assert all_well(report), (report.statuses, report.errors, weft.told())
+    with ExitStack() as silent:
+        host, _, number = address.partition(":")
+        early = [silent.enter_context(socket.create_connection((host, int(number)), PATIENCE)) for _ in range(8)]
+        for report in await under_load(address, act, rate=size(40, 500), seconds=size(12, 25), connections=16):
+            assert all_well(report), (report.statuses, report.errors, weft.told())
+        for client in early:  # as browsers have them
+            client.sendall(b"GET / HTTP/1.1\r\nHost: web\r\n\r\n")
+            assert client.recv(65_536).startswith(b"HTTP/1.1 200 "), weft.told()
 
 
 def test_ports_that_are_not_wefts_are_told(engine: Engine, weft: Weft) -> None:
@@ -205,15 +226,18 @@ time.sleep(600)
 
 
 async def test_the_loop_closes(engine: Engine, weft: Weft, size: Callable[[int, int], int]) -> None:
-    publish(engine, "loop", "8092:8080/tcp", replicas=2)
+    publish(engine, "loop", "8092:8080/tcp", *CHECKED, replicas=2)
     address = await asyncio.to_thread(served, weft, "loop", 8092, 2)
     wanted = math.ceil(RATE * SLOW_MS / 1000 / TARGET)
-    seconds = size(7, 20)
-    loading = asyncio.create_task(load(address, f"/slow?ms={SLOW_MS}", rate=RATE, seconds=seconds, connections=64))
-    await until(lambda: settled(weft, "loop", wanted), lambda: f"{decided(weft)}\n{weft.told()}")
-    report = await loading
-    assert all_well(report), (report.statuses, report.errors, weft.told())
-    await until(lambda: settled(weft, "loop", 2), lambda: f"{decided(weft)}\n{weft.told()}")
+
+    def reached(condition: Callable[[Weft, str, int], bool], count: int) -> Awaitable[Any]:
+        return until(partial(condition, weft, "loop", count), lambda: f"{decided(weft)}\n{weft.told()}")
+
+    grow = partial(reached, grown, wanted)
+    path = f"/slow?ms={SLOW_MS}"
+    for report in await under_load(address, grow, path=path, rate=RATE, seconds=size(3, 20), connections=64):
+        assert all_well(report), (report.statuses, report.errors, weft.told())
+    await reached(settled, 2)
 
 
 def decided(weft: Weft) -> Any:

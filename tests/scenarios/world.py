@@ -8,7 +8,6 @@ import random
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -122,12 +121,13 @@ def all_well(report: Report) -> bool:
 
 async def until(condition: Callable[[], Any], explain: Callable[[], str] = str) -> Any:
     """What `condition` gives once it is true; it may block for a moment, so the loop is not the scenario's own."""
-    async with asyncio.timeout(PATIENCE):
-        for _ in count():
-            if found := await asyncio.to_thread(condition):
-                return found
-            await asyncio.sleep(0.01)
-    raise AssertionError(explain())
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not (found := await asyncio.to_thread(condition)):
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(explain()) from None
+    return found
 
 
 def endpoints(weft: Weft, service: str, port: str = "http") -> list[dict[str, Any]]:
