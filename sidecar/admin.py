@@ -109,7 +109,7 @@ class AdminServer:
     async def _write(self, request: web.BaseRequest) -> tuple[int, Document]:
         given = (request.headers.get(name, "") for name in ("Authorization", "Origin", "Host"))
         if not self._token or not may_write(self._token, *given):
-            raise Refused("writing needs the token of the state folder", 403)
+            raise Refused("writing needs the token of this weft: --state DIR names its state folder", 403)
         body = bytearray()
         async for piece in request.content.iter_any():
             body += piece

@@ -58,6 +58,8 @@ def write(args: argparse.Namespace, method: str, path: str, body: bytes = b"") -
     """Have the registry carry it out, and tell what came of it; the exit code."""
     options = read_options(args)
     client = AdminClient(admin_address(options))
+    if "manifests" not in client.json(PATH, accept=(200, 404)):
+        raise UserError(f"the weft at {client.address} stores no manifests: --admin names one with --peers")
     if args.dry_run:
         path += f"{'&' if '?' in path else '?'}dry-run"
     status, document = client.write(method, path, noted_token(options.state), body)

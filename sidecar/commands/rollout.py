@@ -151,7 +151,7 @@ def _name(words: list[str]) -> str:
     """``NAME``, ``deployment/NAME`` or ``deployment NAME``."""
     kind, slash, name = "/".join(words).rpartition("/")
     if slash and kind.lower() not in KINDS:
-        raise UserError(f"rollout: {kind} has no rollout: only a Deployment has one", 2)
+        raise UserError(f"rollout: {kind} has no rollout: name one Deployment, as NAME or deployment/NAME", 2)
     return name
 
 

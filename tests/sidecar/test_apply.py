@@ -90,6 +90,21 @@ async def test_without_the_token_nothing_is_written(tmp_path: Path, capsys: pyte
         assert not there.stored
 
 
+async def test_a_weft_that_stores_nothing_is_told_from_a_registry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server, sock = AdminServer({"/api/v1/config": dict}, list), socket.create_server(("127.0.0.1", 0))
+    address = "{}:{}".format(*sock.getsockname())
+    await server.start(sock)
+    try:
+        assert await weft("delete", "svc", "web", "--admin", address) == 1
+    finally:
+        await server.close()
+    assert capsys.readouterr().err == (
+        f"weft: the weft at {address} stores no manifests: --admin names one with --peers\n"
+    )
+
+
 async def test_a_page_of_another_origin_and_another_host_are_refused(tmp_path: Path) -> None:
     async with registry(tmp_path / "state") as (there, options):
         token = (tmp_path / "state" / "token").read_text().strip()
