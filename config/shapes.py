@@ -338,6 +338,6 @@ def _unquote(value: object) -> str:
 
 
 def _as_list(node: Node) -> str:
-    if isinstance(node, ScalarNode) and len(node.value) < 30 and "\n" not in node.value:
-        return f"; write [{node.value}]"
+    if isinstance(node, ScalarNode) and len(node.value) < 30 and not set(node.value) & set("\n'\"[]{}#"):
+        return f"; write [{', '.join(node.value.replace(',', ' ').split())}]"
     return "; begin it with '- '" if isinstance(node, MappingNode) else ""

@@ -76,7 +76,7 @@ RANGES = [
         "periodSeconds: 0 is out of range: must be at least 1",
     ),
     ("readinessProbe", "{tcpSocket: {port: 1}, periodSeconds: 2147483648}", "must be at most 2147483647"),
-    ("command", "python3 app.py", 'command: expected a list, got the text "python3 app.py"; write [python3 app.py]'),
+    ("command", "python3 app.py", 'command: expected a list, got the text "python3 app.py"; write [python3, app.py]'),
     ("env", "{A: b}", "env: expected a list, got a mapping; begin it with '- '"),
     ("env", "[{name: A, value: 8080}]", "env[0].value: expected text, got a number; quote it"),
 ]
