@@ -40,6 +40,12 @@ class Door(NamedTuple):
         return self.protocol not in ("tcp", "udp") and self.entry != "HealthCheck"
 
     @property
+    def title(self) -> str:
+        """What it is, where, and whose."""
+        owner = f" of Service {self.namespace}/{self.service}" if self.namespace else ""
+        return f"{self.entry} {self.wanted}{owner}"
+
+    @property
     def url(self) -> str:
         return self._url(self.wanted)
 

@@ -21,8 +21,7 @@ class Missing(NamedTuple):
 def missing(unbound: Iterable[Door], workloads: Iterable[WorkloadStatus]) -> Iterator[Missing]:
     """All that keeps this weft from being ready: the doors that are not bound, and the replicas that lack."""
     for door in unbound:
-        owner = f" of Service {door.namespace}/{door.service}" if door.namespace else ""
-        yield Missing(f"{door.entry} {door.wanted}{owner}", door.note)
+        yield Missing(door.title, door.note)
     for status in workloads:
         if not status.complete:
             yield Missing(f"Deployment {status.workload.namespace}/{status.workload.name}", _shortfall(status))

@@ -79,7 +79,7 @@ def _admin_taken(address: Address, reason: str, config_set: ConfigSet) -> str:
 def _door_taken(door: Door, config_set: ConfigSet) -> str:
     """The listener's own words already say what could be changed; this adds the lines."""
     lines = " or ".join(_LINES[door.entry](door, config_set))
-    return f"{door.entry} {door.wanted} of Service {door.namespace}/{door.service}: {door.note}; such as {lines}"
+    return f"{door.title}: {door.note}; such as {lines}"
 
 
 def _cluster_ip_lines(door: Door, config_set: ConfigSet) -> Iterator[str]:

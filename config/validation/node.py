@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from ipaddress import ip_address
 
 from config.addresses import Network, parse_address, parse_host_port, parse_network, parse_service_range
@@ -23,8 +24,7 @@ def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
     _check_node_addresses(node, report)
     _check_listeners(node, report)
     _check_autoscaler(node.autoscaler, report)
-    for again, first in duplicates(node.platforms).items():
-        report.error(f"spec.platforms[{again}]", f"the same as platforms[{first}]: remove one")
+    _check_platforms(node.platforms, report)
     if node.docker.host and not re.match(r"(unix|tcp|http|https|ssh)://.", node.docker.host):
         message = f"{shown(node.docker.host)} is no URL such as unix:///var/run/docker.sock"
         report.error("spec.docker.host", message)
@@ -45,6 +45,13 @@ def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
     for i, text in enumerate(node.resolver.servers):
         report.check(f"spec.resolver.servers[{i}]", problem_of(parse_host_port, text))
     _check_registry(node.registry, node.dns, report)
+
+
+def _check_platforms(platforms: Sequence[str], report: ObjectReport) -> None:
+    if not platforms:
+        report.warning("spec.platforms", "no Deployment is run: name process or docker, or leave platforms out")
+    for again, first in duplicates(platforms).items():
+        report.error(f"spec.platforms[{again}]", f"the same as platforms[{first}]: remove one")
 
 
 def _check_autoscaler(settings: AutoscalerSettings, report: ObjectReport) -> None:

@@ -129,4 +129,6 @@ def _bound(address: Address) -> socket.socket:
     try:
         return socket.create_server(address, family=family, backlog=1024)
     except OSError as error:
-        raise UserError(f"the address --peers {address} cannot be used ({error.strerror or error})") from None
+        # Python adds the address, which is named here.
+        reason, _, _ = (error.strerror or str(error)).partition(" (while")
+        raise UserError(f"the address --peers {address} cannot be used ({reason})") from None

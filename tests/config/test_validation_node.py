@@ -23,6 +23,7 @@ CASES = [
         node("{autoscaler: {period: 50ms}}"),
         error("spec.autoscaler.period", "too short"),
     ),
+    case("no platform", node("{platforms: []}"), warning("spec.platforms", "no Deployment is run")),
     case("nodeName", node("{nodeName: my_host}"), error("spec.nodeName", '"my-host"')),
     case("a range", node("{serviceRange: {cidr: 127.96.0.0}}"), error("spec.serviceRange.cidr", "ADDRESS/BITS")),
     case(

@@ -88,6 +88,14 @@ def test_where_all_addresses_are_taken_another_range_does_not_help() -> None:
     assert "; such as port: " in str(refused.value)
 
 
+def test_the_listener_of_all_ingresses_is_of_no_service() -> None:
+    door = WEB_DOOR._replace(
+        entry="Ingress", wanted="127.0.0.1:8080", served="", note="taken", namespace="", service=""
+    )
+    with pytest.raises(UserError, match=r"^Ingress 127\.0\.0\.1:8080: taken; such as "):
+        refuse_taken([door], WRITTEN)
+
+
 def test_bound_listeners_are_no_problem() -> None:
     refuse_taken([WEB_DOOR], WRITTEN)
 

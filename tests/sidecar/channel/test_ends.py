@@ -62,7 +62,7 @@ def test_an_address_that_is_taken_is_refused(tmp_path: Path) -> None:
     zones = Registry.__new__(Registry)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options = ChannelOptions(peers=Address(*taken.getsockname()))
-        with pytest.raises(UserError, match="cannot be used"):
+        with pytest.raises(UserError, match=r"cannot be used \(Address already in use\)$"):
             registry_end(options, _process(zones), tmp_path, _taken(tmp_path))
 
 
