@@ -17,7 +17,6 @@ import pytest
 import yaml
 
 from sidecar.load.report import Report
-from tests.conftest import SOAK
 from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine, running_engine
 from tests.interop.hosts import FAR, NEAR, Nodes, lay_cable, plug_in, written
 from tests.policy.source import ROOT
@@ -260,7 +259,7 @@ def replicas_at(address: str) -> set[str]:
     return {ask(address).json["replica"] for _ in range(6)}
 
 
-@pytest.mark.skipif(not SOAK, reason="a second engine takes as long as all other tests together: see `make soak`")
+@pytest.mark.soak
 def test_tasks_of_another_node_are_reached_through_its_agent(swarm: Engine, worker: Engine, tmp_path: Path) -> None:
     with ExitStack() as processes:
         nodes = Nodes(tmp_path, swarm, worker, processes, platform="swarm")

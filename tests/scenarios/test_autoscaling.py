@@ -65,7 +65,10 @@ def weft(folder: Folder, request: pytest.FixtureRequest) -> Iterator[Weft]:
 
 def told(weft: Weft) -> dict[str, Any]:
     """What the autoscaler decided last."""
-    (found,) = weft.admin("/api/v1/autoscalers").json["autoscalers"]
+    found = weft.admin("/api/v1/autoscalers").json["autoscalers"]
+    if not found:
+        return {}  # the manifest has not been read yet
+    (found,) = found
     return dict(found)
 
 
