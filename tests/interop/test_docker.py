@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sidecar.load.report import Report
+from tests.conftest import SOAK
 from tests.interop.engine import NEEDS_ENGINE, Engine
 from tests.scenarios.manifests import service
 from tests.scenarios.weft import Network, Weft, ask, running, wait_for
@@ -27,7 +28,7 @@ ENDS = {
     "remove": ("rm", "--force"),
     "sicken": ("exec",),
 }
-FOUND_SECONDS = 1.0
+FOUND_SECONDS = 1.0 if SOAK else 3.0
 OTHERS = ("found", "reload", "networks", "restart")
 CHECKED = ("--health-cmd", "test ! -e /tmp/sick", "--health-interval", "200ms", "--health-retries", "1")
 
