@@ -5,6 +5,7 @@ A reload keeps an object that has errors as it is, and whatever stood in a file 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from discovery.allocation import allocate
 from discovery.assignments import Assignments, load_assignments
 from sidecar.fingerprints import noted_fingerprints
 from sidecar.objects import key_of
-from sidecar.redaction import hidden, shown
+from sidecar.redaction import Hide, hidden, maker_of, shown
 
 Objects = Mapping[ObjectKey, Mapping[str, Any]]
 
@@ -37,12 +38,19 @@ def compare(listed: Sequence[Mapping[str, Any]], paths: Sequence[Path], state: P
     before = {key_of(item): item["object"] for item in listed}
     allocated = allocate(loaded.config_set, _assigned(state / "assignments.json", before))
     faults = tuple(fault for fault in (*loaded.faults, *allocated.faults) if fault.severity == "error")
-    hide = noted_fingerprints(state)
+    hide = _fingerprints(state, before)
     config_set = allocated.config_set
     after = {key: shown(config_set.get(key), hide) for key in config_set.sources if config_set.get(key) is not None}
     places = {key_of(item): item["source"] for item in listed}
     kept = tuple(key for key in before if key not in after and _kept(key, places[key], faults))
     return Comparison(before, after | {key: before[key] for key in kept}, faults, kept, hide is not hidden)
+
+
+def _fingerprints(state: Path, before: Objects) -> Hide:
+    """Those of `state`, unless another weft than the one of this folder has listed the objects."""
+    hide = noted_fingerprints(state)
+    theirs = maker_of(json.dumps(list(before.values())))
+    return hide if theirs in ("", maker_of(hide(""))) else hidden
 
 
 def _kept(key: ObjectKey, place: str, faults: Sequence[Fault]) -> bool:
@@ -55,7 +63,7 @@ def _kept(key: ObjectKey, place: str, faults: Sequence[Fault]) -> bool:
 
 
 def _assigned(path: Path, before: Objects) -> Assignments:
-    """What addresses Services have: as the weft remembers it, else as its objects show."""
+    """What addresses Services have: as the weft's objects show, those that it does not list as its folder remembers."""
     remembered, _ = load_assignments(path)
     services = {key: item["spec"] for key, item in before.items() if key.kind == "Service" and "spec" in item}
     addresses = {
@@ -69,4 +77,4 @@ def _assigned(path: Path, before: Objects) -> Assignments:
         for port in spec.get("ports", ())
         if port.get("nodePort")
     }
-    return Assignments(addresses | remembered.cluster_ips, ports | remembered.node_ports)
+    return Assignments(remembered.cluster_ips | addresses, remembered.node_ports | ports)

@@ -35,8 +35,18 @@ def hidden(_value: str) -> str:
 
 
 def fingerprinted(key: bytes) -> Hide:
-    """The same for equal values, and with near certainty different for others; `key` has up to 64 bytes."""
-    return lambda value: f"(hidden {blake2b(value.encode(), key=key, digest_size=6).hexdigest()})"
+    """The same for equal values, and with near certainty different for others; `key` has up to 64 bytes.
+
+    Each begins with what tells one key from another, for those of different keys cannot be compared.
+    """
+    maker = blake2b(key=key, digest_size=2).hexdigest()
+    return lambda value: f"(hidden {maker}-{blake2b(value.encode(), key=key, digest_size=6).hexdigest()})"
+
+
+def maker_of(text: str) -> str:
+    """What the first fingerprint in `text` begins with; empty: there is none."""
+    found = re.search(r"\(hidden (\w+)-", text)
+    return found[1] if found is not None else ""
 
 
 def hidden_line(line: str) -> str:

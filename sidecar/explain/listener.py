@@ -58,11 +58,15 @@ def refused_at(listener: Listener, question: Question) -> str:
 
 
 def certificate(names: ServerNames, question: Question) -> dict[str, Any] | None:
-    """What the client is shown; None: its bytes are relayed as they are, and the endpoint shows its own."""
+    """What the client is shown; None: its bytes are relayed as they are, and the endpoint shows its own.
+
+    `secret` is empty where it is the certificate that weft makes for itself.
+    """
     shown = names.match(question.host_name.lower())
     if not isinstance(shown, Certificate):
         return None
-    return {"secret": str(shown.secret), "names": list(shown.names), "notAfter": shown.not_after}
+    secret = str(shown.secret) if shown.secret.name else ""
+    return {"secret": secret, "names": list(shown.names), "notAfter": shown.not_after}
 
 
 def _address(host: str) -> str:

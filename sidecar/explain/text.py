@@ -26,7 +26,8 @@ def _parts(told: Mapping[str, Any], paint: Painter) -> Iterator[str]:
         yield from _listener(told["listener"])
     if told.get("certificate"):
         shown = told["certificate"]
-        yield _row("tls", f"the certificate of Secret {shown['secret']} for {', '.join(shown['names'])}")
+        whose = f"that of Secret {shown['secret']}" if shown["secret"] else "weft's own, which no client trusts,"
+        yield _row("tls", f"the certificate is {whose} for {', '.join(shown['names'])}")
     if "rules" in told:
         yield from _rules(told["rules"], told["ruleCount"], paint)
     for name, step in zip(["filters"] + [""] * len(told.get("filters", ())), told.get("filters", ()), strict=False):
@@ -113,7 +114,18 @@ def _backend(told: Mapping[str, Any], paint: Painter) -> Iterator[str]:
     yield _row("timeouts", _flat(told["timeouts"]))
     yield from _retries(told["retries"])
     if told["limits"]:
-        yield _row("limits", f"{told['inFlight']} in flight, {told['limits']['waiting']} waiting")
+        yield _row("limits", _limits(told["limits"], told["inFlight"]))
+
+
+def _limits(limits: Mapping[str, Any], in_flight: int) -> str:
+    """What there is room for; a limit of 0 is none."""
+    at_most = [
+        f"{number} {what} {where}"
+        for part, where in (("backend", "in all"), ("endpoint", "at each endpoint"))
+        for what, number in limits.get(part, {}).items()
+        if number
+    ]
+    return f"{in_flight} in flight, {limits['waiting']} waiting; at most {', '.join(at_most) or 'as many as come'}"
 
 
 def _retries(retries: Mapping[str, Any]) -> Iterator[str]:

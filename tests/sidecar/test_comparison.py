@@ -121,6 +121,16 @@ def test_without_the_state_folder_addresses_are_known_and_secrets_are_not(folder
     assert found(comparison) == []
 
 
+def test_the_state_folder_of_another_weft_says_nothing(folder: Path) -> None:
+    """As when `weft diff` is given the admin address of one weft and finds the state of another."""
+    running = listed(folder, new_fingerprints(folder / "state"))
+    new_fingerprints(folder / "state")
+    save_assignments(folder / "state" / "assignments.json", Assignments({"default/shop": "127.96.1.1"}))
+    comparison = compare(running, [folder / "manifests"], folder / "state")
+    assert not comparison.secrets_compared
+    assert found(comparison) == []
+
+
 def test_a_weft_that_hides_merely(folder: Path) -> None:
     running = listed(folder, hidden)
     assert found(compare(running, [folder / "manifests"], folder / "state")) == []

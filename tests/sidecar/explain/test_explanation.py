@@ -233,6 +233,7 @@ CERTIFICATE = Certificate(Named("default", "shop-tls"), ("shop.example",), 2e9, 
         ("shop.example", "goes to 10.0.0.0:8080 of default/shop:http", "default/shop-tls"),
         ("raw.example", "503: default/raw:tls has no endpoint", None),
         ("shut.example", "no connection: this client is not allowed here", None),
+        ("odd.example", "404: nothing is served here for host odd.example and path /", ""),
         ("none.example", "no connection: there is no certificate for none.example", None),
     ],
 )
@@ -241,7 +242,12 @@ def test_tls(host: str, verdict: str, secret: str | None) -> None:
     raw = Backend(BackendKey("default", "raw", "tls"), Clock())
     nobody = Filters(lambda: 0.0, access=Access(AccessPolicy(deny=("0.0.0.0/0", "::/0"))))
     names = ServerNames(
-        {"shop.example": CERTIFICATE, "raw.example": Passage(raw), "shut.example": Passage(raw, nobody)}
+        {
+            "shop.example": CERTIFICATE,
+            "odd.example": dataclasses.replace(CERTIFICATE, secret=Named("", "")),
+            "raw.example": Passage(raw),
+            "shut.example": Passage(raw, nobody),
+        }
     )
     door = there.compiled.table.listeners[ListenerKey("127.0.0.1", 8080)]
     secure = replace(door, key=ListenerKey("127.0.0.1", 8443), protocol="https", tls=names)

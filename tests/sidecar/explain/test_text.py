@@ -43,7 +43,7 @@ def test_all_parts_have_a_line() -> None:
         "timeouts connect 1 s, clientHead 10 s, responseHead 60 s, idle 60 s, tunnelIdle 3600 s, request none",
         "retries 2 more tries on nothing",
         "budget 3 left for retries now, 0 running (20 % of the requests in flight, at least 3)",
-        "limits 0 in flight, 0 waiting",
+        "limits 0 in flight, 0 waiting; at most 5 requests in all",
     ):
         assert part in text
 
@@ -75,3 +75,15 @@ def test_every_reason_code_is_explained(reason: reasons.Reason) -> None:
 
 def test_a_code_that_nobody_knows() -> None:
     assert told_reason("from_the_future") == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("secret", "line"),
+    [
+        ("default/shop-tls", "tls the certificate is that of Secret default/shop-tls for a.example"),
+        ("", "tls the certificate is weft's own, which no client trusts, for a.example"),
+    ],
+)
+def test_certificates(secret: str, line: str) -> None:
+    told = {"verdict": "", "certificate": {"secret": secret, "names": ["a.example"]}}
+    assert re.sub(" +", " ", render(told, PLAIN).splitlines()[1]).strip() == line
