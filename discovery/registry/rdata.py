@@ -7,6 +7,7 @@ from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 
 from discovery.registry import wire
+from discovery.registry.transfer import EXPIRE_SECONDS, REFRESH_SECONDS, RETRY_SECONDS
 from discovery.registry.wire import from_text, to_wire
 
 
@@ -29,8 +30,8 @@ def txt(text: str) -> bytes:
 
 
 def soa(primary: str, mailbox: str, serial: int, negative_ttl: int) -> bytes:
-    """Secondaries ask every two hours, every half hour after a failure, and give up after a day."""
-    times = (serial & 0xFFFFFFFF, 7200, 1800, 86400, negative_ttl)
+    """With the times of the written zones, which this one is made of."""
+    times = (serial & 0xFFFFFFFF, REFRESH_SECONDS, RETRY_SECONDS, EXPIRE_SECONDS, negative_ttl)
     return name(primary) + name(mailbox) + b"".join(number.to_bytes(4, "big") for number in times)
 
 

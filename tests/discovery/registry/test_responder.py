@@ -68,7 +68,7 @@ TABLE: dict[str, tuple[str, str, str, list[str]]] = {
     "address of nobody": ("9.9.96.127.in-addr.arpa", "PTR", "NXDOMAIN", []),
     "version": (f"dns-version.{Z}", "TXT", "NOERROR", ['TXT "1.1.0"']),
     "servers": (Z, "NS", "NOERROR", [f"NS ns.dns.{Z}."]),
-    "authority": (Z, "SOA", "NOERROR", [f"SOA ns.dns.{Z}. hostmaster.{Z}. 1 7200 1800 86400 1"]),
+    "authority": (Z, "SOA", "NOERROR", [f"SOA ns.dns.{Z}. hostmaster.{Z}. 1 1 1 604800 1"]),
     "anything": (f"shop.default.svc.{Z}", "ANY", "NOERROR", ["A 127.96.1.1"]),
     "not ours": ("www.example.com", "A", "REFUSED", []),
     "a transfer": (Z, "AXFR", "REFUSED", []),
