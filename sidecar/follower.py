@@ -29,8 +29,9 @@ from mesh.exposition import Family
 from mesh.inbound_listener import InboundListeners
 from mesh.steps import run_in_slices
 from mesh.table import ListenerKey
+from sidecar.agency import Agency, SharedCopy
 from sidecar.documents import Document
-from sidecar.enrolment import Enrolment, Registering, registries
+from sidecar.enrolment import NODES, Enrolment, Registering, registries
 from sidecar.errors import UserError
 from sidecar.inbound import Inbound
 from sidecar.propagation import Propagation
@@ -50,7 +51,10 @@ class Follower:
     def __init__(
         self, config_set: ConfigSet, catalog: Catalog, folder: Path, random: Random, *, who: Registering | None = None
     ) -> None:
-        """`who`: registers here; None: the node.  Raises UserError for settings that cannot be followed."""
+        """`who`: registers here; None: the node, which serves the sidecars on it, too.
+
+        Raises UserError for settings that cannot be followed.
+        """
         node = config_set.node
         servers = registries(node)
         if not servers:
@@ -68,6 +72,10 @@ class Follower:
         self._apex = Apex(zone, to_wire(from_text(f"ns.dns.{domain}")), to_wire(from_text(f"hostmaster.{domain}")))
         self._copy = ZoneCopy(zone, servers, key, folder, random)
         self._secondary = self._copy.secondary
+        self._agency: Agency | None = None
+        if who is None:
+            nodes, shared = to_wire(from_text(f"{NODES}.{domain}")), SharedCopy(self._apex, self._secondary)
+            self._agency = Agency(shared, nodes, servers, key, random)
         self._source = RegistrySource(catalog, self._copy.content, lambda each: not self._enrolment.is_ours(each))
         self._source.settled.append(self._told)
         self._secondary.followers += [self._source.changed, self._copied]
@@ -119,6 +127,9 @@ class Follower:
         authority = self._authority(responder, elsewhere)
         authority.follow(self._enrolment.zone, self._heard)
         self._secondary.followers.append(responder.changed)
+        if self._agency is not None:
+            self._agency.attach(authority, self._config_set)
+            self._secondary.followers.append(self._agency.changed)
         self._responder = responder
         return authority
 
@@ -128,6 +139,8 @@ class Follower:
     def served_at(self, key: ListenerKey) -> None:
         """Have this node told there."""
         self._enrolment.reachable_at(key)
+        if self._agency is not None:
+            self._agency.served_from(key.address)
 
     def names(self) -> Iterator[Written]:
         """What the copy says, for answers."""
@@ -148,6 +161,8 @@ class Follower:
         self._config_set = config_set
         self._source.define(config_set.services)
         self._enrolment.define(config_set)
+        if self._agency is not None:
+            self._agency.define(config_set)
 
     async def run(self) -> None:
         """Follow, and keep registered what is here, until cancelled."""
@@ -157,12 +172,16 @@ class Follower:
             beside.create_task(self._date())
             beside.create_task(self._follow())
             await self._secondary.synced.wait()
+            if self._agency is not None:
+                self._agency.share()
             await self.fill()
             await self._enrolment.find(self._copy.content)
 
     async def close(self) -> None:
         """Take back what is registered, and keep the copy."""
         await self._enrolment.close()
+        if self._agency is not None:
+            await self._agency.close()
         await self._copy.keep()
 
     def document(self) -> dict[str, Document]:

@@ -253,8 +253,12 @@ class Registry:
 
 
 def key_ring(written: Iterable[RegistryKey], secrets: Mapping[Named, Secret]) -> KeyRing:
+    """The keys that the settings name."""
+    return KeyRing(key_scopes(written, secrets))
+
+
+def key_scopes(written: Iterable[RegistryKey], secrets: Mapping[Named, Secret]) -> Iterator[tuple[Key, Scope]]:
     """The keys that the settings name, each with what it may do; one that cannot be had is told of and left out."""
-    scopes = []
     for each in written:
         try:
             key = key_in(each.secret, secrets)
@@ -262,8 +266,7 @@ def key_ring(written: Iterable[RegistryKey], secrets: Mapping[Named, Secret]) ->
             log.error("registry.keys: a key is left out: %s", error)
             continue
         suffixes = tuple(to_wire(from_text("" if name == "*" else name)) for name in each.writes)
-        scopes.append((key, Scope(suffixes, each.transfers)))
-    return KeyRing(scopes)
+        yield key, Scope(suffixes, each.transfers)
 
 
 def key_in(secret: str, secrets: Mapping[Named, Secret]) -> Key:

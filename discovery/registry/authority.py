@@ -25,6 +25,7 @@ from discovery.registry.refusals import Refusals
 from discovery.registry.replays import UNSIGNED_SECONDS, Arrival, Replays
 from discovery.registry.responder import Responder
 from discovery.registry.terms import LEAST_SECONDS, Terms, granted, read_terms
+from discovery.registry.transfer import Served
 from discovery.registry.tsig import TsigError
 from discovery.registry.update import UpdateError, read_update
 from discovery.registry.wire import (
@@ -61,6 +62,10 @@ Heard = Callable[[int | None, str], bool]
 """Told of a NOTIFY: its serial, and the address that it came from; False: that is nobody to listen to."""
 
 
+Forward = Callable[[bytes, Outline, str, Send], None]
+"""Hands an UPDATE on as it came, from that address, and its answer back."""
+
+
 class Authority:
     """Answers for the zones that it is given to serve or to follow."""
 
@@ -84,6 +89,9 @@ class Authority:
         self._wall = wall
         self._sender = ZoneSender(keys, transfers_to)
         self._primaries: dict[bytes, Primary] = {}
+        self._served: dict[bytes, Served] = {}
+        """The zones that are sent: those of the primaries, and copies."""
+        self._forwards: dict[bytes, Forward] = {}
         self._followed: dict[bytes, Heard] = {}
         self._notices: dict[bytes, tuple[Heard, bytes]] = {}
         """By NOTIFYs without their ids and serials: who is told, and the answer without its id."""
@@ -99,6 +107,15 @@ class Authority:
     def serve(self, primary: Primary) -> None:
         """Take updates of the zone of `primary`, and send it to secondaries."""
         self._primaries[primary.apex.origin] = primary
+        self.share(primary)
+
+    def share(self, zone: Served) -> None:
+        """Send `zone` to secondaries."""
+        self._served[zone.apex.origin] = zone
+
+    def forward(self, zone: bytes, forward: Forward) -> None:
+        """Have updates of `zone` handed on; who may write is for those to judge who get them (RFC 8945 section 5.5)."""
+        self._forwards[zone] = forward
 
     def follow(self, zone: bytes, heard: Heard) -> None:
         """Hand on what NOTIFY says of `zone`."""
@@ -128,10 +145,18 @@ class Authority:
             return True
         if not (parts.signature or opcode in _OPCODES or type_of(message, parts) in _TRANSFERS):
             return False
+        forward = self._forwards.get(message[HEADER : parts.answers - 4].lower()) if opcode == UPDATE_OPCODE else None
+        if forward is not None:
+            forward(message, parts, client, send)
+        else:
+            self._take_here(message, parts, client, send, stream)
+        return True
+
+    def _take_here(self, message: bytes, parts: Outline, client: str, send: Send, stream: Stream | None) -> None:
+        """It is not for another server."""
         asked = self._verified(message, parts, client, send, stream)
         if asked is not None:
-            self._answer(asked, opcode)
-        return True
+            self._answer(asked, message[2] >> 3 & 0xF)
 
     def _verified(self, message: bytes, parts: Outline, client: str, send: Send, stream: Stream | None) -> Asked | None:
         """The message without its signature; None: that does not hold, and is answered."""
@@ -153,8 +178,8 @@ class Authority:
             self._update(asked)
         elif opcode == NOTIFY_OPCODE:
             self._notify(asked)
-        elif is_transfer and (primary := self._primary_of(asked.zone)) is not None:
-            self._sender.answer(asked, primary)
+        elif is_transfer and (zone := self._served_at(asked.zone)) is not None:
+            self._sender.answer(asked, zone)
         else:
             is_tcp = asked.stream is not None
             outcome = self._responder.respond(asked.message, is_tcp)
@@ -163,13 +188,13 @@ class Authority:
             else:
                 asked.send(outcome)
 
-    def _primary_of(self, name: bytes) -> Primary | None:
-        """Who has the zone in which `name` is, if it is there."""
-        zone = name
-        while zone not in self._primaries and zone != b"\0":
-            zone = parent(zone)
-        primary = self._primaries.get(zone)
-        return primary if primary is not None and primary.content.exists(name) else None
+    def _served_at(self, name: bytes) -> Served | None:
+        """The zone in which `name` is, if it is there."""
+        above = name
+        while above not in self._served and above != b"\0":
+            above = parent(above)
+        zone = self._served.get(above)
+        return zone if zone is not None and zone.content.exists(name) else None
 
     def _notify(self, asked: Asked) -> None:
         if len(asked.message) > LARGEST_NOTIFY:

@@ -167,12 +167,16 @@ class Registrant:
             query, mac = tsig.sign(query, self._key, self._wall())
             verifier = Verifier(self._key, mac)
             verify = lambda answer: verifier.verify(answer, self._wall())  # noqa: E731 - the other one is no function
-        answer = await (_by_udp if len(query) <= LARGEST_UDP else _by_tcp)(self.server, query)
-        message = parse_message(verify(answer))
+        message = parse_message(verify(await deliver(self.server, query)))
         if message.flags & 0xF != NOERROR:
             rcode = message.flags & 0xF
             raise Refused(f"it answers {RCODE_NAMES.get(rcode, rcode)}")
         return _granted(message, self._lease)
+
+
+async def deliver(server: Resolver, query: bytes) -> bytes:
+    """The answer to an UPDATE, which is repeated if it takes long.  Raises Refused, OSError, EOFError, TimeoutError."""
+    return await (_by_udp if len(query) <= LARGEST_UDP else _by_tcp)(server, query)
 
 
 def _granted(message: Message, asked: int) -> float:

@@ -11,7 +11,7 @@ from typing import Final
 from discovery.registry import tsig
 from discovery.registry.asked import Asked
 from discovery.registry.keys import Key, KeyRing
-from discovery.registry.primary import Primary
+from discovery.registry.transfer import Served
 
 KEPT: Final = 64
 """Answers that are kept."""
@@ -21,7 +21,7 @@ class Repeated:
     """The answers of the last questions by UDP that were signed."""
 
     def __init__(self, keys: KeyRing) -> None:
-        self._answers: dict[tuple[int, bytes], tuple[Primary, int, bytes]] = {}
+        self._answers: dict[tuple[int, bytes], tuple[Served, int, bytes]] = {}
         """By the room that a signature needs, and a question without id and signature: the serial that the answer
         leads to, and the answer without its id."""
         self.admit(keys)
@@ -34,7 +34,7 @@ class Repeated:
         """Of the beginnings of signatures, and of whole ones."""
         self._answers.clear()
 
-    def put(self, asked: Asked, primary: Primary, answer: bytes) -> None:
+    def put(self, asked: Asked, primary: Served, answer: bytes) -> None:
         """`asked` gets this, to which an id is added and a signature."""
         if asked.verified is None or asked.stream is not None:
             return

@@ -25,7 +25,7 @@ from discovery.registry.keys import Key
 from discovery.registry.messages import LARGEST_UDP, axfr_query, ixfr_query
 from discovery.registry.parts import Parts, covers, option
 from discovery.registry.resolv_conf import Resolver
-from discovery.registry.transfer import Apex
+from discovery.registry.transfer import Apex, History
 from discovery.registry.tsig import TsigError, Verifier
 from discovery.registry.wire import Malformed, parse_part
 
@@ -73,6 +73,8 @@ class Secondary:
         """When a primary was last heard, in seconds of the loop's clock."""
         self.parts: Parts | None = None
         """What `content` has by now of the zone; None: all."""
+        self.history: History | None = None
+        """Is told of every change, for who follows this copy; None: nobody does."""
         self._wanted_parts: Parts | None = None
         self._wanted: Wanted | None = None
         self._options = b""
@@ -227,10 +229,12 @@ class Secondary:
 
     def _put(self, steps: Steps) -> None:
         if steps.changes:
-            draft = Draft(self.content)
+            draft, before = Draft(self.content), self.content.serial
             for _, change in steps.changes:
                 draft.apply(change)
             self.content.adopt(draft.nodes, steps.changes[-1][0])
+            if self.history is not None:
+                self.history.extend(before, steps.changes)
             self._tell(draft.nodes)
 
     async def _replace(self, whole: Whole) -> None:
@@ -246,6 +250,8 @@ class Secondary:
             content.adopt({name: changed[name] for name in names}, content.serial)
             await asyncio.sleep(0)
         content.serial = whole.serial
+        if self.history is not None:
+            self.history.clear()
         self._tell(changed)
 
     def _tell(self, names: Iterable[bytes]) -> None:

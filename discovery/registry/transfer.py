@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
-from discovery.registry.content import Node
+from discovery.registry.content import Change, Content, Node
 from discovery.registry.messages import TO_QUESTION, rendered
 from discovery.registry.store import Past
 from discovery.registry.wire import AA, HEADER, IN, NS, QR, SOA, Record
@@ -64,11 +64,27 @@ def step_of(past: Past, apex: Apex) -> Step:
     return Step(past.before, past.serial, chunks, sum(map(len, chunks)))
 
 
+class Served(Protocol):
+    """A zone that is sent to others: by its primary, or as a copy of it."""
+
+    @property
+    def apex(self) -> Apex: ...
+    @property
+    def content(self) -> Content: ...
+    @property
+    def history(self) -> History: ...
+
+    async def since(self, serial: int) -> Sequence[Step] | None:
+        """What happened after `serial`; None: that is not known any more."""
+
+
 class History:
     """The latest changes of a zone, rendered, up to a bound."""
 
-    def __init__(self, apex: Apex) -> None:
+    def __init__(self, apex: Apex, most: int = MOST_BYTES) -> None:
+        """`most`: bytes of changes that are kept."""
         self._apex = apex
+        self._most = most
         self._steps: deque[Step] = deque()
         self._size = 0
 
@@ -79,8 +95,14 @@ class History:
         step = step_of(past, self._apex)
         self._steps.append(step)
         self._size += step.size
-        while self._size > MOST_BYTES:
+        while self._size > self._most:
             self._size -= self._steps.popleft().size
+
+    def extend(self, before: int, changes: Iterable[tuple[int, Change]]) -> None:
+        """These happened one after the other, from the serial `before` on, each to its own serial."""
+        for serial, change in changes:
+            self.add(Past(before, serial, change))
+            before = serial
 
     def clear(self) -> None:
         """Nothing is known of what happened."""

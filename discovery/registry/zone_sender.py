@@ -20,11 +20,10 @@ from config.addresses import Network
 from discovery.registry.asked import Asked, Stream
 from discovery.registry.keys import KeyRing
 from discovery.registry.parts import Parts, narrowed, nodes_of, read_parts
-from discovery.registry.primary import Primary
 from discovery.registry.render import LARGEST_UDP, SMALLEST_UDP
 from discovery.registry.repeated import Repeated
 from discovery.registry.store import StoreError
-from discovery.registry.transfer import LARGEST, Apex, Step, incremental, messages, whole
+from discovery.registry.transfer import LARGEST, Apex, Served, Step, incremental, messages, whole
 from discovery.registry.wire import AXFR, FORMERR, OPT, REFUSED, SOA, Malformed, Message, parse_message
 
 AT_ONCE: Final = 8
@@ -71,14 +70,14 @@ class ZoneSender:
         """The answer to a question by UDP that was answered before; None: it is to be read."""
         return self._repeated.answer(message, now)
 
-    def answer(self, asked: Asked, primary: Primary) -> None:
-        """Answer a question for the zone of `primary`, or for what is beneath a name in it, now or later."""
+    def answer(self, asked: Asked, zone: Served) -> None:
+        """Answer a question for the zone of `zone`, or for what is beneath a name in it, now or later."""
         if not self.may_have(asked):
             asked.refuse(REFUSED)
             return
         try:
             message = parse_message(asked.message)
-            parts = read_parts(message) if asked.zone == primary.apex.origin else _beneath(asked, primary)
+            parts = read_parts(message) if asked.zone == zone.apex.origin else _beneath(asked, zone)
             serial = None if asked.type == AXFR else _serial(message, asked.zone)
         except Malformed:
             asked.refuse(FORMERR)
@@ -86,15 +85,15 @@ class ZoneSender:
         limit = _limit(asked, message)
         if serial is None and asked.stream is None:
             asked.refuse(FORMERR)
-        elif serial is not None and (finished := self._at_hand(asked, primary, serial, parts, limit)) is not None:
-            self._repeated.put(asked, primary, finished)
+        elif serial is not None and (finished := self._at_hand(asked, zone, serial, parts, limit)) is not None:
+            self._repeated.put(asked, zone, finished)
             asked.send(asked.message[:2] + finished)
         elif asked.stream is None:  # it does not fit
-            soa = incremental(_apex(asked, primary), primary.content.serial, ())
+            soa = incremental(_apex(asked, zone), zone.content.serial, ())
             (alone,) = messages(asked.message[:2], asked.question, soa)
             asked.send(alone)
         else:
-            task = asyncio.get_running_loop().create_task(self._send(asked, primary, serial, parts, limit))
+            task = asyncio.get_running_loop().create_task(self._send(asked, zone, serial, parts, limit))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -105,16 +104,16 @@ class ZoneSender:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _at_hand(self, asked: Asked, primary: Primary, serial: int, parts: Parts | None, limit: int) -> bytes | None:
+    def _at_hand(self, asked: Asked, zone: Served, serial: int, parts: Parts | None, limit: int) -> bytes | None:
         """The message without its id, if one is enough and the store need not be asked."""
-        latest = primary.content.serial
+        latest = zone.content.serial
         key = asked.zone, parts, serial, latest, limit
         finished = self._finished.get(key)
         if finished is None:
-            steps = [] if serial == latest else _steps(asked, primary, serial, parts)
+            steps = [] if serial == latest else _steps(asked, zone, serial, parts)
             if steps is None:
                 return None
-            records = incremental(_apex(asked, primary), latest, steps)
+            records = incremental(_apex(asked, zone), latest, steps)
             made = list(islice(messages(b"", asked.question, records, limit), 2))
             if len(made) > 1:
                 return None
@@ -124,16 +123,16 @@ class ZoneSender:
             self._finished[key] = finished
         return finished
 
-    async def _send(self, asked: Asked, primary: Primary, serial: int | None, parts: Parts | None, limit: int) -> None:
+    async def _send(self, asked: Asked, zone: Served, serial: int | None, parts: Parts | None, limit: int) -> None:
         """Send it by TCP, when it is its turn and if the other side is still there."""
         assert asked.stream is not None
         try:
-            is_at_hand = serial is None or parts is not None or primary.history.since(serial) is not None
+            is_at_hand = serial is None or parts is not None or zone.history.since(serial) is not None
             turn = self._turns.setdefault(asked.stream, asyncio.Lock())
             async with turn, asyncio.timeout(LONGEST_SECONDS):
                 await asked.stream.room()
                 async with self._limit if is_at_hand else self._from_store:
-                    chunks = await _chunks(asked, primary, serial, parts)
+                    chunks = await _chunks(asked, zone, serial, parts)
                     await _send_all(asked, messages(asked.message[:2], asked.question, chunks, limit))
         except (ConnectionError, TimeoutError) as error:
             log.info("a zone was not sent to %s as a whole: %s", asked.client, str(error) or "it took too long")
@@ -143,40 +142,40 @@ class ZoneSender:
             raise
 
 
-async def _chunks(asked: Asked, primary: Primary, serial: int | None, parts: Parts | None) -> Iterator[bytes]:
+async def _chunks(asked: Asked, zone: Served, serial: int | None, parts: Parts | None) -> Iterator[bytes]:
     """The records of the answer; `serial`: from which a difference is asked for, None: it is not."""
     steps = None
     if serial is not None and parts is not None:  # they are sent as a whole sooner than the store is asked
-        steps = _steps(asked, primary, serial, parts)
+        steps = _steps(asked, zone, serial, parts)
     elif serial is not None:
         with suppress(StoreError):  # then the zone is sent as a whole, which takes no look into the store
-            steps = await primary.since(serial)
-    apex, latest = _apex(asked, primary), primary.content.serial
+            steps = await zone.since(serial)
+    apex, latest = _apex(asked, zone), zone.content.serial
     if steps is not None:
         return incremental(apex, latest, steps)
     if parts is not None:
-        return whole(apex, latest, nodes_of(primary.content, parts))
-    return whole(apex, latest, primary.content.nodes.copy())  # five times as fast as dict()
+        return whole(apex, latest, nodes_of(zone.content, parts))
+    return whole(apex, latest, zone.content.nodes.copy())  # five times as fast as dict()
 
 
-def _steps(asked: Asked, primary: Primary, serial: int, parts: Parts | None) -> Sequence[Step] | None:
+def _steps(asked: Asked, zone: Served, serial: int, parts: Parts | None) -> Sequence[Step] | None:
     """What is known without the store to have happened after `serial`; None: that is not all of it.
 
     Changes are rendered for the zone: what is beneath a name in it is sent as a whole.
     """
-    steps = primary.history.since(serial) if asked.zone == primary.apex.origin else None
+    steps = zone.history.since(serial) if asked.zone == zone.apex.origin else None
     if steps is None or parts is None:
         return steps
-    return narrowed(primary.apex, serial, primary.content.serial, steps, parts)
+    return narrowed(zone.apex, serial, zone.content.serial, steps, parts)
 
 
-def _apex(asked: Asked, primary: Primary) -> Apex:
+def _apex(asked: Asked, zone: Served) -> Apex:
     """What is asked for is answered as a zone."""
-    return primary.apex._replace(origin=asked.zone)
+    return zone.apex._replace(origin=asked.zone)
 
 
-def _beneath(asked: Asked, primary: Primary) -> Parts:
-    return frozenset({asked.zone[: -len(primary.apex.origin)]})
+def _beneath(asked: Asked, zone: Served) -> Parts:
+    return frozenset({asked.zone[: -len(zone.apex.origin)]})
 
 
 async def _send_all(asked: Asked, made: Iterator[bytes]) -> None:

@@ -12,7 +12,6 @@ import dns.xfr
 import dns.zone
 import pytest
 
-from discovery.registry import transfer
 from discovery.registry.content import Change, Content, content_of
 from discovery.registry.messages import rendered
 from discovery.registry.store import Past
@@ -124,11 +123,11 @@ def test_what_is_not_known() -> None:
     assert [step.serial for step in history.since(9) or ()] == [12]
 
 
-def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_kept_is_bounded() -> None:
     history = History(APEX)
     history.add(CHANGES[0])
     (step,) = history.since(7) or ()
-    monkeypatch.setattr(transfer, "MOST_BYTES", 3 * step.size)
+    history = History(APEX, 3 * step.size)
     for serial in range(8, 20):
         history.add(Past(serial, serial + 1, CHANGES[0].change))
     assert history.since(16) is None
