@@ -136,6 +136,11 @@ class Backend(Roster):
         return self._room is not None and self._room.wakeable(self.key) is not None
 
     @property
+    def held(self) -> str:
+        """While it is `wakeable`: why nobody would start what is behind it now; empty: somebody would."""
+        return "" if self._room is None else self._room.held(self.key)
+
+    @property
     def vacancy(self) -> Reason:
         """Why nobody can be picked."""
         if self.plan.nowhere:

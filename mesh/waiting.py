@@ -37,14 +37,19 @@ Wake = Callable[[WorkloadRef], bool]
 """Have a workload started that somebody waits for, if it is not being started already; False: nobody can."""
 
 
+Held = Callable[[BackendKey], str]
+"""Why nobody would start what is behind a Backend now; empty: somebody would."""
+
+
 class WaitingRoom:
     """Who waits, and of which client, in all lines of one process."""
 
-    __slots__ = ("_clients", "_costs", "_open", "kept", "wake", "wakeable")
+    __slots__ = ("_clients", "_costs", "_open", "held", "kept", "wake", "wakeable")
 
     def __init__(self, wakeable: Wakeable = lambda _: None, wake: Wake = lambda _: False) -> None:
         self.wakeable = wakeable
         self.wake = wake
+        self.held: Held = lambda _: ""
         self.kept = 0
         """Bytes of all that wait."""
         self._costs: dict[Waiter, tuple[str, int]] = {}

@@ -128,7 +128,7 @@ class Assembly:
     def wake_by(self, waker: Waker) -> None:
         """Have what sleeps at zero woken by `waker`; before anything runs."""
         self._waking, room = Waking(self.scales, waker), self.proxy.live.room
-        room.wakeable, room.wake = self._waking.wakeable, self._waking.wake
+        room.wakeable, room.wake, room.held = self._waking.wakeable, self._waking.wake, self._waking.held
         self.running.asleep = self._waking.says
 
     def _tell_scales(self) -> Scales:

@@ -140,11 +140,14 @@ class Autoscaling:
         """Whether `workload` may sleep at zero."""
         return any(scaler.target == workload and not scaler.least for scaler in self._scalers)
 
-    def held(self, workload: WorkloadRef) -> bool:
-        """Whether nothing would come of an attempt to wake `workload` now."""
+    def held(self, workload: WorkloadRef) -> str:
+        """Why nothing would come of an attempt to wake `workload` now; empty: it would be woken."""
         parts = self.parts
         sleepers = [each for each in self._scalers if each.target == workload and not each.least]
-        return parts is None or all(parts.executor.held(each) for each in sleepers)
+        if parts is None or not sleepers:
+            return "no autoscaler is there"
+        reasons = [parts.executor.held(each) for each in sleepers]
+        return reasons[0] if all(reasons) else ""
 
     async def wake(self, workload: WorkloadRef) -> bool:
         """Have `workload`, which sleeps at zero, get its first replica now; False: nobody here will do that."""

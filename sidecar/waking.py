@@ -20,8 +20,8 @@ class Waker(Protocol):
     def wakes(self, workload: WorkloadRef) -> bool:
         """Whether it may sleep at zero."""
 
-    def held(self, workload: WorkloadRef) -> bool:
-        """Whether nothing would come of an attempt to wake it now."""
+    def held(self, workload: WorkloadRef) -> str:
+        """Why nothing would come of an attempt to wake it now; empty: it would be woken."""
 
     async def wake(self, workload: WorkloadRef) -> bool:
         """Have it get its first replica; False: that cannot be done."""
@@ -49,10 +49,17 @@ class Waking:
         self._called = asyncio.Event()
 
     def says(self, service: Named) -> str:
-        """What a Service that is asleep is told about, where a request wakes it."""
+        """What a Service that is asleep is told about, where an autoscaler may wake it."""
         key = BackendKey(*service, "")
-        sleeps = self.wakeable(key) is not None and self._scales.asleep(key)
-        return "scaled to zero; a request wakes it" if sleeps else ""
+        if self.wakeable(key) is None or not self._scales.asleep(key):
+            return ""
+        held = self.held(key)
+        return f"scaled to zero; {f'no request wakes it: {held}' if held else 'a request wakes it'}"
+
+    def held(self, key: BackendKey) -> str:
+        """As `mesh.waiting.Held`."""
+        workload = self.wakeable(key)
+        return "" if workload is None else self._waker.held(workload)
 
     def wakeable(self, key: BackendKey) -> WorkloadRef | None:
         """As `mesh.waiting.Wakeable`; of several the first in the order of the manifests."""

@@ -48,8 +48,10 @@ def check_autoscaler(item: HorizontalPodAutoscaler, report: ObjectReport) -> Non
         report.error("spec.maxReplicas", message, "spec.minReplicas")
     if spec.min_replicas == 0 and not any(metric.type in {"Object", "External"} for metric in spec.metrics):
         report.warning(
+            "spec.metrics",
+            "Kubernetes refuses this: must specify at least one Object or External metric to support scaling to zero "
+            "replicas; here a request starts one replica, and the metrics of replicas count from then on",
             "spec.minReplicas",
-            "Kubernetes takes 0 only with a metric of type Object or External, which sees no pods",
             "spec.metrics.*.type",
         )
     for field, text in (("kind", spec.scale_target_ref.kind), ("name", spec.scale_target_ref.name)):

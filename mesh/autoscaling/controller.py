@@ -95,7 +95,8 @@ class Controller:
             scaler.uses.add(now, executor.target.usage(scaler.target))
         readings = [self._read(metric, scaler, answers) for metric in scaler.hpa.spec.metrics]
         busy = scaler.is_awaited(now) or self._window.served({copy.id for copy in scale.replicas})
-        decision = decide(scaler.hpa, scale, readings, scaler.history, now, busy=busy)
+        held = executor.held(scaler)
+        decision = decide(scaler.hpa, scale, readings, scaler.history, now, busy=busy, held=held)
         executor.decided(scaler, await executor.carry_out(scaler, scale, decision))
 
     def _read(self, metric: MetricSpec, scaler: HPAScaler, answers: Answers) -> Reading:

@@ -70,10 +70,12 @@ def decide(
     now: float,
     *,
     busy: bool = False,
+    held: str = "",
 ) -> Decision:
     """What `hpa` makes of one reading for each of its metrics; `now` in Unix seconds.
 
     `busy`: requests are in flight, or came lately, whatever the metrics are of: the last replica stays.
+    `held`: why nothing of it will be carried out, empty if it will.
     Whoever carries it out says so by `carried_out`, so that the change is remembered.
     """
     spec, current = hpa.spec, scale.desired
@@ -91,7 +93,7 @@ def decide(
         return _bounded(begun, spec.min_replicas, "Current number of replicas below Spec.MinReplicas")
     known = Circumstances(current, scale.replicas, now, tolerance(hpa))
     proposals = tuple(propose(metric, reading, known) for metric, reading in zip(spec.metrics, readings, strict=True))
-    return _judge(hpa, msgspec.structs.replace(begun, proposals=proposals), now, busy)
+    return _judge(hpa, msgspec.structs.replace(begun, proposals=proposals), now, busy, held)
 
 
 def carried_out(decision: Decision, now: float) -> Decision:
@@ -120,6 +122,7 @@ def tolerance(hpa: HorizontalPodAutoscaler) -> Tolerance:
 
 
 _AT_ZERO = "the target is scaled to zero, and a request wakes it"
+_HELD_AT_ZERO = "the target is scaled to zero, and no request wakes it: "
 _SWITCHED_OFF = "scaling is disabled since the replica count of the target is zero"
 
 
@@ -127,7 +130,7 @@ def _tolerance(rules: ScalingRules | None) -> float:
     return parse_quantity(rules.tolerance) if rules is not None and rules.tolerance else TOLERANCE
 
 
-def _judge(hpa: HorizontalPodAutoscaler, decision: Decision, now: float, busy: bool) -> Decision:
+def _judge(hpa: HorizontalPodAutoscaler, decision: Decision, now: float, busy: bool, held: str) -> Decision:
     """Join the proposals to a number, and pass it through what holds it back."""
     spec, current = hpa.spec, decision.current
     good = [proposal for proposal in decision.proposals if not proposal.failure]
@@ -149,7 +152,8 @@ def _judge(hpa: HorizontalPodAutoscaler, decision: Decision, now: float, busy: b
         wanted = 1
         decision = _with(decision, step="requests are in flight or came lately: 1")
     elif not wanted and not current:
-        decision = _with(decision, Condition("ScalingActive", False, ASLEEP, _AT_ZERO), step=_AT_ZERO)
+        asleep = f"{_HELD_AT_ZERO}{held}" if held else _AT_ZERO
+        decision = _with(decision, Condition("ScalingActive", False, ASLEEP, asleep), step=asleep)
     settled = behavior.stabilized(wanted, current, spec.behavior, decision.history, now)
     if settled.reason != "ReadyForNewScale":
         decision = _with(decision, step=f"{settled.reason}: {settled.replicas}")

@@ -72,9 +72,11 @@ class NodeEnd:
         """Whether an autoscaler elsewhere wakes it when it sleeps at zero."""
         return self.scaling.wakes(workload)
 
-    def held(self, workload: WorkloadRef) -> bool:
-        """Whether nothing would come of an attempt to wake it now."""
-        return not (self._channel.connected and self.scaling.wakes(workload))
+    def held(self, workload: WorkloadRef) -> str:
+        """Why nothing would come of an attempt to wake it now; empty: it would be woken."""
+        if not self._channel.connected:
+            return f"no autoscaler is connected ({self._channel.failure})"
+        return "" if self.scaling.wakes(workload) else "no autoscaler is there"
 
     async def wake(self, workload: WorkloadRef) -> bool:
         """Have it get its first replica; False: nobody could be told."""

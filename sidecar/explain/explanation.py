@@ -138,7 +138,7 @@ def explain_backend(backend: Backend, known: Known, manner: Manner | None = None
         "endpointCount": len(backend.endpoints),
         "lack": "" if backend.eligible else _lack(backend),
         "refusal": None if backend.eligible else backend.vacancy.status,
-        "wakes": not backend.eligible and backend.wakeable,
+        "wakes": not backend.eligible and backend.wakeable and not backend.held,
         "balancer": encode(plan.balancer) | {"type": plan.balancer.type},
         "timeouts": _all_fields(timeouts),
         "retries": _all_fields(retries)
@@ -152,6 +152,8 @@ def _lack(backend: Backend) -> str:
     why = "" if backend.vacancy is NO_ENDPOINTS else backend.vacancy.details
     if not backend.wakeable:
         return why
+    if backend.held:
+        return f"{why or NO_ENDPOINTS.details}; no request wakes it: {backend.held}"
     return f"{why}; a request wakes it" if why else "its first replica is starting"
 
 

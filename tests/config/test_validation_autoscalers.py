@@ -27,7 +27,11 @@ TARGET = f"{AT}.resource.target"
 CASES = [
     case("bounds", autoscaler("minReplicas: 2, maxReplicas: 2")),
     case("max below min", autoscaler("minReplicas: 3, maxReplicas: 2"), error("spec.maxReplicas", "minReplicas, 3")),
-    case("from zero", autoscaler("minReplicas: 0, maxReplicas: 2"), warning("spec.minReplicas", "Object or External")),
+    case(
+        "from zero",
+        autoscaler("minReplicas: 0, maxReplicas: 2"),
+        warning("spec.metrics", "at least one Object or External metric"),
+    ),
     case(
         "from zero by what is outside",
         autoscaler(

@@ -187,6 +187,10 @@ def test_paused_nobody_is_held(weft: Weft, folder: Folder) -> None:
     assert (answer.status, answer.fields["retry-after"]) == (503, "30")
     assert "no autoscaler is there to wake it" in answer.fields["proxy-status"]
     assert time.monotonic() - began < NOISE
+    assert explained(weft, weft.address("app")).endswith("no request wakes it: weft.dev/autoscale: paused")
+    objects = weft.admin("/api/v1/config").json["objects"]
+    (said,) = (each["status"]["reasons"] for each in objects if each["kind"] == "Service")
+    assert said == ["scaled to zero; no request wakes it: weft.dev/autoscale: paused"]
 
 
 def test_a_node_holds_and_another_starts_what_it_waits_for(tmp_path: Path) -> None:
@@ -208,6 +212,7 @@ def test_a_node_holds_and_another_starts_what_it_waits_for(tmp_path: Path) -> No
         wait_for(lambda: not endpoints(carries, "app"), carries.told)
         made.registry.process.kill()
         wait_for(lambda: not carries.admin("/api/v1/channel").json["connected"], carries.told)
+        assert "no request wakes it: no autoscaler is connected (" in explained(carries, address)
         began = time.monotonic()
         refused = ask(address)
         assert (refused.status, refused.fields["retry-after"]) == (503, "30"), "nobody could be told"

@@ -19,14 +19,14 @@ class Autoscaler:
 
     def __init__(self) -> None:
         self.woken: list[WorkloadRef] = []
-        self.paused = False
+        self.held_by = ""
         self.able = True
 
     def wakes(self, workload: WorkloadRef) -> bool:
         return workload == TARGET
 
-    def held(self, workload: WorkloadRef) -> bool:
-        return self.paused
+    def held(self, workload: WorkloadRef) -> str:
+        return self.held_by
 
     async def wake(self, workload: WorkloadRef) -> bool:
         self.woken.append(workload)
@@ -69,6 +69,10 @@ def test_what_is_said_of_a_service() -> None:
     world = World()
     assert world.waking.says(Named("default", "web")) == "scaled to zero; a request wakes it"
     assert world.waking.says(Named("default", "other")) == ""
+    world.autoscaler.held_by = "dry run"
+    assert world.waking.says(Named("default", "web")) == "scaled to zero; no request wakes it: dry run"
+    assert world.waking.held(KEY) == "dry run"
+    assert world.waking.held(KEY._replace(service="other")) == ""
     world.sizes.zero = False
     assert world.waking.says(Named("default", "web")) == ""
 
@@ -85,7 +89,7 @@ async def test_many_calls_are_one() -> None:
 
 async def test_who_would_do_nothing_is_not_asked() -> None:
     world = World()
-    world.autoscaler.paused = True
+    world.autoscaler.held_by = "paused"
     assert not world.waking.wake(TARGET)
     await world.turn()
     assert world.autoscaler.woken == []

@@ -339,6 +339,15 @@ def test_the_same_again_gives_the_same(load: list[int], spec: MetricSpec) -> Non
     assert once(load, 1, 30, spec) == first
 
 
+def test_what_sleeps_says_whether_a_request_wakes_it() -> None:
+    copies, reading = crowd("")
+    hpa = Written(least=0).made()
+    for held, said in (("", "a request wakes it"), ("dry run", "no request wakes it: dry run")):
+        decision = decide(hpa, FakeScale(0, copies), (reading,), OLD, NOW, held=held)
+        (told,) = (each for each in decision.conditions if each.reason == "ScaledToZero")
+        assert told.message == f"the target is scaled to zero, and {said}"
+
+
 def test_the_last_one_stays_while_requests_come_whatever_the_metrics_say() -> None:
     copies, reading = crowd("r0")
     hpa = Written(least=0).made()

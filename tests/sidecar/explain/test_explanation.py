@@ -80,6 +80,10 @@ def test_a_service_that_sleeps(name: str) -> None:
     backend._asleep = lambda _: zero
     backend._room = WaitingRoom(lambda _: WorkloadRef("Deployment", "default", "empty"))
     assert explained("http://shop.example/none", there)["verdict"] == verdict
+    backend._room.held = lambda _: "dry run"
+    verdict = explained("http://shop.example/none", there)["verdict"]
+    assert verdict.startswith("503: default/empty:http has no endpoint")
+    assert verdict.endswith("; no request wakes it: dry run")
 
 
 def test_rules_are_tried_and_at_most_one_won() -> None:
