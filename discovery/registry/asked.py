@@ -8,8 +8,9 @@ from typing import NamedTuple, Protocol
 
 from discovery.registry import tsig
 from discovery.registry.outline import Outline, repeated
+from discovery.registry.render import SMALLEST_UDP, udp_limit
 from discovery.registry.tsig import Signer, Verified
-from discovery.registry.wire import HEADER, QR, RD, Query
+from discovery.registry.wire import HEADER, QR, RD, TC, Query, parse_query
 
 Send = Callable[[bytes | None], None]
 """Takes the answer, once; None: there is to be none."""
@@ -85,6 +86,15 @@ class Asked(NamedTuple):
         if answer is not None and self.verified is not None:
             answer = tsig.sign(answer, self.verified.key, self.wall(), self.verified.mac)[0]
         self.sender(answer)
+
+    def send_found(self, answer: bytes | None) -> None:
+        """`send` what was made without room for a signature, and may not fit with it (RFC 8945 section 5.3)."""
+        if answer is not None and self.verified is not None and self.stream is None:
+            size = len(answer) + tsig.size(self.verified.key)
+            if size > SMALLEST_UDP and size > udp_limit(parse_query(self.message)):
+                flags = int.from_bytes(answer[2:4], "big") | TC
+                answer = answer[:2] + flags.to_bytes(2, "big") + b"\0\1" + bytes(6) + self.question
+        self.send(answer)
 
     def refuse(self, rcode: int) -> None:
         """Answer by an rcode and nothing else."""

@@ -184,9 +184,9 @@ class Authority:
             is_tcp = asked.stream is not None
             outcome = self._responder.respond(asked.message, is_tcp)
             if isinstance(outcome, Query):
-                self._elsewhere.look_up(outcome, asked.client, is_tcp, asked.send)
+                self._elsewhere.look_up(outcome, asked.client, is_tcp, asked.send_found)
             else:
-                asked.send(outcome)
+                asked.send_found(outcome)
 
     def _served_at(self, name: bytes) -> Served | None:
         """The zone in which `name` is, if it is there."""

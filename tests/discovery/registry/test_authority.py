@@ -12,6 +12,7 @@ from typing import Any
 import dns.asyncquery
 import dns.edns
 import dns.exception
+import dns.flags
 import dns.message
 import dns.name
 import dns.opcode
@@ -144,6 +145,28 @@ async def test_signed_questions_get_signed_answers() -> None:
         answer = await ask(where, asked)
         assert answer.had_tsig
         assert [str(each) for rrset in answer.answer for each in rrset] == ["127.96.1.1"]
+
+
+@pytest.mark.parametrize("edns", [None, 1232])
+async def test_what_does_not_fit_with_its_signature_comes_by_tcp(edns: int | None) -> None:
+    """RFC 8945 section 5.3: the question and the signature, and TC."""
+    limit, sizes = edns or 512, set[int]()
+    async with registry(Memory(), KEYS) as where:
+        for number in range(80):
+            assert await rcode(where, update(f"a.default A 10.0.0.{number}", key="node-1")) == "NOERROR"
+            asked = dns.message.make_query(f"a.default.{DOMAIN}", "A")
+            if edns is not None:
+                asked.use_edns(0, payload=edns)
+            asked.use_tsig(THEIRS, "reader")
+            answer = await ask(where, asked)
+            sizes.add(len(answer.wire or b""))
+            if answer.flags & dns.flags.TC:
+                assert (answer.had_tsig, answer.answer, answer.authority) == (True, [], [])
+                assert answer.question == asked.question
+                break
+        assert number < 79
+        assert limit - 120 < max(sizes) <= limit
+        assert len((await ask(where, asked, tcp=True)).answer[0]) == number + 1
 
 
 async def test_a_message_that_comes_again_changes_nothing() -> None:
