@@ -64,6 +64,24 @@ def _command_modules(words: Sequence[str]) -> dict[str, ModuleType]:
 class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, instead of the usage of everything."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Tells of an option that is none before anything else: what was meant by it may be what lacks."""
+        self._refuse_unknown(list(args or ()))
+        return super().parse_known_args(args, namespace)
+
+    def _refuse_unknown(self, words: list[str]) -> None:
+        commands = [each.choices or () for each in self._actions if isinstance(each, argparse._SubParsersAction)]
+        known = self._option_string_actions
+        for word in words:
+            if word == "--" or any(word in names for names in commands):
+                return
+            name = word.partition("=")[0] if word.startswith("--") else word[:2]
+            is_option = len(word) > 1 and word[0] == "-" and " " not in word and not word[1].isdecimal()
+            if is_option and not any(option.startswith(name) for option in known):
+                from config.suggestions import did_you_mean
+
+                self.error(f"unknown option {name}{did_you_mean(name, known)}")
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Only the parsers of some commands may have been made; what is meant may be any of them."""
         try:
