@@ -18,6 +18,7 @@ from config.suggestions import did_you_mean
 from config.validation.destinations import check_destinations
 from config.validation.index import Index, check_exists, listed, words_for_missing
 from config.validation.ingresses import CLASS_FIELDS
+from config.validation.node_secrets import check_node_secrets
 from config.validation.report import ObjectReport, Report, keyed
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ def check_references(objects: ConfigSet, index: Index, report: Report) -> None:
     _each("HorizontalPodAutoscaler", objects.autoscalers, _check_autoscaler, index, report)
     _each("TrafficPolicy", objects.policies, _check_policy, index, report)
     _each("TrafficPolicy", objects.policies, check_destinations, index, report)
+    check_node_secrets(objects, index, report)
 
 
 def _each(

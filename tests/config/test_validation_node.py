@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.config.validating import Case, case, check, error, node, table, warning
+from tests.config.validating import Case, case, check, document, error, node, table, warning
+
+K = document("Secret", "stringData: {name: k, secret: c2VjcmV0}", "k")
 
 CASES = [
     case("nothing", node("{}")),
@@ -25,6 +27,12 @@ CASES = [
     ),
     case("no platform", node("{platforms: []}"), warning("spec.platforms", "no Deployment is run")),
     case("nodeName", node("{nodeName: my_host}"), error("spec.nodeName", '"my-host"')),
+    case(
+        "no range, and no reach",
+        node("{serviceRange: {cidr: 10.0.0.0/33, reach: loop}}"),
+        error("spec.serviceRange.cidr", "ADDRESS/BITS"),
+        error("spec.serviceRange.reach", "did you mean"),
+    ),
     case("a range", node("{serviceRange: {cidr: 127.96.0.0}}"), error("spec.serviceRange.cidr", "ADDRESS/BITS")),
     case(
         "a range with more bits",
@@ -80,7 +88,8 @@ CASES = [
     ),
     case(
         "the registry",
-        node("{registry: {keys: [{secret: k, writes: ['*']}], transferTo: [10.0.0.0/8], alsoNotify: ['10.0.0.1:53']}}"),
+        node("{registry: {keys: [{secret: k, writes: ['*']}], transferTo: [10.0.0.0/8], alsoNotify: ['10.0.0.1:53']}}")
+        + K,
     ),
     case("who is answered", node("{registry: {allowFrom: [x]}}"), error("spec.registry.allowFrom[0]", "ADDRESS/BITS")),
     case(
@@ -102,12 +111,12 @@ CASES = [
     case("who is told", node("{registry: {alsoNotify: [x]}}"), error("spec.registry.alsoNotify[0]", "HOST:PORT")),
     case(
         "a name of a zone",
-        node("{registry: {keys: [{secret: k, writes: [a..b]}]}}"),
+        node("{registry: {keys: [{secret: k, writes: [a..b]}]}}") + K,
         error("spec.registry.keys[0].writes[0]", "a..b"),
     ),
     case(
         "a key that may do nothing",
-        node("{registry: {keys: [{secret: k}]}}"),
+        node("{registry: {keys: [{secret: k}]}}") + K,
         warning("spec.registry.keys[0]", "may do nothing"),
     ),
     case("who is asked", node("{resolver: {servers: [10.0.0.1]}}"), error("spec.resolver.servers[0]", "HOST:PORT")),
