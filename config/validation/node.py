@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from ipaddress import ip_address
 
 from config.addresses import Network, parse_address, parse_host_port, parse_network, parse_service_range
@@ -107,10 +108,10 @@ def network_or_none(text: str) -> Network | None:
 
 def _check_ranges(node: NodeConfigSpec, report: ObjectReport) -> None:
     services, pods = node.service_range.cidr, node.pod_cidr
-    try:
-        parse_service_range(services, node.service_range.reach)
-    except ValueError as problem:
-        report.error("spec.serviceRange.cidr", str(problem), "spec.serviceRange.reach")
+    if problem := problem_of(parse_network, services):
+        report.error("spec.serviceRange.cidr", problem)
+    elif problem := problem_of(partial(parse_service_range, reach=node.service_range.reach), services):
+        report.error("spec.serviceRange.cidr", problem, "spec.serviceRange.reach")
     report.check("spec.podCIDR", problem_of(parse_network, pods))
     service_range, pod_range = network_or_none(services), network_or_none(pods)
     if pod_range and not (pod_range[0].is_loopback and pod_range[-1].is_loopback):

@@ -41,7 +41,7 @@ def check_service(service: Service, report: ObjectReport, service_range: RangeIn
     _check_ports(service, report)
     if service.spec.type == "ExternalName":
         _check_external_name(service, report)
-    elif report.knows("spec.type"):
+    else:
         _check_cluster_ip(service, report, service_range)
         _check_families(service, report, service_range)
     _check_affinity(service, report)
@@ -112,7 +112,8 @@ def _check_port(port: ServicePort, path: str, service: Service, report: ObjectRe
     if port.name:
         report.check(f"{path}.name", PORT_NAME.problem(port.name))
     if port.target_port is not None:
-        check_target_port(port.target_port, f"{path}.targetPort", report, f"{path}.port")
+        given = [f"{path}.port"] if port.target_port == port.port else []  # which is then what it is by default
+        check_target_port(port.target_port, f"{path}.targetPort", report, *given)
     if port.app_protocol:
         report.check(f"{path}.appProtocol", label_key(port.app_protocol))
     if port.protocol not in _CARRIED:
@@ -182,6 +183,11 @@ def _check_families(service: Service, report: ObjectReport, service_range: Range
             "spec.ipFamilyPolicy",
             f"{shown(spec.ip_family_policy)} is none of SingleStack, PreferDualStack, RequireDualStack",
         )
+    if spec.ip_family_policy == "SingleStack" and len(spec.ip_families) > 1:
+        report.error("spec.ipFamilyPolicy", "SingleStack has one family, and ipFamilies names more", "spec.ipFamilies")
+    if spec.ip_family_policy == "RequireDualStack" and service_range.network:
+        words = f"the Service gets one address only: {service_range.origin} has those of one family"
+        report.warning("spec.ipFamilyPolicy", words, "spec.type")
     network, first = service_range.network, (*spec.ip_families, "")[0]
     if network and first in {"IPv4", "IPv6"} and first != f"IPv{network.version}" and not exported(service):
         report.error("spec.ipFamilies[0]", f"{first} cannot be given out of {service_range.origin}", EXPORTED)

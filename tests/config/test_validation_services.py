@@ -199,6 +199,30 @@ ADDRESSES = [
         service(f"{{ipFamilyPolicy: Dual, {PORT}}}"),
         error("spec.ipFamilyPolicy", "PreferDualStack"),
     ),
+    case(
+        "two families for one",
+        service(f"{{ipFamilyPolicy: SingleStack, ipFamilies: [IPv4, IPv6], {PORT}}}"),
+        error("spec.ipFamilyPolicy", "SingleStack has one family"),
+    ),
+    case(
+        "two families required",
+        service(f"{{ipFamilyPolicy: RequireDualStack, ipFamilies: [IPv4, IPv6], {PORT}}}"),
+        warning("spec.ipFamilyPolicy", "one address only"),
+    ),
+    case("two families preferred", service(f"{{ipFamilyPolicy: PreferDualStack, ipFamilies: [IPv4, IPv6], {PORT}}}")),
+    case(
+        "faults that do not rest on a type that cannot be read",
+        service(
+            "{type: ClusterIp, clusterIP: here, ipFamilies: [IPv5], ipFamilyPolicy: Dual, "
+            "ports: [{port: high, targetPort: 99999}]}"
+        ),
+        error("spec.type", "did you mean"),
+        error("spec.clusterIP", "is not an IP address"),
+        error("spec.ipFamilies[0]", "neither IPv4 nor IPv6"),
+        error("spec.ipFamilyPolicy", "PreferDualStack"),
+        error("spec.ports[0].port", "expected a whole number"),
+        error("spec.ports[0].targetPort", "not a port number"),
+    ),
 ]
 
 TYPES = [
