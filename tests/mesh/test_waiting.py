@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from discovery.endpoint import Endpoint, WorkloadRef
 from mesh import waiting
 from mesh.backend import Backend, EndpointState
 from mesh.deadlines import Deadlines
+from mesh.proxy_protocol import header
 from mesh.ramp import DOUBLING, FIRST
 from mesh.reasons import NO_ENDPOINTS, NO_SERVICE, NOBODY_WAKES, ROOM_FULL, SHARE_TAKEN, STOPPING, Reason
 from mesh.waiting import BURST, LOOK, MOST, MOST_BYTES, SHARE, Line, WaitingRoom
@@ -501,6 +503,23 @@ async def test_connections_are_held_unread() -> None:
         world.use(Endpoint("127.0.0.1", world.endpoints[0].port))
         for number, wire in enumerate(wires):
             assert await wire.exactly(1) == b"%d" % number
+
+
+@pytest.mark.parametrize("first", [b"", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"])
+async def test_behind_a_load_balancer_the_clients_that_its_headers_name_count(
+    monkeypatch: pytest.MonkeyPatch, first: bytes
+) -> None:
+    monkeypatch.setattr(waiting, "SHARE", 1000)
+    protocol = "http" if first else "tcp"
+    async with relaying(echo, introduced_by=(ip_network("127.0.0.0/8"),), protocol=protocol) as world:
+        await woken(world)
+        wires = []
+        for client in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+            wires.append(await world.connect())
+            await wires[-1].send(header("v2", (client, 40_000), ("198.51.100.1", 443)) + first)
+            await until(lambda: len(world.proxy.live.room) == min(len(wires), 2))
+        await until(lambda: world.stats.reasons == {SHARE_TAKEN.error: 1})
+        assert len(world.proxy.live.room) == 2
 
 
 @pytest.mark.both_loops
