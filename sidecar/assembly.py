@@ -135,6 +135,8 @@ class Assembly:
         """Have those who say why there is no endpoint know what is scaled to zero."""
         publisher, desired = self.publisher, self.platform.desired
         scales = Scales(lambda: publisher.compiled.config_set if publisher.compiled else None, desired)
+        if isinstance(self.platform, Platforms):
+            scales.size = self.platform.size
         self.proxy.live.asleep = scales.asleep
         self.dns.follow_scales(desired)
         return scales

@@ -48,10 +48,14 @@ class Parts:
     prober: Prober
     drained: Drained
     served_at: ServedAt
+    carries: bool = True
+    """Whether anything is sent to replicas from here, so that it matters whether they listen."""
     finds: bool = True
     """Whether Services that platforms find labels for are made here, as in the process that has the registry."""
     standings: list[Callable[[], PlatformStanding]] = field(default_factory=list)
     """Who says how a platform stands with whoever really runs its replicas."""
+    sizes: list[Callable[[Named], int | None]] = field(default_factory=list)
+    """Who knows how many tasks a Swarm service is to have."""
     running: list[Deployments[Any]] = field(default_factory=list)
     """Who runs the Deployments, if anybody does."""
 
@@ -107,8 +111,8 @@ def _docker(parts: Parts, runs: bool) -> Made:
         from discovery.platforms.docker.platform import DockerPlatform, Running
     except ImportError as error:
         raise UserError(f"the platform docker needs {error.name}: {_INSTALL}") from None
-    running = Running(parts.state.path / "rollouts", parts.prober, parts.drained, parts.served_at) if runs else None
-    made = DockerPlatform(_engine(parts), Random(), running)
+    running = Running(parts.state.path / "rollouts", parts.drained, parts.served_at) if runs else None
+    made = DockerPlatform(_engine(parts), Random(), parts.prober, running)
     parts.standings.append(made.standing)
     if made.deployments is not None:
         parts.running.append(made.deployments)
@@ -120,8 +124,10 @@ def _swarm(parts: Parts, runs: bool) -> Made:
         from discovery.platforms.swarm.platform import SwarmPlatform
     except ImportError as error:
         raise UserError(f"the platform swarm needs {error.name}: {_INSTALL}") from None
-    made = SwarmPlatform(_engine(parts), Random(), parts.state.path / FOUND if parts.finds else None)
+    prober, manifests = parts.prober if parts.carries else None, parts.state.path / FOUND if parts.finds else None
+    made = SwarmPlatform(_engine(parts), Random(), prober, manifests)
     parts.standings.append(made.standing)
+    parts.sizes.append(made.size)
     return made
 
 
@@ -132,7 +138,10 @@ def found_for_registry(node: NodeConfigSpec, state: StateFolder) -> Platforms:
     """What a registry needs to know though it runs nothing: the swarm that its engine manages.  Raises UserError."""
     prober = Prober(Random(), asyncio.get_running_loop().time)
     settings = replace(node, platforms=("swarm",))
-    return Platforms(Parts(node=settings, state=state, prober=prober, drained=_at_once, served_at=as_written))
+    parts = Parts(
+        node=settings, state=state, prober=prober, drained=_at_once, served_at=as_written, carries=False
+    )  # fmt: skip
+    return Platforms(parts)
 
 
 async def _at_once(replica_id: str, deadline: float) -> None:
@@ -147,7 +156,7 @@ class Platforms:
         self._made: Sequence[Made] = [
             MAKERS[name](parts, index == 0) for index, name in enumerate(parts.node.platforms)
         ]
-        self._standings, self._running = parts.standings, parts.running
+        self._standings, self._running, self._sizes = parts.standings, parts.running, parts.sizes
         if not parts.finds or "swarm" not in parts.node.platforms:  # what an earlier run found does not hold
             (parts.state.path / FOUND).unlink(missing_ok=True)
         self._subscribers: list[ReplicasChanged] = []
@@ -171,6 +180,10 @@ class Platforms:
 
     def desired(self, name: Named) -> int | None:
         return next((found for each in self._made if (found := each.desired(name)) is not None), None)
+
+    def size(self, name: Named) -> int | None:
+        """How many tasks a Swarm service is to have; None: that is not known here."""
+        return next((found for size in self._sizes if (found := size(name)) is not None), None)
 
     async def read(self, workload: WorkloadRef) -> WorkloadStatus:
         for each in self._made:

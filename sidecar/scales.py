@@ -1,16 +1,19 @@
 """How many replicas there are to be now: what the platform says, which an autoscaler or a user may have changed.
 
-Without a platform that runs a Deployment its manifest counts.  A Service is *asleep* when it selects Deployments and
-none of them is to have a replica, which is another thing than having none that is ready.
+Without a platform that runs a Deployment its manifest counts.  A Service is *asleep* when it selects Deployments, or
+services of a swarm are known to stand behind it, and none of them is to have a replica, which is another thing than
+having none that is ready.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from config.configset import ConfigSet
 from config.meta import Named
 from config.resources.core import Service
+from discovery.endpoint import WorkloadRef
+from discovery.platforms.swarm.labels import KIND, behind, named_in
 from mesh.plan import BackendKey
 
 Desired = Callable[[Named], int | None]
@@ -26,26 +29,37 @@ class Scales:
         self._desired = desired
         self._known: ConfigSet | None = None
         self._selected: dict[Named, tuple[Named, ...]] = {}
+        self._named: Mapping[str, Named] = {}
+        self.size: Desired = lambda _: None
+        """The live number of a Swarm service; None: it is not known here."""
         self.elsewhere: Callable[[Service], Sequence[Named]] = lambda _: ()
         """The Deployments that a Service selects and whose manifests are not known here."""
 
     def asleep(self, key: BackendKey) -> bool:
         """Whether the Service of a Backend is scaled to zero."""
         config_set = self._config_set()
-        names = self._known_behind(config_set, key) if config_set is not None else ()
-        return config_set is not None and bool(names) and not any(self._number(config_set, name) for name in names)
+        if config_set is None:
+            return False
+        numbers = [self._number(config_set, name) for name in self._known_behind(config_set, key)]
+        numbers += [size for name in self._swarm_services(key) if (size := self.size(name)) is not None]
+        return bool(numbers) and not any(numbers)
 
-    def behind(self, key: BackendKey) -> tuple[Named, ...]:
-        """The Deployments that the Service of a Backend selects, wherever they run."""
+    def behind(self, key: BackendKey) -> tuple[WorkloadRef, ...]:
+        """The Deployments that the Service of a Backend selects, and what a swarm may have, wherever they run."""
         config_set = self._config_set()
         service = config_set.services.get(Named(key.namespace, key.service)) if config_set is not None else None
         if config_set is None or service is None:
             return ()
-        return (*self._known_behind(config_set, key), *self.elsewhere(service))
+        deployments = (*self._known_behind(config_set, key), *self.elsewhere(service))
+        swarm = (WorkloadRef(KIND, *name) for name in self._swarm_services(key))
+        return (*(WorkloadRef("Deployment", *name) for name in deployments), *swarm)
+
+    def _swarm_services(self, key: BackendKey) -> Iterator[Named]:
+        return behind(Named(key.namespace, key.service), self._named)
 
     def _known_behind(self, config_set: ConfigSet, key: BackendKey) -> tuple[Named, ...]:
         if config_set is not self._known:
-            self._known, self._selected = config_set, {}
+            self._known, self._selected, self._named = config_set, {}, named_in(config_set)
         service = Named(key.namespace, key.service)
         if service not in self._selected:
             written = config_set.services.get(service)

@@ -33,8 +33,8 @@ class Sizes(Protocol):
     def asleep(self, key: BackendKey) -> bool:
         """Whether the Service of a Backend is."""
 
-    def behind(self, key: BackendKey) -> Sequence[Named]:
-        """The Deployments that it selects."""
+    def behind(self, key: BackendKey) -> Sequence[WorkloadRef]:
+        """What may stand behind it."""
 
 
 class Waking:
@@ -63,8 +63,7 @@ class Waking:
 
     def wakeable(self, key: BackendKey) -> WorkloadRef | None:
         """As `mesh.waiting.Wakeable`; of several the first in the order of the manifests."""
-        refs = (WorkloadRef("Deployment", *name) for name in self._scales.behind(key))
-        return next(filter(self._waker.wakes, refs), None)
+        return next(filter(self._waker.wakes, self._scales.behind(key)), None)
 
     def wake(self, workload: WorkloadRef) -> bool:
         """As `mesh.waiting.Wake`."""

@@ -132,7 +132,8 @@ class Platform(Protocol):
     async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
         """Want `replicas` copies; when some must go, `victims` (replica ids) go first.
 
-        Holds until the manifest's own number changes.  Raises KeyError as `read` does.
+        Holds until the manifest's own number changes.  Raises KeyError as `read` does, and OSError, in words for the
+        user, when whoever runs them does not take it.
         """
 
     def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:

@@ -53,8 +53,9 @@ class Executor:
         going = victims.choose(scale.replicas, there - decision.desired, loads)
         try:
             await self.target.set(scaler.target, decision.desired, going)
-        except KeyError:
-            message = "the HPA controller was unable to update the target scale: it is gone"
+        except (KeyError, OSError) as problem:
+            why = "it is gone" if isinstance(problem, KeyError) else str(problem)
+            message = f"the HPA controller was unable to update the target scale: {why}"
             return unreachable(decision, "FailedUpdateScale", message)
         extra = {**names(scaler), "from": decision.current, "to": decision.desired, "reason": decision.reason}
         log.info("workload is scaled", extra=extra)

@@ -76,7 +76,10 @@ class ScaleTarget(Protocol):
         """Raises KeyError for a workload that is not run here."""
 
     async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
-        """Want `replicas` copies; when some must go, `victims` go first.  Raises KeyError."""
+        """Want `replicas` copies; when some must go, `victims` go first.
+
+        Raises KeyError, or OSError in words for the user when whoever runs them does not take it.
+        """
 
     def usage(self, workload: WorkloadRef) -> Usage:
         """What its replicas use now; empty where the system does not tell."""

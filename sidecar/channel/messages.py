@@ -13,7 +13,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta
 
-from config.meta import ObjectKey
+from config.meta import Named, ObjectKey
 from mesh.stats import BackendFrame
 from sidecar.channel.tally import MOST_REPLICAS, Load
 
@@ -37,6 +37,8 @@ MOST_LABELS: Final = 64
 MOST_COPIES: Final = 2000
 """Replicas in one message."""
 MOST_BUSY: Final = 1000
+MOST_USES: Final = 1500
+"""Services that a sidecar may use."""
 MOST_SECONDS: Final = 60.0
 """That a question may wait for its answer."""
 
@@ -77,6 +79,8 @@ class Hello(Message, frozen=True, tag="hello"):
     role: Word = ""
     runs: Annotated[tuple[str, ...], Meta(max_length=MOST_RUNS)] = ()
     """``NAMESPACE/NAME`` of the Deployments that this node runs."""
+    partial: bool = False
+    """Whether it wants manifests only of the Services that it uses; then `Uses` says which, and is awaited."""
 
 
 class InForce(Message, frozen=True, tag="in-force"):
@@ -87,6 +91,15 @@ class InForce(Message, frozen=True, tag="in-force"):
     manifests: Generation = 0
     busy: Annotated[tuple[Name, ...], Meta(max_length=MOST_BUSY)] = ()
     """Replicas that are to end, get nothing new from this node, and have something in flight from it."""
+
+
+class Uses(Message, frozen=True, tag="uses"):
+    """All Services that are used by one who wants the manifests of no others, there or not."""
+
+    number: Annotated[int, Meta(ge=1, lt=2**62)]
+    """Higher than of any before on this connection."""
+    services: Annotated[tuple[Name, ...], Meta(max_length=MOST_USES)] = ()
+    """``NAMESPACE/NAME``."""
 
 
 class Stats(Message, frozen=True, tag="stats"):
@@ -157,7 +170,7 @@ class Wake(Message, frozen=True, tag="wake"):
     """A request waits for a workload that sleeps at zero."""
 
     name: Name
-    """``NAMESPACE/NAME``."""
+    """As in `Wanted`."""
 
 
 # -- down
@@ -178,6 +191,8 @@ class Manifests(Message, frozen=True, tag="manifests"):
     gone: list[ObjectKey] = []
     whole: bool = False
     more: bool = False
+    uses: Generation = 0
+    """In the last message: the number of the `Uses` that it is made of; 0: there was none."""
 
 
 class Awaited(Message, frozen=True, tag="awaited"):
@@ -208,7 +223,7 @@ class Autoscaled(Message, frozen=True, tag="autoscaled"):
     workloads: Annotated[tuple[Wanted, ...], Meta(max_length=MOST_RUNS)] = ()
 
 
-Upward = Hello | InForce | Stats | Await | AwaitIdle | Scales | Wake
+Upward = Hello | InForce | Uses | Stats | Await | AwaitIdle | Scales | Wake
 Downward = Welcome | Manifests | Awaited | Autoscaled
 
 
@@ -220,6 +235,12 @@ _encoder: Final = msgspec.json.Encoder()
 _upward: Final[msgspec.json.Decoder[Upward]] = msgspec.json.Decoder(Upward)
 _downward: Final[msgspec.json.Decoder[Downward]] = msgspec.json.Decoder(Downward)
 M = TypeVar("M")
+
+
+def named(text: str) -> Named:
+    """``NAMESPACE/NAME`` taken apart."""
+    namespace, _, name = text.partition("/")
+    return Named(namespace, name)
 
 
 def encoded(message: Message) -> str:

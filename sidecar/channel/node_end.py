@@ -21,7 +21,7 @@ from sidecar.channel.client import Channel
 from sidecar.channel.credentials import Token
 from sidecar.channel.received import Received
 from sidecar.channel.report import Report
-from sidecar.channel.scaling import Scaling
+from sidecar.channel.scaling import Scaling, name_of
 from sidecar.documents import Answer, Document, Write
 from sidecar.options import Address
 
@@ -80,7 +80,7 @@ class NodeEnd:
 
     async def wake(self, workload: WorkloadRef) -> bool:
         """Have it get its first replica; False: nobody could be told."""
-        return self.scaling.wakes(workload) and self._channel.wake(f"{workload.namespace}/{workload.name}")
+        return self.scaling.wakes(workload) and self._channel.wake(name_of(workload))
 
     async def drained(self, replica_id: str, deadline: float) -> None:
         """Wait until no other node sends to the replica, and none has anything in flight on it.

@@ -11,7 +11,6 @@ from typing import Final, Protocol
 
 from config.configset import ConfigSet
 from config.meta import Named
-from discovery.endpoint import WorkloadRef
 from discovery.registry.documents import Document, DocumentKey, Documents
 from discovery.registry.store import StoreError
 from sidecar.autoscaling import Autoscaling
@@ -26,7 +25,7 @@ from sidecar.channel.nodes import Nodes
 from sidecar.channel.own_traffic import OwnTraffic
 from sidecar.channel.received import Received
 from sidecar.channel.scaled import NodesSource, places
-from sidecar.channel.scaling import name_of
+from sidecar.channel.scaling import name_of, ref_of
 from sidecar.channel.server import ChannelServer
 from sidecar.channel.shelf import Shelf
 from sidecar.documents import Answer, Write
@@ -169,8 +168,7 @@ class RegistryEnd:
             self._called.clear()
             waiting, self._waiting = self._waiting, {}
             for name in waiting:
-                namespace, _, own = name.partition("/")
-                await autoscaling.wake(WorkloadRef("Deployment", namespace, own))
+                await autoscaling.wake(ref_of(name))
 
     @property
     def peers(self) -> str:

@@ -60,7 +60,7 @@ class Scaling:
 
     def take(self, said: Autoscaled) -> None:
         """This is what autoscalers want now."""
-        before, self._wanted = self._wanted, {_ref(each.name): each for each in said.workloads}
+        before, self._wanted = self._wanted, {ref_of(each.name): each for each in said.workloads}
         for ref, wanted in self._wanted.items():
             if wanted.replicas is not None and wanted != before.get(ref):
                 self._to_do[ref] = wanted
@@ -157,7 +157,8 @@ def name_of(ref: WorkloadRef) -> str:
     return name if ref.kind == "Deployment" else f"{ref.kind}:{name}"
 
 
-def _ref(name: str) -> WorkloadRef:
+def ref_of(name: str) -> WorkloadRef:
+    """The workload that messages name so."""
     kind, _, named = name.rpartition(":")
     namespace, _, bare = named.partition("/")
     return WorkloadRef(kind or "Deployment", namespace, bare)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,20 @@ NEAR, FAR = "10.78.0.1", "10.78.0.2"
 PEERS = f"{NEAR}:9903"
 
 
-def lay_cable(near: Engine) -> None:
-    """Give an engine its end, and `NEAR`."""
+@contextmanager
+def cable(near: Engine) -> Iterator[None]:
+    """Give an engine one end, and `NEAR`; nothing of it is left afterwards."""
     ip("-n", near.space, "link", "add", "up0", "type", "veth", "peer", "name", "down0")
-    _connect(near, "up0", NEAR)
+    try:
+        _connect(near, "up0", NEAR)
+        yield
+    finally:
+        words = ["ip", "-n", near.space, "link", "delete", "up0"]
+        subprocess.run(words, check=False, capture_output=True)  # it may be gone with the other end's namespace
 
 
 def plug_in(near: Engine, far: Engine) -> None:
-    """Give another one the other end, and `FAR`; the cable is gone with its namespace."""
+    """Give another one the other end, and `FAR`."""
     ip("-n", near.space, "link", "set", "down0", "netns", far.space)
     _connect(far, "down0", FAR)
 

@@ -90,7 +90,8 @@ def test_a_container_is_found_within_a_second(engine: Engine, weft: Weft) -> Non
 
 def test_a_hup_is_a_reload(engine: Engine, weft: Weft) -> None:
     shell = ("sh", "-c", "trap : HUP; while true; do sleep 0.1; done")
-    container = engine.run("--label", "weft.dev/service=reload", command=shell)
+    healthy = ("--health-cmd", "true", "--health-interval", "200ms")  # it does not listen
+    container = engine.run("--label", "weft.dev/service=reload", *healthy, command=shell)
     wait_for(lambda: ready(weft, "reload"), weft.told)
     engine.docker("kill", "--signal", "HUP", container)
     other = behind(engine, "found")

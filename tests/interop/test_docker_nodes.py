@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.engine import NEEDS_ENGINE, Engine, running_engine
-from tests.interop.hosts import FAR, NEAR, Nodes, lay_cable, plug_in
+from tests.interop.hosts import FAR, NEAR, Nodes, cable, plug_in
 from tests.scenarios.manifests import service
 from tests.scenarios.weft import ask, wait_for
 
@@ -20,8 +20,7 @@ NAMES = {"near": "far", "far": "near"}
 
 @pytest.fixture
 def hosts(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Engine]]:
-    with running_engine(tmp_path_factory.mktemp("far")) as far:
-        lay_cable(engine)
+    with running_engine(tmp_path_factory.mktemp("far")) as far, cable(engine):
         plug_in(engine, far)
         yield {"near": engine, "far": far}
         engine.clear()

@@ -18,7 +18,7 @@ import yaml
 
 from sidecar.load.report import Report
 from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine, running_engine
-from tests.interop.hosts import FAR, NEAR, Nodes, lay_cable, plug_in, written
+from tests.interop.hosts import FAR, NEAR, Nodes, cable, plug_in, written
 from tests.policy.source import ROOT
 from tests.scenarios.weft import Network, Weft, ask, running, wait_for
 from tests.scenarios.world import all_well, load, until
@@ -40,8 +40,7 @@ RATE = 40
 @pytest.fixture(scope="module")
 def swarm(engine: Engine) -> Iterator[Engine]:
     """The engine as a manager, with one end of a cable."""
-    lay_cable(engine)
-    with engine.as_swarm("init", "--advertise-addr", NEAR):
+    with cable(engine), engine.as_swarm("init", "--advertise-addr", NEAR):
         engine.docker("network", "create", "--driver", "overlay", "--attachable", "ov")
         engine.docker("tag", IMAGE, SECOND)
         yield engine

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from config.configset import ConfigSet
 from config.loader import load_text
-from config.meta import Named
+from config.meta import Named, ObjectMeta
+from config.resources.core import ConfigMap
+from discovery.endpoint import WorkloadRef
 from mesh.plan import BackendKey
 from sidecar.scales import Scales
 from tests.scenarios.manifests import deployment, listed, service
@@ -22,6 +25,10 @@ def config_set(*numbers: int) -> ConfigSet:
     web = service("web")
     web["spec"]["selector"] = {"part": "web"}
     return load_text(listed(Network.random(), *deployments, web, service("bare")), "test").config_set
+
+
+def ref(name: str, kind: str = "Deployment") -> WorkloadRef:
+    return WorkloadRef(kind, "default", name)
 
 
 WEB = BackendKey("default", "web", "http")
@@ -59,11 +66,26 @@ def test_manifests_that_change_are_looked_at_again() -> None:
 def test_what_is_behind_a_service_here_and_elsewhere() -> None:
     known = config_set(0, 1)
     scales = Scales(lambda: known, lambda name: 0)
-    assert scales.behind(WEB) == (Named("default", "web-0"), Named("default", "web-1"))
+    assert scales.behind(WEB) == (*map(ref, ("web-0", "web-1")), ref("web", "SwarmService"))
     scales.elsewhere = lambda service: (Named("default", f"{service.metadata.name}-far"),)
-    assert scales.behind(WEB._replace(service="bare")) == (Named("default", "bare-far"),)
+    assert scales.behind(WEB._replace(service="bare")) == (ref("bare-far"), ref("bare", "SwarmService"))
     assert scales.behind(WEB._replace(service="none")) == ()
     assert not scales.asleep(WEB._replace(service="bare")), "how many there are is not known here"
+
+
+def test_services_of_a_swarm_stand_behind_the_service_of_their_name_or_label() -> None:
+    names = ConfigMap(ObjectMeta(name="swarm-services.weft.dev"), {"default.blue": "default/bare"})
+    known = replace(config_set(), config_maps={Named("default", "swarm-services.weft.dev"): names})
+    sizes: dict[str, int] = {"bare": 0, "blue": 1}
+    scales = Scales(lambda: known, lambda name: None)
+    scales.size = lambda name: sizes.get(name.name)
+    bare = WEB._replace(service="bare")
+    assert scales.behind(bare) == (ref("bare", "SwarmService"), ref("blue", "SwarmService"))
+    assert not scales.asleep(bare)
+    sizes["blue"] = 0
+    assert scales.asleep(bare)
+    sizes.clear()
+    assert not scales.asleep(bare), "how many there are is not known here"
 
 
 def test_deployments_are_looked_for_once() -> None:

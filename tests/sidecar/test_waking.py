@@ -10,8 +10,8 @@ from mesh.plan import BackendKey
 from sidecar.waking import Waking
 
 KEY = BackendKey("default", "web", "http")
-FIRST, SECOND = Named("default", "first"), Named("default", "second")
-TARGET = WorkloadRef("Deployment", "default", "second")
+FIRST = WorkloadRef("Deployment", "default", "first")
+TARGET = WorkloadRef("SwarmService", "default", "second")
 
 
 class Autoscaler:
@@ -34,15 +34,15 @@ class Autoscaler:
 
 
 class Sizes:
-    """Of a Service with two Deployments."""
+    """Of a Service with two workloads."""
 
     zero = True
 
     def asleep(self, key: BackendKey) -> bool:
         return self.zero
 
-    def behind(self, key: BackendKey) -> tuple[Named, ...]:
-        return (FIRST, SECOND) if key.service == KEY.service else ()
+    def behind(self, key: BackendKey) -> tuple[WorkloadRef, ...]:
+        return (FIRST, TARGET) if key.service == KEY.service else ()
 
 
 class World:

@@ -13,22 +13,21 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from discovery.backoff import Backoff, BackoffPolicy
-from discovery.cancellation import end_if_cancelled
+from discovery.backoff import BackoffPolicy
 from discovery.platforms.base import PlatformStanding
 from discovery.platforms.docker.condition import Event
 from discovery.platforms.docker.engine import Connection, EngineError, NotThere
 from discovery.platforms.docker.observation import Matters, Observation
+from discovery.platforms.docker.sessions import RECONNECTS, Sessions
 from discovery.platforms.docker.sighting import sighting
 
-RECONNECTS: Final = BackoffPolicy(first=0.1, ceiling=10, jitter=0.5)
 HEARTBEAT: Final = 10.0
 """Seconds after which a silent engine is asked whether it is still there, and for the list."""
 
 log = logging.getLogger("weft.docker")
 
 
-class Observer:
+class Observer(Sessions[Connection]):
     """Needs a task of the caller for `run`."""
 
     def __init__(
@@ -46,42 +45,25 @@ class Observer:
 
         `name`: of the platform.
         """
+        super().__init__(connect, random, reconnects)
         self.observation = Observation(matters)
         self.kinds: dict[str, str] = {}
         """Each network's driver."""
         self.standing = PlatformStanding(name, host, connected=False, reason="it has not answered yet")
-        self._connect = connect
         self._matters = matters
         self._changed = changed
-        self._backoff = Backoff(reconnects, random)
         self._wake = asyncio.Event()
         self._lost_before = False
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            try:
-                await self._session()
-            except* EngineError as errors:
-                self._lost(str(errors.exceptions[0]))
-            end_if_cancelled()
-            await asyncio.sleep(self._backoff.failed(clock()))
-
-    async def _session(self) -> None:
-        """From one connection to its end, which raises EngineError."""
-        connection = self._connect()
-        try:
-            since = await connection.now()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._hear(connection, since))
-                group.create_task(self._look(connection))
-                await self._list(connection, afresh=True)
-                while True:
-                    await asyncio.sleep(HEARTBEAT)
-                    await self._list(connection, afresh=False)
-        finally:
-            await connection.close()
+    async def _session(self, connection: Connection) -> None:
+        since = await connection.now()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._hear(connection, since))
+            group.create_task(self._look(connection))
+            await self._list(connection, afresh=True)
+            while True:
+                await asyncio.sleep(HEARTBEAT)
+                await self._list(connection, afresh=False)
 
     async def _hear(self, connection: Connection, since: str) -> None:
         await connection.follow(since, self._happened)

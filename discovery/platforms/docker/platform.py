@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -15,17 +11,17 @@ from msgspec.structs import replace
 
 from config.configset import ConfigSet
 from config.meta import Named
-from config.settings import NodeConfigSpec
 from discovery.backoff import KUBERNETES_RESTARTS, BackoffPolicy
 from discovery.endpoint import Replica, WorkloadRef
 from discovery.platforms.base import ContainerUsage, Drained, PlatformStanding, ReplicasChanged, WorkloadStatus
 from discovery.platforms.docker.engine import Connection
 from discovery.platforms.docker.host import Host
 from discovery.platforms.docker.labels import SWARM_TASK, WORKLOAD, service_of
-from discovery.platforms.docker.observed import Observed, Place
-from discovery.platforms.docker.observer import Observer
+from discovery.platforms.docker.observed import identify
 from discovery.platforms.docker.runner import DockerRevision, DockerRunner
+from discovery.platforms.docker.watched import Watched
 from discovery.platforms.environment import ServedAt, as_written
+from discovery.platforms.owned import OwnedTasks
 from discovery.prober import Prober
 from discovery.workloads.deployments import Deployments
 
@@ -35,7 +31,6 @@ class Running(NamedTuple):
 
     history: Path
     """Folder, in the state folder, for what is kept of rollouts; of several wefts on one engine each has its own."""
-    prober: Prober
     drained: Drained
     served_at: ServedAt = as_written
     restarts: BackoffPolicy = KUBERNETES_RESTARTS
@@ -44,22 +39,21 @@ class Running(NamedTuple):
 class DockerPlatform:
     """See `base.Platform`.  Needs a running event loop."""
 
-    def __init__(self, host: str, random: Random, running: Running | None = None) -> None:
+    def __init__(self, host: str, random: Random, prober: Prober, running: Running | None = None) -> None:
         """`host`: a URL as in DOCKER_HOST; `running`: None where Deployments are not run here.  Raises EngineError."""
-        self._observer = Observer(
-            lambda: Connection(host), host=host, matters=_matters, changed=self._changed, random=random
-        )
-        self._observed = Observed()
-        self._place = Place()
+        self._watched = Watched(
+            lambda: Connection(host), host=host, name="docker", matters=_matters, identify=identify, prober=prober,
+            random=random, changed=self._changed,
+        )  # fmt: skip
         self._subscribers: list[ReplicasChanged] = []
-        self._observing: asyncio.Task[None] | None = None
+        self._tasks = OwnedTasks()
         self._runner: DockerRunner | None = None
         self.deployments: Deployments[DockerRevision] | None = None
         """None: they are not run here."""
         if running is not None:
             self._runner = DockerRunner(
                 Host(
-                    engine=Connection(host), conditions=self._observer.observation.conditions, prober=running.prober,
+                    engine=Connection(host), conditions=self._watched.observer.observation.conditions, prober=prober,
                     drained=running.drained, random=random, restarts=running.restarts, served_at=running.served_at,
                     state=str(running.history.resolve().parent),
                 )
@@ -69,17 +63,16 @@ class DockerPlatform:
 
     async def apply(self, config_set: ConfigSet) -> None:
         """Observe, and make the Deployments of `config_set` the ones that run."""
-        self._adopt(config_set.node)
-        if self._observing is None:
-            self._observing = asyncio.get_running_loop().create_task(self._observer.run(), name="docker")
-        self._changed()
+        if not self._tasks:
+            self._tasks.start(self._watched.run(), "docker")
+        self._watched.define(config_set)
         if self.deployments is not None:
             await self.deployments.apply(config_set)
 
     def replicas(self) -> tuple[Replica, ...]:
         """All that have an address, of others and then our own."""
         own = self.deployments.replicas() if self.deployments is not None else ()
-        return (*self._observed.replicas, *(replica for replica in own if replica.address))
+        return (*self._watched.replicas, *(replica for replica in own if replica.address))
 
     def subscribe(self, callback: ReplicasChanged) -> None:
         self._subscribers.append(callback)
@@ -106,24 +99,15 @@ class DockerPlatform:
 
     def standing(self) -> PlatformStanding:
         """Whether the engine is there."""
-        return replace(self._observer.standing, replicas=len(self.replicas()))
+        return replace(self._watched.observer.standing, replicas=len(self.replicas()))
 
     async def close(self) -> None:
         """Observe no more; containers run on, and those of Deployments are found again."""
         if self.deployments is not None:
             await self.deployments.close()
-        if self._observing is not None:
-            self._observing.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._observing
-            self._observing = None
-
-    def _adopt(self, node: NodeConfigSpec) -> None:
-        self._place = Place(node.node_name or socket.gethostname(), node.zone)
+        await self._tasks.close()
 
     def _changed(self) -> None:
-        place = self._place._replace(kinds=self._observer.kinds)
-        self._observed.update(self._observer.observation.conditions, place, time.time())
         if self._runner is not None:
             self._runner.observe()
         self._publish()

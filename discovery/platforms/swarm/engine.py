@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from discovery.platforms.docker.engine import Connection, EngineError, NotThere, bounded
-from discovery.platforms.swarm.labels import TASK
+from discovery.platforms.docker.labels import SWARM_TASK
 from discovery.platforms.swarm.listing import TASK_STATES, Listing, listing
 
 GATEWAY: Final = "docker_gwbridge"
+MANAGER: Final = "manager"
+WORKER: Final = "worker"
+NO_SWARM: Final = "none"
 TRIES: Final = 10
 """Of an update, while others are faster."""
 
@@ -25,7 +28,7 @@ class SwarmConnection(Connection):
     async def inspect(self, container: str) -> Mapping[str, Any]:
         """See `Connection.inspect`; a task's address on the gateway's bridge is among those of its networks."""
         answer = dict(await super().inspect(container))
-        if TASK not in (answer["Config"].get("Labels") or {}):
+        if SWARM_TASK not in ((answer.get("Config") or {}).get("Labels") or {}):
             return answer
         networks = dict((answer.get("NetworkSettings") or {}).get("Networks") or {})
         if address := (await self._gateways()).get(container):
@@ -36,17 +39,18 @@ class SwarmConnection(Connection):
         """Addresses by container; none where there is no such bridge."""
         try:
             async with bounded():
-                shown = await (await self._docker.networks.get(GATEWAY)).show()
+                there = (await (await self._docker.networks.get(GATEWAY)).show()).get("Containers") or {}
+                return {name: each["IPv4Address"].partition("/")[0] for name, each in there.items()}
         except NotThere:
             return {}
-        there = shown.get("Containers") or {}
-        return {name: each["IPv4Address"].partition("/")[0] for name, each in there.items()}
 
-    async def manages(self) -> bool:
-        """Whether this engine is a manager of a swarm."""
+    async def role(self) -> str:
+        """`MANAGER` or `WORKER` of a swarm, or `NO_SWARM`."""
         async with bounded():
             swarm = (await self._docker.system.info()).get("Swarm") or {}
-            return bool(swarm.get("ControlAvailable"))
+        if swarm.get("ControlAvailable"):
+            return MANAGER
+        return NO_SWARM if swarm.get("LocalNodeState", "inactive") == "inactive" else WORKER
 
     async def listing(self) -> Listing:
         """What the swarm has now.  The services are asked for first: a task's is there then."""
@@ -67,7 +71,7 @@ class SwarmConnection(Connection):
                 params = {"version": str(found["Version"]["Index"])}
             if await self._update(service, params, spec):
                 return
-        raise EngineError(f"others changed service {service} {TRIES} times meanwhile")
+        raise EngineError(f"others changed service {service} {TRIES} times meanwhile: try again later")
 
     async def _update(self, service: str, params: Mapping[str, str], spec: Mapping[str, Any]) -> bool:
         """Whether the specification that was read is still the one in force, so that this could replace it."""

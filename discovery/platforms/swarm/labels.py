@@ -8,19 +8,23 @@ namespace, as a project of Compose is.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from config.configset import ConfigSet
 from config.defaults import DEFAULT_NAMESPACE
 from config.meta import Named
 from config.naming import DNS_LABEL
 
+KIND: Final = "SwarmService"
+"""Of workloads: an autoscaler's scaleTargetRef names it."""
+NAMES: Final = Named(DEFAULT_NAMESPACE, "swarm-services.weft.dev")
+"""The ConfigMap in which a manager says which Services the labels of Swarm services name: of these it alone knows."""
 PUBLISH: Final = "weft.dev/publish"
 """``8088:8080/tcp``, several with commas: the port on all nodes, the container's, the protocol."""
 PROTOCOL: Final = "weft.dev/protocol"
 """What the published ports speak, as in a Service's appProtocol; without it that is found out."""
 
-TASK: Final = "com.docker.swarm.task.id"
 SERVICE_NAME: Final = "com.docker.swarm.service.name"
 """Of a container: its service."""
 STACK: Final = "com.docker.stack.namespace"
@@ -47,6 +51,26 @@ def name_of(service: str, labels: Mapping[str, str]) -> Named | None:
     if DNS_LABEL.problem(name) or (namespace and DNS_LABEL.problem(namespace)):
         return None
     return Named(namespace or DEFAULT_NAMESPACE, name)
+
+
+def key_of(name: Named) -> str:
+    """Of a Swarm service in `NAMES`."""
+    return f"{name.namespace}.{name.name}"
+
+
+def named_in(config_set: ConfigSet) -> Mapping[str, Named]:
+    """The Services that labels of Swarm services name, by `key_of` these, wherever their manager is."""
+    said = config_set.config_maps.get(NAMES)
+    return {key: Named(*text.split("/", 1)) for key, text in said.data.items() if "/" in text} if said else {}
+
+
+def behind(service: Named, named: Mapping[str, Named]) -> Iterator[Named]:
+    """The Swarm services whose tasks stand behind `service`, labels of containers apart; `named`: of `named_in`."""
+    if named.get(key_of(service), service) == service:
+        yield service
+    for key, name in named.items():
+        if name == service and key != key_of(service):
+            yield Named(*key.split(".", 1))
 
 
 def published_ports(labels: Mapping[str, str]) -> tuple[PublishedPort, ...]:

@@ -15,14 +15,12 @@ import msgspec
 from config.meta import Named
 from discovery.platforms.swarm.labels import PublishedPort, name_of
 
-TASK_STATES = ("running", "ready")
-"""Desired states of tasks that are wanted; ``ready`` is what a new one is to become before an old one ends."""
+TASK_STATES = ("running", "ready", "complete")
+"""Desired states of tasks that are wanted: ``ready`` until an old one has ended, ``complete`` of a job."""
 
 
 class SwarmService(msgspec.Struct, frozen=True):
     id: str
-    version: int
-    """Of its specification; whoever changes that must say which one was read."""
     name: str
     """In the swarm."""
     named: Named | None
@@ -32,8 +30,6 @@ class SwarmService(msgspec.Struct, frozen=True):
     """None: as many as there are nodes for it."""
     requests: Mapping[str, str]
     """Reservations of each task, as quantities by resource."""
-    mode: str
-    """``vip`` or ``dnsrr``."""
     docker_ports: tuple[PublishedPort, ...] = ()
     """What Docker itself publishes."""
 
@@ -72,7 +68,6 @@ class _Ports(msgspec.Struct):
 
 class _Endpoint(msgspec.Struct):
     ports: list[_Ports] | None = msgspec.field(default=None, name="Ports")
-    mode: str = msgspec.field(default="vip", name="Mode")
 
 
 class _Reservations(msgspec.Struct):
@@ -105,13 +100,8 @@ class _Specification(msgspec.Struct):
     endpoint: _Endpoint | None = msgspec.field(default=None, name="EndpointSpec")
 
 
-class _Version(msgspec.Struct):
-    index: int = msgspec.field(name="Index")
-
-
 class _Service(msgspec.Struct):
     id: str = msgspec.field(name="ID")
-    version: _Version = msgspec.field(name="Version")
     spec: _Specification = msgspec.field(name="Spec")
     endpoint: _Endpoint | None = msgspec.field(default=None, name="Endpoint")
 
@@ -145,13 +135,11 @@ def _service(found: _Service) -> SwarmService:
     replicated = spec.mode.replicated
     return SwarmService(
         id=found.id,
-        version=found.version.index,
         name=spec.name,
         named=name_of(spec.name, labels),
         labels=labels,
         replicas=replicated.replicas if replicated is not None else None,
         requests=_requests(spec.template.resources or _Resources()),
-        mode=spec.endpoint.mode if spec.endpoint else "vip",
         docker_ports=tuple(dict.fromkeys(_ports(found))),
     )
 

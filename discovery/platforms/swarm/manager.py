@@ -12,11 +12,10 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from discovery.backoff import Backoff, BackoffPolicy
-from discovery.cancellation import end_if_cancelled
+from discovery.backoff import BackoffPolicy
 from discovery.platforms.docker.engine import EngineError
-from discovery.platforms.docker.observer import RECONNECTS
-from discovery.platforms.swarm.engine import SwarmConnection
+from discovery.platforms.docker.sessions import RECONNECTS, Sessions
+from discovery.platforms.swarm.engine import MANAGER, NO_SWARM, WORKER, SwarmConnection
 from discovery.platforms.swarm.listing import Listing
 
 PERIOD: Final = 1.0
@@ -24,11 +23,16 @@ PERIOD: Final = 1.0
 HURRIED: Final = (0.02, 0.2)
 """After an event of a service, Swarm's own managers need a moment to decide what becomes of its tasks."""
 WORKER_PERIOD: Final = 10.0
+ROLES: Final = {
+    WORKER: "this engine is no manager of its swarm: services and their labels are known to managers only",
+    NO_SWARM: "this engine is not part of a swarm: docker swarm init makes one, docker swarm join joins one",
+}
+"""Why there is nothing to list."""
 
 log = logging.getLogger("weft.swarm")
 
 
-class Manager:
+class Manager(Sessions[SwarmConnection]):
     """Needs a task of the caller for `run`."""
 
     def __init__(
@@ -39,39 +43,30 @@ class Manager:
         random: Random,
         reconnects: BackoffPolicy = RECONNECTS,
     ) -> None:
-        """`changed` is called after each listing that differs from the one before."""
+        """`changed` is called after each look."""
+        super().__init__(connect, random, reconnects)
         self.listing: Listing | None = None
-        """None: this is a worker, or nothing has been said yet."""
-        self.unwanted: frozenset[str] = frozenset()
-        """Tasks that were wanted when last seen, and are not any more."""
-        self._connect = connect
+        """None: this is a worker, or nothing has been said yet.  The same object until it differs."""
+        self.asked = 0.0
+        """When `listing` was asked for the last time, in the loop's seconds."""
+        self.trouble = "it has not been asked yet"
+        """Why `listing` may be stale, or is None; empty: it is as it should be."""
         self._changed = changed
-        self._backoff = Backoff(reconnects, random)
         self._hurry = asyncio.Event()
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            try:
-                await self._session()
-            except* EngineError as errors:
-                log.info("services and tasks are not known now", extra={"reason": str(errors.exceptions[0])})
-            end_if_cancelled()
-            await asyncio.sleep(self._backoff.failed(clock()))
+    async def _session(self, connection: SwarmConnection) -> None:
+        while (role := await connection.role()) != MANAGER:
+            self.trouble = ROLES[role]
+            self._take(None)
+            await asyncio.sleep(WORKER_PERIOD)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._hear(connection, await connection.now()))
+            await self._list(connection)
 
-    async def _session(self) -> None:
-        """From one connection to its end, which raises EngineError."""
-        connection = self._connect()
-        try:
-            while not await connection.manages():
-                self._take(None)
-                await asyncio.sleep(WORKER_PERIOD)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._hear(connection, await connection.now()))
-                await self._list(connection)
-        finally:
-            await connection.close()
+    def _lost(self, reason: str) -> None:
+        if reason != self.trouble:
+            log.warning("services and tasks are taken to be as they were", extra={"reason": reason})
+        self.trouble = reason
 
     async def _hear(self, connection: SwarmConnection, since: str) -> None:
         await connection.hear_of_services(since, self._hurry.set)
@@ -79,7 +74,7 @@ class Manager:
 
     async def _list(self, connection: SwarmConnection) -> None:
         while True:
-            self._take(await connection.listing())
+            await self._look(connection)
             self._backoff.succeeded()
             try:
                 async with asyncio.timeout(PERIOD):
@@ -89,16 +84,15 @@ class Manager:
             self._hurry.clear()
             for pause in HURRIED:
                 await asyncio.sleep(pause)
-                self._take(await connection.listing())
+                await self._look(connection)
+
+    async def _look(self, connection: SwarmConnection) -> None:
+        now = asyncio.get_running_loop().time()
+        listing = await connection.listing()
+        self.asked, self.trouble = now, ""
+        self._take(listing)
 
     def _take(self, now: Listing | None) -> None:
-        before, self.listing = self.listing, now
-        if before == now:
-            return
-        if before is not None and now is not None:
-            self.unwanted = (self.unwanted | before.tasks.keys()) - now.tasks.keys()
+        if now != self.listing:
+            self.listing = now
         self._changed()
-
-    def forget(self, ended: frozenset[str]) -> None:
-        """Nothing is left of these tasks."""
-        self.unwanted -= ended

@@ -1,20 +1,20 @@
 """The Swarm platform: of this node the containers of tasks; on a manager also what services there are, and their sizes.
 
 Every node tells of its own tasks, which only it can dial, so a task is never told of twice.  A manager also has the
-Services made that labels ask for, and scales services: Swarm chooses who goes, and these are drained as it says so.
+manifests made that labels ask for, and scales services: Swarm chooses who goes.  A task that its manager does not want
+any more is terminating, mostly before it gets its signal; that it ends the engine tells, as of any container.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -23,25 +23,26 @@ from config.meta import Named
 from config.resources.workloads import Container, ResourceRequirements
 from discovery.assignments import replace_whole
 from discovery.endpoint import Replica, WorkloadRef
-from discovery.platforms.base import (
-    ContainerUsage,
-    PlatformStanding,
-    ReplicasChanged,
-    ReplicaStatus,
-    WorkloadStatus,
-)
+from discovery.platforms.base import ContainerUsage, PlatformStanding, ReplicasChanged, WorkloadStatus
 from discovery.platforms.docker.engine import EngineError, NotThere
-from discovery.platforms.docker.observed import Place
-from discovery.platforms.docker.observer import Observer
+from discovery.platforms.docker.observed import Identity
+from discovery.platforms.docker.sighting import Sighting
 from discovery.platforms.docker.usage import Usage
+from discovery.platforms.docker.watched import Watched
+from discovery.platforms.owned import OwnedTasks
 from discovery.platforms.swarm.engine import SwarmConnection
-from discovery.platforms.swarm.listing import Listing, SwarmService, SwarmTask
+from discovery.platforms.swarm.labels import KIND, named_in
+from discovery.platforms.swarm.listing import Listing, SwarmService
 from discovery.platforms.swarm.manager import Manager
 from discovery.platforms.swarm.publication import Publication, manifest, publication
-from discovery.platforms.swarm.tasks import KIND, Tasks, matters
+from discovery.platforms.swarm.status import status_of, statuses
+from discovery.platforms.swarm.tasks import identify, matters
+from discovery.prober import Prober
 
-TASK_CONTAINER = "task"
+TASK_CONTAINER: Final = "task"
 """What the only container of a task is called in metrics of type ContainerResource."""
+REWRITE_SECONDS: Final = 5.0
+"""After which a file that could not be written is tried again."""
 
 log = logging.getLogger("weft.swarm")
 
@@ -49,37 +50,40 @@ log = logging.getLogger("weft.swarm")
 class SwarmPlatform:
     """See `base.Platform`.  Needs a running event loop."""
 
-    def __init__(self, host: str, random: Random, manifests: Path | None) -> None:
-        """`host`: a URL as in DOCKER_HOST.
+    def __init__(self, host: str, random: Random, prober: Prober | None, manifests: Path | None) -> None:
+        """`host`: a URL as in DOCKER_HOST; `prober`: None where nothing is sent to tasks.
 
-        `manifests`: the file for Services that labels ask for; None: they are made elsewhere.
+        `manifests`: the file for what labels ask for; None: that is made elsewhere.  Raises EngineError.
         """
-        self._host = host
-        self._observer = Observer(
-            self._connect, host=host, matters=matters, changed=self._changed, random=random, name="swarm"
-        )
-        self._manager = Manager(self._connect, changed=self._listed, random=random)
-        self._tasks = Tasks()
-        self._place = Place()
-        self._publication = Publication((), ())
+        connect = partial(SwarmConnection, host)
+        self._engine = connect()
+        self._watched = Watched(
+            connect, host=host, name="swarm", matters=matters, identify=self._identify, prober=prober, random=random,
+            changed=self._changed,
+        )  # fmt: skip
+        self._manager = Manager(connect, changed=self._listed, random=random)
+        self._named: Mapping[str, Named] = {}
+        self._first_seen: dict[str, float] = {}
+        """Since when each task is known to be here, in the loop's seconds."""
+        self._listing: Listing | None = None
+        self._publication: Publication | None = None
+        """None: nothing has been listed yet."""
         self._manifests = manifests
-        self._written = asyncio.Event()
-        self._usage = Usage(self._stats, time.monotonic)
+        self._found = asyncio.Event()
+        self._usage = Usage(self._engine.stats, time.monotonic)
         self._subscribers: list[ReplicasChanged] = []
-        self._running: list[asyncio.Task[None]] = []
+        self._tasks = OwnedTasks()
 
     async def apply(self, config_set: ConfigSet) -> None:
         """Observe; Deployments do not become services."""
-        node = config_set.node
-        self._place = Place(node.node_name or socket.gethostname(), node.zone)
-        if not self._running:
-            loop = asyncio.get_running_loop()
-            parts = (self._observer.run(), self._manager.run(), self._write(), self._usage.run())
-            self._running = [loop.create_task(each, name="swarm") for each in parts]
-        self._changed()
+        if not self._tasks:
+            for part in (self._watched.run(), self._manager.run(), self._write(), self._usage.run()):
+                self._tasks.start(part, "swarm")
+        self._named = named_in(config_set)
+        self._watched.define(config_set)
 
     def replicas(self) -> tuple[Replica, ...]:
-        return self._tasks.replicas
+        return self._watched.replicas
 
     def subscribe(self, callback: ReplicasChanged) -> None:
         self._subscribers.append(callback)
@@ -87,64 +91,59 @@ class SwarmPlatform:
     def statuses(self) -> tuple[WorkloadStatus, ...]:
         """Of all services of the swarm, where this is a manager."""
         listing = self._manager.listing
-        if listing is None:
-            return ()
-        named = sorted((each.named, each) for each in listing.services.values() if each.named is not None)
-        return tuple(_status(name, each, _tasks(listing, each)) for name, each in named)
+        return tuple(statuses(listing)) if listing is not None else ()
 
     def desired(self, name: Named) -> int | None:
         """Deployments do not run here."""
         return None
 
+    def size(self, name: Named) -> int | None:
+        """How many tasks a Swarm service is to have; None: it has no number, or that is not known here."""
+        try:
+            return self._service(WorkloadRef(KIND, *name))[1].replicas
+        except KeyError:
+            return None
+
     async def read(self, workload: WorkloadRef) -> WorkloadStatus:
         listing, service = self._service(workload)
-        return _status(Named(*workload[1:]), service, _tasks(listing, service))
+        return status_of(listing, Named(*workload[1:]), service)
 
     async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
-        """Swarm chooses who goes, so `victims` is not looked at."""
+        """Swarm chooses who goes, so `victims` is not looked at.  Raises OSError when the swarm does not take it."""
         _, service = self._service(workload)
-        connection = self._connect()
         try:
-            await connection.scale(service.id, replicas)
+            await self._engine.scale(service.id, replicas)
         except NotThere:
             raise KeyError(workload) from None
         except EngineError as error:
-            log.error("service %s cannot be scaled: %s", service.name, error)
-        finally:
-            await connection.close()
+            raise OSError(f"service {service.name} cannot be scaled: {error}") from None
 
     def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
         """Of the tasks that run here; what they asked for is known to managers only."""
-        here = [each.id for each in self._tasks.replicas if each.workload == workload]
+        here = [each.id for each in self.replicas() if each.workload == workload]
         try:
             requests = dict(self._service(workload)[1].requests)
         except KeyError:
             requests = {}
         spec = Container(name=TASK_CONTAINER, resources=ResourceRequirements(requests=requests))
-        return {task: (self._usage.of(self._tasks.containers[task], spec),) for task in here}
+        return {task: (self._usage.of(self._watched.containers[task], spec),) for task in here}
 
     def standing(self) -> PlatformStanding:
-        """Whether the engine is there, and which ports are not Weft's."""
-        return replace(self._observer.standing, replicas=len(self._tasks.replicas), remarks=self._publication.remarks)
+        """Whether the engine is there, which ports are not Weft's, and why labels of services may not count."""
+        remarks = self._publication.remarks if self._publication is not None else ()
+        if self._manifests is not None and self._manager.trouble:
+            remarks = (self._manager.trouble, *remarks)
+        return replace(self._watched.observer.standing, replicas=len(self.replicas()), remarks=remarks)
 
     async def close(self) -> None:
         """Observe no more; services run on."""
-        for task in self._running:
-            task.cancel()
-        for task in self._running:
-            with suppress(asyncio.CancelledError):
-                await task
-        self._running = []
-
-    async def _stats(self, container: str) -> Mapping[str, Any]:
-        connection = self._connect()
         try:
-            return await connection.stats(container)
+            await self._tasks.close()
         finally:
-            await connection.close()
+            await self._engine.close()
 
-    def _connect(self) -> SwarmConnection:
-        return SwarmConnection(self._host)
+    def _identify(self, seen: Sighting) -> Identity | None:
+        return identify(seen, self._named)
 
     def _service(self, workload: WorkloadRef) -> tuple[Listing, SwarmService]:
         listing = self._manager.listing
@@ -156,61 +155,38 @@ class SwarmPlatform:
 
     def _listed(self) -> None:
         listing = self._manager.listing
-        if listing is not None and self._manifests is not None:
+        if listing is not self._listing and listing is not None and self._manifests is not None:
             before, self._publication = self._publication, publication(listing.services.values())
-            if self._publication.services != before.services or not self._manifests.exists():
-                self._written.set()
-        self._changed()
+            if before is None or self._publication[:2] != before[:2]:
+                self._found.set()
+        changed = listing is not self._listing or self._unwanted() != self._watched.unwanted
+        self._listing = listing
+        if changed:
+            self._watched.unwanted = self._unwanted()
+            self._watched.update()
+
+    def _unwanted(self) -> frozenset[str]:
+        """Tasks that run here although a manager, asked after they were seen, did not know them as wanted."""
+        listing, asked = self._manager.listing, self._manager.asked
+        if listing is None:
+            return frozenset()
+        return frozenset(task for task, seen in self._first_seen.items() if seen < asked and task not in listing.tasks)
 
     def _changed(self) -> None:
-        place = self._place._replace(kinds=self._observer.kinds)
-        self._tasks.update(self._observer.observation.conditions, self._manager.unwanted, place, time.time())
-        self._manager.forget(self._manager.unwanted - self._tasks.containers.keys())
-        replicas = self._tasks.replicas
+        now, replicas = asyncio.get_running_loop().time(), self._watched.replicas
+        self._first_seen = {each.id: self._first_seen.get(each.id, now) for each in replicas}
         for callback in self._subscribers:
             callback(replicas)
 
     async def _write(self) -> None:
-        """Have the Services that labels ask for read like all that is written, until cancelled."""
+        """Have what labels ask for read like all that is written, until cancelled."""
         while self._manifests is not None:
-            await self._written.wait()
-            self._written.clear()
-            content = manifest(self._publication.services)
+            await self._found.wait()
+            self._found.clear()
+            content = manifest(self._publication or Publication())
             try:
                 await asyncio.to_thread(replace_whole, self._manifests, content)
             except OSError as error:
                 log.error("%s cannot be written: %s", self._manifests, error.strerror)
-
-
-def _tasks(listing: Listing, service: SwarmService) -> list[SwarmTask]:
-    return [each for each in listing.tasks.values() if each.service == service.id]
-
-
-def _status(name: Named, service: SwarmService, tasks: list[SwarmTask]) -> WorkloadStatus:
-    replicas = tuple(_replicas(tasks))
-    ready = sum(each.ready for each in replicas)
-    return WorkloadStatus(
-        workload=WorkloadRef(KIND, *name),
-        desired=len(tasks) if service.replicas is None else service.replicas,
-        running=sum(each.running for each in replicas),
-        ready=ready,
-        message=next((each.message for each in replicas if each.message), ""),
-        replicas=replicas,
-        existing=len(replicas),
-        available=ready,
-    )
-
-
-def _replicas(tasks: list[SwarmTask]) -> Iterator[ReplicaStatus]:
-    for each in tasks:
-        yield ReplicaStatus(
-            id=each.id,
-            ready=each.running,
-            running=each.running,
-            terminating=False,
-            restarts=0,
-            pending=not each.running,
-            started=each.created,
-            since=each.since,
-            message=each.message,
-        )
+                await asyncio.sleep(REWRITE_SECONDS)
+                self._found.set()

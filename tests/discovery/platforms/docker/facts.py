@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from config.meta import Named, ObjectMeta
+from config.resources.core import Service, ServicePort, ServiceSpec
 from discovery.platforms.docker.condition import Condition, Event
 from discovery.platforms.docker.sighting import Sighting
 
 ID = "4fa6e0f0c6786287e131c3852c58a2e01cc697a68231826813597e4994f1d6e2"
+
+
+WEB = Named("shop", "web")
 
 
 def inspected(**state: Any) -> dict[str, Any]:
@@ -56,3 +61,10 @@ def event(action: str, container: str = ID, **attributes: str) -> Event:
 
 def network_event(action: str, name: str, container: str = ID) -> Event:
     return Event("network", action, container, {"name": name, "container": container, "type": "bridge"})
+
+
+def sends_to(target: int | str, name: Named = WEB, protocol: str = "TCP") -> dict[Named, Service]:
+    """A Service whose port is the endpoints' `target`."""
+    port = ServicePort(port=80, target_port=target, protocol=protocol)
+    metadata = ObjectMeta(name=name.name, namespace=name.namespace)
+    return {name: Service(metadata, ServiceSpec(ports=(port,)))}

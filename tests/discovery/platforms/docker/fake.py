@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -96,52 +96,52 @@ class FakeEngine:
         return await handler(request)
 
     async def _version(self, _: web.Request) -> web.Response:
-        return _json({"ApiVersion": "1.41", "Version": "20.10.24"})
+        return answer({"ApiVersion": "1.41", "Version": "20.10.24"})
 
     async def _info(self, _: web.Request) -> web.Response:
-        return _json({"SystemTime": "2026-01-01T10:00:00.123456789Z"})
+        return answer({"SystemTime": "2026-01-01T10:00:00.123456789Z"})
 
     async def _networks(self, _: web.Request) -> web.Response:
-        return _json([{"Name": "bridge", "Driver": "bridge", "Id": "b", "Scope": "local"}])
+        return answer([{"Name": "bridge", "Driver": "bridge", "Id": "b", "Scope": "local"}])
 
     async def _list(self, _: web.Request) -> web.Response:
         running = [each for each in self.containers.values() if each["State"]["Running"]]
-        return _json([{"Id": each["Id"], "Labels": each["Config"]["Labels"]} for each in running])
+        return answer([{"Id": each["Id"], "Labels": each["Config"]["Labels"]} for each in running])
 
     async def _inspect(self, request: web.Request) -> web.Response:
         found = self.containers.get(request.match_info["id"])
         if found is None:
-            return _json({"message": "No such container"}, status=404)
-        return _json(found)
+            return answer({"message": "No such container"}, status=404)
+        return answer(found)
 
     async def _stats(self, request: web.Request) -> web.Response:
         memory = {"usage": 3000, "stats": {"inactive_file": 1000}}
         processor = {"cpu_usage": {"total_usage": 2_500_000_000}, "system_cpu_usage": 1}
-        return _json({"cpu_stats": processor, "memory_stats": memory})
+        return answer({"cpu_stats": processor, "memory_stats": memory})
 
     async def _create(self, request: web.Request) -> web.Response:
         asked = await request.json()
         if asked["Image"] not in self.images:
-            return _json({"message": f"No such image: {asked['Image']}"}, status=404)
+            return answer({"message": f"No such image: {asked['Image']}"}, status=404)
         self.made += 1
         name = f"{self.made:064x}"
         made = self.put(name, Running=False)
         made["Name"], made["Asked"] = request.query["name"], asked
         made["Config"] |= {"Labels": asked["Labels"], "Tty": False}
         made["NetworkSettings"] = {"Networks": {"bridge": {"IPAddress": f"172.17.0.{self.made + 1}"}}}
-        return _json({"Id": name}, status=201)
+        return answer({"Id": name}, status=201)
 
     async def _start(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
         if "fails" in self.containers[name]["Asked"].get("Entrypoint", ()):
-            return _json({"message": "it fails"}, status=400)
+            return answer({"message": "it fails"}, status=400)
         self.containers[name]["State"] |= {"Running": True, "StartedAt": f"run {len(self.asked)}"}
         self.tell("start", name)
         return web.Response(status=204)
 
     async def _stop(self, request: web.Request) -> web.Response:
         if (name := self._find(request)) is None:
-            return _json({"message": "No such container"}, status=404)
+            return answer({"message": "No such container"}, status=404)
         if not self.containers[name]["State"]["Running"]:
             return web.Response(status=304)
         self.tell("kill", name, signal="15")
@@ -151,7 +151,7 @@ class FakeEngine:
 
     async def _remove(self, request: web.Request) -> web.Response:
         if (found := self._find(request)) is None:
-            return _json({"message": "No such container"}, status=404)
+            return answer({"message": "No such container"}, status=404)
         self.tell("destroy", found)
         del self.containers[found]
         return web.Response(status=204)
@@ -166,7 +166,7 @@ class FakeEngine:
         return next((each["Id"] for each in self.containers.values() if wanted in (each["Id"], each["Name"])), None)
 
     async def _pull(self, request: web.Request) -> web.Response:
-        return _json({"message": "denied"}, status=500)
+        return answer({"message": "denied"}, status=500)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -181,17 +181,24 @@ class FakeEngine:
         return response
 
 
-def _json(document: object, status: int = 200) -> web.Response:
+def answer(document: object, status: int = 200) -> web.Response:
     """As an engine does, which names no charset."""
     body = json.dumps(document).encode()
     return web.Response(body=body, status=status, headers={"Content-Type": "application/json"})
 
 
+Some = TypeVar("Some", bound=FakeEngine)
+
+
 @asynccontextmanager
-async def fake_engine(folder: Path) -> AsyncIterator[FakeEngine]:
-    engine = FakeEngine(folder)
+async def there(engine: Some) -> AsyncIterator[Some]:
+    """The engine, which answers."""
     await engine.begin()
     try:
         yield engine
     finally:
         await engine.end()
+
+
+def fake_engine(folder: Path) -> AbstractAsyncContextManager[FakeEngine]:
+    return there(FakeEngine(folder))

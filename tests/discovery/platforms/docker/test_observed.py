@@ -6,15 +6,22 @@ from msgspec.structs import replace
 from config.meta import Named
 from discovery.endpoint import Replica, ReplicaPort, WorkloadRef
 from discovery.platforms.docker.condition import Condition
-from discovery.platforms.docker.observed import Observed, Place, replica_id, replica_of
-from tests.discovery.platforms.docker.facts import ID, condition, seen
+from discovery.platforms.docker.observed import Observed, Place, Run, accept_ports, identify, replica_id
+from tests.discovery.platforms.docker.facts import ID, condition, seen, sends_to
 
 PLACE = Place("one", "west", {"bridge": "bridge", "ov": "overlay"})
 
 
+def replica_of(condition: Condition, place: Place = PLACE, now: float = 0.0) -> Replica | None:
+    """Of a container of a Docker host, where nobody looks whether it listens."""
+    observed = Observed(identify)
+    observed.update({ID: condition}, place, now, accepted=None)
+    return observed.replicas[0] if observed.replicas else None
+
+
 def test_a_replica_stands_behind_the_service_that_its_label_names() -> None:
     labels = {"weft.dev/service": "shop/web", "weft.dev/ports": "http=80"}
-    assert replica_of(Condition(seen(labels=labels)), PLACE, 7.0) == Replica(
+    assert replica_of(Condition(seen(labels=labels)), now=7.0) == Replica(
         id=f"web-1-{ID[:12]}",
         workload=WorkloadRef("Container", "shop", "web"),
         labels={},
@@ -32,20 +39,20 @@ def test_a_replica_stands_behind_the_service_that_its_label_names() -> None:
 
 
 def test_only_a_healthcheck_says_more_than_that_it_runs() -> None:
-    healthy = replica_of(Condition(seen(health="healthy")), PLACE, 0.0)
+    healthy = replica_of(Condition(seen(health="healthy")))
     assert healthy is not None
     assert healthy.vouched
 
 
 def test_who_ends_is_terminating_and_serves() -> None:
-    replica = replica_of(condition(ending=True), PLACE, 0.0)
+    replica = replica_of(condition(ending=True))
     assert replica is not None
     assert (replica.ready, replica.serving, replica.terminating) == (False, True, True)
 
 
 @pytest.mark.parametrize("changes", [{"labels": {}}, {"addresses": {}}, {"addresses": {"ov": "10.0.0.2"}}])
 def test_no_replica(changes: dict[str, dict[str, str]]) -> None:
-    assert replica_of(Condition(seen(**changes)), PLACE, 0.0) is None
+    assert replica_of(Condition(seen(**changes))) is None
 
 
 NAMES = {
@@ -63,15 +70,48 @@ def test_ids(name: str) -> None:
 
 
 def test_replicas_stay_the_same_objects_until_they_differ() -> None:
-    observed = Observed()
-    observed.update({ID: condition()}, PLACE, 1.0)
-    (first,) = observed.replicas
-    observed.update({ID: condition()}, PLACE, 2.0)
-    assert observed.replicas[0] is first
-    assert first.since == 1.0
-    observed.update({ID: Condition(replace(seen(), paused=True))}, PLACE, 3.0)
-    assert (observed.replicas[0].ready, observed.replicas[0].since) == (False, 3.0)
-    observed.update({ID: Condition(replace(seen(), paused=True), ending=True)}, PLACE, 4.0)
-    assert (observed.replicas[0].terminating, observed.replicas[0].since) == (True, 3.0)
-    observed.update({}, PLACE, 5.0)
-    assert observed.replicas == ()
+    observed = Observed(identify)
+
+    def update(now: float, condition: Condition | None = None, unwanted: tuple[str, ...] = ()) -> Replica | None:
+        observed.update({ID: condition} if condition else {}, PLACE, now, accepted=None, unwanted=unwanted)
+        return observed.replicas[0] if observed.replicas else None
+
+    first = update(1.0, condition())
+    assert first is not None
+    assert update(2.0, condition()) is first
+    assert (first.since, observed.containers) == (1.0, {first.id: ID})
+    paused = Condition(replace(seen(), paused=True))
+    assert (now := update(3.0, paused)) is not None
+    assert (now.ready, now.since) == (False, 3.0)
+    assert (now := update(4.0, replace(paused, ending=True))) is not None
+    assert (now.terminating, now.since) == (True, 3.0)
+    assert update(5.0, condition()) is not None
+    assert (now := update(6.0, condition(), unwanted=(first.id,))) is not None
+    assert (now.ready, now.serving, now.terminating, now.since) == (False, True, True, 6.0)
+    assert update(7.0) is None
+
+
+def test_where_its_services_send_to() -> None:
+    replica = replica_of(Condition(seen(labels={"weft.dev/service": "shop/web", "weft.dev/ports": "http=80"})))
+    assert replica is not None
+    assert accept_ports(replica, sends_to(8080)) == (8080,)
+    assert accept_ports(replica, sends_to("http")) == (80,)
+    assert accept_ports(replica, sends_to("other")) == ()
+    assert accept_ports(replica, sends_to(53, protocol="UDP")) == ()
+    assert accept_ports(replica, sends_to(8080, Named("shop", "other"))) == ()
+
+
+def test_without_a_check_it_is_ready_once_it_has_accepted() -> None:
+    place, run = PLACE._replace(services=sends_to(8080)), Run(f"web-1-{ID[:12]}", "first", "172.17.0.2")
+    observed = Observed(identify)
+    observed.update({ID: condition()}, place, 1.0, accepted=())
+    (replica,) = observed.replicas
+    assert (replica.ready, replica.serving) == (False, False)
+    assert observed.silent == {run: (8080,)}
+    observed.update({ID: condition()}, place, 2.0, accepted={run})
+    (replica,) = observed.replicas
+    assert (replica.ready, replica.serving, replica.since) == (True, True, 2.0)
+    observed.update({ID: Condition(seen(health="healthy"))}, place, 3.0, accepted=())
+    assert (observed.replicas[0].ready, observed.silent) == (True, {})
+    observed.update({ID: condition()}, PLACE, 4.0, accepted=())
+    assert (observed.replicas[0].ready, observed.silent) == (True, {}), "nothing is sent to it"

@@ -19,12 +19,14 @@ from tests.discovery.platforms.docker.pods import SHOP, deployment
 from tests.discovery.platforms.docker.running import until
 from tests.discovery.platforms.local import Drains, FakeProber
 
+PROBER = cast("Prober", FakeProber())
+
 
 async def test_containers_are_replicas_of_this_node(tmp_path: Path) -> None:
     told: list[tuple[Replica, ...]] = []
     async with fake_engine(tmp_path) as fake:
         fake.put()
-        platform = DockerPlatform(fake.host, Random(1))
+        platform = DockerPlatform(fake.host, Random(1), PROBER)
         platform.subscribe(told.append)
         await platform.apply(ConfigSet(node=NodeConfigSpec(node_name="one")))
         async with asyncio.timeout(10):
@@ -42,10 +44,9 @@ async def test_containers_are_replicas_of_this_node(tmp_path: Path) -> None:
 
 async def test_deployments_become_containers(tmp_path: Path) -> None:
     told: list[tuple[Replica, ...]] = []
-    drains, prober = Drains(), FakeProber()
-    running = Running(tmp_path / "rollouts", cast("Prober", prober), drains)
+    running = Running(tmp_path / "rollouts", Drains())
     async with fake_engine(tmp_path) as fake:
-        platform = DockerPlatform(fake.host, Random(1), running)
+        platform = DockerPlatform(fake.host, Random(1), PROBER, running)
         platform.subscribe(told.append)
         await platform.apply(ConfigSet(deployments={Named("default", "shop"): deployment(2)}))
         await until(lambda: sum(replica.ready for replica in platform.replicas()) == 2)
@@ -60,7 +61,7 @@ async def test_deployments_become_containers(tmp_path: Path) -> None:
 
 
 async def test_it_runs_no_deployments(tmp_path: Path) -> None:
-    platform = DockerPlatform(f"unix://{tmp_path}/none", Random(1))
+    platform = DockerPlatform(f"unix://{tmp_path}/none", Random(1), PROBER)
     workload = WorkloadRef("Deployment", "default", "web")
     with pytest.raises(KeyError):
         await platform.read(workload)

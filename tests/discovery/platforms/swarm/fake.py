@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from tests.discovery.platforms.docker.facts import ID
-from tests.discovery.platforms.docker.fake import FakeEngine
+from tests.discovery.platforms.docker.fake import FakeEngine, answer, there
 from tests.discovery.platforms.swarm import facts
 
 
@@ -19,6 +18,7 @@ class FakeSwarm(FakeEngine):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.manages = True
+        self.joined = True
         self.services: dict[str, dict[str, Any]] = {}
         """By id."""
         self.tasks: dict[str, dict[str, Any]] = {}
@@ -55,25 +55,26 @@ class FakeSwarm(FakeEngine):
         app.router.add_get("/v1.41/networks/docker_gwbridge", self._gateway)
 
     async def _info(self, _: web.Request) -> web.Response:
-        swarm = {"LocalNodeState": "active", "ControlAvailable": self.manages}
-        return _json({"SystemTime": "2026-01-01T10:00:00.123456789Z", "Swarm": swarm})
+        state = "active" if self.joined else "inactive"
+        swarm = {"LocalNodeState": state, "ControlAvailable": self.manages}
+        return answer({"SystemTime": "2026-01-01T10:00:00.123456789Z", "Swarm": swarm})
 
     async def _networks(self, _: web.Request) -> web.Response:
         drivers = {"bridge": "bridge", "docker_gwbridge": "bridge", "ov": "overlay"}
-        return _json([{"Name": name, "Driver": driver, "Id": name, "Scope": ""} for name, driver in drivers.items()])
+        return answer([{"Name": name, "Driver": driver, "Id": name, "Scope": ""} for name, driver in drivers.items()])
 
     async def _gateway(self, _: web.Request) -> web.Response:
         if self.gateways is None:
-            return _json({"message": "network docker_gwbridge not found"}, status=404)
+            return answer({"message": "network docker_gwbridge not found"}, status=404)
         there = {name: {"IPv4Address": f"{address}/16"} for name, address in self.gateways.items()}
-        return _json({"Name": "docker_gwbridge", "Id": "docker_gwbridge", "Containers": there})
+        return answer({"Name": "docker_gwbridge", "Id": "docker_gwbridge", "Containers": there})
 
     async def _services(self, _: web.Request) -> web.Response:
-        return _json(list(self.services.values()))
+        return answer(list(self.services.values()))
 
     async def _service(self, request: web.Request) -> web.Response:
         found = self.services.get(request.match_info["id"])
-        return _json({"message": "no such service"}, status=404) if found is None else _json(found)
+        return answer({"message": "no such service"}, status=404) if found is None else answer(found)
 
     async def _update(self, request: web.Request) -> web.Response:
         found = self.services[request.match_info["id"]]
@@ -81,27 +82,15 @@ class FakeSwarm(FakeEngine):
             self.others -= 1
             found["Version"]["Index"] += 1
         if request.query["version"] != str(found["Version"]["Index"]):
-            return _json({"message": "rpc error: code = Unknown desc = update out of sequence"}, status=500)
+            return answer({"message": "rpc error: code = Unknown desc = update out of sequence"}, status=500)
         found["Spec"] = await request.json()
         found["Version"]["Index"] += 1
-        return _json({"Warnings": None})
+        return answer({"Warnings": None})
 
     async def _tasks(self, request: web.Request) -> web.Response:
         wanted = json.loads(request.query["filters"])["desired-state"]
-        return _json([each for each in self.tasks.values() if each["DesiredState"] in wanted])
+        return answer([each for each in self.tasks.values() if each["DesiredState"] in wanted])
 
 
-def _json(document: object, status: int = 200) -> web.Response:
-    """As an engine does, which names no charset."""
-    body = json.dumps(document).encode()
-    return web.Response(body=body, status=status, headers={"Content-Type": "application/json"})
-
-
-@asynccontextmanager
-async def fake_swarm(folder: Path) -> AsyncIterator[FakeSwarm]:
-    engine = FakeSwarm(folder)
-    await engine.begin()
-    try:
-        yield engine
-    finally:
-        await engine.end()
+def fake_swarm(folder: Path) -> AbstractAsyncContextManager[FakeSwarm]:
+    return there(FakeSwarm(folder))

@@ -9,7 +9,7 @@ import pytest
 
 from discovery.platforms.docker.engine import EngineError, NotThere
 from discovery.platforms.docker.sighting import sighting
-from discovery.platforms.swarm.engine import TRIES, SwarmConnection
+from discovery.platforms.swarm.engine import MANAGER, NO_SWARM, TRIES, WORKER, SwarmConnection
 from tests.discovery.platforms.docker.facts import ID
 from tests.discovery.platforms.swarm.fake import FakeSwarm, fake_swarm
 
@@ -53,9 +53,11 @@ async def test_what_is_wanted_is_listed(tmp_path: Path) -> None:
         engine.tasks["gone"]["DesiredState"] = "shutdown"
         found = await connection.listing()
         assert (list(found.services), list(found.tasks)) == (["id-web"], ["kept"])
-        assert await connection.manages()
+        assert await connection.role() == MANAGER
         engine.manages = False
-        assert not await connection.manages()
+        assert await connection.role() == WORKER
+        engine.joined = False
+        assert await connection.role() == NO_SWARM
 
 
 async def test_an_update_that_comes_too_late_is_tried_again(tmp_path: Path) -> None:

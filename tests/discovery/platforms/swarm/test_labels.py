@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from config.meta import Named
-from discovery.platforms.swarm.labels import PUBLISH, PublishedPort, name_of, published_ports
+from discovery.platforms.swarm.labels import PUBLISH, PublishedPort, behind, key_of, name_of, published_ports
 
 NAMES = {
     "plain": ("web", {}, Named("default", "web")),
@@ -40,3 +40,12 @@ def test_ports_are_read(text: str, ports: list[PublishedPort]) -> None:
 def test_what_is_no_port_is_said(text: str) -> None:
     with pytest.raises(ValueError, match=r"weft\.dev/publish: .* is no PORT:CONTAINERPORT"):
         published_ports({PUBLISH: text})
+
+
+def test_the_swarm_services_behind_a_service() -> None:
+    web, front = Named("shop", "web"), Named("shop", "front")
+    named = {"shop.web": front, "default.blue": front}
+    assert list(behind(front, named)) == [front, web, Named("default", "blue")]
+    assert list(behind(web, named)) == []
+    assert list(behind(web, {"shop.web": web})) == [web]
+    assert key_of(web) == "shop.web"

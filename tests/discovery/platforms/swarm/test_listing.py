@@ -11,10 +11,10 @@ def test_services_and_tasks_are_read() -> None:
     labels = {"weft.dev/publish": "80:8080"}
     found = listing([service(labels=labels), service("db", ports=(5432,), replicas=None)], [task()])
     web, database = found.services.values()
-    assert (web.id, web.version, web.name, web.named) == ("id-web", 7, "web", Named("default", "web"))
-    assert (web.labels, web.replicas, web.mode, web.docker_ports) == (labels, 2, "dnsrr", ())
+    assert (web.id, web.name, web.named) == ("id-web", "web", Named("default", "web"))
+    assert (web.labels, web.replicas, web.docker_ports) == (labels, 2, ())
     assert web.requests == {"cpu": "500000000n", "memory": "64"}
-    assert (database.replicas, database.mode, database.docker_ports) == (None, "vip", (port(5432),))
+    assert (database.replicas, database.docker_ports) == (None, (port(5432),))
     (one,) = found.tasks.values()
     assert (one.id, one.service, one.state, one.running) == (TASK, "id-web", "running", True)
     assert one.since - one.created == pytest.approx(4.649, abs=0.001)

@@ -4,15 +4,17 @@ import pytest
 
 from config.loader import load_text
 from config.meta import Named
+from discovery.platforms.swarm.labels import named_in
 from discovery.platforms.swarm.publication import manifest, publication
 from tests.discovery.platforms.swarm.facts import known
 
 PUBLISH = "weft.dev/publish"
+SERVICE = "weft.dev/service"
 
 
 def test_a_label_becomes_a_load_balancer() -> None:
     made = publication([known(labels={PUBLISH: "8088:8080/tcp", "weft.dev/protocol": "http"})])
-    loaded = load_text(manifest(made.services).decode(), "found.json")
+    loaded = load_text(manifest(made).decode(), "found.json")
     assert not [fault for fault in loaded.faults if fault.severity == "error"]
     (service,) = loaded.config_set.services.values()
     (port,) = service.spec.ports
@@ -23,7 +25,7 @@ def test_a_label_becomes_a_load_balancer() -> None:
 
 def test_several_ports_have_names() -> None:
     made = publication([known(labels={PUBLISH: "80:8080,53:5353/udp"})])
-    (service,) = load_text(manifest(made.services).decode(), "found.json").config_set.services.values()
+    (service,) = load_text(manifest(made).decode(), "found.json").config_set.services.values()
     assert [(port.name, port.protocol) for port in service.spec.ports] == [("p80-tcp", "TCP"), ("p53-udp", "UDP")]
 
 
@@ -34,8 +36,25 @@ def test_a_stack_is_a_namespace() -> None:
 
 def test_without_labels_there_is_nothing_to_write() -> None:
     made = publication([known()])
-    assert made == ((), ())
-    assert not load_text(manifest(made.services).decode(), "found.json").config_set.services
+    assert made == ((), {}, ())
+    assert not load_text(manifest(made).decode(), "found.json").config_set.services
+
+
+def test_a_label_names_another_service_and_all_nodes_are_told() -> None:
+    services = [known("blue", {SERVICE: "shop/web", PUBLISH: "80"}), known("green", {SERVICE: "shop/web"}), known()]
+    made = publication(services)
+    assert [Named(each.metadata.namespace, each.metadata.name) for each in made.services] == [Named("shop", "web")]
+    loaded = load_text(manifest(made).decode(), "found.json")
+    assert not [fault for fault in loaded.faults if fault.severity == "error"]
+    assert named_in(loaded.config_set) == dict.fromkeys(("default.blue", "default.green"), Named("shop", "web"))
+    assert not made.remarks
+    assert not named_in(load_text(manifest(publication([known()])).decode(), "found.json").config_set)
+
+
+def test_a_label_that_names_no_service_is_said() -> None:
+    made = publication([known(labels={SERVICE: "shop/Web site"})])
+    assert made.remarks == ("web: label weft.dev/service: 'shop/Web site' is no NAME or NAMESPACE/NAME of a Service",)
+    assert not made.names
 
 
 def test_what_docker_publishes_stays_dockers() -> None:
@@ -52,6 +71,10 @@ REFUSED = {
     "no port": ([known(labels={PUBLISH: "http"})], "is no PORT:CONTAINERPORT"),
     "empty": ([known(labels={PUBLISH: ""})], "names no port"),
     "no name": ([known("w" * 64, {PUBLISH: "80"})], "none that a Service can have"),
+    "published twice": (
+        [known("a", {PUBLISH: "80", SERVICE: "web"}), known("b", {PUBLISH: "81", SERVICE: "web"})],
+        "would be called default/web",
+    ),
     "the same name": ([known("a_b", {PUBLISH: "80"}), known("a.b")], "would be called default/a-b"),
 }
 
