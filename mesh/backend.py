@@ -136,6 +136,11 @@ class Backend(Roster):
         return self._room is not None and self._room.wakeable(self.key) is not None
 
     @property
+    def asleep(self) -> bool:
+        """Whether it has no endpoint, and is not to have one before somebody asks for it."""
+        return not self.plan.endpoints and (self._asleep(self.key) or self.wakeable)
+
+    @property
     def held(self) -> str:
         """While it is `wakeable`: why nobody would start what is behind it now; empty: somebody would."""
         return "" if self._room is None else self._room.held(self.key)

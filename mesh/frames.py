@@ -109,4 +109,5 @@ def backend_frame(backend: Backend, endpoints: dict[str, EndpointFrame]) -> Back
         udp_out=stats.udp_out,
         udp_lost=stats.udp_lost,
         endpoints=endpoints,
+        asleep=backend.asleep,
     )

@@ -119,6 +119,13 @@ def _http_queued(backends: Labelled) -> Iterator[AnySample]:
             yield "weft_http_requests_queued", backend.text, backend.frame.queued
 
 
+def _ready_endpoints(backends: Labelled) -> Iterator[AnySample]:
+    for backend in backends:
+        if not backend.frame.asleep:
+            ready = sum(endpoint.ready for endpoint in backend.frame.endpoints.values())
+            yield "weft_ready_endpoints", backend.text, ready
+
+
 def _tcp_total(backends: Labelled) -> Iterator[AnySample]:
     for backend in backends:
         if backend.frame.tcp_total:
@@ -186,6 +193,12 @@ _FAMILIES: tuple[tuple[str, str, str, Samples], ...] = (
     ("weft_udp_datagrams", "counter", "Datagrams from clients (in) and to clients (out).", _datagrams),
     ("weft_udp_lost", "counter", "Datagrams that the system did not take.", _udp("lost")),
     ("weft_bytes", "counter", "Bytes from clients (in) and to clients (out).", _bytes),
+    (
+        "weft_ready_endpoints",
+        "gauge",
+        "How many endpoints of a Service port are ready; nothing of one that is scaled to zero.",
+        _ready_endpoints,
+    ),
     (
         "weft_endpoint_ready",
         "gauge",

@@ -140,6 +140,8 @@ class BackendFrame(msgspec.Struct):
     udp_lost: int = 0
     endpoints: dict[str, EndpointFrame] = {}
     """By address and port, or ``other``."""
+    asleep: bool = False
+    """It has no endpoint, and is not to have one before somebody asks for it."""
 
 
 class StatsFrame(msgspec.Struct):
@@ -174,6 +176,7 @@ def add(total: BackendFrame, more: BackendFrame) -> None:
     total.retries = _summed(total.retries, more.retries)
     total.detected = _summed(total.detected, more.detected)
     total.handshakes = _summed(total.handshakes, more.handshakes)
+    total.asleep |= more.asleep
     for name, endpoint in more.endpoints.items():
         known = total.endpoints.setdefault(name, EndpointFrame())
         known.ready = max(known.ready, endpoint.ready)

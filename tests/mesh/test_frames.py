@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from discovery.endpoint import WorkloadRef
 from mesh.backend import Backend
 from mesh.frames import SLICE, FrameTaker
 from mesh.live import Live
@@ -40,6 +41,21 @@ def test_endpoints() -> None:
     backend, taker = world(endpoint(0), endpoint(1, ready=False))
     backend.eligible[0].requests = 3
     assert only(taker).endpoints == {"10.0.0.0:8080": EndpointFrame(1, 3), "10.0.0.1:8080": EndpointFrame(0)}
+
+
+def test_what_sleeps_has_no_endpoint_and_is_to_have_none() -> None:
+    live = Live(Clock())
+    backend, taker = live.backend(KEY), FrameTaker(live)
+    live.replace({KEY: backend})
+    assert not only(taker).asleep
+    live.asleep = lambda key: key == KEY
+    assert only(taker).asleep
+    backend.apply(plan(endpoint(0, ready=False)))
+    assert not only(taker).asleep
+    backend.apply(plan())
+    live.asleep = lambda _: False
+    live.room.wakeable = lambda key: WorkloadRef("Deployment", key.namespace, key.service)
+    assert only(taker).asleep
 
 
 def test_an_endpoint_stays_for_minutes_after_it_left() -> None:

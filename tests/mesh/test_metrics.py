@@ -29,6 +29,7 @@ NAMES = {
     "weft_udp_datagrams_total": {"namespace", "service", "port", "direction"},
     "weft_udp_lost_total": {"namespace", "service", "port"},
     "weft_bytes_total": {"namespace", "service", "port", "direction"},
+    "weft_ready_endpoints": {"namespace", "service", "port"},
     "weft_endpoint_ready": {"namespace", "service", "port", "endpoint"},
     "weft_endpoint_requests_total": {"namespace", "service", "port", "endpoint"},
     "weft_endpoint_ejections_total": {"namespace", "service", "port", "endpoint"},
@@ -99,6 +100,7 @@ def test_families_and_their_labels() -> None:
         ("weft_tcp_connections_open", {}, 3),
         ("weft_bytes_total", {"direction": "in"}, 10),
         ("weft_bytes_total", {"direction": "out"}, 2**60),
+        ("weft_ready_endpoints", {}, 4),
         ("weft_endpoint_ready", {"endpoint": OTHER}, 3),
         ("weft_endpoint_requests_total", {"endpoint": "10.0.0.1:8080"}, 5),
         ("weft_endpoint_ejections_total", {"endpoint": "10.0.0.1:8080"}, 2),
@@ -118,7 +120,15 @@ def test_values(name: str, labels: dict[str, str], expected: float) -> None:
 
 def test_idle_backends_are_listed_by_their_endpoints_only() -> None:
     names = {name for name, labels in samples(text(IDLE, loop_lag=None)) if ("service", "idle") in labels}
-    assert names == {"weft_endpoint_ready", "weft_endpoint_requests_total", "weft_endpoint_ejections_total"}
+    endpoints = {"weft_endpoint_ready", "weft_endpoint_requests_total", "weft_endpoint_ejections_total"}
+    assert names == {"weft_ready_endpoints", *endpoints}
+
+
+@pytest.mark.parametrize(("asleep", "ready"), [(False, 0), (True, None)])
+def test_of_what_sleeps_nobody_says_that_it_has_no_endpoint(asleep: bool, ready: int | None) -> None:
+    gone = BackendFrame("default", "shop", "http", endpoints={"10.0.0.1:80": EndpointFrame(0)}, asleep=asleep)
+    assert value(text(gone), "weft_ready_endpoints") == ready
+    assert value(text(gone), "weft_endpoint_ready", endpoint="10.0.0.1:80") == 0
 
 
 @pytest.mark.parametrize("backends", [(), (BUSY,), (BUSY, IDLE)], ids=["empty", "one", "two"])

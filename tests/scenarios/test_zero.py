@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -107,6 +108,10 @@ def test_what_sleeps_is_said_to_sleep(weft: Weft) -> None:
     verdict = explained(weft, weft.address("app"))
     assert verdict.startswith("waits: ")
     assert verdict.endswith("the Service is scaled to zero; a request wakes it")
+    said = weft.admin("/metrics").body.decode()
+    assert "\nweft_ready_endpoints{" not in said, "an alert would take it for a Service without endpoints"
+    assert ask(weft.address("app")).status == 200
+    assert re.search(r'\nweft_ready_endpoints{[^}]*service="app"[^}]*} [1-9]', weft.admin("/metrics").body.decode())
 
 
 def first_answer(address: str) -> float:
