@@ -27,10 +27,12 @@ from sidecar.channel.messages import (
     Message,
     Scales,
     Upward,
+    Uses,
     Wake,
     Welcome,
     decode_upward,
     encoded,
+    named,
 )
 from sidecar.channel.nodes import KnownNode, Nodes
 from sidecar.channel.shelf import Feed
@@ -92,7 +94,7 @@ class Connection:
                 sending = beside.create_task(self._send_all(feed, node, tuple(refused)))
                 while (said := _read(await self._response.receive())) is not None:
                     node.last_contact = self._nodes.clock()
-                    self._take(said, node, beside)
+                    self._take(said, node, feed, beside)
                 for task in (sending, *self._asking):
                     task.cancel()
         except* Garbage as garbage:
@@ -100,7 +102,7 @@ class Connection:
         except* (ConnectionError, TimeoutError):
             self.cut()
 
-    def _take(self, said: Upward, node: KnownNode, beside: asyncio.TaskGroup) -> None:
+    def _take(self, said: Upward, node: KnownNode, feed: Feed, beside: asyncio.TaskGroup) -> None:
         if isinstance(said, InForce):
             self._nodes.has(node, said)
         elif isinstance(said, Await | AwaitIdle):
@@ -113,6 +115,9 @@ class Connection:
             node.scaled(said)
         elif isinstance(said, Wake):
             self._nodes.wake(said.name)
+        elif isinstance(said, Uses):
+            feed.use(said.number, map(named, said.services))
+            self.wake()
         elif isinstance(said, Hello):
             raise Garbage("a second hello")
         else:

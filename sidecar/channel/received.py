@@ -43,13 +43,20 @@ class Received:
         self._manifests: dict[ObjectKey, Manifest] = {}
         self._next: dict[ObjectKey, Manifest] | None = None
         """What a whole state that has not come to its end has so far."""
-        self._generation = 0
+        self._generation = self._uses = 0
+        self._is_touched = False
+        """Something came that is not in the file."""
+        self.kept: list[Callable[[], None]] = []
+        """Called when what is in force turns out to be what is wanted now, too."""
         self._woken = asyncio.Event()
         self._refused: dict[ObjectKey, str] = {}
         self.written = 0
         """The generation that is in the file; 0: as an earlier run left it."""
         self.read = 0
         """The generation that was in the file when it began to be read the last time."""
+        self._uses_written = 0
+        self.uses = 0
+        """As `read`, the number of the `Uses` that what was in the file is made of."""
 
     def prepare(self) -> None:
         """Have a file there, empty if nothing has ever come.  Raises OSError."""
@@ -65,12 +72,20 @@ class Received:
         for key in message.gone:
             there.pop(ObjectKey(*key), None)
         there.update((each.key, each) for each in message.put)
+        self._is_touched = self._is_touched or bool(message.whole or message.put or message.gone)
         if message.more:
             return
+        is_in_force = not self._is_touched and self._generation == self.written == self.read
         if self._next is not None:
             self._manifests, self._next = self._next, None
-        self._generation = message.generation
-        self._woken.set()
+        self._generation, self._uses = message.generation, message.uses
+        if is_in_force:
+            self.written = self.read = message.generation
+            self._uses_written = self.uses = message.uses
+            for tell in self.kept:
+                tell()
+        else:
+            self._woken.set()
 
     def interrupted(self) -> None:
         """The connection is gone, and with it the rest of what was coming."""
@@ -78,7 +93,7 @@ class Received:
 
     def reading(self) -> None:
         """The file is read now."""
-        self.read = self.written
+        self.read, self.uses = self.written, self._uses_written
 
     async def run(self) -> None:
         """Write what comes, until cancelled."""
@@ -86,15 +101,17 @@ class Received:
             await self._woken.wait()
             await asyncio.sleep(JOIN_SECONDS)
             self._woken.clear()
-            generation = self._generation
+            generation, uses = self._generation, self._uses
+            self._is_touched = False
             content = await run_in_slices(self._content(tuple(self._manifests.values())))
             try:
                 await asyncio.to_thread(replace_whole, self.path, content)
             except OSError as error:
+                self._is_touched = True
                 log.error("%s cannot be written: %s", self.path, error.strerror)
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self._woken.set)
                 continue
-            self.written = generation
+            self.written, self._uses_written = generation, uses
             self._changed()
 
     def _content(self, manifests: Collection[Manifest]) -> Generator[None, None, bytes]:

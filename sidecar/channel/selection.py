@@ -16,7 +16,8 @@ from typing import Any, Final
 import msgspec
 
 from config.dns_source import TSIG
-from config.meta import ObjectKey
+from config.meta import Named, ObjectKey
+from config.resources.core import SERVICE_NAME_LABEL
 from sidecar.channel.messages import Manifest
 
 UNDISTRIBUTED: Final = frozenset({"NodeConfig"})
@@ -36,6 +37,25 @@ class Stored:
         plain = msgspec.json.decode(self.manifest.body)
         names = _SECRETS.get(self.manifest.kind, _none)(plain)
         return frozenset(ObjectKey("Secret", self.manifest.namespace, name) for name in names if name)
+
+    @cached_property
+    def services(self) -> frozenset[Named]:
+        """The Services of which it tells."""
+        kind, namespace, name = self.manifest.key
+        if kind in {"Service", "Endpoints"}:
+            return frozenset({Named(namespace, name)})
+        if kind not in _OF_SERVICES:
+            return frozenset()
+        named = _OF_SERVICES[kind](msgspec.json.decode(self.manifest.body))
+        return frozenset({Named(namespace, named)}) if named else frozenset()
+
+    @cached_property
+    def destinations(self) -> frozenset[Named]:
+        """The Services that it has requests handed to."""
+        if self.manifest.kind != "TrafficPolicy":
+            return frozenset()
+        plain = msgspec.json.decode(self.manifest.body)
+        return frozenset(Named(self.manifest.namespace, name) for name in _of_field("service", plain["spec"]))
 
     @cached_property
     def target(self) -> str:
@@ -70,14 +90,28 @@ def _of_service(plain: Any) -> Iterator[str]:
 
 
 def _of_policy(plain: Any) -> Iterator[str]:
-    """Those of ``tls.reencrypt``, wherever in the policy it is said."""
+    """Those of ``tls.reencrypt``."""
+    return _of_field("caSecret", plain)
+
+
+def _of_field(name: str, plain: Any) -> Iterator[str]:
+    """What a field says, wherever in the object it is said."""
     if isinstance(plain, dict):
-        signer = plain.get("caSecret", "")
-        yield signer if isinstance(signer, str) else ""
+        said = plain.get(name, "")
+        yield said if isinstance(said, str) else ""
         plain = list(plain.values())
     if isinstance(plain, list):
         for inner in plain:
-            yield from _of_policy(inner)
+            yield from _of_field(name, inner)
+
+
+def _service_of_slice(plain: Any) -> str:
+    return str(plain["metadata"].get("labels", {}).get(SERVICE_NAME_LABEL, ""))
+
+
+def _service_of_policy(plain: Any) -> str:
+    target = plain["spec"]["targetRef"]
+    return str(target["name"]) if target.get("kind") == "Service" else ""
 
 
 def _of_deployment(plain: Any) -> Iterator[str]:
@@ -95,5 +129,6 @@ _SECRETS: Final = {
     "TrafficPolicy": _of_policy,
     "Deployment": _of_deployment,
 }
+_OF_SERVICES: Final = {"EndpointSlice": _service_of_slice, "TrafficPolicy": _service_of_policy}
 _SERVING: Final = frozenset({"Ingress", "Service", "TrafficPolicy"})
 """Kinds that every node carries out."""

@@ -161,7 +161,7 @@ class ChannelServer:
         node = self._nodes.came(name, hello, request.remote or "")
         node.runs = frozenset(runs)
         try:
-            await connection.run(Feed(self._shelf, runs), node, refused)
+            await connection.run(Feed(self._shelf, runs, partial=hello.partial), node, refused)
         finally:
             self._nodes.left(node)
             if self._connections.get(name) is connection:
