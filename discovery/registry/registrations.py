@@ -219,20 +219,25 @@ class Registrations:
     def _read(self, owner: bytes, before: _Hosts) -> _Hosts:
         nodes = self._content.nodes
         rrset = _rrset(nodes.get(owner, ()), SRV)
-        now: _Hosts = {}
-        for data in rrset.datas if rrset else ():
-            known = before.get(data)
-            is_same = known is not None and known[0] is nodes.get(data[6:].lower(), ())
-            now[data] = known if known is not None and is_same else self._made(data)
-        if now:
-            self._known[owner] = now
+        if rrset is None:
+            return {}
+        if not before:
+            now = {data: self._made(data) for data in rrset.datas}
+        else:
+            now = {}
+            for data in rrset.datas:
+                known = before.get(data)
+                is_same = known is not None and known[0] is nodes.get(data[6:].lower(), ())
+                now[data] = known if known is not None and is_same else self._made(data)
+        self._known[owner] = now
         return now
 
     def _made(self, data: bytes) -> tuple[Node, Endpoint | None]:
         node = self._content.nodes.get(data[6:].lower(), ())
         endpoint = read_endpoint(data, node)
-        counts = endpoint is not None and (self._counts is None or self._counts(endpoint))
-        return node, endpoint if counts else None
+        if self._counts is None or endpoint is None or self._counts(endpoint):
+            return node, endpoint
+        return node, None
 
 
 def _rrset(node: Node, kind: int) -> RRset | None:
@@ -244,33 +249,29 @@ def _rrset(node: Node, kind: int) -> RRset | None:
 
 def read_endpoint(data: bytes, node: Node) -> Endpoint | None:
     """The endpoint that an SRV record and the records of its target make; None: the target has no address."""
-    addresses = _rrset(node, A) or _rrset(node, AAAA)
-    if addresses is None or len(data) < 7:
+    v4 = v6 = text = b""
+    for kind, _, datas in node:
+        if kind == A:
+            v4 = datas[0]
+        elif kind == TXT:
+            text = datas[0]
+        elif kind == AAAA:
+            v6 = datas[0]
+    packed = v4 or v6
+    if not packed or len(data) < 7:
         return None
-    text = _rrset(node, TXT)
-    said, replica_id = _read(text.datas[0]) if text else _SILENT
+    said, replica_id = _read(text) if text else _SILENT
     numbers = int.from_bytes(data[:6], "big")
     try:
-        packed = addresses.datas[0]
         address = inet_ntop(AF_INET, packed) if len(packed) == 4 else str(ip_address(packed))
     except ValueError:
         return None
     ready, serving, terminating, workload, at_node, zone, hostname, vouched = said
-    return Endpoint(
-        address=address,
-        port=numbers & 0xFFFF,
-        ready=ready,
-        serving=serving,
-        terminating=terminating,
-        replica_id=replica_id,
-        workload=workload,
-        node=at_node,
-        zone=zone,
-        hostname=hostname,
-        vouched=vouched,
-        weight=(numbers >> 16 & 0xFFFF) or 1,
-        tier=numbers >> 32,
-    )
+    weight, tier = (numbers >> 16 & 0xFFFF) or 1, numbers >> 32
+    return Endpoint(  # by place, which is done for each endpoint of a zone
+        address, numbers & 0xFFFF, ready, serving, terminating,
+        replica_id, workload, at_node, zone, hostname, weight, tier, vouched,
+    )  # fmt: skip
 
 
 def _workload(text: str) -> WorkloadRef | None:

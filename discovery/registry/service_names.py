@@ -1,14 +1,15 @@
 """The names of one Service, as wire bytes and by what stands before its own name; and where two states of it differ.
 
 What a change of a Service moves is found by comparing, so that whoever keeps finished answers forgets no others: the
-endpoints of a Service with a ClusterIP come and go without a name of it being another one.
+endpoints of a Service with a ClusterIP come and go without a name of it being another one.  So its names are made when
+one of them is first asked for, which few of many Services ever are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from ipaddress import ip_address
-from socket import AF_INET, inet_pton
 from typing import Final
 
 import msgspec
@@ -19,7 +20,16 @@ from config.resources.core import Service
 from discovery.catalog import PortEndpoints
 from discovery.registry import rdata, reverse, wire
 from discovery.registry.content import Node, RRset
-from discovery.registry.names import Deployments, Desired, as_written, dashed, lack, records, service_name
+from discovery.registry.names import (
+    Deployments,
+    Desired,
+    addresses,
+    as_written,
+    dashed,
+    lack,
+    records,
+    service_name,
+)
 from discovery.registry.render import Reason
 from discovery.registry.wire import Labels, from_text, to_wire
 
@@ -31,20 +41,45 @@ Key = tuple[bytes, bytes]
 """Namespace and name of a Service."""
 
 
-class ServiceNames(msgspec.Struct, frozen=True):
-    """The names of one Service, by what stands before its own name."""
+Nodes = dict[Labels, Node]
 
-    nodes: dict[Labels, Node]
+
+class Made:
+    """The names of a Service with what they have, by what stands before its own name; made when first asked for."""
+
+    __slots__ = ("_make", "_nodes")
+
+    def __init__(self, make: Callable[[], Nodes]) -> None:
+        self._make: Callable[[], Nodes] | None = make
+        self._nodes: Nodes = {}
+
+    @property
+    def nodes(self) -> Nodes:
+        """All of them."""
+        if self._make is not None:
+            self._nodes, self._make = self._make(), None
+        return self._nodes
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Made) and self.nodes == other.nodes)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class ServiceNames(msgspec.Struct, frozen=True):
+    """The names of one Service."""
+
+    made: Made
     reverse: dict[bytes, tuple[bytes, ...]]
     """PTR data by address."""
     reason: Reason | None
-    pods: frozenset[bytes] = frozenset()
-    """Addresses of the endpoints."""
+    pods: frozenset[str] = frozenset()
+    """Addresses of the endpoints, in the one spelling that we use."""
     addresses: tuple[str, ...] = ()
-    """The same as text, in order."""
+    """The same as they came, in order."""
 
 
-NOTHING: Final = ServiceNames(nodes={}, reverse={}, reason=None)
+NOTHING: Final = ServiceNames(made=Made(dict), reverse={}, reason=None)
 """Of a Service that is not there."""
 
 
@@ -60,24 +95,44 @@ def names_of(
     `was`: those of the same `config_set` with other endpoints, on which only a headless Service's names depend.
     """
     domain, deployments, service = config_set.node.cluster_domain, config_set.deployments, config_set.services[named]
-    if was is None or service.headless:
+    if service.headless:
         nodes, pointers = _nodes(named, service, endpoints, domain, deployments)
+        made = Made(lambda: nodes)
+    elif was is None:
+        made = Made(partial(_fixed_nodes, named, service, domain, deployments))
+        pointers = _pointers(named, service, domain)
     else:
-        nodes, pointers = was.nodes, was.reverse
-    addresses = tuple([each.address for known in endpoints.values() for each in known])
-    is_same = was is not None and was.addresses == addresses
+        made, pointers = was.made, was.reverse
+    there = tuple([each.address for known in endpoints.values() for each in known])
+    is_same = was is not None and was.addresses == there
     return ServiceNames(
-        nodes=nodes,
+        made=made,
         reverse=pointers,
         reason=lack(service, endpoints, deployments, desired),
-        pods=was.pods if was is not None and is_same else frozenset(map(_packed, addresses)),
-        addresses=addresses,
+        pods=was.pods if was is not None and is_same else frozenset(map(_spelled, there)),
+        addresses=there,
     )
+
+
+def _fixed_nodes(named: Named, service: Service, domain: str, deployments: Deployments) -> Nodes:
+    """The names of a Service whose endpoints have no part in them."""
+    return _nodes(named, service, {}, domain, deployments)[0]
+
+
+def _pointers(named: Named, service: Service, domain: str) -> dict[bytes, tuple[bytes, ...]]:
+    """PTR data by the ClusterIPs of a Service."""
+    if service.spec.type == "ExternalName":
+        return {}
+    try:
+        name = to_wire(from_text(service_name(named, domain)))
+    except ValueError:
+        return {}
+    return {ip_address(address).packed: (name,) for address in addresses(service)}
 
 
 def _nodes(
     named: Named, service: Service, endpoints: PortEndpoints, domain: str, deployments: Deployments
-) -> tuple[dict[Labels, Node], dict[bytes, tuple[bytes, ...]]]:
+) -> tuple[Nodes, dict[bytes, tuple[bytes, ...]]]:
     base = from_text(service_name(named, domain))
     found: dict[Labels, dict[int, list[bytes]]] = {}
     pointers: dict[bytes, tuple[bytes, ...]] = {}
@@ -106,8 +161,8 @@ def moved(key: Key, was: ServiceNames | None, now: ServiceNames | None, domain: 
     """The names that differ, as wire bytes; that of the Service itself also if only the reason does."""
     base = (key[1], key[0], b"svc", *domain)
     was, now = was or NOTHING, now or NOTHING
-    had, has = was.nodes, now.nodes
-    if had != has:
+    if was.made is not now.made:
+        had, has = was.made.nodes, now.made.nodes
         for before in had.keys() | has.keys():
             if had.get(before) != has.get(before):
                 yield to_wire((*before, *base))
@@ -118,21 +173,23 @@ def moved(key: Key, was: ServiceNames | None, now: ServiceNames | None, domain: 
         for address in pointed.keys() | points.keys():
             if pointed.get(address) != points.get(address):
                 yield to_wire(from_text(ip_address(address).reverse_pointer))
-    for address in was.pods ^ now.pods:
-        yield pod_name(address, key[0], domain)
+    for pod in was.pods ^ now.pods:
+        yield pod_name(pod, key[0], domain)
 
 
-def pod_name(address: bytes, namespace: bytes, domain: Labels) -> bytes:
+def pod_name(address: str, namespace: bytes, domain: Labels) -> bytes:
     """The name of an address in the pod schema, as wire bytes, of all its spellings the one that we use."""
-    return to_wire((dashed(str(ip_address(address))).encode(), namespace, b"pod", *domain))
+    return to_wire((dashed(address).encode(), namespace, b"pod", *domain))
 
 
-def _packed(address: str) -> bytes:
-    """The bytes of an address: nearly all are IPv4, which the system reads much faster than `ip_address`."""
-    try:
-        return inet_pton(AF_INET, address)
-    except OSError:
-        return ip_address(address).packed
+def _spelled(address: str) -> str:
+    """An address as `ipaddress` spells it: IPv4 knows no other way."""
+    return address if ":" not in address else spelled(ip_address(address).packed)
+
+
+def spelled(packed: bytes) -> str:
+    """The text of an address."""
+    return str(ip_address(packed))
 
 
 def address_set(packed: bytes) -> RRset:

@@ -39,6 +39,7 @@ from discovery.registry.service_names import (
     names_of,
     pod_name,
     rrset,
+    spelled,
 )
 from discovery.registry.wire import Labels, from_text, to_wire
 
@@ -67,7 +68,7 @@ class View(msgspec.Struct, frozen=True):
     namespaces: frozenset[bytes]
     owners: dict[bytes, tuple[Key, ...]]
     """The Services that have a PTR record for an address."""
-    pods: dict[bytes, dict[bytes, int]]
+    pods: dict[bytes, dict[str, int]]
     """How many Services of a namespace have an endpoint with an address."""
     moved: frozenset[bytes] | None = None
     """The names that differ from the view before, but for SOA records; None: any may."""
@@ -101,15 +102,16 @@ class View(msgspec.Struct, frozen=True):
         if names is None:
             return self._found(None)
         owner = to_wire((*labels[-3:], *self.domain)) if names.reason else b""
-        return Found(names.nodes.get(labels[:-3]), self.apex, self.soa, names.reason, owner)
+        return Found(names.made.nodes.get(labels[:-3]), self.apex, self.soa, names.reason, owner)
 
     def _of_pod(self, labels: Labels) -> Found:
         """An address may be written in several ways: what is said of all of them depends on the one."""
         address = undashed(labels[0])
         if address is None:
             return self._found(None)
-        node = (address_set(address),) if address in self.pods.get(labels[1], ()) else None
-        return Found(node, self.apex, self.soa, None, pod_name(address, labels[1], self.domain))
+        text = spelled(address)
+        node = (address_set(address),) if text in self.pods.get(labels[1], ()) else None
+        return Found(node, self.apex, self.soa, None, pod_name(text, labels[1], self.domain))
 
     def _in_reverse(self, name: Reverse) -> Found | None:
         zone = name.zone(self.networks)
@@ -138,7 +140,7 @@ class Zone:
         self._snapshot = Snapshot()
         self._services: dict[Key, ServiceNames] = {}
         self._owners: dict[bytes, tuple[Key, ...]] = {}
-        self._pods: dict[bytes, dict[bytes, int]] = {}
+        self._pods: dict[bytes, dict[str, int]] = {}
         self.view: View | None = None
         """None: nothing is known yet."""
         self.desired: Desired = as_written
@@ -195,12 +197,12 @@ class Zone:
         for address in has.keys() - had.keys():
             self._owners[address] = (*self._owners.get(address, ()), key)
         pods = self._pods.setdefault(key[0], {})
-        for address in now.pods - was.pods:
-            pods[address] = pods.get(address, 0) + 1
-        for address in was.pods - now.pods:
-            pods[address] -= 1
-            if not pods[address]:
-                del pods[address]
+        for text in now.pods - was.pods:
+            pods[text] = pods.get(text, 0) + 1
+        for text in was.pods - now.pods:
+            pods[text] -= 1
+            if not pods[text]:
+                del pods[text]
         if not pods:
             del self._pods[key[0]]
 

@@ -23,7 +23,9 @@ AT_ONCE: Final = 32
 """Names or Services that are told of without steps."""
 NAMES_IN_STEP: Final = 256
 MOST_IN_STEP: Final = 100
-"""Endpoints, and Services, that are told of in one step; a Service's endpoints are told together."""
+"""Endpoints, and Services, that are read in one step; a Service's endpoints are read together."""
+SERVICES_AT_ONCE: Final = 100
+"""That the catalog is told of together: what it makes of them takes as long for one as for many."""
 
 
 class RegistrySource:
@@ -38,6 +40,8 @@ class RegistrySource:
         """That changed, and whose Services are not found out yet."""
         self._due: dict[Named, None] = {}
         """Services that are to be told of."""
+        self._read: dict[Named, PortEndpoints] = {}
+        """What the catalog is to be told next, of Services that are due no more."""
         self._is_due = asyncio.Event()
         self._is_behind = False
         self.settled: list[Callable[[], None]] = []
@@ -57,7 +61,7 @@ class RegistrySource:
     def changed(self, names: Iterable[bytes]) -> None:
         """These names of the zone are not what they were; if they are many, they are due."""
         names = tuple(names)
-        is_behind, self._is_behind = self._is_behind or bool(self._due), True
+        is_behind, self._is_behind = self._is_behind or bool(self._due or self._read), True
         if len(names) <= AT_ONCE:
             self._tell(self._registrations.touched(names) & self._services.keys(), None if is_behind else names)
             self._settle()
@@ -78,32 +82,39 @@ class RegistrySource:
             else:
                 self._names.popleft()
             yield
-        while self._due:
-            self._tell_some()
+        while self._due or self._read:
+            self._read_some()
             yield
+            if len(self._read) >= SERVICES_AT_ONCE or not self._due:
+                self._tell_read()
+                yield
         if not self._names:
             self._is_due.clear()
         self._settle()
 
     def _settle(self) -> None:
-        if self._is_behind and not (self._names or self._due):
+        if self._is_behind and not (self._names or self._due or self._read):
             self._is_behind = False
             for tell in self.settled:
                 tell()
 
-    def _tell_some(self) -> None:
-        """Some of the Services that are due."""
-        changes: dict[Named, PortEndpoints] = {}
+    def _read_some(self) -> None:
+        """Read the endpoints of some of the Services that are due."""
         count = 0
         while self._due and count < MOST_IN_STEP:
             name, _ = self._due.popitem()
-            changes[name] = self._endpoints(name)
-            count += 1 + sum(map(len, changes[name].values()))
+            self._read[name] = endpoints = self._endpoints(name)
+            count += 1 + sum(map(len, endpoints.values()))
+
+    def _tell_read(self) -> None:
+        changes, self._read = self._read, {}
         self._catalog.change_endpoints(SOURCE, changes)
 
     def _tell(self, touched: Iterable[Named], changed: Container[bytes] | None = None) -> None:
         """Of these Services; `changed`: all names that differ from what was told, None: any may."""
         if changes := {name: self._endpoints(name, changed) for name in touched}:
+            for name in self._read.keys() & changes.keys():
+                del self._read[name]
             self._catalog.change_endpoints(SOURCE, changes)
 
     def _endpoints(self, name: Named, changed: Container[bytes] | None = None) -> PortEndpoints:

@@ -161,7 +161,7 @@ def test_names_that_dns_cannot_say_are_left_out() -> None:
     catalog = Catalog()
     catalog.define(config_set.services)
     made = Zone(0).update(config_set, catalog.snapshot)
-    assert made.services[long.namespace.encode(), long.name.encode()].nodes == {}
+    assert made.services[long.namespace.encode(), long.name.encode()].made.nodes == {}
 
 
 def test_only_what_changed_is_made_anew_and_is_named() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,8 @@ from discovery.catalog import Catalog
 from discovery.endpoint import Endpoint
 from discovery.registry.content import Content, Draft, content_of
 from discovery.registry.registrations import Registrations, origin, registered, service_of
-from discovery.sources.registry import MOST_IN_STEP, RegistrySource
+from discovery.registry.wire import to_wire
+from discovery.sources.registry import AT_ONCE, MOST_IN_STEP, RegistrySource
 
 ZONE = origin("cluster.local")
 SHOP, CART = Named("default", "shop"), Named("default", "cart")
@@ -166,3 +168,24 @@ async def test_it_says_when_something_is_due() -> None:
     assert not waiting.done()
     source.changed(content.nodes)
     await waiting
+
+
+@pytest.mark.parametrize("before", range(6))
+def test_what_is_read_already_gives_way_to_what_changed_since(before: int) -> None:
+    services = many(2)
+    content, catalog = zone_of(services, 1), Catalog()
+    catalog.define(services)
+    source = RegistrySource(catalog, content)
+    source.define(services)
+    source.changed([*content.nodes, *(to_wire((b"%d" % number,)) for number in range(AT_ONCE))])
+    steps = source.steps()
+    for _ in zip(range(before), steps, strict=False):
+        pass
+    first = Named("default", "many-0")
+    fresh = zone_of({first: services[first]}, 2, TWO)
+    gone = {name for name in content.nodes if service_of(name, ZONE) == first} - fresh.nodes.keys()
+    content.adopt({**dict.fromkeys(gone, ()), **fresh.nodes}, 2)
+    source.changed({*gone, *fresh.nodes})
+    for _ in steps:
+        pass
+    assert [catalog.snapshot.services[named]["http"] for named in services] == [(TWO,), (ONE,)]
