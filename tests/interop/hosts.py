@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import Any
 
 from tests.interop.engine import Engine
 from tests.interop.test_namespaces import Addressed, ip
-from tests.policy.source import ROOT
 from tests.scenarios.test_nodes import key
-from tests.scenarios.weft import Network, Weft
+from tests.scenarios.weft import Network, Weft, run_weft
 
 NEAR, FAR = "10.78.0.1", "10.78.0.2"
 PEERS = f"{NEAR}:9903"
@@ -84,8 +82,7 @@ class Nodes:
 
     def _join(self, name: str, engine: Engine, address: str) -> Weft:
         token = self._folder / f"{name}.token"
-        words = [sys.executable, "-m", "sidecar", "token", "create", name, "--state", str(self.registry.state)]
-        token.write_text(subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+        token.write_text(run_weft("token", "create", name, "--state", str(self.registry.state), code=0).stdout)
         follow = {"servers": [Addressed(NEAR).dns], "key": "nodes"}
         return self._start(name, engine, Agent(address), follow, "--join", PEERS, "--token", str(token))
 

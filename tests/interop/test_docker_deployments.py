@@ -6,8 +6,6 @@ import asyncio
 import json
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +18,8 @@ from sidecar.load.generator import Generator
 from sidecar.load.schedule import poisson
 from sidecar.load.target import parse_target
 from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine
-from tests.policy.source import ROOT
 from tests.scenarios.manifests import deployment, service
-from tests.scenarios.weft import Network, Weft, ask, running, wait_for
+from tests.scenarios.weft import Network, Weft, ask, run_weft, running, wait_for
 from tests.scenarios.world import all_well, endpoints, ready
 
 pytestmark = NEEDS_ENGINE
@@ -146,8 +143,7 @@ def test_weft_rollout(site: Site, inside: Engine) -> None:
 def rollout(weft: Weft, what: str) -> str:
     """What ``weft rollout`` prints, which ends well."""
     options = ("--state", str(weft.state), "--admin", weft.network.admin)
-    command = (sys.executable, "-m", "sidecar", "rollout", what, "web", *options)
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = run_weft("rollout", what, "web", *options)
     assert done.returncode == 0, (done.stdout, done.stderr, weft.told())
     return done.stdout.strip()
 

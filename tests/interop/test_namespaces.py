@@ -197,7 +197,7 @@ class Mesh:
         for name in names:
             role = "registry" if name == "registry" else "node"
             with self.net.inside(name):
-                weft = self.wefts[name] = Weft(self._folder / name, self._places[name], role=role, fresh=True)
+                weft = self.wefts[name] = Weft(self._folder / name, self._places[name], role=role)
             self._processes.callback(end, weft)
         for name in names:
             self.wefts[name].wait_ready()

@@ -1,27 +1,32 @@
 """Processes that need not import weft first, as they are forks of one that has: that is most of what a start takes.
 
-All else is as in ``python -m sidecar``: the command line, a session of its own, output, signals, the exit code.
+All else is as in ``python -m sidecar``: the command line, a session of its own, the network namespace of the thread
+that starts it, output, signals, the exit code.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
-import random
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
-from multiprocessing import connection, get_context
+from multiprocessing import connection, get_context, reduction
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from tests.policy.source import ROOT
 from tests.scenarios import reading
 
 IMPORTED = (
-    *(f"sidecar.commands.{role}" for role in ("up", "registry", "node", "sidecar")),
+    *(f"sidecar.commands.{name}" for name in ("up", "registry", "node", "sidecar", "status", "rollout", "autoscale")),
+    *(f"sidecar.commands.{name}" for name in ("token", "apply", "delete", "get", "diff", "explain")),
     *(f"sidecar.{part}" for part in ("lifecycle", "logs", "up", "serving", "admin", "registry_assembly")),
     *("sidecar.sidecar_assembly", "sidecar.follower", "sidecar.channel.ends", "sidecar.channel.received"),
     *("discovery.metrics", "uvloop"),
@@ -29,6 +34,7 @@ IMPORTED = (
 READERS = ("sidecar.rereading", "sidecar.reader", "config.vocabulary", "sidecar.channel.judge")
 HIGHEST_INHERITED = 1024
 """Descriptor of the process that is forked; what replicas inherit of it would hold it open."""
+CLONE_NEWNET = 0x40000000
 _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__, *IMPORTED])
 
@@ -37,9 +43,10 @@ class Prepared:
     """A running weft, with what is used of `subprocess.Popen`."""
 
     def __init__(self, words: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> None:
-        arguments = (_readers(), tuple(words), dict(environ), str(out), str(err))
-        self._process = _PROCESSES.Process(target=_main, args=arguments)
-        self._process.start()
+        with open("/proc/thread-self/ns/net") as space:
+            arguments = (_Given(space.fileno()), readers(), tuple(words), dict(environ), str(out), str(err))
+            self._process = _PROCESSES.Process(target=_main, args=arguments)
+            self._process.start()
         self._asking = Lock()
         assert self._process.pid is not None
         self.pid: int = self._process.pid
@@ -63,10 +70,26 @@ class Prepared:
         self.send_signal(signal.SIGKILL)
 
 
+class _Given:
+    """A descriptor that is given to a process with its arguments, where it is a number."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __reduce__(self) -> Any:
+        return _number, (reduction.DupFd(self._descriptor),)
+
+
+def _number(given: Any) -> int:
+    return int(given.detach())
+
+
 @cache
-def _readers() -> str:
+def readers() -> str:
     """Where the process is asked whose forks are the readers of manifests; it ends with the tests."""
-    address = f"\0weft-tests-{os.getpid()}-{random.SystemRandom().randrange(16**6):06x}"
+    folder = tempfile.mkdtemp(prefix="weft-tests-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    address = f"{folder}/readers"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
         listening.bind(address)
         listening.listen(100)
@@ -74,13 +97,14 @@ def _readers() -> str:
     return address
 
 
-def _main(readers: str, words: Sequence[str], environ: Mapping[str, str], out: str, err: str) -> None:
+def _main(space: int, address: str, words: Sequence[str], environ: Mapping[str, str], out: str, err: str) -> None:
     os.setsid()
+    _enter(space)
     os.chdir(ROOT)
     os.environ.clear()
     os.environ.update(environ)
     for number, path in enumerate((os.devnull, out, err)):
-        file = os.open(path, os.O_RDWR | os.O_TRUNC)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, number)
     os.closerange(3, HIGHEST_INHERITED)
     sys.stdout = os.fdopen(1, "w", closefd=False)
@@ -89,5 +113,15 @@ def _main(readers: str, words: Sequence[str], environ: Mapping[str, str], out: s
     from config import aside
     from sidecar.cli import main
 
-    aside._start = reading.started(readers)  # type: ignore[assignment]
+    aside._start = reading.started(address)  # type: ignore[assignment]
     sys.exit(main(words))
+
+
+def _enter(space: int) -> None:
+    """Be in this network namespace, if it is another: that needs root."""
+    if os.fstat(space).st_ino == os.stat("/proc/self/ns/net").st_ino:
+        return
+    import ctypes
+
+    if ctypes.CDLL(None, use_errno=True).setns(space, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")

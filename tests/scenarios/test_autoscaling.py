@@ -6,24 +6,21 @@ import asyncio
 import json
 import math
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.policy.source import ROOT
 from tests.scenarios.editing import Folder, reads, serving_of, wait_reload
 from tests.scenarios.manifests import deployment, policy, service
-from tests.scenarios.weft import Weft, ask, wait_for
+from tests.scenarios.weft import Weft, ask, run_weft, wait_for
 from tests.scenarios.world import all_well, load, ready, until
 
 IN_FLIGHT = "weft_http_requests_in_flight"
 TARGET = 4
-SLOW_MS = 250
-RATE = 80
+SLOW_MS = 500
+RATE = 40
 """So many requests a second, each for so long, are 20 in flight: 5 replicas."""
 
 
@@ -164,8 +161,7 @@ def wait_next(weft: Weft) -> None:
 
 
 def weft_autoscale(weft: Weft, *words: str) -> str:
-    command = [sys.executable, "-m", "sidecar", "autoscale", *words, "--admin", weft.network.admin]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return run_weft("autoscale", *words, "--admin", weft.network.admin, code=0).stdout
 
 
 async def test_the_fast_lane_answers_a_burst_within_seconds(folder: Folder) -> None:

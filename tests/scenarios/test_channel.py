@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.policy.source import ROOT
 from tests.scenarios.editing import Folder
 from tests.scenarios.manifests import deployment, service
-from tests.scenarios.weft import PATIENCE, Weft, running, wait_for
+from tests.scenarios.weft import PATIENCE, Weft, run_weft, running, wait_for
 from tests.scenarios.world import endpoints, ready
 
 APP = service("app", app="app")
@@ -44,8 +41,7 @@ class Mesh:
 
     def weft(self, *words: str, code: int = 0) -> str:
         """What a command says that has the registry's state folder."""
-        command = [sys.executable, "-m", "sidecar", *words, "--state", str(self.registry.state)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = run_weft(*words, "--state", str(self.registry.state))
         assert done.returncode == code, (done.stdout, done.stderr)
         return done.stdout + done.stderr
 

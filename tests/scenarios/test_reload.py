@@ -6,8 +6,6 @@ import asyncio
 import random
 import signal
 import ssl
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
@@ -18,11 +16,10 @@ import pytest
 
 from tests.certificates import authority
 from tests.discovery.probes.servers import serving
-from tests.policy.source import ROOT
 from tests.scenarios.dialogue import read_reply
 from tests.scenarios.editing import Folder, descriptors, memory, ports, reads, serving_of, wait_reload
 from tests.scenarios.manifests import deployment, endpoint_slice, service
-from tests.scenarios.weft import PATIENCE, Weft, alive, ask, wait_for
+from tests.scenarios.weft import PATIENCE, Weft, alive, ask, run_weft, wait_for
 from tests.scenarios.world import all_well, load, ready, until
 
 MIB = 1024 * 1024
@@ -49,8 +46,7 @@ def weft(shared: Folder) -> Iterator[Weft]:
 
 
 def status(weft: Weft) -> str:
-    command = [sys.executable, "-m", "sidecar", "status", "--state", str(weft.state), "--window", "0.05"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+    return run_weft("status", "--state", str(weft.state), "--window", "0.05", code=0).stdout
 
 
 async def test_services_come_and_go(shared: Folder, weft: Weft) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -17,10 +16,9 @@ from sidecar.load.generator import Generator
 from sidecar.load.report import Report
 from sidecar.load.schedule import poisson
 from sidecar.load.target import Target, parse_target
-from tests.policy.source import ROOT
 from tests.scenarios.editing import Folder, serving_of
 from tests.scenarios.manifests import deployment, service
-from tests.scenarios.weft import Weft
+from tests.scenarios.weft import Weft, run_weft
 from tests.scenarios.world import all_well, ready, until
 
 RATE = 100.0
@@ -67,8 +65,7 @@ def revision(weft: Weft) -> int:
 def rollout(weft: Weft, *words: str, expected: int = 0) -> str:
     """What ``weft rollout`` says."""
     options = ("--state", str(weft.state), "--admin", weft.network.admin)
-    command = (sys.executable, "-m", "sidecar", "rollout", *words, *options)
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = run_weft("rollout", *words, *options)
     assert done.returncode == expected, (done.stdout, done.stderr, weft.told())
     return done.stdout + done.stderr
 

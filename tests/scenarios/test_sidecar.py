@@ -81,7 +81,7 @@ def test_others_reach_it_through_its_inbound_listener(tmp_path: Path) -> None:
 def test_its_exit_code_is_that_of_the_application(tmp_path: Path) -> None:
     with mesh(tmp_path) as world:
         world.registry()
-        with sidecar(world, "first", fresh=True) as first:
+        with sidecar(world, "first") as first:
             _, node = world.node("a")
             world.wait()
             wait_endpoints(node, 1)

@@ -7,16 +7,13 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.policy.source import ROOT
-from tests.scenarios.weft import Network, Weft, alive, ask, payment, running, wait_for
+from tests.scenarios.weft import Network, Weft, alive, ask, payment, run_weft, running, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +98,7 @@ def test_metrics(weft: Weft) -> None:
 
 
 def status(weft: Weft, *words: str) -> str:
-    command = [sys.executable, "-m", "sidecar", "status", "--state", str(weft.state), "--window", "0.05", *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+    return run_weft("status", "--state", str(weft.state), "--window", "0.05", *words, code=0).stdout
 
 
 def test_status_finds_the_weft_of_the_state_folder(weft: Weft) -> None:
@@ -137,7 +133,7 @@ def test_a_second_weft_on_the_state_folder_is_refused(weft: Weft, tmp_path: Path
 
 def test_a_taken_admin_port_ends_the_start(weft: Weft, tmp_path: Path) -> None:
     network = Network.random()
-    other = Weft(payment(tmp_path / "payment", network, admin=weft.network.admin), network, fresh=True)
+    other = Weft(payment(tmp_path / "payment", network, admin=weft.network.admin), network)
     assert other.process.wait(30) == 1
     text = other.err.read_text()
     assert text.startswith(f"weft: the admin address {weft.network.admin} cannot be used (")
@@ -185,7 +181,7 @@ def test_an_object_with_errors_disables_only_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "loop"), [(signal.SIGTERM, ""), (signal.SIGINT, "asyncio")])
 def test_it_stops_when_asked_and_leaves_nothing_behind(number: int, loop: str, tmp_path: Path) -> None:
     network = Network.random()
-    with running(payment(tmp_path / "payment", network), network, loop=loop, fresh=True) as weft:
+    with running(payment(tmp_path / "payment", network), network, loop=loop) as weft:
         replicas = weft.replicas()
         assert len(replicas) == 3
         assert all(map(alive, replicas))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.policy.source import ROOT
-from tests.scenarios.weft import Network, Weft, ask, payment, running, wait_for
+from tests.scenarios.weft import Network, Weft, ask, payment, run_weft, running, wait_for
 
 MORE = """
 apiVersion: networking.k8s.io/v1
@@ -38,8 +38,7 @@ class World:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         options = ["--admin", self.weft.network.admin, "--state", str(self.weft.state)]
-        argv = [sys.executable, "-m", "sidecar", *words, *options]
-        return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+        return run_weft(*words, *options)
 
 
 @pytest.fixture(scope="module")

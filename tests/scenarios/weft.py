@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,14 +24,6 @@ from tests.scenarios.prepared import Prepared
 SOAK = os.environ.get("WEFT_SOAK") == "1"
 PATIENCE = 30.0
 PAYMENT = ROOT / "examples" / "payment"
-
-
-def network_namespace() -> str:
-    """That of the calling thread, in which the processes that it starts are too."""
-    return os.readlink("/proc/thread-self/ns/net")
-
-
-HOME = network_namespace()
 
 
 class Answer(NamedTuple):
@@ -109,8 +102,7 @@ class Weft:
         words = [role, str(folder), "--state", str(self.state), *options]
         self.out.write_bytes(b"")
         self.err.write_bytes(b"")
-        here = not fresh and network_namespace() == HOME
-        self.process = (Prepared if here else _fresh)(words, environ, self.out, self.err)
+        self.process = (_fresh if fresh else Prepared)(words, environ, self.out, self.err)
 
     def wait_ready(self) -> None:
         wait_for(lambda: "ready in" in self.out.read_text() or self.process.poll() is not None, self.told)
@@ -141,6 +133,19 @@ def _fresh(words: Sequence[str], environ: Mapping[str, str], out: Path, err: Pat
     command = [sys.executable, "-m", "sidecar", *words]
     with out.open("wb") as output, err.open("wb") as errors:
         return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=errors, start_new_session=True)
+
+
+def run_weft(*words: str, code: int | None = None, fresh: bool = SOAK) -> subprocess.CompletedProcess[str]:
+    """Run another command of weft to its end, which has to be with this `code`."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        process = (_fresh if fresh else Prepared)(words, os.environ, out, err)
+        try:
+            done = subprocess.CompletedProcess(words, process.wait(2 * PATIENCE), out.read_text(), err.read_text())
+        finally:
+            process.kill()
+    assert code in (None, done.returncode), (done.stdout, done.stderr)
+    return done
 
 
 @contextmanager
@@ -180,12 +185,18 @@ def ask(address: str, path: str = "/", method: str = "GET", **fields: str) -> An
 
 def wait_for(condition: Callable[[], Any], explain: Callable[[], str] = str, seconds: float = PATIENCE) -> Any:
     """What `condition` gives once it is true."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         if found := condition():
             return found
-        assert time.monotonic() < deadline, explain()
-        time.sleep(0.01)
+        waited = time.monotonic() - began
+        assert waited < seconds, explain()
+        time.sleep(pause(waited))
+
+
+def pause(waited: float) -> float:
+    """Seconds until a condition is looked at again: often what is asked costs more than what is waited for."""
+    return 0.01 if SOAK else min(max(waited / 10, 0.01), 0.05)
 
 
 def alive(pid: int) -> bool:

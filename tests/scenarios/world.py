@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ from sidecar.load.target import parse_target
 from sidecar.state import StateFolder
 from sidecar.written import Written
 from tests.scenarios.manifests import listed, write
-from tests.scenarios.weft import PATIENCE, Network, Weft, running
+from tests.scenarios.weft import PATIENCE, Network, Weft, pause, running
 
 MATTERS_SECONDS = 0.5
 """A callback that held the loop for so long is a fault even on a busy machine."""
@@ -121,10 +122,11 @@ def all_well(report: Report) -> bool:
 
 async def until(condition: Callable[[], Any], explain: Callable[[], str] = str) -> Any:
     """What `condition` gives once it is true; it may block for a moment, so the loop is not the scenario's own."""
+    began = time.monotonic()
     try:
         async with asyncio.timeout(PATIENCE):
             while not (found := await asyncio.to_thread(condition)):
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(pause(time.monotonic() - began))
     except TimeoutError:
         raise AssertionError(explain()) from None
     return found

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from config import aside
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey, ObjectMeta, Source
 from config.resources.core import (
@@ -23,9 +24,27 @@ from config.resources.core import (
 from sidecar.assembly import Assembly
 from sidecar.state import StateFolder
 from sidecar.written import Written
+from tests.conftest import SOAK
+from tests.scenarios import reading
+from tests.scenarios.prepared import readers
 from tests.scenarios.weft import Network
 
+START = aside._start
 WEB = Named("default", "web")
+
+
+@pytest.fixture(scope="session", autouse=not SOAK)
+def _prepared_readers() -> Iterator[None]:
+    """Manifests are read by forks, as tests/config/test_aside.py proves that a reader of its own does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aside, "_start", reading.started(readers()))
+        yield
+
+
+@pytest.fixture
+def own_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Manifests are read by an interpreter of its own."""
+    monkeypatch.setattr(aside, "_start", START)
 
 
 def config_set(address: str, endpoint_port: int) -> ConfigSet:

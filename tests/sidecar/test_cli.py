@@ -11,6 +11,7 @@ import pytest
 from sidecar import VERSION
 from sidecar.cli import COMMANDS, main
 from tests.policy.source import ROOT
+from tests.scenarios.weft import run_weft
 
 MISTAKES = {
     "no such command": (["upp"], 2, "invalid choice: 'upp'"),
@@ -49,7 +50,7 @@ def test_mistakes(name: str, tmp_path: Path) -> None:
     words, code, expected = MISTAKES[name]
     words = [word.replace("{tmp}", str(tmp_path)) for word in words]
     state = [] if "--state" in words else ["--state", str(tmp_path / "state")]
-    done = weft(*words, *state)
+    done = run_weft(*words, *state)
     assert done.returncode == code, done.stderr
     assert expected.replace("{tmp}", str(tmp_path)) in done.stderr
     assert "Traceback" not in done.stderr
@@ -64,12 +65,6 @@ def test_words_that_are_none(name: str, capsys: pytest.CaptureFixture[str]) -> N
     told = capsys.readouterr().err
     assert expected in told
     assert told.startswith("weft")
-
-
-def weft(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sidecar", *words], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
-    )
 
 
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,7 @@ async def test_what_has_nothing_to_run_is_refused_and_told(tmp_path: Path, capsy
     StateFolder.open(tmp_path / "state").close()
 
 
+@pytest.mark.usefixtures("own_reader")
 async def test_told_to_stop_it_does_not_wait_for_the_reader(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
