@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 
 from config.configset import ConfigSet
+from config.meta import Named
 from discovery.catalog import Catalog
 from discovery.registry.asked import Elsewhere
 from discovery.registry.authority import Authority
@@ -43,6 +44,20 @@ LOOK_SECONDS: Final = 1.0
 """From one look at how old the copy is to the next."""
 TOLD_SECONDS: Final = 2.0
 """That the registry has to take note of a replica that goes."""
+
+
+class Shelf(Protocol):
+    """Where the manifests of Services can be had that are not known here."""
+
+    answered: Callable[[int], None]
+    """Is told of the number of the last `use` that what is in force is made of."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether it can be asked."""
+
+    def use(self, services: Iterable[Named]) -> int:
+        """These are wanted from now on, there or not; the number of that."""
 
 
 class Follower:
@@ -94,6 +109,12 @@ class Follower:
         inbound.again = self._enrolment.register
         self._enrolment.publish_by(inbound.publish)
         return inbound
+
+    partial = False
+    """Whether it wants the manifests of some Services only."""
+
+    def learn_by(self, shelf: Shelf) -> None:
+        """All manifests come here anyway."""
 
     @property
     def name(self) -> str:

@@ -1,7 +1,8 @@
 """Questions to a sidecar's DNS server: to ask for the name of a Service is to use it.
 
 The address of a Service with a ClusterIP is known, and answered at once.  Of a headless one, as of what is written of
-any, the endpoints are the answer: such a question waits until they are here, for a while.
+any, the endpoints are the answer: such a question waits until they are here, for a while.  So does one for a Service
+that is not known here, where its manifests can be had from the registry.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Inquiries(Authority):
         if labels[above - 1] == b"svc":
             named = Named(labels[above - 2].decode("ascii", "replace"), labels[above - 3].decode("ascii", "replace"))
             service = config_set.services.get(named)
-            return named, service is not None and service.headless
+            return named, service is None or service.headless
         zone, name = origin(config_set.node.cluster_domain), to_wire(labels)
         return (service_of(name, zone), True) if name.endswith(zone) else (None, False)
 

@@ -32,7 +32,7 @@ from sidecar.assembly import Assembly
 from sidecar.beside import ADDRESS, Beside
 from sidecar.enrolment import Registering, node_name
 from sidecar.errors import UserError
-from sidecar.follower import Follower
+from sidecar.follower import Follower, Shelf
 from sidecar.inbound import Inbound
 from sidecar.inquiries import Inquiries
 from sidecar.state import StateFolder
@@ -64,7 +64,7 @@ class SidecarFollower(Follower):
         super().__init__(config_set, catalog, folder, random, who=who)
         self._clock = asyncio.get_running_loop().time
         self._uses = Uses(named, self._clock())
-        self._uses.define(config_set.services.keys())
+        self._uses.define(config_set.services.keys(), self._clock())
         self._met = asyncio.Event()
         self._more = asyncio.Event()
         """Set when more may be answered than before."""
@@ -72,6 +72,9 @@ class SidecarFollower(Follower):
         """A generation of the catalog that is not in force, and what of the zone it is made of."""
         self._generation = -1
         """That is in force."""
+        self._shelf: Shelf | None = None
+        self._asked = -1
+        """The number of what was asked of it last."""
         self._secondary.want(self._tell_parts())
 
     def publish_at(self, listeners: InboundListeners) -> Inbound:
@@ -88,18 +91,39 @@ class SidecarFollower(Follower):
             if service is not None:
                 self.use(service)
 
+    partial = True
+
+    def learn_by(self, shelf: Shelf) -> None:
+        """What is not written here is asked for there."""
+        self._shelf = shelf
+        shelf.answered = self._answered
+        self._ask()
+
+    def _ask(self) -> None:
+        if self._shelf is not None:
+            self._asked = self._shelf.use(self._uses.wanted)
+
+    def _answered(self, number: int) -> None:
+        """What is in force is made of what was asked for with that number."""
+        if number >= self._asked:
+            self._uses.answered()
+            self._more.set()
+
     def define(self, config_set: ConfigSet) -> None:
         super().define(config_set)
-        self._uses.define(config_set.services.keys())
+        if self._uses.define(config_set.services.keys(), self._clock()):
+            self._met.set()
 
     def lacks(self, service: Named) -> bool:
         """Whether its endpoints are not known, and worth waiting for."""
-        return self._uses.lacks(service, self._clock())
+        can_ask = self._shelf is not None and self._shelf.connected
+        return self._uses.lacks(service, self._clock(), can_ask=can_ask)
 
     def use(self, service: Named) -> None:
         """Something is sent to it."""
-        if self._uses.use(service, self._clock()):
+        if self._uses.use(service, self._clock(), can_ask=self._shelf is not None):
             self._met.set()
+            self._ask()
 
     def in_force(self, generation: int) -> None:
         super().in_force(generation)

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 import aiohttp
 
+from config.meta import Named
 from discovery.backoff import Backoff, BackoffPolicy
 from discovery.cancellation import end_if_cancelled
 from sidecar import VERSION as WEFT
@@ -28,6 +29,7 @@ from sidecar.channel.messages import (
     LARGEST_MESSAGE,
     MOST_BUSY,
     MOST_SECONDS,
+    MOST_USES,
     PATH,
     SEND_SECONDS,
     VERSION,
@@ -41,6 +43,7 @@ from sidecar.channel.messages import (
     InForce,
     Manifests,
     Message,
+    Uses,
     Wake,
     Welcome,
     decode_downward,
@@ -84,10 +87,12 @@ class Channel:
         role: str = "node",
         runs: Iterable[str] = (),
         scaling: Scaling | None = None,
+        partial: bool = False,
     ) -> None:
         """`addresses`: where the registry is; of several, which take the same tokens, the next when one is gone.
 
-        `runs`: the Deployments that run here; `scaling`: who is told how many replicas they are to have."""
+        `runs`: the Deployments that run here; `scaling`: who is told how many replicas they are to have; `partial`:
+        manifests are wanted of those Services alone that `use` names."""
         self._scaling = scaling
         self._wakes: dict[str, None] = {}
         self._addresses = deque(addresses)
@@ -98,7 +103,8 @@ class Channel:
         self._received = received
         self._report = report
         self._random = random
-        self._hello = Hello(VERSION, WEFT, role, tuple(sorted(runs)))
+        self._hello = Hello(VERSION, WEFT, role, tuple(sorted(runs)), partial=partial)
+        self._uses = Uses(1)
         self._said = InForce()
         self._woken = asyncio.Event()
         self._ids = count()
@@ -123,6 +129,13 @@ class Channel:
         )
         if self._said != before:
             self._woken.set()
+
+    def use(self, services: Iterable[Named]) -> int:
+        """The manifests of these Services are wanted from now on; the number that comes back with them."""
+        wanted = tuple(f"{each.namespace}/{each.name}" for each in services)[:MOST_USES]
+        self._uses = Uses(self._uses.number + 1, wanted)
+        self._woken.set()
+        return self._uses.number
 
     def hurry(self) -> None:
         """Send counters now: there is one that somebody waits for."""
@@ -260,10 +273,14 @@ class Channel:
     async def _send_all(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         loop = asyncio.get_running_loop()
         said: InForce | None = None
+        used: Uses | None = None
         again = 0.0
         asked: set[int] = set()
         while True:
             self._woken.clear()
+            if self._hello.partial and used is not self._uses:
+                used = self._uses
+                await _send(socket, used)
             if said != self._said or loop.time() >= again:
                 said, again = self._said, loop.time() + SAY_SECONDS
                 await _send(socket, said)
@@ -272,9 +289,7 @@ class Channel:
                     await _send(socket, question)
             asked = set(self._asking)
             while self._wakes:
-                name = next(iter(self._wakes))
-                del self._wakes[name]
-                await _send(socket, Wake(name))
+                await _send(socket, Wake(self._wakes.popitem()[0]))
             async for stats in self._report.due(loop.time()):
                 await _send(socket, stats)
             if self._scaling is not None and (scales := await self._scaling.due(loop.time())) is not None:

@@ -101,7 +101,8 @@ def node_end(options: ChannelOptions, node: Assembly, taken: Received, role: str
     if token.node != follower.name:
         raise UserError(f"--token {options.token}: it is the token of {token.node}, and this is {follower.name}")
     target = node.platform if isinstance(node.platform, ScaleTarget) else None
-    end = NodeEnd(options.join, token, taken, node.proxy, role=role, target=target)
+    end = NodeEnd(options.join, token, taken, node.proxy, role=role, target=target, partial=follower.partial)
+    follower.learn_by(end)
     end.confirm_seconds = lambda: node.running.config_set.node.confirm_timeout
     _tell(end.carrying, node, follower.copies)
     node.elsewhere = end.drained

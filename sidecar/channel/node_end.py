@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from typing import Final
 
+from config.meta import Named
 from discovery.endpoint import WorkloadRef
 from mesh.autoscaling.loads import LiveSource
 from mesh.autoscaling.target import ScaleTarget
@@ -42,14 +43,19 @@ class NodeEnd:
         *,
         role: str,
         target: ScaleTarget | None = None,
+        partial: bool = False,
     ) -> None:
-        """`target`: who runs Deployments here; None: nobody."""
+        """`target`: who runs Deployments here, None: nobody; `partial`: manifests come only of what `use` names."""
         self._received = received
         runs = received.runs.deployments if received.runs else ()
         self.scaling = Scaling(target, LiveSource(proxy.live).steps)
         self._channel = Channel(
-            addresses, token, received, Report(proxy.frames.steps), Random(), role=role, runs=runs, scaling=self.scaling
+            addresses, token, received, Report(proxy.frames.steps), Random(), role=role, runs=runs,
+            scaling=self.scaling, partial=partial,
         )  # fmt: skip
+        self.answered: Callable[[int], None] = lambda _: None
+        """Told of the number of the last `use` that what is in force is made of."""
+        received.kept.append(self.in_force)
         self.carrying = Carrying(self._channel, proxy.in_flight)
         self.confirm_seconds: Callable[[], float] = lambda: CONFIRM_SECONDS
         """That all nodes have to confirm that a replica goes, at the moment."""
@@ -81,6 +87,15 @@ class NodeEnd:
     async def wake(self, workload: WorkloadRef) -> bool:
         """Have it get its first replica; False: nobody could be told."""
         return self.scaling.wakes(workload) and self._channel.wake(name_of(workload))
+
+    @property
+    def connected(self) -> bool:
+        """Whether the registry can be asked."""
+        return self._channel.connected
+
+    def use(self, services: Iterable[Named]) -> int:
+        """The manifests of these Services are wanted from now on; the number that `answered` is told then."""
+        return self._channel.use(services)
 
     async def drained(self, replica_id: str, deadline: float) -> None:
         """Wait until no other node sends to the replica, and none has anything in flight on it.
@@ -114,6 +129,7 @@ class NodeEnd:
     def in_force(self) -> None:
         """What was read last of what was received is in force."""
         self._channel.in_force(manifests=self._received.read)
+        self.answered(self._received.uses)
 
     @property
     def _failure(self) -> str:

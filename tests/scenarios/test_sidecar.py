@@ -237,9 +237,9 @@ async def test_rolling_restarts_of_sidecars_lose_no_request(tmp_path: Path, size
         assert joined.registry.admin("/api/v1/nodes").json["unconfirmed"] == []
 
 
-def beside(joined: test_channel.Mesh, name: str) -> AbstractContextManager[Weft]:
-    """A sidecar that is joined by the channel."""
-    return again(*prepared(joined, name))
+def beside(joined: test_channel.Mesh, name: str, of: str = "app") -> AbstractContextManager[Weft]:
+    """A sidecar of the Service `of` that is joined by the channel."""
+    return again(*prepared(joined, name, of))
 
 
 def again(folder: Folder, command: tuple[str, ...]) -> AbstractContextManager[Weft]:
@@ -247,11 +247,11 @@ def again(folder: Folder, command: tuple[str, ...]) -> AbstractContextManager[We
     return running(folder.path, folder.network, *command, role="sidecar", fresh=False)
 
 
-def prepared(joined: test_channel.Mesh, name: str) -> tuple[Folder, tuple[str, ...]]:
+def prepared(joined: test_channel.Mesh, name: str, of: str = "app") -> tuple[Folder, tuple[str, ...]]:
     """The folder and the command line of a sidecar that is joined by the channel."""
     token = joined.folder / f"{name}.token"
     token.write_text(joined.weft("token", "create", name))
     folder = Folder(joined.folder / name, nodeName="here", registry={"servers": [joined.dns]})
-    folder.put("app", APP)
+    folder.put("app", service(of, app=of))
     options = ("--join", joined.peers, "--token", str(token))
-    return folder, words(name, closed_port(), *options)
+    return folder, words(name, closed_port(), *options, of=of)

@@ -13,7 +13,7 @@ OWN, SHOP, DB = Named("default", "own"), Named("default", "shop"), Named("prod",
 
 def uses(*services: Named) -> Uses:
     made = Uses([OWN], 0.0)
-    made.define(services or (OWN, SHOP, DB))
+    made.define(services or (OWN, SHOP, DB), 0.0)
     return made
 
 
@@ -31,7 +31,7 @@ def test_what_there_is_not_is_not_followed() -> None:
     assert not made.use(DB, 1.0)
     assert not made.lacks(DB, 1.0)
     made.use(SHOP, 1.0)
-    made.define((OWN,))
+    made.define((OWN,), 0.0)
     assert made.parts == {part_of(OWN)}
 
 
