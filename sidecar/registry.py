@@ -11,6 +11,7 @@ import logging
 import time
 from base64 import b64decode
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -70,6 +71,8 @@ class Registry:
         self._writing: asyncio.Task[None] | None = None
         """Carries out updates from `open` to `close`."""
         self._authority: Authority | None = None
+        self._is_open = False
+        """Whether updates are taken unsigned, which was told."""
         self._notifier = Notifier(self._targets, random)
         self.copies: list[Callable[[int, int], None]] = []
         """Told of each change: the serial of the endpoints, and the generation of the catalog that has them."""
@@ -237,6 +240,13 @@ class Registry:
         if self._authority is not None:
             keys = key_ring(self._settings.keys, self._config_set.secrets)
             self._authority.admit(keys, map(parse_network, self._settings.transfer_to))
+            if keys.is_open and not self._is_open:
+                host, _ = parse_host_port(self._config_set.node.dns)
+                log.log(
+                    logging.INFO if ip_address(host).is_loopback else logging.WARNING,
+                    "updates are taken without a signature, from this machine only: spec.registry.keys names no key",
+                )
+            self._is_open = keys.is_open
 
     def _told(self) -> None:
         """The catalog has all that is written."""
@@ -252,9 +262,9 @@ class Registry:
         return {*written, *notified(self._primaries[NODES].content, names)}
 
 
-def key_ring(written: Iterable[RegistryKey], secrets: Mapping[Named, Secret]) -> KeyRing:
+def key_ring(written: Collection[RegistryKey], secrets: Mapping[Named, Secret]) -> KeyRing:
     """The keys that the settings name."""
-    return KeyRing(key_scopes(written, secrets))
+    return KeyRing(key_scopes(written, secrets), closed=bool(written))
 
 
 def key_scopes(written: Iterable[RegistryKey], secrets: Mapping[Named, Secret]) -> Iterator[tuple[Key, Scope]]:

@@ -112,10 +112,13 @@ EVERYTHING: Final = Scope((b"\0",), transfers=True)
 class KeyRing:
     """The keys that are known here, each with its scope."""
 
-    def __init__(self, scopes: Iterable[tuple[Key, Scope]] = ()) -> None:
+    def __init__(self, scopes: Iterable[tuple[Key, Scope]] = (), *, closed: bool = False) -> None:
+        """`closed`: there are to be keys, though none of them is here; whoever has none may do nothing."""
         self._scopes = {key.name: (key, scope) for key, scope in scopes}
         self.keys: dict[Labels, Key] = {name: key for name, (key, _) in self._scopes.items()}
         """By name, as `tsig.verify` takes them."""
+        self.is_open = not (self.keys or closed)
+        """Whether this machine may do all without a key."""
 
     def scope(self, key: Key | None, loopback: bool) -> Scope:
         """What the signer of a message may do; None: it was not signed.
@@ -124,6 +127,6 @@ class KeyRing:
         are keys, may write nothing.
         """
         if key is None:
-            return EVERYTHING if loopback and not self.keys else NOTHING
+            return EVERYTHING if loopback and self.is_open else NOTHING
         known, scope = self._scopes.get(key.name, (None, NOTHING))
         return scope if known == key else NOTHING

@@ -17,7 +17,7 @@ from config.meta import Named, ObjectMeta
 from config.resources.core import Secret
 from config.settings import NodeConfigSpec, RegistryKey, RegistrySettings
 from discovery.catalog import Catalog
-from discovery.registry.keys import EVERYTHING, Key
+from discovery.registry.keys import EVERYTHING, NOTHING, Key
 from discovery.registry.primary import Request
 from discovery.registry.registrations import origin, registered
 from discovery.registry.resolv_conf import Resolver
@@ -107,6 +107,25 @@ async def test_a_store_that_cannot_be_used_is_told_of(tmp_path: Path) -> None:
 @pytest.mark.parametrize("secret", ["node-1", "default/node-1", "keys/node-1"])
 def test_keys_come_from_secrets(secret: str) -> None:
     assert key_in(secret, SECRETS) == KEY
+
+
+def test_keys_that_cannot_be_had_leave_nobody_in() -> None:
+    ring = key_ring([RegistryKey("missing", ("*",))], SECRETS)
+    assert (ring.keys, ring.scope(None, loopback=True)) == ({}, NOTHING)
+
+
+async def test_it_says_that_this_machine_may_write_without_a_key(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keyed = replace(settings(keys=(RegistryKey("node-1", ("*",)),)), secrets=SECRETS)
+    caplog.set_level("INFO")
+    others = replace(settings(), node=replace(settings().node, dns="0.0.0.0:53"))
+    for written, expected in ((keyed, []), (settings(), ["INFO"]), (others, ["WARNING"])):
+        caplog.clear()
+        async with opened(tmp_path, Catalog(), written) as registry:
+            registry.define(replace(written, services={}))
+        said = "without a signature, from this machine only"
+        assert [each.levelname for each in caplog.records if said in each.message] == expected
 
 
 def test_what_keys_may_do(caplog: pytest.LogCaptureFixture) -> None:

@@ -69,6 +69,7 @@ def test_who_may_do_what() -> None:
     assert empty.scope(None, loopback=True) == EVERYTHING
     assert empty.scope(None, loopback=False) == NOTHING
     assert ring.scope(None, loopback=True) == NOTHING
+    assert KeyRing(closed=True).scope(None, loopback=True) == NOTHING
     assert ring.scope(KEY, loopback=False) == scope
     assert ring.scope(Key(KEY.name, KEY.algorithm, b"another"), loopback=True) == NOTHING
     assert ring.keys == {KEY.name: KEY}
