@@ -60,6 +60,16 @@ def question(name: str) -> bytes:
     return dns.message.make_query(f"{name}.cluster.local", "A").to_wire()
 
 
+async def test_one_that_is_not_known_here_is_waited_for(asked: Inquiries, learner: Learner) -> None:
+    learner.lacks = lambda _: not learner.known.is_set()  # type: ignore[method-assign]
+    sent: list[bytes | None] = []
+    assert asked.take(question("none.default.svc"), "127.0.0.1", sent.append)
+    assert learner.used == [Named("default", "none")]
+    assert sent == []
+    learner.known.set()
+    await until(lambda: len(sent) == 1)
+
+
 ABOUT = {
     "web.default.svc": (WEB, False),
     "_http._tcp.web.default.svc": (WEB, False),

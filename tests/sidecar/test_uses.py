@@ -57,3 +57,36 @@ def test_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
         assert made.use(each, float(number))
     assert made.parts == {part_of(each) for each in (OWN, *many[2:])}
     assert made.lacks(many[0], 10.0)
+
+
+def test_what_is_not_there_is_sought_where_somebody_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_SOUGHT", 2)
+    made = uses(OWN)
+    assert made.lacks(SHOP, 0.0, can_ask=True)
+    assert made.use(SHOP, 0.0, can_ask=True)
+    assert not made.use(SHOP, 1.0, can_ask=True)
+    assert (made.wanted, made.parts) == ((OWN, SHOP), {part_of(OWN)})
+    assert made.lacks(SHOP, PATIENCE / 2, can_ask=True)
+    assert not made.lacks(SHOP, PATIENCE, can_ask=True)
+    assert not made.lacks(SHOP, PATIENCE / 2), "nobody can be asked now"
+    made.answered()
+    assert not made.lacks(SHOP, 0.0, can_ask=True), "it is known not to be there"
+    assert made.define((OWN, SHOP), 10.0)
+    assert made.parts == {part_of(OWN), part_of(SHOP)}
+    assert made.lacks(SHOP, 11.0, can_ask=True), "its endpoints are not known"
+    assert not made.define((OWN, SHOP), 11.0)
+    others = [Named("default", f"s{number}") for number in range(3)]
+    for each in others:
+        assert made.use(each, 12.0, can_ask=True)
+    assert made.wanted == (OWN, SHOP, *others[1:])
+
+
+def test_one_that_is_forgotten_is_sought_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_SOUGHT", 1)
+    made = uses(OWN)
+    made.use(SHOP, 0.0, can_ask=True)
+    made.answered()
+    made.use(DB, 0.0, can_ask=True)
+    made.answered()
+    assert made.lacks(SHOP, 1.0, can_ask=True)
+    assert made.use(SHOP, 1.0, can_ask=True)

@@ -58,13 +58,15 @@ class Node:
     """A node's end, and all that it was sent."""
 
     def __init__(
-        self, registry: Registry, token: Token, runs: Iterable[str] = (), seed: int = 1, others: Iterable[Address] = ()
-    ) -> None:
+        self, registry: Registry, token: Token, runs: Iterable[str] = (), seed: int = 1, others: Iterable[Address] = (),
+        *, partial: bool = False,
+    ) -> None:  # fmt: skip
         """`others`: where it tries after `registry`."""
         self.heard: list[Manifests] = []
         self.backends: list[BackendFrame] = []
         self.channel = Channel(
-            [registry.address, *others], token, self, Report(self._frame), Random(seed), runs=runs
+            [registry.address, *others], token, self, Report(self._frame), Random(seed), runs=runs,
+            partial=partial,
         )  # fmt: skip
 
     def take(self, message: Manifests) -> None:

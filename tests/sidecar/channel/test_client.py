@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from config.meta import Named
 from mesh.stats import BackendFrame
 from sidecar.channel.credentials import Token
 from tests.sidecar.channel.channels import Node, Registry, connected, manifest, registry, until
@@ -23,6 +24,19 @@ async def test_the_registry_learns_what_is_in_force_and_counted(tmp_path: Path) 
         assert (known.manifests, known.hello.runs, known.address) == (1, ("default/web",), "127.0.0.1")
         assert there.nodes.frames()["a"].backends[0].codes == {200: 4}
         await until(lambda: not known.connected)
+
+
+async def test_one_that_uses_some_services_gets_these_and_those_that_come_into_use(tmp_path: Path) -> None:
+    async with registry(tmp_path) as there:
+        there.shelf.change([manifest("Service", f"s{number}") for number in range(5)])
+        node = Node(there, there.token("a"), partial=True)
+        first = node.channel.use([Named("default", "s1")])
+        async with connected(node):
+            await until(lambda: node.names() == ["Service/s1"])
+            assert node.heard[-1].uses == first
+            second = node.channel.use([Named("default", "s1"), Named("default", "s3")])
+            await until(lambda: node.names() == ["Service/s1", "Service/s3"])
+            assert node.heard[-1].uses == second > first
 
 
 async def test_it_comes_again_and_gets_everything(tmp_path: Path) -> None:

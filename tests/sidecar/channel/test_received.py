@@ -80,3 +80,24 @@ async def test_a_file_of_an_earlier_run_stays_until_there_is_news(tmp_path: Path
     async with receiving(tmp_path) as again:
         assert again.written == 0
         assert json.loads(again.path.read_bytes())["items"]
+
+
+async def test_what_changes_nothing_here_is_in_force_at_once(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as received:
+        kept: list[tuple[int, int]] = []
+        received.kept.append(lambda: kept.append((received.read, received.uses)))
+        received.take(Manifests(3, [_real(service("web"))], whole=True, uses=1))
+        await until(lambda: received.written == 3)
+        received.take(Manifests(4, uses=1))
+        assert (kept, received.uses) == ([], 0), "what is in the file is not in force"
+        await until(lambda: received.written == 4)
+        received.reading()
+        assert (received.read, received.uses) == (4, 1)
+        before = received.path.stat().st_ino
+        received.take(Manifests(4, uses=2))
+        received.take(Manifests(5, uses=2))
+        assert kept == [(4, 2), (5, 2)]
+        received.take(Manifests(6, [_real(service("shop"))], uses=3))
+        await until(lambda: received.written == 6)
+        assert (received.path.stat().st_ino != before, received.uses) == (True, 2)
+        assert kept == [(4, 2), (5, 2)]

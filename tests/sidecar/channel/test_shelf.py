@@ -6,11 +6,13 @@ from random import Random
 
 import msgspec
 
-from config.meta import ObjectKey
+from config.meta import Named, ObjectKey
 from sidecar.channel import shelf as module
 from sidecar.channel.messages import LARGEST_BATCH, Manifest, Manifests
 from sidecar.channel.shelf import Feed, Shelf
 from tests.sidecar.channel.channels import manifest
+
+S1 = Named("default", "s1")
 
 
 class Receiver:
@@ -91,3 +93,31 @@ def test_node_configuration_never_travels() -> None:
     receiver = Receiver(Feed(shelf))
     receiver.take()
     assert receiver.there == {}
+
+
+def test_who_uses_some_services_is_sent_these_and_what_comes_into_use() -> None:
+    shelf = Shelf(1)
+    shelf.change(manifest("Service", f"s{number}") for number in range(50))
+    receiver = Receiver(Feed(shelf, partial=True))
+    assert not receiver.feed.is_due, "it has not said what it uses"
+    receiver.feed.use(1, [S1, Named("default", "later")])
+    receiver.take()
+    assert (names(receiver), receiver.messages[-1].uses, receiver.messages[-1].whole) == (["s1"], 1, True)
+    receiver.feed.use(2, [S1, Named("default", "s2"), Named("default", "later")])
+    assert receiver.feed.is_due
+    receiver.take()
+    assert (names(receiver), receiver.messages[-1].uses, receiver.messages[-1].whole) == (["s1", "s2"], 2, False)
+    shelf.change([manifest("Service", f"s{number}") for number in range(50, 500)], [manifest("Service", "s2").key])
+    receiver.take()
+    assert (names(receiver), len(receiver.messages[-1].put)) == (["s1"], 0)
+    shelf.change([manifest("Service", "later"), manifest("Ingress", "i")])
+    receiver.take()
+    assert names(receiver) == ["later", "s1"]
+    receiver.feed.use(3, [S1])
+    receiver.take()
+    assert names(receiver) == ["s1"]
+    assert not receiver.feed.is_due
+
+
+def names(receiver: Receiver) -> list[str]:
+    return sorted(key.name for key in receiver.there)
