@@ -184,18 +184,7 @@ class Container(Restarted):
             ports[port.container_port] = port.port
             if port.name:
                 ports[port.name] = port.port
-        return ProbeTarget(
-            replica_id=self._pod.name,
-            container=self.spec.name,
-            address=self._pod.address,
-            ports=ports,
-            readiness=self.spec.readiness_probe,
-            liveness=self.spec.liveness_probe,
-            startup=self.spec.startup_probe,
-            accept_ports=self._accept_ports,
-            execute=self.execute,
-            remedy=REMEDY,
-        )
+        return self._target(self._pod.address, ports, self._accept_ports, remedy=REMEDY)
 
     # What happens to it
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
@@ -18,34 +17,34 @@ from discovery.backoff import KUBERNETES_RESTARTS, BackoffPolicy
 from discovery.endpoint import WorkloadRef
 from discovery.platforms.base import Drained
 from discovery.platforms.environment import ServedAt, as_written
+from discovery.platforms.fleet import Fleet
 from discovery.platforms.keeper import Keeper
 from discovery.platforms.logs import LogFolder
 from discovery.platforms.node import Node
+from discovery.platforms.owned import OwnedTasks
 from discovery.platforms.ports import Exhausted, PortPool
 from discovery.platforms.replica import LocalReplica
 from discovery.platforms.revision import Revision, revise
 from discovery.prober import Prober
 from discovery.workloads.deployments import Deployments
-from discovery.workloads.runner import CannotStart, RunnerChanged
+from discovery.workloads.runner import CannotStart
 
 
-class ProcessRunner:
+class ProcessRunner(Fleet[LocalReplica]):
     """Runs replicas as local processes (see `runner.Runner`).  Needs a running event loop."""
 
     known = True
     """None outlives weft: there is nothing to find."""
 
     def __init__(self, node: Node) -> None:
+        super().__init__()
         self._node = node
-        self._replicas: dict[WorkloadRef, list[LocalReplica]] = {}
-        self._subscribers: list[RunnerChanged] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._tending: asyncio.Task[None] | None = None
+        self._helpers = OwnedTasks()
 
     async def define(self, config_set: ConfigSet) -> None:
-        if self._tending is None and config_set.deployments:
+        if not self._helpers and config_set.deployments:
             self._node.keeper.start()
-            self._tending = asyncio.get_running_loop().create_task(self._node.logs.tend())
+            self._helpers.start(self._node.logs.tend(), "logs")
         self._node.adopt(config_set)
         for replica in self._all():
             replica.reconfigure()
@@ -60,19 +59,7 @@ class ProcessRunner:
             replica = LocalReplica(self._node, workload, revision, replica_id, lambda: self._announce(workload))
         except Exhausted as error:
             raise CannotStart(str(error)) from None
-        self._replicas.setdefault(workload, []).append(replica)
-        task = asyncio.get_running_loop().create_task(self._run(workload, replica))
-        self._tasks.add(task)
-        task.add_done_callback(self._on_done)
-
-    def replicas(self, workload: WorkloadRef) -> Sequence[LocalReplica]:
-        return tuple(self._replicas.get(workload, ()))
-
-    def workloads(self) -> Collection[WorkloadRef]:
-        return tuple(self._replicas)
-
-    def subscribe(self, changed: RunnerChanged) -> None:
-        self._subscribers.append(changed)
+        self._add(replica)
 
     async def close(self) -> None:
         """Drain and stop all replicas; when cancelled they are killed at once."""
@@ -80,42 +67,12 @@ class ProcessRunner:
             replica.terminate()
         self._announce(None)
         try:
-            while self._tasks:
-                await asyncio.wait(self._tasks)
+            while self._running:
+                await asyncio.wait(tuple(self._running))
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._stop_helpers()
-
-    def _all(self) -> list[LocalReplica]:
-        return [replica for replicas in self._replicas.values() for replica in replicas]
-
-    def _announce(self, workload: WorkloadRef | None) -> None:
-        for changed in self._subscribers:
-            changed(workload)
-
-    async def _run(self, workload: WorkloadRef, replica: LocalReplica) -> None:
-        try:
-            await replica.run()
-        finally:
-            self._replicas[workload].remove(replica)
-            if not self._replicas[workload]:
-                del self._replicas[workload]
-            self._announce(workload)
-
-    def _on_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            context = {"message": "a replica ended by a fault of the platform", "exception": fault, "task": task}
-            task.get_loop().call_exception_handler(context)
-
-    async def _stop_helpers(self) -> None:
-        if self._tending is not None:
-            self._tending.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._tending
-        await self._node.keeper.close()
+            await self._running.close()
+            await self._helpers.close()
+            await self._node.keeper.close()
 
 
 class ProcessPlatform(Deployments[Revision]):

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Protocol
 
 from config.configset import ConfigSet
 from config.resources.workloads import Container as ContainerSpec
 from discovery.backoff import Backoff, BackoffPolicy
-from discovery.prober import Verdict
+from discovery.prober import ProbeTarget, Verdict
 
 log = logging.getLogger("weft.replica")
 
@@ -83,8 +83,36 @@ class Restarted(ABC):
     # For those that build on this
 
     @abstractmethod
+    async def execute(self, argv: tuple[str, ...], timeout: float) -> int:  # noqa: ASYNC109 - the prober's seam
+        """Run a command as if in the container, and return its exit code; raises TimeoutError or OSError."""
+
+    @abstractmethod
     def _with_words(self, why: str) -> str:
         """`why`, and what the program said last; that is shown to who asks, and kept out of weft's own log."""
+
+    def _target(
+        self,
+        address: str,
+        ports: Mapping[str | int, int],
+        accept_ports: tuple[int, ...],
+        *,
+        remedy: str,
+        age: float = 0.0,
+    ) -> ProbeTarget:
+        """It as the prober is to know it; see there."""
+        return ProbeTarget(
+            replica_id=self._replica,
+            container=self.spec.name,
+            address=address,
+            ports=ports,
+            readiness=self.spec.readiness_probe,
+            liveness=self.spec.liveness_probe,
+            startup=self.spec.startup_probe,
+            accept_ports=accept_ports,
+            execute=self.execute,
+            remedy=remedy,
+            age=age,
+        )
 
     def _say(self, message: str) -> None:
         self.message = message

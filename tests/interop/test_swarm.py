@@ -7,7 +7,9 @@ import math
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -27,12 +29,11 @@ pytestmark = NEEDS_ENGINE
 
 SECOND = "weft-test/second"
 """The same application in another image."""
-CHECKED = ("--health-cmd", "wget -q -O /dev/null http://127.0.0.1:8080/", "--health-interval", "700ms")
-"""A task without a check is taken to be ready as soon as it runs, though its program may not listen yet."""
 OVERLAY = ("--network", "ov")
 PATIENCE = 40.0
 TARGET = 4
 SLOW_MS = 400
+HELD = 20
 RATE = 40
 """So many requests a second, each for so long, are 16 in flight: 4 tasks."""
 
@@ -51,33 +52,32 @@ def manager(swarm: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A weft in the manager's namespace."""
     network = Network.random()
     folder = written(
-        tmp_path_factory.mktemp("manager") / "manifests", swarm, network, SCALER, autoscaler={"period": "1s"}
-    )
+        tmp_path_factory.mktemp("manager") / "manifests", swarm, network, scaler("loop", 2, 5), scaler("zero", 0, 2),
+        autoscaler={"period": "1s"},
+    )  # fmt: skip
     with swarm.inside(), running(folder, network) as weft:
         yield weft
     assert "Traceback" not in weft.told(), weft.told()[:10_000]
 
 
-SCALER = {
-    "apiVersion": "autoscaling/v2",
-    "kind": "HorizontalPodAutoscaler",
-    "metadata": {"name": "loop"},
-    "spec": {
-        "scaleTargetRef": {"apiVersion": "weft.dev/v1", "kind": "SwarmService", "name": "loop"},
-        "minReplicas": 2,
-        "maxReplicas": 6,
-        "metrics": [
-            {
-                "type": "Pods",
-                "pods": {
-                    "metric": {"name": "weft_http_requests_in_flight"},
-                    "target": {"type": "AverageValue", "averageValue": str(TARGET)},
-                },
-            }
-        ],
-        "behavior": {"scaleDown": {"stabilizationWindowSeconds": 5}},
-    },
-}
+def scaler(name: str, least: int, window: int) -> dict[str, Any]:
+    """An autoscaler of a Swarm service; `window` in seconds."""
+    metric = {
+        "metric": {"name": "weft_http_requests_in_flight"},
+        "target": {"type": "AverageValue", "averageValue": str(TARGET)},
+    }
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "weft.dev/v1", "kind": "SwarmService", "name": name},
+            "minReplicas": least,
+            "maxReplicas": 6,
+            "metrics": [{"type": "Pods", "pods": metric}],
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": window}},
+        },
+    }
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def status(weft: Weft) -> str:
 async def test_a_service_is_scaled_and_updated_without_losing_a_request(
     engine: Engine, weft: Weft, size: Callable[[int, int], int]
 ) -> None:
-    publish(engine, "web", "8088:8080/tcp", "--update-order", "start-first", *CHECKED)
+    publish(engine, "web", "8088:8080/tcp", "--update-order", "start-first")
     address = await asyncio.to_thread(served, weft, "web", 8088, 3)
     before = {replica for replica, _ in tasks(weft, "web")}
 
@@ -224,7 +224,7 @@ time.sleep(600)
 
 
 async def test_the_loop_closes(engine: Engine, weft: Weft, size: Callable[[int, int], int]) -> None:
-    publish(engine, "loop", "8092:8080/tcp", *CHECKED, replicas=2)
+    publish(engine, "loop", "8092:8080/tcp", replicas=2)
     address = await asyncio.to_thread(served, weft, "loop", 8092, 2)
     wanted = math.ceil(RATE * SLOW_MS / 1000 / TARGET)
 
@@ -240,6 +240,21 @@ async def test_the_loop_closes(engine: Engine, weft: Weft, size: Callable[[int, 
 
 def decided(weft: Weft) -> Any:
     return weft.admin("/api/v1/autoscalers").json["autoscalers"]
+
+
+@pytest.mark.soak
+def test_a_request_wakes_a_service_that_sleeps_at_zero(engine: Engine, weft: Weft) -> None:
+    labels = ("--label", "weft.dev/publish=8094:8080", "--label", "weft.dev/service=shop/front")
+    create(engine, "zero", "--endpoint-mode", "vip", *OVERLAY, *labels, replicas=0)
+    address = f"{weft.network.node}:8094"
+    wait_for(lambda: "scaled to zero; a request wakes it" in status(weft), weft.told, PATIENCE)
+    for _ in range(2):
+        began = time.monotonic()
+        with ThreadPoolExecutor(HELD) as pool:
+            asked = [pool.submit(ask, address, f"/{number}") for number in range(HELD)]
+            assert [each.result().status for each in asked] == [200] * HELD, weft.told()
+        print(f"from zero: {HELD} answers after {time.monotonic() - began:.3f} s")
+        wait_for(lambda: not tasks(weft, "front"), weft.told, PATIENCE)
 
 
 @pytest.fixture
@@ -262,14 +277,14 @@ def replicas_at(address: str) -> set[str]:
 def test_tasks_of_another_node_are_reached_through_its_agent(swarm: Engine, worker: Engine, tmp_path: Path) -> None:
     with ExitStack() as processes:
         nodes = Nodes(tmp_path, swarm, worker, processes, platform="swarm")
-        publish(swarm, "both", "8093:8080", replicas=2)
+        publish(swarm, "both", "8093:8080", "--label", "weft.dev/service=pair", replicas=2)
         replicas: set[str] = set()
         for engine, weft, address, other in (
             (swarm, nodes.wefts["near"], NEAR, "far"),
             (worker, nodes.wefts["far"], FAR, "near"),
         ):
             with engine.inside():
-                wait_for(partial(settled, weft, "both", 2), nodes.told, PATIENCE)
+                wait_for(partial(settled, weft, "pair", 2), nodes.told, PATIENCE)
                 wait_for(partial(answers, f"{address}:8093"), nodes.told)
                 wait_for(lambda where=f"{address}:8093": len(replicas_at(where)) == 2, nodes.told)
                 found = {each["node"]: each["address"] for each in weft.admin("/api/v1/endpoints").json["endpoints"]}

@@ -227,23 +227,12 @@ class DockerContainer(Restarted):
         now = f"{self.run_of} {self.address}"
         if now != self._probed:
             self._probed = now
-            self._host.prober.start(self._target(), self._on_verdict)
+            self._host.prober.start(self._probe_target(), self._on_verdict)
 
-    def _target(self) -> ProbeTarget:
+    def _probe_target(self) -> ProbeTarget:
         ports: dict[str | int, int] = {port.name: port.container_port for port in self.spec.ports if port.name}
-        return ProbeTarget(
-            replica_id=self._mark.replica,
-            container=self.spec.name,
-            address=self.address,
-            ports=ports,
-            readiness=self.spec.readiness_probe,
-            liveness=self.spec.liveness_probe,
-            startup=self.spec.startup_probe,
-            accept_ports=self._accept_ports,
-            execute=self.execute,
-            remedy=REMEDY,
-            age=age(self.run_of, self._host.wall_clock()),
-        )
+        since = age(self.run_of, self._host.wall_clock())
+        return self._target(self.address, ports, self._accept_ports, remedy=REMEDY, age=since)
 
     def _unprobed(self) -> None:
         self._probed = ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -20,8 +20,9 @@ from discovery.platforms.docker.labels import WORKLOAD
 from discovery.platforms.docker.mark import Mark, mark_of
 from discovery.platforms.docker.replica import DockerReplica
 from discovery.platforms.docker.usage import Usage
+from discovery.platforms.fleet import Fleet
+from discovery.platforms.owned import OwnedTasks
 from discovery.workloads.names import digest_of
-from discovery.workloads.runner import RunnerChanged
 
 RETRY_SECONDS = 0.5
 
@@ -36,23 +37,21 @@ class DockerRevision(msgspec.Struct, frozen=True):
     template: PodTemplate
 
 
-class DockerRunner:
+class DockerRunner(Fleet[DockerReplica]):
     """Needs a running event loop."""
 
     def __init__(self, host: Host) -> None:
+        super().__init__()
         self.known = False
         self._host = host
         self._usage = Usage(host.engine.stats, host.clock)
-        self._replicas: dict[WorkloadRef, list[DockerReplica]] = {}
-        self._subscribers: list[RunnerChanged] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._helpers: list[asyncio.Task[None]] = []
+        self._helpers = OwnedTasks()
 
     async def define(self, config_set: ConfigSet) -> None:
         self._host.adopt(config_set)
         if not self._helpers:
-            loop = asyncio.get_running_loop()
-            self._helpers = [loop.create_task(self._find()), loop.create_task(self._usage.run())]
+            self._helpers.start(self._find(), "finding containers")
+            self._helpers.start(self._usage.run(), "usage of containers")
         self.observe()
 
     def revise(self, deployment: Deployment) -> DockerRevision:
@@ -67,16 +66,7 @@ class DockerRunner:
             workload, replica_id, revision.digest, first, revision.template,
             created=self._host.wall_clock(), network=revision.network, state=self._host.state,
         )  # fmt: skip
-        self._add(mark, {})
-
-    def replicas(self, workload: WorkloadRef) -> Sequence[DockerReplica]:
-        return tuple(self._replicas.get(workload, ()))
-
-    def workloads(self) -> Collection[WorkloadRef]:
-        return tuple(self._replicas)
-
-    def subscribe(self, changed: RunnerChanged) -> None:
-        self._subscribers.append(changed)
+        self._begin(mark, {})
 
     def observe(self) -> None:
         """Something about the containers of the engine changed."""
@@ -88,27 +78,18 @@ class DockerRunner:
 
         Those that are ending get the time for it; what an engine that is gone leaves, the next weft ends.
         """
-        ending = [task for task in self._tasks if task.get_name() in self._ending()]
-        for task in {*self._tasks, *self._helpers}.difference(ending):
+        leaving = {each.id: each.grace for each in self._all() if each.terminating}
+        ending = [task for task in self._running if task.get_name() in leaving]
+        for task in set(self._running).difference(ending):
             task.cancel()
         try:
-            if ending:
-                await asyncio.wait(ending, timeout=self._patience())
+            await self._helpers.close()
+            if ending:  # drained, and with their grace, while the engine answers
+                await asyncio.wait(ending, timeout=2 * max(leaving.values()) + ANSWER_SECONDS)
         finally:
-            for task in ending:
-                task.cancel()
-            await asyncio.gather(*self._tasks, *self._helpers, return_exceptions=True)
+            await self._running.close()
+            await self._helpers.close()
             await self._host.engine.close()
-
-    def _patience(self) -> float:
-        """Seconds for all that are ending, drained and with their grace, while the engine answers."""
-        return max(2 * each.grace for each in self._all() if each.terminating) + ANSWER_SECONDS
-
-    def _all(self) -> list[DockerReplica]:
-        return [replica for replicas in self._replicas.values() for replica in replicas]
-
-    def _ending(self) -> set[str]:
-        return {each.id for each in self._all() if each.terminating}
 
     async def _find(self) -> None:
         """Adopt what runs already, as soon as the engine says what that is."""
@@ -134,29 +115,7 @@ class DockerRunner:
                 found.setdefault((mark.workload, mark.replica), (mark, {}))[1][mark.container] = name
         for mark, ids in sorted(found.values(), key=lambda each: each[0].created):
             log.info("replica is adopted", extra={"replica": mark.replica})
-            self._add(mark, ids)
+            self._begin(mark, ids)
 
-    def _add(self, mark: Mark, found: Mapping[str, str]) -> None:
-        replica = DockerReplica(self._host, mark, found, self._usage, lambda: self._announce(mark.workload))
-        self._replicas.setdefault(mark.workload, []).append(replica)
-        task = asyncio.get_running_loop().create_task(self._run(replica), name=replica.id)
-        self._tasks.add(task)
-        task.add_done_callback(self._on_done)
-
-    async def _run(self, replica: DockerReplica) -> None:
-        await replica.run()
-        workload = replica.workload
-        self._replicas[workload].remove(replica)
-        if not self._replicas[workload]:
-            del self._replicas[workload]
-        self._announce(workload)
-
-    def _announce(self, workload: WorkloadRef | None) -> None:
-        for changed in self._subscribers:
-            changed(workload)
-
-    def _on_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            context = {"message": "a replica ended by a fault of the platform", "exception": fault, "task": task}
-            task.get_loop().call_exception_handler(context)
+    def _begin(self, mark: Mark, found: Mapping[str, str]) -> None:
+        self._add(DockerReplica(self._host, mark, found, self._usage, lambda: self._announce(mark.workload)))
