@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 from config.addresses import Network
 from discovery.registry.asked import Asked, Stream
+from discovery.registry.content import later
 from discovery.registry.keys import KeyRing
 from discovery.registry.parts import Parts, narrowed, nodes_of, read_parts
 from discovery.registry.render import LARGEST_UDP, SMALLEST_UDP
@@ -110,7 +111,7 @@ class ZoneSender:
         key = asked.zone, parts, serial, latest, limit
         finished = self._finished.get(key)
         if finished is None:
-            steps = [] if serial == latest else _steps(asked, zone, serial, parts)
+            steps = _steps(asked, zone, serial, parts) if later(latest, serial) else []
             if steps is None:
                 return None
             records = incremental(_apex(asked, zone), latest, steps)

@@ -90,6 +90,23 @@ async def test_a_difference_is_rendered_once(monkeypatch: pytest.MonkeyPatch) ->
         assert len({answer and answer[2:] for answer in sent}) == 1
 
 
+AHEAD = {"the same": 0, "newer": 1, "much newer": 2**31 - 1}
+
+
+@pytest.mark.parametrize("case", AHEAD)
+async def test_who_has_what_is_newer_gets_nothing_older(case: str) -> None:
+    """RFC 1995 section 2, also by TCP: of several registries one may be behind the one that was asked before."""
+    async with registry(Memory()) as where:
+        await where.primary.submit(asks(record("a.b.c")))
+        serial = (where.primary.content.serial + AHEAD[case]) % 2**32
+        sent, stream = list[bytes | None](), Slow()
+        stream.ready.set()
+        ZoneSender(KEYLESS).answer(asked(ixfr_query(1, APEX.soa(serial)), sent, stream=stream), where.primary)
+        (answer,) = sent
+        (soa,) = parse_message(answer or b"").answers
+        assert (soa, stream.taken) == (APEX.soa(where.primary.content.serial), [])
+
+
 @pytest.mark.parametrize("ends", ["by reading", "by going away", "by our end", "by time"])
 async def test_a_reader_that_stops(ends: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if ends == "by time":
