@@ -10,15 +10,16 @@ it.  `leases` holds what may expire here: what this registry keeps, and what nob
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final, TypeVar
 
-from discovery.registry.content import Change
-from discovery.registry.lease import Datum, Leases
+from discovery.registry.content import Change, Node
+from discovery.registry.lease import Datum, Leases, datums
 from discovery.registry.store import Arrival, Term, key_of
 
 T = TypeVar("T")
 
-TERMS_IN_STEP: Final = 500
+NAMES_IN_STEP: Final = 200
 
 
 class Custody:
@@ -33,15 +34,21 @@ class Custody:
         self._others: dict[Datum, Term] = {}
         """What this registry does not keep."""
 
-    def begin(self, terms: Mapping[Term, Sequence[Datum]], keepers: frozenset[bytes]) -> Generator[None, None, None]:
+    def begin(
+        self, terms: Mapping[Term, Mapping[bytes, Node]], keepers: frozenset[bytes]
+    ) -> Generator[None, None, None]:
         """The zone begins with these, and these registries are there: whatever may expire here has a full term.
 
         In short steps, all of which come before whatever else is told.
         """
         self._keepers = keepers
-        for term, datums in terms.items():
-            for at in range(0, len(datums), TERMS_IN_STEP):
-                self._put(term, datums[at : at + TERMS_IN_STEP])
+        for term, names in terms.items():
+            rest = iter(names.items())
+            while some := dict(islice(rest, NAMES_IN_STEP)):
+                if term.keeper != self.keeper:
+                    self._others.update(dict.fromkeys(datums(some), term))
+                if term.keeper == self.keeper or self._is_alone(term):
+                    self.leases.take(term.owner, some, term.seconds, self._clock())
                 yield
 
     def lasting(self, datum: Datum) -> Term | None:
@@ -78,8 +85,8 @@ class Custody:
         came, went = keepers - self._keepers, self._keepers - keepers
         self._keepers = keepers
         alone = {datum: term for datum, term in self._others.items() if term.keeper in went}
-        for term, datums in _by_term(alone).items():
-            self._renew(term, datums)
+        for term, found in _by_term(alone).items():
+            self._renew(term, found)
         if came:
             for datum, term in self._others.items():
                 if term.keeper in came:
@@ -87,30 +94,29 @@ class Custody:
 
     def _take(self, terms: Mapping[Datum, Term | None]) -> None:
         """These are the terms now, and who keeps what is seen by them."""
-        for term, datums in _by_term(terms).items():
-            self._put(term, datums)
+        for term, found in _by_term(terms).items():
+            self._put(term, found)
 
-    def _put(self, term: Term | None, datums: Sequence[Datum]) -> None:
+    def _put(self, term: Term | None, found: Sequence[Datum]) -> None:
         if term is not None and term.keeper != self.keeper:
-            self._others.update(dict.fromkeys(datums, term))
+            self._others.update(dict.fromkeys(found, term))
         elif self._others:
-            for datum in datums:
+            for datum in found:
                 self._others.pop(datum, None)
         if term is not None and (term.keeper == self.keeper or self._is_alone(term)):
-            self._renew(term, datums)
+            self._renew(term, found)
         else:
-            for datum in datums:
+            for datum in found:
                 self.leases.forget(datum)
 
     def _is_alone(self, term: Term) -> bool:
         """Whether its keeper is gone."""
         return term.keeper not in self._keepers
 
-    def _renew(self, term: Term, datums: Iterable[Datum]) -> None:
+    def _renew(self, term: Term, found: Iterable[Datum]) -> None:
         """A full term, together, for those that may expire here and do not yet."""
-        if self.leases.records:
-            datums = [datum for datum in datums if self.leases.lease_of(datum) is None]
-        self.leases.renew(term.owner, datums, term.seconds, self._clock())
+        fresh = [datum for datum in found if self.leases.lease_of(datum) is None]
+        self.leases.renew(term.owner, fresh, term.seconds, self._clock())
 
 
 def _by_term(terms: Mapping[Datum, T]) -> dict[T, list[Datum]]:

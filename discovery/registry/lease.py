@@ -18,11 +18,11 @@ held for two, or for as many terms as are two hours at the usual lease.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from discovery.registry.content import Change, Draft
+from discovery.registry.content import Change, Draft, Node, RRset
 from discovery.registry.terms import Terms
 from discovery.registry.update import Update
 from discovery.registry.wire import Record
@@ -49,19 +49,41 @@ LONGEST_PAUSE: Final = 5.0
 class Lease:
     """Records that live and die together."""
 
-    __slots__ = ("deadline", "fingerprint", "late_at", "names", "owner", "records", "term", "watched_at")
+    __slots__ = ("count", "deadline", "fingerprint", "late_at", "names", "owner", "term", "watched_at")
 
-    def __init__(self, owner: bytes, records: set[Datum]) -> None:
+    def __init__(self, owner: bytes, names: dict[bytes, Node]) -> None:
         self.owner = owner
-        self.records = records
-        self.names: dict[bytes, int] = {}
-        """How many records there are of each name."""
-        for name, _, _ in records:
-            self.names[name] = self.names.get(name, 0) + 1
+        self.names = names
+        """What of each name lives by it: of most names all that the zone has, and then it is the same object."""
+        self.count = sum([len(datas) for node in names.values() for _, _, datas in node])
+        """How many records there are."""
         self.term = self.deadline = self.late_at = 0.0
         self.watched_at: float | None = None
         """When it is looked at next; None: it is late."""
         self.fingerprint = b""
+
+    def has(self, datum: Datum) -> bool:
+        """Whether this record lives by it."""
+        name, kind, data = datum
+        for rrset in self.names.get(name, ()):
+            if rrset.type == kind:
+                return data in rrset.datas
+        return False
+
+    def discard(self, datum: Datum) -> bool:
+        """This record, which it has, lives by it no more; whether none of its name does."""
+        name, kind, data = datum
+        node = tuple(
+            each if each.type != kind else each._replace(datas=tuple([other for other in each.datas if other != data]))
+            for each in self.names[name]
+            if each.type != kind or len(each.datas) > 1
+        )
+        self.count -= 1
+        if node:
+            self.names[name] = node
+        else:
+            del self.names[name]
+        return not node
 
     def bump(self, term: float, now: float) -> None:
         """It lives for `term` seconds from `now`."""
@@ -108,12 +130,15 @@ class Leases:
         self._bump(lease, term, now)
         return True
 
-    def renew(self, owner: bytes, records: Iterable[Datum], term: float, now: float, fingerprint: bytes = b"") -> None:
+    def renew(
+        self, owner: bytes, records: Iterable[Datum], term: float, now: float, fingerprint: bytes = b"",
+        *, draft: Draft | None = None,
+    ) -> None:  # fmt: skip
         """`owner` listed these records together; they live for `term` seconds from `now`.
 
-        `fingerprint`: what `refresh` is to know that list by; empty: it is not to.
+        `fingerprint`: what `refresh` is to know that list by; empty: it is not to.  `draft`: has all of them.
         """
-        listed = set(records)
+        listed = dict.fromkeys(records)
         if not listed:
             return
         lease = self._lease_with_all(owner, listed)
@@ -121,9 +146,13 @@ class Leases:
             for datum in listed:
                 if datum[0] in self._by_name:
                     self.forget(datum)
-            lease = self._made(owner, listed)
+            lease = self._made(owner, _nodes_of(listed, draft))
         self._bump(lease, term, now)
         self._name(lease, fingerprint)
+
+    def take(self, owner: bytes, names: dict[bytes, Node], term: float, now: float) -> None:
+        """These records of `owner`, none of which has a lease, live together for `term` seconds from `now`."""
+        self._bump(self._made(owner, names), term, now)
 
     def settle(
         self,
@@ -152,13 +181,13 @@ class Leases:
         keys = [datum for datum in listed if datum[1] == _KEY]
         plain = [datum for datum in listed if datum[1] != _KEY]
         is_whole = len(plain) == len(update.changes) and not update.prerequisites
-        self.renew(owner, plain, terms.lease, now, fingerprint if is_whole else b"")
-        self.renew(owner, keys, terms.lease if terms.key_lease is None else terms.key_lease, now)
+        self.renew(owner, plain, terms.lease, now, fingerprint if is_whole else b"", draft=draft)
+        self.renew(owner, keys, terms.lease if terms.key_lease is None else terms.key_lease, now, draft=draft)
 
     def lease_of(self, datum: Datum) -> Lease | None:
         """The lease that a record has."""
         for lease in self._by_name.get(datum[0], ()):
-            if datum in lease.records:
+            if lease.has(datum):
                 return lease
         return None
 
@@ -169,13 +198,9 @@ class Leases:
             return
         self.records -= 1
         self._name(lease, b"")
-        lease.records.discard(datum)
-        name = datum[0]
-        lease.names[name] -= 1
-        if not lease.names[name]:
-            del lease.names[name]
-            self._leave(name, lease)
-        if not lease.records:
+        if lease.discard(datum):
+            self._leave(datum[0], lease)
+        if not lease.count:
             self.leases -= 1
             self._late.pop(id(lease), None)
 
@@ -191,11 +216,11 @@ class Leases:
         while self._expired and self._expired[0][0] <= now:
             self._expired.popleft()
         gone = sum(count for _, count in self._expired)
-        silent = gone + sum(len(lease.records) for lease in self._late.values())
+        silent = gone + sum(lease.count for lease in self._late.values())
         known = self.records + gone
         self.is_suspended = silent > max(self._few, MOST_SILENT * known)
         terms = (HELD_TERMS_ALONE if 2 * silent > known else HELD_TERMS) if self.is_suspended else 0
-        return [datum for lease in self._late.values() if lease.is_over(now, terms) for datum in lease.records]
+        return [datum for lease in self._late.values() if lease.is_over(now, terms) for datum in datums(lease.names)]
 
     def expired(self, records: Iterable[Datum], now: float) -> None:
         """What was due has been removed from the zone."""
@@ -210,7 +235,7 @@ class Leases:
 
     def restart(self, now: float) -> None:
         """Nobody could refresh until now: every lease lives for a full term from `now`."""
-        leases = [lease for at, _, lease in self._watched if at == lease.watched_at and lease.records]
+        leases = [lease for at, _, lease in self._watched if at == lease.watched_at and lease.count]
         leases += self._late.values()
         self._watched.clear()
         self._late.clear()
@@ -223,7 +248,7 @@ class Leases:
     def _find_late(self, now: float) -> None:
         while self._watched and self._watched[0][0] <= now:
             at, _, lease = heappop(self._watched)
-            if at != lease.watched_at or not lease.records:
+            if at != lease.watched_at or not lease.count:
                 continue
             lease.watched_at = None
             if lease.late_at <= now:
@@ -240,24 +265,26 @@ class Leases:
 
     def _watch(self, lease: Lease) -> None:
         if len(self._watched) > 2 * self.leases + 64:
-            self._watched = [each for each in self._watched if each[0] == each[2].watched_at and each[2].records]
+            self._watched = [each for each in self._watched if each[0] == each[2].watched_at and each[2].count]
             heapify(self._watched)
         self._turn += 1
         lease.watched_at = lease.late_at
         heappush(self._watched, (lease.late_at, self._turn, lease))
 
-    def _lease_with_all(self, owner: bytes, listed: set[Datum]) -> Lease | None:
+    def _lease_with_all(self, owner: bytes, listed: Mapping[Datum, None]) -> Lease | None:
         """The lease of exactly these records."""
         lease = self.lease_of(next(iter(listed)))
-        return lease if lease is not None and lease.owner == owner and lease.records == listed else None
+        if lease is None or lease.owner != owner or lease.count != len(listed):
+            return None
+        return lease if all(map(lease.has, listed)) else None
 
-    def _made(self, owner: bytes, records: set[Datum]) -> Lease:
-        lease = Lease(owner, records)
+    def _made(self, owner: bytes, names: dict[bytes, Node]) -> Lease:
+        lease = Lease(owner, names)
         alone = (lease,)
-        for name in lease.names:
+        for name in names:
             others = self._by_name.get(name)
             self._by_name[name] = alone if others is None else (*others, lease)
-        self.records += len(records)
+        self.records += lease.count
         self.leases += 1
         return lease
 
@@ -275,6 +302,24 @@ class Leases:
             lease.fingerprint = fingerprint
         if fingerprint:
             self._by_fingerprint[fingerprint] = lease
+
+
+def datums(names: Mapping[bytes, Node]) -> Iterator[Datum]:
+    """The records of some names."""
+    return ((name, kind, data) for name, node in names.items() for kind, _, datas in node for data in datas)
+
+
+def _nodes_of(listed: Iterable[Datum], draft: Draft | None) -> dict[bytes, Node]:
+    """Records by name; if they are all that the name has there, that is taken as it is."""
+    names: dict[bytes, dict[int, list[bytes]]] = {}
+    for name, kind, data in listed:
+        names.setdefault(name, {}).setdefault(kind, []).append(data)
+    found: dict[bytes, Node] = {}
+    for name, sets in names.items():
+        there = draft.get(name) if draft is not None else ()
+        is_all = sum([len(datas) for _, _, datas in there]) == sum(map(len, sets.values()))
+        found[name] = there if is_all else tuple([RRset(kind, 0, tuple(datas)) for kind, datas in sets.items()])
+    return found
 
 
 def _datum(record: Record) -> Datum:

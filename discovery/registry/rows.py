@@ -1,7 +1,8 @@
 """A written zone as SQLite holds it: a row for each name, with all that it has, and beside that its leases.
 
 A zone is read into memory when a registry starts, and a row per name is read in a fifth of the time that a row per
-record takes: node and leases are decoded at once, and what most names have in common is decoded once.  Data of a node
+record takes: node and leases are decoded at once, what most names have in common is decoded once, and what has a lease
+as a whole is not looked at.  Data of a node
 are counted over all of its RRsets; a grant says which of them live for so long, and none stands for all.
 """
 
@@ -14,7 +15,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from discovery.registry.content import Node, RRset
-from discovery.registry.store import Commit, RecordKey, Stored, Term, key_of
+from discovery.registry.store import Commit, RecordKey, Stored, Term, key_of, part
 
 TABLES: Final = """
 CREATE TABLE zones (origin BLOB PRIMARY KEY, serial INTEGER NOT NULL) WITHOUT ROWID;
@@ -39,20 +40,19 @@ def load(database: sqlite3.Connection, origin: bytes) -> Stored:
     """A zone as it is there.  Raises sqlite3.Error, and ValueError for what `write` did not write."""
     rows = database.execute("SELECT name, node, grants FROM names WHERE origin = ?", (origin,))
     nodes: dict[bytes, Node] = {}
-    terms: dict[Term, list[RecordKey]] = {}
-    known: dict[bytes, list[tuple[list[RecordKey], tuple[int, ...]]]] = {}
+    terms: dict[Term, dict[bytes, Node]] = {}
+    known: dict[bytes, list[tuple[dict[bytes, Node], tuple[int, ...]]]] = {}
     for name, packed, granted in rows:
         nodes[name] = node = _node(packed)
         if granted is None:
             continue
-        keys = _keys(name, node)
-        lists = known.get(granted)
-        if lists is None:
+        shares = known.get(granted)
+        if shares is None:
             grants = _grants(granted)
-            lists = [(terms.setdefault(Term(owner, seconds), []), places) for owner, seconds, places in grants]
-            known[granted] = lists
-        for there, places in lists:
-            there.extend([keys[place] for place in places] if places else keys)
+            shares = [(terms.setdefault(Term(owner, seconds), {}), places) for owner, seconds, places in grants]
+            known[granted] = shares
+        for there, places in shares:
+            there[name] = part(node, places) if places else node
     return Stored(serial_of(database, origin), nodes, terms)
 
 

@@ -10,7 +10,7 @@ any more is `Outdated`; and each lease has a keeper, the one registry that takes
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -83,8 +83,8 @@ class Stored(NamedTuple):
     serial: int
     nodes: dict[bytes, Node]
     """All names, which whoever opened the store may keep and change."""
-    terms: Mapping[Term, Sequence[RecordKey]]
-    """The records that live by a lease."""
+    terms: Mapping[Term, Mapping[bytes, Node]]
+    """What lives by a lease: by name, all of the node, the same object, or part of it."""
 
 
 class Past(NamedTuple):
@@ -159,6 +159,17 @@ class Alone:
             follower = self._followers.get(commit.origin)
             if follower is not None:
                 follower.arrive(Arrival(commit.serial, commit.nodes, commit.terms, commit.change, is_own=True))
+
+
+def part(node: Node, places: Container[int]) -> Node:
+    """What a node has at these places, of which each of its data is one."""
+    found, at = [], 0
+    for rrset in node:
+        datas = tuple([data for place, data in enumerate(rrset.datas, at) if place in places])
+        at += len(rrset.datas)
+        if datas:
+            found.append(rrset._replace(datas=datas))
+    return tuple(found)
 
 
 def key_of(record: Record) -> RecordKey:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from discovery.registry.content import SERIALS, Node, records
 from discovery.registry.etcd.client import Json
 from discovery.registry.etcd.values import Held, Keys, Terms, keepers, unpack
-from discovery.registry.store import Arrival, RecordKey, Stored, StoreError, Term, key_of
+from discovery.registry.store import Arrival, RecordKey, Stored, StoreError, Term, key_of, part
 
 
 class Listing:
@@ -28,10 +28,14 @@ class Listing:
 
     def stored(self) -> Stored:
         """All of it."""
-        terms: dict[Term, list[RecordKey]] = {}
-        for held in self.names.values():
-            for key, term in held.terms.items():
-                terms.setdefault(term, []).append(key)
+        terms: dict[Term, dict[bytes, Node]] = {}
+        for name, held in self.names.items():
+            places: dict[Term, list[int]] = {}
+            for place, key in enumerate(map(key_of, records(name, held.node)) if held.terms else ()):
+                if key in held.terms:
+                    places.setdefault(held.terms[key], []).append(place)
+            for term, found in places.items():
+                terms.setdefault(term, {})[name] = part(held.node, found)
         return Stored(self.content % SERIALS, {name: held.node for name, held in self.names.items()}, terms)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from discovery.registry.content import Change
-from discovery.registry.custody import TERMS_IN_STEP, Custody
+from discovery.registry.content import Change, Node, RRset
+from discovery.registry.custody import NAMES_IN_STEP, Custody
 from discovery.registry.lease import Leases
-from discovery.registry.store import Arrival, RecordKey, Term, key_of
+from discovery.registry.store import Arrival, Term, key_of
 from tests.discovery.registry.test_transfer import record
 
 ME, OTHER, THIRD = b"me", b"other", b"third"
@@ -20,9 +20,9 @@ class Watched:
         self.now = 100.0
         self.leases = Leases(pause=1000, few=100)
         self.custody = Custody(self.leases, ME, lambda: self.now)
-        together: dict[Term, list[RecordKey]] = {}
-        for datum, term in terms.items():
-            together.setdefault(term, []).append(datum)
+        together: dict[Term, dict[bytes, Node]] = {}
+        for (name, kind, data), term in terms.items():
+            together.setdefault(term, {})[name] = (RRset(kind, 5, (data,)),)
         assert len(list(self.custody.begin(together, frozenset({ME, *keepers})))) == len(together)
 
     def due(self) -> set[tuple[bytes, int, bytes]]:
@@ -95,11 +95,11 @@ def test_another_ttl_is_no_removal() -> None:
 
 
 def test_many_get_their_leases_in_steps() -> None:
-    datums = [(A1.name, 1, number.to_bytes(4)) for number in range(2 * TERMS_IN_STEP + 1)]
-    terms = {Term(b"", 30, ME): datums}
+    datums = [(b"\4%04d" % number + A1.name, 1, b"data") for number in range(2 * NAMES_IN_STEP + 1)]
+    terms = {Term(b"", 30, ME): {name: (RRset(kind, 5, (data,)),) for name, kind, data in datums}}
     leases = Leases()
     counts = [leases.records for _ in Custody(leases, ME, lambda: 0.0).begin(terms, frozenset({ME}))]
-    assert counts == [TERMS_IN_STEP, 2 * TERMS_IN_STEP, len(datums)]
+    assert counts == [NAMES_IN_STEP, 2 * NAMES_IN_STEP, len(datums)]
     found = [lease for lease in map(leases.lease_of, datums) if lease is not None]
     assert {lease.deadline for lease in found} == {30.0}
     assert len(found) == len(datums)

@@ -74,7 +74,7 @@ async def test_records_leases_and_history_are_there_again(tmp_path: Path) -> Non
     async with opened(tmp_path) as (store, stored):
         assert stored.serial == 2
         assert stored.nodes == there(record(1), record(2, ttl=9))
-        assert stored.terms == {Term(b"\1k\0", 30): [key_of(record(1))]}
+        assert stored.terms == {Term(b"\1k\0", 30): {record(1).name: stored.nodes[record(1).name]}}
         assert await store.history(ORIGIN, 0) == [Past(0, 1, leased.change), Past(1, 2, moved.change)]
         assert await store.history(ORIGIN, 1) == [Past(1, 2, moved.change)]
         assert await store.history(OTHER, 6) == [Past(6, 7, Change((), (record(8),)))]

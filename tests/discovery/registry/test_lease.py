@@ -339,3 +339,11 @@ def test_keys_live_longer() -> None:
     assert world.due(90) == {HOST.data, KEY.data}
     world.say(HOST, KEY, terms=Terms(30), now=91)
     assert world.due(121) == {HOST.data, KEY.data}
+
+
+def test_a_lease_of_all_that_names_have_takes_no_memory_for_them() -> None:
+    world = World()
+    assert world.say(HOST, OTHER, terms=Terms(30))
+    lease = world.leases.lease_of((HOST.name, HOST.type, HOST.data))
+    assert lease is not None
+    assert all(node is world.content.nodes[name] for name, node in lease.names.items())

@@ -25,8 +25,9 @@ from tests.discovery.registry.test_transfer import APEX, ORIGIN, record
 A1, A2, A3 = record("a.shop.default"), record("b.shop.default"), record("c.shop.default")
 
 
-def as_stored(serial: int, *records: Record, terms: Mapping[Term, Sequence[RecordKey]] | None = None) -> Stored:
-    return Stored(serial, content_of(ORIGIN, serial, records).nodes, terms or {})
+def as_stored(serial: int, *records: Record, leased: Mapping[Term, Sequence[Record]] | None = None) -> Stored:
+    terms = {term: content_of(ORIGIN, serial, some).nodes for term, some in (leased or {}).items()}
+    return Stored(serial, content_of(ORIGIN, serial, records).nodes, terms)
 
 
 class Memory(Alone):
@@ -230,7 +231,7 @@ async def test_another_term_is_stored_and_the_same_is_not() -> None:
 
 
 async def test_after_a_restart_leases_live_for_a_full_term() -> None:
-    store, clock = Memory(as_stored(9, A1, A2, terms={Term(b"\1k\0", 30): [key_of(A1)]})), Clock()
+    store, clock = Memory(as_stored(9, A1, A2, leased={Term(b"\1k\0", 30): [A1]})), Clock()
     async with primary(store, clock) as made:
         assert there(made.content) == {A1, A2}
         await made.submit(asks())
@@ -244,7 +245,7 @@ async def test_after_a_restart_leases_live_for_a_full_term() -> None:
 
 
 def test_what_is_stored_has_its_leases_before_anything_arrives() -> None:
-    store, clock = Memory(as_stored(9, A1, A2, terms={Term(b"\1k\0", 30): [key_of(A1)]})), Clock()
+    store, clock = Memory(as_stored(9, A1, A2, leased={Term(b"\1k\0", 30): [A1]})), Clock()
     made = Primary(APEX, store, store.stored, leases=Leases(), clock=clock)
     assert made.leases.records == 0
     made.arrive(Arrival(10, {A1.name: ()}, {}, Change((A1,), ())))
@@ -392,7 +393,7 @@ async def test_a_batch_has_no_more_names_than_the_store_does_well() -> None:
 
 async def test_who_refreshes_at_another_registry_is_kept_there() -> None:
     theirs = Term(b"", 30, b"other")
-    store = Shared(as_stored(9, A1, terms={theirs: [key_of(A1)]}))
+    store = Shared(as_stored(9, A1, leased={theirs: [A1]}))
     async with primary(store) as made:
         assert made.leases.records == 0
         assert await made.submit(asks(A1, terms=Terms(30), fingerprint=b"f")) == NOERROR
@@ -422,7 +423,7 @@ async def test_nothing_expires_while_others_may_take_this_registry_for_gone() ->
 
 
 async def test_what_a_registry_left_behind_is_removed_only_if_it_is_gone() -> None:
-    store, clock = Shared(as_stored(9, A1, terms={Term(b"", 30, b"gone"): [key_of(A1)]})), Clock()
+    store, clock = Shared(as_stored(9, A1, leased={Term(b"", 30, b"gone"): [A1]})), Clock()
     async with primary(store, clock) as made:
         assert await made.submit(asks()) == NOERROR
         clock.now += 31

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from discovery.registry import rows
 from discovery.registry.content import Change, Content, Draft, records
+from discovery.registry.lease import datums
 from discovery.registry.store import Commit, RecordKey, Term, key_of
 from discovery.registry.wire import IN, TXT, A, Record
 
@@ -58,7 +59,9 @@ def test_what_is_written_is_loaded(changes: list[tuple[dict[Record, Term | None]
             rows.write(database, zone.change(added, removed))
             found = rows.load(database, ORIGIN)
             assert (found.serial, found.nodes) == (zone.content.serial, zone.content.nodes)
-            assert {key: term for term, keys in found.terms.items() for key in keys} == zone.terms
+            assert {key: term for term, names in found.terms.items() for key in datums(names)} == zone.terms
+            for names in found.terms.values():  # what lives as a whole takes no memory
+                assert all(node is found.nodes[name] for name, node in names.items() if node == found.nodes[name])
         assert rows.load(database, OTHER) == (7, {}, {})
 
 

@@ -80,7 +80,7 @@ def test_a_list_says_what_differs() -> None:
     told = mirror.adopt(listing, there, 12)
     assert told.arrivals[ORIGIN] == Arrival(9, {A1.name: NODE}, {key_of(A1): THEIRS}, is_whole=True)
     assert (told.keepers, mirror.revision, mirror.zones[ORIGIN].terms) == ({b"a"}, 12, 8)
-    assert listing[ORIGIN].stored() == (9, {A1.name: NODE}, {THEIRS: [key_of(A1)]})
+    assert listing[ORIGIN].stored() == (9, {A1.name: NODE}, {THEIRS: {A1.name: NODE}})
 
 
 @pytest.mark.parametrize("value", [b"", b"nonsense", b"\2\0\0"])
