@@ -30,7 +30,7 @@ ENDS = {
 }
 FOUND_SECONDS = 1.0 if SOAK else 3.0
 OTHERS = ("found", "reload", "networks", "restart")
-CHECKED = ("--health-cmd", "test ! -e /tmp/sick", "--health-interval", "200ms", "--health-retries", "1")
+CHECKED = ("--health-cmd", "test ! -e /tmp/sick", "--health-interval", "500ms", "--health-retries", "1")
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_a_container_is_found_within_a_second(engine: Engine, weft: Weft) -> Non
 
 def test_a_hup_is_a_reload(engine: Engine, weft: Weft) -> None:
     shell = ("sh", "-c", "trap : HUP; while true; do sleep 0.1; done")
-    healthy = ("--health-cmd", "true", "--health-interval", "200ms")  # it does not listen
+    healthy = ("--health-cmd", "true", "--health-interval", "500ms")  # it does not listen
     container = engine.run("--label", "weft.dev/service=reload", *healthy, command=shell)
     wait_for(lambda: ready(weft, "reload"), weft.told)
     engine.docker("kill", "--signal", "HUP", container)
@@ -126,7 +126,7 @@ async def test_no_get_is_lost_when_a_container_ends(
     async def act() -> None:
         await asyncio.to_thread(engine.docker, *words)
 
-    report = await under_load(weft, end, act, rate=size(100, 500), seconds=size(3, 10))
+    report = await under_load(weft, end, act, rate=size(50, 500), seconds=size(2, 10))
     assert all_well(report), (report.statuses, report.errors, weft.told())
     assert len(ready(weft, end)) == 2
 
@@ -144,7 +144,7 @@ async def test_an_engine_that_restarts_changes_nothing(
         await asyncio.to_thread(engine.start)
         await asyncio.to_thread(engine.docker, "kill", containers[0])
 
-    report = await under_load(weft, "restart", act, rate=size(100, 500), seconds=size(4, 10))
+    report = await under_load(weft, "restart", act, rate=size(50, 500), seconds=size(4, 10))
     assert all_well(report), (report.statuses, report.errors, weft.told())
     wait_for(lambda: standing(weft)["connected"] and len(ready(weft, "restart")) == 2, weft.told)
 

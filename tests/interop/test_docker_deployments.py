@@ -84,7 +84,7 @@ async def test_a_rolling_update_under_load_loses_nothing(site: Site, size: Calla
         before = replicas(weft)
         assert len(before) == 3
         async with asyncio.TaskGroup() as group:
-            loading = group.create_task(posts_and_gets(weft, size(100, 500), size(8, 20)))
+            loading = group.create_task(posts_and_gets(weft, size(50, 500), size(8, 20)))
             await asyncio.sleep(0.5)
             site.put(env=[{"name": "NEW", "value": "1"}])
         for report in loading.result():

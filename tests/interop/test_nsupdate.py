@@ -83,7 +83,11 @@ def serials(said: str) -> list[int]:
 
 @programs
 @transports
-@pytest.mark.parametrize("algorithm", ["hmac-sha256", "hmac-sha512"])
+@pytest.mark.parametrize(
+    ("weft", "algorithm"),
+    [("keys", "hmac-sha256"), ("keys", "hmac-sha512"), ("no keys", "unsigned")],
+    indirect=["weft"],
+)
 def test_an_update_is_carried_out_once(weft: Weft, key: str, program: str, transport: str, algorithm: str) -> None:
     name = f"once-{program}-{transport}-{algorithm}"
     changes = (
@@ -116,6 +120,7 @@ FAILING = {
 }
 
 
+@keyed
 @programs
 @pytest.mark.parametrize("case", FAILING)
 def test_what_does_not_hold_lets_nothing_happen(weft: Weft, key: str, program: str, case: str) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from benchmarks.questions import registry
 from benchmarks.registering import EACH
 from tests.interop.programs import needs
 
 
 @needs("taskset")
-def test_a_registry_keeps_what_many_registered(size: Callable[[int, int], int]) -> None:
+def test_a_registry_keeps_what_many_registered(
+    size: Callable[[int, int], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "CHANGES", size(20, registry.CHANGES))
     endpoints = size(1000, 2000)
     found = {row.what: row.value for row in registry.measure(endpoints).rows}
     assert found["records"] == registry.RECORDS * endpoints + 3
