@@ -16,7 +16,8 @@ from mesh.exchange import Exchange
 from mesh.http1.answer import answer
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import MAX_HEAD, still_partial, stray_control
-from mesh.http1.request import Plain, read_careful_request, read_plain_request
+from mesh.http1.recurring import RequestReader
+from mesh.http1.request import Plain, read_careful_request
 from mesh.peer import Peer, peer_of
 from mesh.plan import BackendPlan
 from mesh.proxy import Proxy
@@ -43,11 +44,10 @@ RELAYED: Final = frozenset({BODY, TUNNEL})
 
 
 class HTTPDownstream(asyncio.Protocol):
-    """`phase` says what the client's next bytes are: a request head, a body, what must wait, a tunnel's, or
-    nothing that anybody wants."""
+    """`phase` says what the client's next bytes are: a request head, a body, what must wait, a tunnel's, or nothing."""
 
     __slots__ = (
-        "_advancing", "_ahead", "_duplex", "_exchange", "_head_begun", "_proxy", "_stuck",
+        "_advancing", "_ahead", "_duplex", "_exchange", "_head_begun", "_proxy", "_read", "_stuck",
         "_transport", "_unsent", "deadline", "ended", "held", "key", "peer", "phase", "write",
     )  # fmt: skip
 
@@ -59,6 +59,7 @@ class HTTPDownstream(asyncio.Protocol):
     def __init__(self, proxy: Proxy, key: ListenerKey) -> None:
         self._proxy = proxy
         self.key = key
+        self._read = RequestReader().read
         self._ahead = b""
         """The beginning of a request, or requests that must wait."""
         self._head_begun = False
@@ -99,7 +100,7 @@ class HTTPDownstream(asyncio.Protocol):
             else:
                 self._receive_other(data)
             return
-        request = read_plain_request(data)
+        request = self._read(data)
         if request is None:
             self._receive_carefully(data)
         elif request[2] + request[3] != len(data):
@@ -111,7 +112,7 @@ class HTTPDownstream(asyncio.Protocol):
 
     def _receive(self, data: bytes) -> bool:
         """Begin the exchange whose request is the first in `data`; False: none was begun."""
-        request = read_plain_request(data)
+        request = self._read(data)
         return self._receive_carefully(data) if request is None else self._receive_in_part(request, data)
 
     def _receive_in_part(self, request: Plain, data: bytes) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from mesh.http1.body import CHUNKED
 from mesh.http1.errors import Malformed
@@ -38,11 +38,6 @@ _SPECIAL = (
     b"upgrade", b"http2-settings", b"x-forwarded-", b"x_forwarded_", b"forwarded", b"x-request-id",
 )  # fmt: skip
 """Fields that concern this hop, that route or frame the request, or that say who sent it."""
-
-MOST: Final = 512
-"""Short messages that are remembered; one more, and all are forgotten."""
-LONGEST: Final = 160
-"""Bytes of a message that is remembered."""
 
 Plain = tuple[bytes, bytes, int, int]
 """What a `PlainRequest` is made of: most need no more of it."""
@@ -111,16 +106,21 @@ class CarefulRequest:
 
 Request = PlainRequest | CarefulRequest
 
-_LINES = plain_lines(_SPECIAL)
-_PLAIN = re.compile(
+PLAIN_LINE = (
     rb"(?!CONNECT |HEAD |OPTIONS |TRACE )"
     + TCHAR
     + rb"{1,%d}+ /[!\"$-~]{0,%d}+ HTTP/1\.1\r\n" % (MAX_METHOD, MAX_TARGET - 1)
-    + _LINES
+)
+"""Expression for the request line of a plain request."""
+PLAIN_FIELDS = plain_lines(_SPECIAL)
+"""Expression for field lines that may stand anywhere in a plain request, up to 32 of them."""
+_PLAIN = re.compile(
+    PLAIN_LINE
+    + PLAIN_FIELDS
     + rb"[Hh]ost: ([0-9A-Za-z.\-]{1,255}+(?::[0-9]{0,4}+|:[1-5][0-9]{4}|:6[0-4][0-9]{3})?)\r\n"
-    + _LINES
-    + rb"(?:%b%b)?" % (KEEP_ALIVE, _LINES)
-    + rb"(?:[Cc]ontent-[Ll]ength: (0|[1-9][0-9]{0,14}+)\r\n%b)?\r\n" % _LINES
+    + PLAIN_FIELDS
+    + rb"(?:%b%b)?" % (KEEP_ALIVE, PLAIN_FIELDS)
+    + rb"(?:[Cc]ontent-[Ll]ength: (0|[1-9][0-9]{0,14}+)\r\n%b)?\r\n" % PLAIN_FIELDS
 ).match
 _SPECIAL_FIELDS = special_fields(_SPECIAL)
 _MAX_FORWARDS = re.compile(rb"(?im)(^max-forwards:[ \t]*)([0-9]{1,9})[ \t]*\r\n").sub
@@ -128,7 +128,8 @@ _REQUEST_LINE = re.compile(rb"(" + TCHAR + rb"+) ([!-~]+) HTTP/([0-9])\.([0-9])"
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 
 
-def _read_plain(data: bytes) -> Plain | None:
+def read_plain_request(data: bytes) -> Plain | None:
+    """The request whose whole head is at the beginning of `data`, if it is a plain one."""
     head = _PLAIN(data)
     if head is None:
         return None
@@ -140,26 +141,6 @@ def _read_plain(data: bytes) -> Plain | None:
     cut, length = head.start(2), head[3]
     lines = data[: end - 2] if cut < 0 else data[:cut] + data[cut + KEEP_ALIVE_LENGTH : end - 2]
     return head[1], lines, end, 0 if length is None else int(length)
-
-
-_recent: dict[bytes, Plain | None] = {}
-"""What was read lately of short messages; None: one that is not plain.
-
-Who says little often says it again, as those do that look after something; long heads hardly ever come twice.
-"""
-
-
-def read_plain_request(data: bytes) -> Plain | None:
-    """The request whose whole head is at the beginning of `data`, if it is a plain one."""
-    if len(data) > LONGEST:
-        return _read_plain(data)
-    try:
-        return _recent[data]
-    except KeyError:
-        if len(_recent) >= MOST:
-            _recent.clear()
-        _recent[data] = request = _read_plain(data)
-        return request
 
 
 def read_request(head: bytes, authority: bytes = b"") -> Request:

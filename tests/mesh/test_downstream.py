@@ -13,7 +13,8 @@ from config.policies import TimeoutPolicy
 from mesh import downstream
 from mesh.downstream import HTTPDownstream
 from mesh.exchange import Exchange
-from mesh.http1.request import read_plain_request
+from mesh.http1.recurring import RequestReader
+from mesh.http1.request import Plain
 from tests.mesh.dialogue import GET, OK, Mesh, Wire, answering, get, mesh
 from tests.mesh.http1.test_request import REFUSED
 
@@ -274,11 +275,12 @@ async def test_who_takes_nothing_of_the_last_answer_is_not_waited_for_long(monke
 async def test_a_head_in_pieces_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     reads = []
 
-    def counting(data: bytes) -> object:
-        reads.append(len(data))
-        return read_plain_request(data)
+    class Counting(RequestReader):
+        def read(self, data: bytes) -> Plain | None:
+            reads.append(len(data))
+            return super().read(data)
 
-    monkeypatch.setattr(downstream, "read_plain_request", counting)
+    monkeypatch.setattr(downstream, "RequestReader", Counting)
     async with mesh(answering(OK)) as world:
         wire = await world.dial()
         for byte in GET:

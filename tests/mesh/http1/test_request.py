@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.http1 import request
 from mesh.http1.body import CHUNKED
 from mesh.http1.errors import Malformed
 from mesh.http1.request import (
@@ -14,7 +13,6 @@ from mesh.http1.request import (
     PlainRequest,
     Request,
     read_careful_request,
-    read_plain_request,
     read_request,
 )
 
@@ -358,15 +356,3 @@ def test_who_may_not_be_forwarded_is_refused(method: bytes) -> None:
     with pytest.raises(Malformed) as refused:
         read_request(method + b" / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n")
     assert refused.value.reason.status == 501
-
-
-def test_short_messages_are_remembered_but_not_too_many() -> None:
-    asked = line(b"/again")
-    assert read_plain_request(asked) is read_plain_request(bytes(bytearray(asked)))
-    assert read_plain_request(b"NO") is None
-    long = line(b"/" + b"x" * request.LONGEST)
-    assert read_plain_request(long) is not read_plain_request(long)
-    for number in range(2 * request.MOST):
-        read_plain_request(line(b"/%d" % number))
-        assert len(request._recent) <= request.MOST
-    assert read_plain_request(asked) == (b"a", asked[:-2], len(asked), 0)

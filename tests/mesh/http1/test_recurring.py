@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesh.http1 import recurring
+from mesh.http1.grammar import MAX_FIELDS
+from mesh.http1.recurring import LESSONS, LONGEST, MOST_LINES, RequestReader
+from mesh.http1.request import Plain, read_plain_request
+
+HOST, KEEP, AGENT = b"Host: shop.test\r\n", b"Connection: keep-alive\r\n", b"User-Agent: one\r\n"
+
+
+def head(*lines: bytes, target: bytes = b"/") -> bytes:
+    return b"".join([b"GET " + target + b" HTTP/1.1\r\n", *lines, b"\r\n"])
+
+
+def cookie(number: int) -> bytes:
+    return b"Cookie: n=%d\r\n" % number**number
+
+
+@pytest.fixture
+def in_full(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What was read in full."""
+    read: list[bytes] = []
+
+    def reading(data: bytes) -> Plain | None:
+        read.append(data)
+        return read_plain_request(data)
+
+    monkeypatch.setattr(recurring, "read_plain_request", reading)
+    return read
+
+
+SERIES = {
+    "the same again": [head(HOST, AGENT)] * 3,
+    "another path": [head(HOST, AGENT, target=b"/%d" % number) for number in range(3)],
+    "a cookie that changes": [head(HOST, cookie(number), AGENT) for number in range(9)],
+    "a cookie at the end": [head(HOST, AGENT, cookie(number)) for number in range(9)],
+    "a cookie before all": [head(cookie(number), HOST, AGENT) for number in range(9)],
+    "the line that is cut out is before what changes": [head(HOST, KEEP, cookie(number)) for number in range(9)],
+    "the line that is cut out is behind what changes": [head(HOST, cookie(number), KEEP) for number in range(9)],
+    "lines that come and go": [head(HOST, *[cookie(2)] * (number % 3), AGENT) for number in range(9)],
+    "no body, which is said": [head(HOST, cookie(number), b"Content-Length: 0\r\n") for number in range(9)],
+}
+
+
+@pytest.mark.parametrize("series", SERIES.values(), ids=SERIES)
+def test_fields_that_recur_are_not_read_again(series: list[bytes], in_full: list[bytes]) -> None:
+    reader = RequestReader()
+    assert [reader.read(each) for each in series] == [read_plain_request(each) for each in series]
+    heads = [each for each in in_full if each in series]
+    assert len(heads) <= 3
+
+
+CHANGES = {
+    "a field that concerns this hop": head(HOST, b"Connection: close\r\n", AGENT),
+    "a body": head(HOST, b"Content-Length: 1\r\n", AGENT) + b"x",
+    "a body in chunks": head(HOST, b"Transfer-Encoding: chunked\r\n", AGENT),
+    "a second Host": head(HOST, HOST, AGENT),
+    "who it is for": head(HOST, b"X-Forwarded-For: 1.2.3.4\r\n", AGENT),
+    "a control character": head(HOST, b"Cookie: \x01\r\n", AGENT),
+    "a bare line feed": head(HOST, b"Cookie: \n\r\n", AGENT),
+    "a folded line": head(HOST, b" folded\r\n", AGENT),
+    "white space before the colon": head(HOST, b"Cookie : a\r\n", AGENT),
+    "the end of one request and another": head(HOST) + head(HOST, AGENT),
+    "a request behind it": head(HOST, AGENT) * 2,
+    "the end between": head(HOST, b"\r\n", AGENT),
+    "a part": head(HOST, AGENT)[:-2],
+    "another method": head(HOST, AGENT).replace(b"GET", b"HEAD"),
+    "another version": head(HOST, AGENT).replace(b"1.1", b"1.0"),
+    "too many lines": head(HOST, *[b"a:\r\n"] * 33, AGENT),
+    "the beginning and the end in one": head(HOST),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_differs_is_read_as_strictly(change: bytes) -> None:
+    reader = RequestReader()
+    for number in range(3):
+        assert reader.read(head(HOST, cookie(number), AGENT)) is not None
+    assert reader.read(change) == read_plain_request(change)
+    assert reader.read(head(HOST, cookie(4), AGENT)) == read_plain_request(head(HOST, cookie(4), AGENT))
+
+
+lines = st.sampled_from([HOST, AGENT, KEEP, b"Host: b\r\n", b"Accept: */*\r\n", b"A:\r\n", b"TE: trailers\r\n"])
+varied = st.one_of(
+    lines, lines, st.integers(0, 9).map(cookie), st.binary(max_size=6).map(lambda raw: b"B:%b\r\n" % raw)
+)
+heads = st.builds(lambda found, target: head(*found, target=target), st.lists(varied, max_size=6), st.just(b"/x"))
+
+
+@given(st.lists(heads, min_size=1, max_size=4), st.lists(st.integers(0, 3), max_size=12))
+def test_each_is_what_it_is_by_itself(some: list[bytes], order: list[int]) -> None:
+    reader = RequestReader()
+    for index in order:
+        data = some[index % len(some)]
+        assert reader.read(data) == read_plain_request(data)
+
+
+@given(st.integers(0, 80), st.integers(0, 200), st.binary(max_size=2))
+def test_a_byte_changed_means_the_same(before: int, at: int, other: bytes) -> None:
+    reader = RequestReader()
+    series = [head(HOST, AGENT, cookie(number), KEEP) for number in range(5)]
+    for each in series[:3]:
+        reader.read(each)
+    changed = series[3][: at % len(series[3])] + other + series[3][at % len(series[3]) + 1 :]
+    for each in (changed, series[4], changed[:before]):
+        assert reader.read(each) == read_plain_request(each)
+
+
+def test_what_varies_too_much_or_is_long_is_read_in_full(in_full: list[bytes]) -> None:
+    reader = RequestReader()
+    for number in range(LESSONS):
+        assert reader.read(head(b"Host: h%d\r\n" % number))
+    last, learned = reader._last, len(in_full)
+    assert reader.read(head(HOST, AGENT))
+    assert reader._last == last
+    assert len(in_full) == learned + 1
+
+    reader = RequestReader()
+    for long in (b"A:" + b"x" * LONGEST + b"\r\n", b"a:b\r\n" * MOST_LINES):
+        assert reader.read(head(long, HOST)) == read_plain_request(head(long, HOST))
+        assert reader._last == recurring._NOTHING
+
+
+def test_there_are_never_more_fields_than_may_be() -> None:
+    assert MOST_LINES + 32 <= MAX_FIELDS
