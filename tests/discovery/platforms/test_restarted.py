@@ -11,7 +11,7 @@ from config.configset import ConfigSet
 from config.resources.workloads import Container, Probe
 from discovery.backoff import BackoffPolicy
 from discovery.platforms.restarted import Restarted
-from discovery.prober import Verdict
+from discovery.prober import ProbeTarget, Verdict
 
 OWN_GRACE = Probe(termination_grace_period_seconds=3)
 
@@ -47,6 +47,12 @@ class Lamp(Restarted):
         self._on_verdict(verdict)
         return self._unhealthy
 
+    async def execute(self, argv: tuple[str, ...], timeout: float) -> int:  # noqa: ASYNC109 - the prober's seam
+        return len(argv)
+
+    def target(self) -> ProbeTarget:
+        return self._target("10.0.0.1", {"http": 80}, (80,), remedy="light it", age=3.0)
+
     def _with_words(self, why: str) -> str:
         return f"{why}; it said bye" if why else why
 
@@ -56,6 +62,15 @@ class Lamp(Restarted):
 
     def _set_verdict(self, ready: bool) -> None:
         self.ready = ready
+
+
+async def test_it_is_probed_as_its_container_says() -> None:
+    probe = Probe(period_seconds=7)
+    target = Lamp(House(), Container(name="lamp", readiness_probe=probe)).target()
+    assert (target.replica_id, target.container, target.address) == ("web-1", "lamp", "10.0.0.1")
+    assert (target.readiness, target.liveness, target.accept_ports, target.age) == (probe, None, (80,), 3.0)
+    assert target.execute is not None
+    assert await target.execute(("a", "b"), 1.0) == 2
 
 
 async def ended(task: asyncio.Task[None]) -> None:
