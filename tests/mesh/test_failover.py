@@ -69,6 +69,20 @@ async def test_others_do_not_once_their_bytes_are_sent(method: str) -> None:
         assert world.stats.retries == {"not-replayable": 1}
 
 
+async def test_what_the_client_was_shown_something_of_stays_where_it_is() -> None:
+    """An interim response is a part of this endpoint's answer."""
+
+    async def hinting(wire: Wire) -> None:
+        await wire.message()
+        await wire.send(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
+
+    async with mesh(hinting, hinting) as world:
+        answer = await world.ask(GET)
+        assert answer.startswith(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 502 ")
+        assert b"error=connection_terminated" in answer
+        assert world.stats.retries == {"not-replayable": 1}
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_refused_connect_goes_elsewhere_for_all(method: str) -> None:
     async with mesh(answering(OK), refusing=2) as world:

@@ -234,6 +234,17 @@ async def test_silence_ends_a_session_and_the_next_datagram_begins_one() -> None
         assert await there.talked(client) is not first, "by turns again"
 
 
+async def test_a_client_that_is_never_answered_is_forgotten_too() -> None:
+    async with world(1) as there:
+        client = there.client()
+        for _ in range(3):
+            await there.asked(client)
+        await there.passes(IDLE - 1)
+        assert there.stats.udp_open == 1
+        await there.passes(2)
+        await until(lambda: there.stats.udp_open == 0)
+
+
 async def test_an_endpoint_that_goes_takes_no_session_with_it() -> None:
     """What is in no black hole: the very next datagram reaches an endpoint that is there."""
     async with world() as there:
