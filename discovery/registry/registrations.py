@@ -13,6 +13,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import ip_address
 from socket import AF_INET, inet_ntop
+from struct import Struct
 from typing import Final, NamedTuple
 
 from config.meta import Named
@@ -115,7 +116,7 @@ def _read(data: bytes) -> tuple[_Said, str]:
         end = at + 1 + data[at]
         said = _around_id(data[:at], data[end:])
         if said is not None:
-            return said, data[at + 4 : end].decode("utf-8", "replace")
+            return said, str(data[at + 4 : end], "utf-8", "replace")
     strings = read_text(data)
     return _said(strings), strings.get("id", "")
 
@@ -173,6 +174,7 @@ def service_of(name: bytes, zone: bytes) -> Named | None:
     return Named(labels[2].decode("utf-8", "replace"), labels[1].decode("utf-8", "replace"))
 
 
+_NUMBERS: Final = Struct("!HHH").unpack_from
 _SILENT: Final = (_Said(), "")
 """There is no TXT record."""
 
@@ -233,7 +235,8 @@ class Registrations:
         return now
 
     def _made(self, data: bytes) -> tuple[Node, Endpoint | None]:
-        node = self._content.nodes.get(data[6:].lower(), ())
+        nodes, target = self._content.nodes, data[6:]
+        node = nodes.get(target) or nodes.get(target.lower(), ())
         endpoint = read_endpoint(data, node)
         if self._counts is None or endpoint is None or self._counts(endpoint):
             return node, endpoint
@@ -261,16 +264,15 @@ def read_endpoint(data: bytes, node: Node) -> Endpoint | None:
     if not packed or len(data) < 7:
         return None
     said, replica_id = _read(text) if text else _SILENT
-    numbers = int.from_bytes(data[:6], "big")
+    tier, weight, port = _NUMBERS(data)
     try:
         address = inet_ntop(AF_INET, packed) if len(packed) == 4 else str(ip_address(packed))
     except ValueError:
         return None
     ready, serving, terminating, workload, at_node, zone, hostname, vouched = said
-    weight, tier = (numbers >> 16 & 0xFFFF) or 1, numbers >> 32
     return Endpoint(  # by place, which is done for each endpoint of a zone
-        address, numbers & 0xFFFF, ready, serving, terminating,
-        replica_id, workload, at_node, zone, hostname, weight, tier, vouched,
+        address, port, ready, serving, terminating,
+        replica_id, workload, at_node, zone, hostname, weight or 1, tier, vouched,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import ip_address
+from socket import AF_INET, inet_pton
 from typing import Final
 
 import msgspec
@@ -109,7 +110,7 @@ def names_of(
         made=made,
         reverse=pointers,
         reason=lack(service, endpoints, deployments, desired),
-        pods=was.pods if was is not None and is_same else frozenset(map(_spelled, there)),
+        pods=was.pods if was is not None and is_same else _spelled(there),
         addresses=there,
     )
 
@@ -127,7 +128,7 @@ def _pointers(named: Named, service: Service, domain: str) -> dict[bytes, tuple[
         name = to_wire(from_text(service_name(named, domain)))
     except ValueError:
         return {}
-    return {ip_address(address).packed: (name,) for address in addresses(service)}
+    return {_packed(address): (name,) for address in addresses(service)}
 
 
 def _nodes(
@@ -182,9 +183,19 @@ def pod_name(address: str, namespace: bytes, domain: Labels) -> bytes:
     return to_wire((dashed(address).encode(), namespace, b"pod", *domain))
 
 
-def _spelled(address: str) -> str:
-    """An address as `ipaddress` spells it: IPv4 knows no other way."""
-    return address if ":" not in address else spelled(ip_address(address).packed)
+def _spelled(there: tuple[str, ...]) -> frozenset[str]:
+    """Addresses as `ipaddress` spells them: IPv4 knows no other way."""
+    if ":" not in "".join(there):
+        return frozenset(there)
+    return frozenset([spelled(ip_address(address).packed) for address in there])
+
+
+def _packed(address: str) -> bytes:
+    """The bytes of an address: nearly all are IPv4, which the system reads much faster than `ip_address`."""
+    try:
+        return inet_pton(AF_INET, address)
+    except OSError:
+        return ip_address(address).packed
 
 
 def spelled(packed: bytes) -> str:
