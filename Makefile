@@ -34,10 +34,10 @@ test: $(DEV_STAMP)
 soak: export WEFT_SOAK = 1
 soak: wheels test
 
-# The image of deploy/Dockerfile, built and run: as much work as all other tests with an engine, so apart from `make test`.
+# The image of deploy/Dockerfile, built and run, and the compose file beside it: as much work as all other tests with an engine, so apart from `make test`.
 test-image: export WEFT_SOAK = 1
 test-image: $(DEV_STAMP) wheels
-	$(BIN)/python -m pytest tests/interop/test_image.py
+	$(BIN)/python -m pytest tests/interop/test_image.py tests/interop/test_docker_compose.py
 
 # Each collects only what it runs.  Scenarios mostly wait, so two of their files run at once.
 FILES = tests/$(@:test-%=%)

@@ -74,8 +74,11 @@ class Observation:
     def listed(self, containers: Collection[str], *, afresh: bool) -> None:
         """These are all that matter and run; those of which that is news are to be looked at, `afresh`: all.
 
-        The list may be older than the last event, so nobody is taken for gone without a look.
+        The list may be older than the last event, so nobody is taken for gone without a look.  `afresh`, nobody else
+        looks at anything any more.
         """
+        if afresh:
+            self._asking.clear()
         known = self.conditions.keys()
         self.unseen.update(dict.fromkeys(known | set(containers) if afresh else known ^ set(containers)))
 

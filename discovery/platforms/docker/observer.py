@@ -112,7 +112,6 @@ class Observer(Sessions[Connection]):
 
     def _found(self) -> None:
         if not self.standing.connected:
-            self._backoff.succeeded()
             if self._lost_before:
                 log.info("the engine is there again")
             self._stand(connected=True, reason="")

@@ -12,7 +12,8 @@ from discovery.backoff import Backoff, BackoffPolicy
 from discovery.cancellation import end_if_cancelled
 from discovery.platforms.docker.engine import Connection, EngineError
 
-RECONNECTS: Final = BackoffPolicy(first=0.1, ceiling=10, jitter=0.5)
+RECONNECTS: Final = BackoffPolicy(first=0.1, ceiling=10, jitter=0.5, forget_after=10)
+"""What answers and goes away at once is as bad as what does not answer: only a session that lasts starts anew."""
 
 C = TypeVar("C", bound=Connection)
 

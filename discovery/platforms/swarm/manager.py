@@ -75,7 +75,6 @@ class Manager(Sessions[SwarmConnection]):
     async def _list(self, connection: SwarmConnection) -> None:
         while True:
             await self._look(connection)
-            self._backoff.succeeded()
             try:
                 async with asyncio.timeout(PERIOD):
                     await self._hurry.wait()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from config.configset import ConfigSet
 from discovery.backoff import BackoffPolicy
@@ -24,12 +26,32 @@ from tests.discovery.platforms.local import Drains, FakeProber
 SOON = BackoffPolicy(first=0.001, ceiling=0.01)
 
 
-async def until(condition: Callable[[], Any]) -> Any:
+async def until(condition: Callable[[], Any], seconds: float = 10) -> Any:
     """What `condition` gives once it is true."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(seconds):
         while not (found := condition()):
             await asyncio.sleep(0.001)
     return found
+
+
+class Held(NamedTuple):
+    """What may leak."""
+
+    descriptors: int
+    tasks: int
+    clients: int
+
+
+def held() -> Held:
+    """How many there are in this process."""
+    gc.collect()
+    clients = sum(isinstance(each, Connection) for each in gc.get_objects())
+    return Held(len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks()), clients)
+
+
+def assert_no_more(now: Held, before: Held) -> None:
+    """A few that are just being made or ended apart."""
+    assert all(there <= known + 10 for there, known in zip(now, before, strict=True)), (now, before)
 
 
 class World:

@@ -70,6 +70,14 @@ def test_a_list_has_looked_at_what_is_new_and_what_is_missing() -> None:
     assert held.conditions == {}
 
 
+def test_looks_that_were_broken_off_are_not_waited_for() -> None:
+    held = observation()
+    held.listed([ID], afresh=True)
+    assert held.look() == ID
+    held.listed([], afresh=True)
+    assert not held._asking
+
+
 def test_nobody_is_gone_before_a_look() -> None:
     held = observation()
     held.happened(event("start"))

@@ -4,9 +4,9 @@ import asyncio
 from pathlib import Path
 from random import Random
 
-from discovery.backoff import BackoffPolicy
+from discovery.backoff import Backoff, BackoffPolicy
 from discovery.platforms.docker.engine import Connection
-from discovery.platforms.docker.sessions import Sessions
+from discovery.platforms.docker.sessions import RECONNECTS, Sessions
 from tests.discovery.platforms.docker.running import until
 
 
@@ -46,3 +46,12 @@ async def test_each_session_has_a_connection_of_its_own_which_is_closed(tmp_path
     assert running.cancelled()
     assert sessions.closed == len(sessions.reasons)
     assert sessions.reasons[0] == f"there is no socket {tmp_path}/none"
+
+
+def test_only_a_session_that_lasts_makes_the_next_attempt_a_quick_one() -> None:
+    backoff, delay, now = Backoff(RECONNECTS, Random(1)), 0.0, 0.0
+    for _ in range(12):
+        now += delay
+        delay = backoff.failed(now)
+    assert 5 <= delay <= 10
+    assert backoff.failed(now + delay + 60) <= 0.1

@@ -14,12 +14,14 @@ from config.configset import ConfigSet
 from config.meta import Named, ObjectMeta
 from config.resources.core import ConfigMap
 from config.settings import NodeConfigSpec
+from discovery.backoff import Backoff
 from discovery.endpoint import WorkloadRef
+from discovery.platforms.swarm import manager
 from discovery.platforms.swarm import platform as module
 from discovery.platforms.swarm.platform import SwarmPlatform
 from discovery.prober import Prober
 from tests.discovery.platforms.docker.facts import sends_to
-from tests.discovery.platforms.docker.running import until
+from tests.discovery.platforms.docker.running import assert_no_more, held, until
 from tests.discovery.platforms.local import FakeProber
 from tests.discovery.platforms.swarm.facts import TASK
 from tests.discovery.platforms.swarm.fake import FakeSwarm, fake_swarm
@@ -183,7 +185,10 @@ async def test_a_task_that_swarm_ends_is_terminating_before_its_signal(tmp_path:
         await until(lambda: not made.replicas())
 
 
-async def test_a_task_that_was_ending_before_weft_began_is_terminating(tmp_path: Path) -> None:
+async def test_a_task_that_was_ending_before_weft_began_is_terminating(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager, "PERIOD", 0.02)
     async with platform(tmp_path) as (engine, made):
         engine.tasks[TASK]["DesiredState"] = "shutdown"
         await until(lambda: made.replicas()[0].terminating)
@@ -191,3 +196,21 @@ async def test_a_task_that_was_ending_before_weft_began_is_terminating(tmp_path:
         await again.apply(ConfigSet())
         await until(lambda: again.replicas() and again.replicas()[0].terminating)
         await again.close()
+
+
+async def test_reconnecting_leaks_nothing(
+    tmp_path: Path, size: Callable[[int, int], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many times for the manager's sake as for the containers'."""
+    monkeypatch.setattr(Backoff, "failed", lambda _self, _now: 0.001)
+    many = size(60, 2000)
+    async with platform(tmp_path) as (engine, made):
+        engine.cut_events = True
+        engine.send(None)
+        await until(lambda: engine.asked.count("/v1.41/events") >= 20)
+        before = held()
+        await until(lambda: engine.asked.count("/v1.41/events") >= many, 300)
+        engine.cut_events = False
+        await until(lambda: len(engine.listeners) == 2 and made.standing().connected)
+        assert_no_more(held(), before)
+        assert made.replicas()[0].ready
