@@ -24,6 +24,39 @@ def test_what_kubectl_prints_of_objects_is_taken_without_a_word(path: Path) -> N
     assert loaded.config_set.sources
 
 
+NOTED = {
+    "Deployment/shop/web": {
+        "env[2].valueFrom.resourceFieldRef", "lifecycle", "resizePolicy", "securityContext", "volumeMounts",
+        "initContainers", "spec.securityContext", "serviceAccount", "serviceAccountName", "tolerations",
+        "topologySpreadConstraints", "volumes",
+    },
+    "EndpointSlice/shop/web-abcde": {"endpoints[0].hints"},
+    "IngressClass/nginx": {"spec.parameters.scope"},
+    **{
+        f"{kind}/shop/{name}": {""}
+        for kind, name in (
+            ("Pod", "web-6d5f"), ("ReplicaSet", "web-6d5f"), ("StatefulSet", "db"), ("CronJob", "db"),
+            ("PersistentVolumeClaim", "db"), ("ServiceAccount", "web"), ("Role", "web"), ("NetworkPolicy", "web"),
+            ("PodDisruptionBudget", "web"), ("HTTPRoute", "web"), ("Certificate", "web-tls"), ("Event", "web.1"),
+        )
+    },
+}  # fmt: skip
+"""What is said to be unused: fields that would change how things behave, and other kinds once each."""
+
+
+def test_a_whole_cluster_as_kubectl_prints_it() -> None:
+    loaded = load([Path(__file__).with_name("cluster.yaml")])
+    assert lines(loaded, "error") == []
+    said: dict[str, set[str]] = {}
+    for fault in loaded.faults:
+        if fault.severity == "notice":
+            said.setdefault(str(fault.object), set()).add(fault.path)
+    assert said.keys() == NOTED.keys()
+    for key, paths in NOTED.items():
+        assert len(said[key]) == len(paths)
+        assert all(any(full.endswith(path) for full in said[key]) for path in paths)
+
+
 def test_what_is_not_there_is_a_fault_and_the_rest_is_read(tmp_path: Path) -> None:
     loaded = load([tmp_path / "missing", EXPORTED[1]])
     assert [(fault.source.file, fault.message) for fault in loaded.faults if "no such" in fault.message] == [

@@ -278,7 +278,8 @@ async def test_who_closes_without_a_byte_only_looks() -> None:
         assert world.stats.reasons == {}
 
 
-async def test_an_end_in_the_midst_is_an_error() -> None:
+async def test_an_end_in_the_midst_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(introduction, "PATIENCE", 1000.0)
     async with introducing(echo) as world:
         wire = await visited(world, V1[:20])
         wire.writer.write_eof()
