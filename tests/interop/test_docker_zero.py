@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +17,14 @@ from tests.scenarios.manifests import deployment, service
 from tests.scenarios.test_autoscaling import IN_FLIGHT, autoscaler, of_service, told
 from tests.scenarios.test_zero import NOISE, SLACK, answers
 from tests.scenarios.weft import Network, Weft, ask, running, wait_for
+from tests.scenarios.world import all_well, load, until
 
 pytestmark = NEEDS_ENGINE
 PORT = 8080
 HELD = 20
 EACH = 10
+RATE = 50
+SLOW_MS = 500
 
 
 @pytest.fixture
@@ -63,3 +68,22 @@ def test_a_request_wakes_containers_and_they_go_to_sleep_again(engine: Engine, w
     assert took < own + SLACK + NOISE, weft.told()
     wait_for(lambda: not engine.docker("ps", "--all", "--quiet"), weft.told)
     assert ask(address).status == 200, "and again"
+
+
+@pytest.mark.soak
+async def test_containers_follow_the_load(engine: Engine, weft: Weft) -> None:
+    wanted, steps = math.ceil(RATE * SLOW_MS / 1000 / EACH), list[int]()
+
+    def runs(count: int) -> bool:
+        steps.append(told(weft).get("currentReplicas", 0))
+        return steps[-1] == count
+
+    async with asyncio.TaskGroup() as group:
+        path = f"/slow?ms={SLOW_MS}"
+        loading = group.create_task(load(weft.address("app"), path, rate=RATE, seconds=15, connections=64))
+        await until(lambda: runs(wanted), lambda: f"{told(weft)}\n{weft.told()}")
+        await until(lambda: len(engine.docker("ps", "--quiet").split()) == wanted, weft.told)
+    assert all_well(loading.result()), weft.told()
+    assert max(steps) == wanted
+    await until(lambda: runs(0), weft.told)
+    await until(lambda: not engine.docker("ps", "--all", "--quiet"), weft.told)
