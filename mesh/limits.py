@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from typing import Generic, Protocol, TypeVar
 
 from config.balancing import LimitPolicy
-from mesh.reasons import NO_ROOM, Reason
+from mesh.reasons import NO_ROOM, NO_ROOM_IN_TIME, Reason
 from mesh.stats import BackendStats
 
 _TRIES = 4
@@ -137,7 +137,7 @@ class Limits(Generic[LoadedT]):
     @property
     def overdue(self) -> Reason:
         """Why one that has waited for long enough is not served."""
-        return NO_ROOM
+        return NO_ROOM_IN_TIME
 
     def keep(self, waiter: Waiter, size: int) -> Reason | None:
         """So many bytes more are kept of one that waits; otherwise why it cannot wait any longer."""

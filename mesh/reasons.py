@@ -55,6 +55,9 @@ STOPPING = Reason(503, "destination_unavailable", "the Service is scaled to zero
 NO_ENDPOINTS = Reason(503, "destination_unavailable", "the Service has no ready endpoint", log=True)
 UNRESOLVED = Reason(502, "dns_error", "the name that the Service stands for does not resolve", log=True)
 NO_ROOM = Reason(503, "connection_limit_reached", "as much is in flight as may be, and as many wait", log=True)
+NO_ROOM_IN_TIME = Reason(
+    503, "connection_limit_reached", "as much is in flight as may be, and this waited as long as it may", log=True
+)
 OUT_OF_RESOURCES = Reason(503, "proxy_internal_error", "this proxy is out of descriptors, ports or memory", log=True)
 CONNECTION_REFUSED = Reason(502, "connection_refused", "the endpoint refused the connection", log=True)
 UNREACHABLE = Reason(502, "destination_ip_unroutable", "the endpoint cannot be reached", log=True)

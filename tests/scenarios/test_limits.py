@@ -134,5 +134,6 @@ async def test_who_waits_too_long_is_told_in_its_own_way(tmp_path: Path) -> None
         reply, opened = await asyncio.gather(exchange(*address, GET), late.open())
         assert isinstance(reply, Reply)
         assert (reply.status, reply.error, opened) == (503, "connection_limit_reached", False)
+        assert "waited as long as it may" in reply.fields["proxy-status"]
         assert node.counters("web").reasons == {"connection_limit_reached": 2}
         await stream.close()
