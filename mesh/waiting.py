@@ -15,7 +15,17 @@ from discovery.endpoint import WorkloadRef
 from mesh import ramp
 from mesh.limits import Limits, LoadedT, Waiter
 from mesh.plan import BackendKey
-from mesh.reasons import NO_ENDPOINTS, NO_ROOM, NOBODY_WAKES, NOT_WOKEN, ROOM_FULL, SHARE_TAKEN, STOPPING, Reason
+from mesh.reasons import (
+    NO_ENDPOINTS,
+    NO_ROOM,
+    NO_ROOM_IN_TIME,
+    NOBODY_WAKES,
+    NOT_WOKEN,
+    ROOM_FULL,
+    SHARE_TAKEN,
+    STOPPING,
+    Reason,
+)
 from mesh.stats import BackendStats
 
 MOST = 1000
@@ -185,7 +195,7 @@ class Line(Limits[LoadedT]):
 
     @property
     def overdue(self) -> Reason:
-        return NO_ROOM if self._places else NOT_WOKEN
+        return NO_ROOM_IN_TIME if self._places else NOT_WOKEN
 
     def keep(self, waiter: Waiter, size: int) -> Reason | None:
         return self._room.grow(waiter, size)
