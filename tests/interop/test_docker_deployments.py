@@ -20,7 +20,7 @@ from sidecar.load.target import parse_target
 from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine
 from tests.scenarios.manifests import deployment, service
 from tests.scenarios.weft import Network, Weft, ask, run_weft, running, wait_for
-from tests.scenarios.world import all_well, endpoints, ready
+from tests.scenarios.world import all_well, endpoints, ready, until
 
 pytestmark = NEEDS_ENGINE
 GRACE_SECONDS = 5
@@ -44,9 +44,18 @@ class Site:
         (folder / "node.json").write_text(json.dumps(node))
         (folder / "service.json").write_text(json.dumps(service("web", {"http": 8080}, app="web")))
 
-    def put(self, replicas: int = 3, *, spec: Mapping[str, Any] | None = None, image: str = IMAGE, **more: Any) -> None:
-        """Write the Deployment anew; `spec`: of the Deployment, `more`: of its container."""
+    def put(
+        self,
+        replicas: int = 3,
+        *,
+        spec: Mapping[str, Any] | None = None,
+        annotations: Mapping[str, str] | None = None,
+        image: str = IMAGE,
+        **more: Any,
+    ) -> None:
+        """Write the Deployment anew; `spec` and `annotations`: of the Deployment, `more`: of its container."""
         made = deployment("web", replicas)
+        made["metadata"]["annotations"] = annotations or {}
         template = made["spec"]["template"]["spec"]
         template["terminationGracePeriodSeconds"] = GRACE_SECONDS
         template["containers"][0].update({"image": image, **more})
@@ -122,6 +131,29 @@ def test_an_image_that_does_not_run_stops_the_rollout(site: Site, inside: Engine
         site.put(2, image="127.0.0.1:1/absent")
         wait_for(lambda: "ErrImagePull: 127.0.0.1:1/absent" in weft.told(), weft.told)
         assert replicas(weft) == before
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("rolls_back", [False, True])
+async def test_a_broken_image_under_load_loses_nothing(site: Site, rolls_back: bool) -> None:
+    site.put()
+    annotations = {"weft.dev/rollback-on-failure": "true"} if rolls_back else {}
+    with site.running() as weft:
+        before = replicas(weft)
+        async with asyncio.TaskGroup() as group:
+            loading = group.create_task(posts_and_gets(weft, 500, 12))
+            await asyncio.sleep(0.5)
+            site.put(spec={"progressDeadlineSeconds": 4}, annotations=annotations, command=["/nothing"])
+            await until(lambda: told(weft)["rolledBack" if rolls_back else "exceeded"], weft.told)
+        for report in loading.result():
+            assert all_well(report), (report.statuses, report.errors, weft.told())
+        assert (bool(told(weft)["rolledBack"]), replicas(weft)) == (rolls_back, before)
+
+
+def told(weft: Weft) -> dict[str, Any]:
+    """What is said of the rollout, and whether it exceeded its deadline."""
+    (found,) = weft.admin("/api/v1/rollouts").json["rollouts"]
+    return {**found, "exceeded": "ProgressDeadlineExceeded" in {each["reason"] for each in found["conditions"]}}
 
 
 def test_weft_rollout(site: Site, inside: Engine) -> None:
