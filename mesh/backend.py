@@ -237,14 +237,19 @@ class Backend(Roster):
             self.limits.room_made()
 
     def _left(self, state: EndpointState, seconds: float, status: int) -> None:
-        if status >= 0:
-            good = 0 < status < 500
-            if good and self._observing is not None:
+        """Written flat: it is called for each request as soon as anything is asked for."""
+        if 0 < status < 500:
+            if self._observing is not None:
                 self._observing.observe(state, seconds)
             if self._judging:
-                self._answered(state, good)
-        if self.limits is not None:
-            self.limits.left(state, status)
+                state.good_answers += 1
+                if state.server_errors or state.failures:
+                    self._answered_well(state)
+        elif status >= 0 and self._judging:
+            self._answered_badly(state)
+        limits = self.limits
+        if limits is not None and (limits.full or limits.waiters or limits.lasting):
+            limits.left(state, status)
 
     def failed(self, reason: Reason, details: str = "") -> None:
         """Count what the proxy itself ended, and log it, at most once in `QUIET` seconds for each error type."""

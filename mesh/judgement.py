@@ -57,16 +57,14 @@ class Judgement:
     def _judges_answers(self) -> bool:
         return bool(self.plan.ejection.server_errors or self.plan.ejection.success_rate)
 
-    def _answered(self, state: EndpointState, good: bool) -> None:
-        if good:
-            state.good_answers += 1
-            if not state.server_errors and not state.failures:
-                return  # there is nothing that it could make good
-        else:
-            state.bad_answers += 1
-        now = self._clock()
-        if outlier.answered(state, good, now, self.plan.ejection):
-            self._eject(state, "answers", now)
+    def _answered_well(self, state: EndpointState) -> None:
+        """A good answer of one that has something to make good."""
+        outlier.answered_well(state, self._clock())
+
+    def _answered_badly(self, state: EndpointState) -> None:
+        state.bad_answers += 1
+        if outlier.answered_badly(state, self.plan.ejection):
+            self._eject(state, "answers", self._clock())
 
     def _judge_rates(self, now: float, policy: SuccessRatePolicy) -> None:
         """Eject those whose share of good answers is an outlier, and begin to count anew."""

@@ -42,7 +42,7 @@ class Waiter(Protocol):
 class Limits(Generic[LoadedT]):
     """Of one Backend."""
 
-    __slots__ = ("_all", "_each", "_full", "_length", "_places", "_stats", "_told", "_waiters", "patience")
+    __slots__ = ("_all", "_each", "_length", "_places", "_stats", "_told", "full", "patience", "waiters")
 
     lasting = False
     """It may take long; who ends its side meanwhile is taken to be gone."""
@@ -50,14 +50,14 @@ class Limits(Generic[LoadedT]):
     def __init__(self, policy: LimitPolicy, stats: BackendStats, before: Limits[LoadedT] | None = None) -> None:
         """`before`: other limits, within which those waited who wait here from now on."""
         self._stats = stats
-        self._full: dict[LoadedT, None] = {}
-        """Endpoints that had no room when last seen."""
+        self.full: dict[LoadedT, None] = {}
+        """Endpoints that had no room when last seen; for others to look at."""
         self._places: float = float("inf")
         """Endpoints that may be picked."""
         self._told: Waiter | None = None
         """Who is picking again just now."""
-        self._waiters: OrderedDict[Waiter, None] = before._waiters if before is not None else OrderedDict()
-        """In the order in which they came."""
+        self.waiters: OrderedDict[Waiter, None] = before.waiters if before is not None else OrderedDict()
+        """In the order in which they came; for others to look at."""
         self.put(policy)
 
     def put(self, policy: LimitPolicy) -> None:
@@ -68,11 +68,11 @@ class Limits(Generic[LoadedT]):
         self._length = policy.queue.length
         self.patience = policy.queue.deadline
         """Seconds that anyone waits at most."""
-        self._full.clear()
+        self.full.clear()
 
     def __len__(self) -> int:
         """How many wait."""
-        return len(self._waiters)
+        return len(self.waiters)
 
     def admit(
         self, pick: Callable[[Collection[LoadedT]], LoadedT | None], tried: Collection[LoadedT] = ()
@@ -82,9 +82,10 @@ class Limits(Generic[LoadedT]):
         Who asks is already counted in the Backend's own counts, and not yet in the endpoint's.
         """
         stats = self._stats
-        if stats.in_flight + stats.tcp_open - len(self._waiters) > self._all:
+        under_way = stats.in_flight + stats.tcp_open
+        if under_way > self._all and under_way - len(self.waiters) > self._all:
             return None
-        if self._full and len(self._full) >= self._places:
+        if self.full and len(self.full) >= self._places:
             return None
         state = pick(tried)
         if state is None or state.in_flight < self._each:
@@ -96,37 +97,37 @@ class Limits(Generic[LoadedT]):
     ) -> LoadedT | None:
         """Pick again, because one is `full`."""
         for _ in range(_TRIES - 1):
-            self._full[full] = None
+            self.full[full] = None
             state = pick(tried)
             if state is None or state.in_flight < self._each:
                 return state
             if state is full:  # it would go on like this: picked by a key
                 break
             full = state
-        self._full[full] = None
+        self.full[full] = None
         return self._search(pick, tried)
 
     def _search(
         self, pick: Callable[[Collection[LoadedT]], LoadedT | None], tried: Collection[LoadedT]
     ) -> LoadedT | None:
         """Look for one that has room among all, which takes time in proportion to their number."""
-        state = pick({*tried, *self._full})
-        while state is not None and state not in self._full:
+        state = pick({*tried, *self.full})
+        while state is not None and state not in self.full:
             if state.in_flight < self._each:
                 return state
-            self._full[state] = None
-            state = pick({*tried, *self._full})
+            self.full[state] = None
+            state = pick({*tried, *self.full})
         # All that were not tried are full; one that was tried may still have room.
-        state = pick(self._full) if tried else None
+        state = pick(self.full) if tried else None
         return state if state is not None and state.in_flight < self._each else None
 
     def wait(self, waiter: Waiter) -> bool:
         """Let `waiter` wait; False: the queue is full, or there is no endpoint to wait for."""
-        if len(self._waiters) >= self._length or self._places == 0:
+        if len(self.waiters) >= self._length or self._places == 0:
             return False
-        self._waiters[waiter] = None
+        self.waiters[waiter] = None
         if waiter is self._told:
-            self._waiters.move_to_end(waiter, last=False)
+            self.waiters.move_to_end(waiter, last=False)
         return True
 
     @property
@@ -145,21 +146,24 @@ class Limits(Generic[LoadedT]):
 
     def leave(self, waiter: Waiter) -> None:
         """It waits no longer."""
-        self._waiters.pop(waiter, None)
+        self.waiters.pop(waiter, None)
 
     def left(self, state: LoadedT, status: int = 0) -> None:
-        """One that `state` was serving is no longer in flight, in the counts too; `status` is that of the answer."""
-        if self._full and state.in_flight < self._each and state in self._full:
-            del self._full[state]
-        if self._waiters:
+        """One that `state` was serving is no longer in flight, in the counts too; `status` is that of the answer.
+
+        Need not be called while nobody waits, nobody is known to be full, and this is not `lasting`.
+        """
+        if self.full and state.in_flight < self._each and state in self.full:
+            del self.full[state]
+        if self.waiters:
             self.room_made()
 
     def room_made(self) -> None:
         """There may be room, at some endpoint or in all: let who waited longest try, until one is to wait again."""
         if self._told is not None:  # whoever is telling goes on
             return
-        while self._waiters and self._in_flight() < self._all:
-            waiter, _ = self._waiters.popitem(last=False)
+        while self.waiters and self._in_flight() < self._all:
+            waiter, _ = self.waiters.popitem(last=False)
             if self._tell(waiter):
                 return
 
@@ -170,7 +174,7 @@ class Limits(Generic[LoadedT]):
             waiter.room_now()
         finally:
             self._told = None
-        return waiter in self._waiters
+        return waiter in self.waiters
 
     def open(self) -> None:
         """There are no limits any more: let all who wait go on."""
@@ -180,12 +184,12 @@ class Limits(Generic[LoadedT]):
     def use(self, eligible: Collection[LoadedT]) -> None:
         """These endpoints may be picked from now on."""
         self._places = len(eligible)
-        if self._full:
+        if self.full:
             staying = set(eligible)
-            self._full = {state: None for state in self._full if state in staying}
+            self.full = {state: None for state in self.full if state in staying}
 
     def _in_flight(self) -> int:
-        return self._stats.in_flight + self._stats.tcp_open - len(self._waiters)
+        return self._stats.in_flight + self._stats.tcp_open - len(self.waiters)
 
 
 def _lesser(*limits: int) -> float:

@@ -74,13 +74,15 @@ def connect_failed(suspect: Suspect, policy: EjectionPolicy) -> bool:
     return 0 < policy.connect_failures <= suspect.connect_failures
 
 
-def answered(suspect: Suspect, good: bool, now: float, policy: EjectionPolicy) -> bool:
-    """Count an answer; whether it is one bad answer too many."""
-    if good:
-        suspect.server_errors = 0
-        if suspect.failures and suspect.cause == "answers" and suspect.set_aside_until <= now:
-            suspect.failures = 0
-        return False
+def answered_well(suspect: Suspect, now: float) -> None:
+    """Count a good answer: it ends a streak of bad ones, and what was concluded of them."""
+    suspect.server_errors = 0
+    if suspect.failures and suspect.cause == "answers" and suspect.set_aside_until <= now:
+        suspect.failures = 0
+
+
+def answered_badly(suspect: Suspect, policy: EjectionPolicy) -> bool:
+    """Count a bad answer; whether it is one too many."""
     suspect.server_errors += 1
     return 0 < policy.server_errors <= suspect.server_errors
 

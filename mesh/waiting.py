@@ -178,14 +178,14 @@ class Line(Limits[LoadedT]):
     def wait(self, waiter: Waiter) -> bool:
         again = waiter is self._told
         refusal = None if again else self._room.enter(waiter)
-        if refusal is None and not self._places and not self._waiters and not self._wake():
+        if refusal is None and not self._places and not self.waiters and not self._wake():
             self._room.leave(waiter)
             refusal = self._unwoken
         if refusal is not None:
             self._refusal = refusal
             return False
-        self._waiters[waiter] = None
-        self._waiters.move_to_end(waiter, last=not (again or waiter is self._turned))
+        self.waiters[waiter] = None
+        self.waiters.move_to_end(waiter, last=not (again or waiter is self._turned))
         self._turned = None
         return True
 
@@ -206,7 +206,7 @@ class Line(Limits[LoadedT]):
 
     def turn_away(self, reason: Reason) -> None:
         """Nobody who waits will be served."""
-        for waiter in tuple(self._waiters):
+        for waiter in tuple(self.waiters):
             waiter.turn_away(reason)
 
     # -- who is let go
@@ -226,7 +226,7 @@ class Line(Limits[LoadedT]):
     def admit(
         self, pick: Callable[[Collection[LoadedT]], LoadedT | None], tried: Collection[LoadedT] = ()
     ) -> LoadedT | None:
-        if self._waiters and self._told is None:  # nobody overtakes those who wait
+        if self.waiters and self._told is None:  # nobody overtakes those who wait
             return None
         return super().admit(pick, tried)
 
@@ -247,25 +247,25 @@ class Line(Limits[LoadedT]):
         wider = ramp.window(self._clock() - self._began, self._answers / max(self._places, 1))
         self._known = wider == ramp.UNBOUNDED
         self._each = min(self._most, wider)
-        self._full.clear()
+        self.full.clear()
 
     # -- time
 
     def on_deadline(self, now: float) -> None:
         self.deadline = now + LOOK
-        if self._waiters and not self._places:
+        if self.waiters and not self._places:
             if not self._wake():
                 self.turn_away(self._unwoken)
             return
         self._widen()
         self.room_made()
         limited = min(self._most, self._all) < ramp.UNBOUNDED  # who still waits then, waits for these limits
-        if (self._known and (limited or not self._waiters)) or not (self._places or self._waiters):
+        if (self._known and (limited or not self.waiters)) or not (self._places or self.waiters):
             self._end()
 
     def _end(self) -> None:
         self.deadline, self.over = 0.0, True
-        for waiter in self._waiters:
+        for waiter in self.waiters:
             self._room.leave(waiter)
         self._ended()
 

@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from config.balancing import EjectionPolicy, SuccessRatePolicy
 from discovery.endpoint import Endpoint
 from mesh.endpoint_state import EndpointState
-from mesh.outlier import Tally, answered, connect_failed, forgive, most, outliers, pause, readmit, set_aside
+from mesh.outlier import (
+    Tally,
+    answered_badly,
+    answered_well,
+    connect_failed,
+    forgive,
+    most,
+    outliers,
+    pause,
+    readmit,
+    set_aside,
+)
 
 POLICY = EjectionPolicy()
 
@@ -56,10 +67,10 @@ def test_a_streak_and_its_end() -> None:
 
 def test_who_is_readmitted_is_not_forgiven_its_answers() -> None:
     state = suspect()
-    answered(state, False, 100.0, POLICY)
+    answered_badly(state, POLICY)
     connect_failed(state, POLICY)
     set_aside(state, "connects", 100.0, POLICY)
-    answered(state, False, 100.5, POLICY)
+    answered_badly(state, POLICY)
     readmit(state)
     assert (state.connect_failures, state.failures, state.set_aside_until, state.server_errors) == (0, 0, 0.0, 1)
 
@@ -75,19 +86,19 @@ def test_connects_in_a_row(limit: int, expected: str) -> None:
 )
 def test_server_errors_in_a_row(limit: int, answers: str, expected: str) -> None:
     state, policy = suspect(), EjectionPolicy(server_errors=limit)
-    found = (answered(state, answer == "g", 0.0, policy) for answer in answers)
+    found = (answered_badly(state, policy) if answer == "b" else answered_well(state, 0.0) for answer in answers)
     assert "".join("x" if each else "." for each in found) == expected
 
 
 def test_a_good_answer_ends_the_doubling_once_it_is_back() -> None:
     state, policy = suspect(), EjectionPolicy(server_errors=1)
     set_aside(state, "answers", 100.0, policy)
-    answered(state, True, 100.5, policy)
+    answered_well(state, 100.5)
     assert state.failures == 1, "what was under way says nothing"
-    answered(state, True, 101.5, policy)
+    answered_well(state, 101.5)
     assert state.failures == 0
     set_aside(state, "connects", 102.0, policy)
-    answered(state, True, 104.0, policy)
+    answered_well(state, 104.0)
     assert state.failures == 1, "that is for a connect to end"
 
 
