@@ -51,6 +51,8 @@ from sidecar.stores import RegistryStore, store_of
 
 NODES: Final = "nodes"
 DEFAULT_NAMESPACE: Final = "default"
+GROWTH: Final = 2000
+"""Names that the zone has more than ever before, after which `grown` is told."""
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,11 @@ class Registry:
         self._is_open = False
         """Whether updates are taken unsigned, which was told."""
         self._notifier = Notifier(self._targets, random)
+        self._fresh: set[bytes] = set()
+        """Names that changed, and that the catalog is told of in a moment."""
+        self.grown: list[Callable[[], None]] = []
+        """Called when there is much more than ever before, which mostly will stay."""
+        self._most_names = 0
         self.copies: list[Callable[[int, int], None]] = []
         """Told of each change: the serial of the endpoints, and the generation of the catalog that has them."""
 
@@ -102,7 +109,10 @@ class Registry:
         self._source.settled.append(self._told)
         self._meaning = Meaning(endpoints.content)
         self._touched = Touched(endpoints.content, self._primaries[NODES].content)
-        endpoints.followers += [self._touched.changed, self._source.changed, self._notify, self._meaning.changed]
+        self._most_names = len(endpoints.content.nodes)
+        endpoints.followers += [
+            self._touched.changed, self._notify, self._hand_on, self._meaning.changed, self._grow,
+        ]  # fmt: skip
         self._source.define(self._config_set.services)
         self._meaning.define(self._config_set.services)
         self._writing = asyncio.create_task(self._write())
@@ -256,6 +266,25 @@ class Registry:
     def _notify(self, names: Iterable[bytes]) -> None:
         primary = self._primaries["endpoints"]
         self._notifier.changed(primary.apex, primary.content.serial, names)
+
+    def _grow(self, names: Iterable[bytes]) -> None:
+        count = len(self._primaries["endpoints"].content.nodes)
+        if count >= self._most_names + GROWTH:
+            self._most_names = count
+            for tell in self.grown:
+                tell()
+
+    def _hand_on(self, names: Iterable[bytes]) -> None:
+        """Tell the catalog as soon as others are told: they learn of it while it is compiled here."""
+        if not self._fresh:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._tell_catalog)
+        self._fresh.update(names)
+
+    def _tell_catalog(self) -> None:
+        names, self._fresh = self._fresh, set()
+        if self._source is not None:
+            self._source.changed(names)
 
     def _targets(self, names: Collection[bytes]) -> set[Resolver]:
         written = (Resolver(*parse_host_port(text)) for text in self._settings.also_notify)

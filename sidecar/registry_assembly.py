@@ -58,7 +58,9 @@ class RegistryAssembly:
         await self.dns.start()
         if self.dns.served is None or self.dns.note:
             raise UserError(f"DNS is not served at {self.running.config_set.node.dns}: {self.dns.note}")
-        Garbage(lambda: 0).keep()
+        garbage = Garbage(lambda: 0)
+        garbage.keep()
+        self._zones.grown.append(garbage.keep)
 
     async def run_beside(self) -> None:
         """What runs until the end of `stop`, until cancelled."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from random import Random
+from socket import AF_INET, SOCK_DGRAM, socket
 
 import pytest
 from msgspec.structs import replace
 
+import sidecar.registry
 from config.configset import ConfigSet
 from config.meta import Named, ObjectMeta
 from config.resources.core import Secret
@@ -24,7 +26,7 @@ from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
 from discovery.registry.targets import node_records
 from discovery.registry.update import Update
-from discovery.registry.wire import NOERROR, Record, from_text, to_wire
+from discovery.registry.wire import IN, NOERROR, NONE, A, Record, from_text, to_wire
 from sidecar.errors import UserError
 from sidecar.registry import Registry, key_in, key_ring
 from tests.discovery.registry.servers import Nowhere
@@ -61,6 +63,37 @@ async def opened(folder: Path, catalog: Catalog, written: ConfigSet) -> AsyncIte
 async def write(registry: Registry, zone: str, *records: Record) -> None:
     primary = registry._primaries[zone]
     assert await primary.submit(Request(Update(primary.apex.origin, (), records), EVERYTHING)) == NOERROR
+    for _ in range(2):  # others are told first
+        await asyncio.sleep(0)
+
+
+async def test_others_are_told_before_it_is_compiled_here(tmp_path: Path) -> None:
+    catalog = Catalog()
+    catalog.define(SERVICES)
+    with closing(socket(AF_INET, SOCK_DGRAM)) as other:
+        other.bind(("127.0.0.1", 0))
+        also_notify = (f"127.0.0.1:{other.getsockname()[1]}",)
+        async with opened(tmp_path, catalog, settings(also_notify=also_notify)) as registry:
+            sent: list[int] = []
+            catalog.subscribe(lambda _: sent.append(registry._notifier.sent))
+            await write(registry, "endpoints", *registered(SHOP, SERVICES[SHOP], {"http": (ONE,)}, ZONE))
+            assert catalog.snapshot.services[SHOP] == {"http": (ONE,)}
+            assert sent == [1]
+
+
+async def test_it_says_when_there_is_much_more_than_ever_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sidecar.registry, "GROWTH", 3)
+    grown: list[int] = []
+    async with opened(tmp_path, Catalog(), settings()) as registry:
+        registry.grown.append(lambda: grown.append(len(registry._primaries["endpoints"].content.nodes)))
+        for number in (1, 2, 3, 4, 1, 5, 6, 7):
+            await write(registry, "endpoints", Record(b"\1%d" % number + ZONE, A, IN, 5, bytes(4)))
+        for number in (1, 2, 3, 1, 2, 3):
+            await write(registry, "endpoints", Record(b"\1%d" % number + ZONE, A, NONE, 0, bytes(4)))
+            await write(registry, "endpoints", Record(b"\1%d" % number + ZONE, A, IN, 5, bytes(4)))
+    assert grown == [3, 6]
 
 
 async def test_what_is_written_is_there_after_a_restart(tmp_path: Path) -> None:
