@@ -204,15 +204,20 @@ def test_killed_it_leaves_no_orphans(tmp_path: Path) -> None:
 
 
 def test_addresses_are_remembered_over_restarts(tmp_path: Path) -> None:
+    """Not only made of the name again: what is remembered here is another address than the name leads to."""
     network = Network.random()
     folder = payment(tmp_path / "payment", network)
-    addresses = []
-    for _ in range(2):
-        with running(folder, network) as weft:
-            addresses.append(weft.address("payment-svc"))
-            assert weft.stop() == 0
-    assert addresses[0] == addresses[1]
-    assert json.loads((weft.state / "assignments.json").read_text())["cluster_ips"]
+    with running(folder, network) as weft:
+        host, _, port = weft.address("payment-svc").rpartition(":")
+        assert weft.stop() == 0
+    remembered = weft.state / "assignments.json"
+    written = json.loads(remembered.read_text())
+    assert written["cluster_ips"] == {"default/payment-svc": host}
+    other = f"{network.prefix}.{100 if host != f'{network.prefix}.100' else 101}"
+    remembered.write_text(json.dumps(written | {"cluster_ips": {"default/payment-svc": other}}))
+    with running(folder, network) as weft:
+        assert weft.address("payment-svc") == f"{other}:{port}"
+        assert weft.stop() == 0
 
 
 def test_the_access_log_is_written_when_asked_for(weft: Weft) -> None:
