@@ -40,6 +40,11 @@ def later(serial: int, than: int) -> bool:
     return 0 < (serial - than) % SERIALS < SERIALS // 2
 
 
+def next_serial(serial: int) -> int:
+    """The serial after `serial` (RFC 1982); 0 is left out, since some take it for none."""
+    return (serial + 1) % SERIALS or 1
+
+
 def records(name: bytes, node: Node) -> Iterator[Record]:
     """The records of one name."""
     for rrset in node:
@@ -168,6 +173,11 @@ class Draft:
             if rrset.type == kind:
                 return rrset
         return None
+
+    def has(self, name: bytes, kind: int, data: bytes) -> bool:
+        """Whether there would be such a record."""
+        rrset = self.rrset(name, kind)
+        return rrset is not None and data in rrset.datas
 
     def put(self, name: bytes, node: Node) -> None:
         """`name` would have `node`; an empty one takes it away."""

@@ -173,7 +173,7 @@ class Leases:
         for datum in map(_datum, change.removed):
             if datum not in stays:
                 self.forget(datum)
-        listed = [_datum(record) for record in update.added() if _is_there(draft, record)]
+        listed = [_datum(record) for record in update.added() if draft.has(*_datum(record))]
         if terms is None:
             for datum in listed:
                 self.forget(datum)
@@ -324,8 +324,3 @@ def _nodes_of(listed: Iterable[Datum], draft: Draft | None) -> dict[bytes, Node]
 
 def _datum(record: Record) -> Datum:
     return record.name, record.type, record.data
-
-
-def _is_there(draft: Draft, record: Record) -> bool:
-    rrset = draft.rrset(record.name, record.type)
-    return rrset is not None and record.data in rrset.datas

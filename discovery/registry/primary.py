@@ -15,15 +15,15 @@ from contextlib import suppress
 from random import random
 from typing import Final, NamedTuple
 
-from discovery.registry.content import SERIALS, Change, Content, Draft, RRset
+from discovery.registry.content import Change, Content, Draft, RRset, next_serial
 from discovery.registry.custody import Custody
 from discovery.registry.keys import Scope
 from discovery.registry.lease import Datum, Leases
-from discovery.registry.store import Arrival, Commit, Outdated, Past, Store, Stored, StoreError, Term, key_of
+from discovery.registry.store import Arrival, Commit, Outdated, Past, Store, Stored, StoreError, Term, TooLarge, key_of
 from discovery.registry.terms import Terms
 from discovery.registry.transfer import Apex, History, Step, step_of
 from discovery.registry.update import CHANGES_IN_STEP, Update, decision
-from discovery.registry.wire import NOERROR, SERVFAIL, to_labels
+from discovery.registry.wire import NOERROR, REFUSED, SERVFAIL, to_labels
 
 MOST_WAITING: Final = 1024
 """Updates that wait for the store; more are told that the server failed, and come again."""
@@ -33,8 +33,8 @@ MOST_TRIES: Final = 8
 """Of a commit that others were faster with."""
 FIRST_PAUSE_SECONDS: Final = 0.004
 """At most, before the second try; twice as long before each other one."""
-EXPIRE_AT_ONCE: Final = 1000
-"""Records that are removed together; others are at the next look."""
+MOST_EXPIRED: Final = 1000
+"""Records that are removed together, if the store takes so many; others are at the next look."""
 TICK_SECONDS: Final = 1.0
 KEY: Final = 25
 """The type of records whose lease may be another one (RFC 9664 section 4)."""
@@ -80,6 +80,7 @@ class Primary:
         self._waiting: list[_Asked] = []
         self._woken = asyncio.Event()
         self._failing = False
+        self._expire_at_once = MOST_EXPIRED
         self._custody = Custody(leases, store.keeper, clock)
         self._beginning = self._custody.begin(stored.terms, store.keepers)
         """`run` gives what is stored its leases, a step at a time, before it does anything else."""
@@ -181,21 +182,27 @@ class Primary:
         return batch
 
     async def _carry_out(self, batch: list[_Asked]) -> None:
+        rcodes = [SERVFAIL] * len(batch)
         for tried in range(MOST_TRIES):
             try:
                 rcodes = await self._decide(batch)
             except Outdated:  # two that are as fast would be in each other's way again
                 await asyncio.sleep(FIRST_PAUSE_SECONDS * (1 << tried) * self._chance())
                 continue
+            except TooLarge as error:
+                if len(batch) > 1:  # together, maybe, and one by one not
+                    for each in batch:
+                        await self._carry_out([each])
+                    return
+                log.warning("an update of %s is refused: %s", _text(self.apex.origin), error)
+                rcodes = [REFUSED]
             break
-        else:
-            rcodes = [SERVFAIL] * len(batch)
         for (_, answer), rcode in zip(batch, rcodes, strict=True):
             if not answer.done():
                 answer.set_result(rcode)
 
     async def _decide(self, batch: list[_Asked]) -> list[int]:
-        """Decide, and store what that changes: the rcodes.  Raises `Outdated`."""
+        """Decide, and store what that changes: the rcodes.  Raises `Outdated`, `TooLarge`."""
         draft = Draft(self.content)
         rcodes = [await self._decided(draft, request) for request, _ in batch]
         accepted = [request for (request, _), rcode in zip(batch, rcodes, strict=True) if rcode == NOERROR]
@@ -263,18 +270,14 @@ class Primary:
         return {
             datum: term
             for datum, term in terms.items()
-            if (term != lasting(datum) or (datum in fresh and term is not None)) and _is_in(draft, datum)
+            if (term != lasting(datum) or (datum in fresh and term is not None)) and draft.has(*datum)
         }
 
     async def _stored(
-        self,
-        draft: Draft,
-        change: Change,
-        terms: dict[Datum, Term | None],
-        read: Mapping[bytes, bool],
+        self, draft: Draft, change: Change, terms: dict[Datum, Term | None], read: Mapping[bytes, bool],
         absent: Collection[bytes] = (),
-    ) -> bool:
-        """Store what the draft changed, which puts it in force; False: it could not be stored.  Raises `Outdated`."""
+    ) -> bool:  # fmt: skip
+        """Store what the draft changed, which puts it in force; False: that failed.  Raises `Outdated`, `TooLarge`."""
         if change == _NOTHING and not terms and not read:
             return True
         before = self.content.serial
@@ -283,7 +286,7 @@ class Primary:
         commit = Commit(self.apex.origin, before, serial, change, terms, nodes, read, absent)
         try:
             await self._store.commit([commit])
-        except Outdated:
+        except (Outdated, TooLarge):
             raise
         except StoreError as error:
             if not self._failing:
@@ -298,7 +301,7 @@ class Primary:
     async def _expire(self) -> None:
         """Remove what nobody refreshed in time; what is not so any more is looked at again."""
         was_suspended = self.leases.is_suspended
-        due = self.leases.due(self._clock())[:EXPIRE_AT_ONCE] if self._store.is_keeping else []
+        due = self.leases.due(self._clock())[: self._expire_at_once] if self._store.is_keeping else []
         if self.leases.is_suspended != was_suspended:
             self._tell_suspended()
         if not due:
@@ -307,9 +310,13 @@ class Primary:
         for datum in due:
             draft.remove(*datum)
         read = {name: name in self.content.nodes for name, _, _ in due} if self._store.keeper else {}
-        with suppress(Outdated):
-            if await self._stored(draft, draft.change(), {}, read, self._custody.absent(due)):
-                self.leases.expired(due, self._clock())
+        try:
+            with suppress(Outdated):
+                if await self._stored(draft, draft.change(), {}, read, self._custody.absent(due)):
+                    self.leases.expired(due, self._clock())
+                    self._expire_at_once = min(2 * self._expire_at_once, MOST_EXPIRED)
+        except TooLarge:
+            self._expire_at_once = max(len(due) // 2, 1)
 
     def _tell_suspended(self) -> None:
         if self.leases.is_suspended:
@@ -328,22 +335,12 @@ def _give_up(asked: list[_Asked]) -> None:
     asked.clear()
 
 
-def next_serial(serial: int) -> int:
-    """The serial after `serial` (RFC 1982); 0 is left out, since some take it for none."""
-    return (serial + 1) % SERIALS or 1
-
-
 def _term(request: Request, kind: int, keeper: bytes) -> Term | None:
     """What was granted for a record of that type; None: it stays."""
     if request.terms is None:
         return None
     lease, key_lease = request.terms
     return Term(request.owner, lease if key_lease is None or kind != KEY else key_lease, keeper)
-
-
-def _is_in(draft: Draft, datum: Datum) -> bool:
-    rrset = draft.rrset(datum[0], datum[1])
-    return rrset is not None and datum[2] in rrset.datas
 
 
 def _text(name: bytes) -> str:

@@ -104,6 +104,10 @@ class Outdated(StoreError):
     """Somebody else was faster; the zone is as that left it, and whoever asked may decide anew."""
 
 
+class TooLarge(StoreError):
+    """It is more than the store takes at once, and nothing of it is kept; it never will be."""
+
+
 class Store(Protocol):
     """SQLite, or etcd."""
 
@@ -127,8 +131,8 @@ class Store(Protocol):
     async def commit(self, commits: Sequence[Commit]) -> None:
         """Keep all of these or none, for good; when this returns, their followers have been told.
 
-        Raises `StoreError`, and then it is unknown which, or `Outdated`, and then it is none.  What they were decided
-        on must have been read without a pause before this is called.
+        Raises `StoreError`, and then it is unknown which, or `Outdated` or `TooLarge`, and then it is none.  What they
+        were decided on must have been read without a pause before this is called.
         """
 
     async def history(self, origin: bytes, since: int) -> Sequence[Past] | None:

@@ -15,12 +15,14 @@ from discovery.registry.content import Change
 from discovery.registry.etcd.client import Json, text
 from discovery.registry.etcd.mirror import Mirror, Zone
 from discovery.registry.etcd.values import keepers, pack
-from discovery.registry.store import Commit, RecordKey, StoreError, Term
+from discovery.registry.store import Commit, RecordKey, Term, TooLarge
 
 MOST_FLAT: Final = 100
 """Comparisons, or writes, that are not too many with those that are always there; etcd's own bound is 128."""
 GROUP: Final = 64
 MOST_NAMES: Final = GROUP * 60
+MOST_BYTES: Final = 1_400_000
+"""Of keys and values in one request; etcd's own bound is 1.5 MiB, unless it is told otherwise."""
 
 
 class Transaction:
@@ -33,6 +35,7 @@ class Transaction:
         self._writes: list[Json] = []
         self._reads: list[Json] = []
         self._touches: list[Json] = []
+        self._size = 0
         self._marker(keeper, must=True)
 
     @property
@@ -41,7 +44,7 @@ class Transaction:
         return bool(self._touches)
 
     def add(self, commit: Commit, mark: bytes) -> None:
-        """Carry out `commit` too; `mark`: what is written beside it, to know it by.  Raises `StoreError`."""
+        """Carry out `commit` too; `mark`: what is written beside it, to know it by.  Raises `TooLarge`."""
         zone = self._mirror.zones[commit.origin]
         for keeper in commit.absent:
             self._marker(keeper, must=False)
@@ -49,16 +52,19 @@ class Transaction:
         self._reads += (_read(zone.keys.content), _read(zone.keys.terms))
         touched = _touched(commit)
         if len(touched) > MOST_NAMES:
-            raise StoreError(f"a change of {len(touched)} names is more than etcd takes at once")
+            raise TooLarge(f"a change of {len(touched)} names is more than etcd takes at once")
         terms = _by_name(commit.terms)
         for name in touched:
             node = commit.nodes[name]
             where = text(zone.keys.name(name))
             if node:
                 value = pack(name, node, {**zone.held.get(name, {}), **terms.get(name, {})})
+                self._size += len(where) + len(value)
                 self._writes.append({"request_put": {"key": where, "value": text(value)}})
             else:
                 self._writes.append({"request_delete_range": {"key": where}})
+        if self._size > MOST_BYTES:
+            raise TooLarge(f"names with {self._size} bytes of records are more than etcd takes at once")
         if touched:
             key = zone.keys.content if commit.change != Change((), ()) else zone.keys.terms
             self._touches.append({"request_put": {"key": text(key), "value": text(mark)}})

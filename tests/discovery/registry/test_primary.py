@@ -5,17 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
-from discovery.registry.content import Change, Content, RRset, content_of
+from discovery.registry.content import Change, Content, RRset, content_of, next_serial
 from discovery.registry.keys import EVERYTHING, Scope
 from discovery.registry.lease import Leases
 from discovery.registry.messages import absent, removed
-from discovery.registry.primary import MOST_TRIES, MOST_WAITING, Primary, Request, next_serial
-from discovery.registry.store import Alone, Arrival, Commit, Outdated, Past, RecordKey, Stored, StoreError, Term, key_of
+from discovery.registry.primary import MOST_TRIES, MOST_WAITING, Primary, Request
+from discovery.registry.store import (
+    Alone,
+    Arrival,
+    Commit,
+    Outdated,
+    Past,
+    RecordKey,
+    Stored,
+    StoreError,
+    Term,
+    TooLarge,
+    key_of,
+)
 from discovery.registry.terms import Terms
 from discovery.registry.transfer import step_of
 from discovery.registry.update import CHANGES_IN_STEP, Update
@@ -389,6 +402,39 @@ async def test_a_batch_has_no_more_names_than_the_store_does_well() -> None:
         assert [await each for each in asked] == [NOERROR] * 3
         assert await made.submit(asks(*map(removed, (A1, A2, A3)))) == NOERROR
         assert [len(each.read) for each in store.tries] == [2, 1, 3]
+
+
+class Small(Memory):
+    """Takes so many names at once."""
+
+    def __init__(self, most: int, stored: Stored | None = None) -> None:
+        super().__init__(stored)
+        self.most = most
+
+    async def commit(self, commits: Sequence[Commit]) -> None:
+        if sum(len(each.nodes) for each in commits) > self.most:
+            raise TooLarge("more than it takes at once")
+        await super().commit(commits)
+
+
+async def test_what_the_store_never_takes_is_refused_and_nothing_else_is(caplog: pytest.LogCaptureFixture) -> None:
+    async with primary(Small(1)) as made:
+        asked = [made.submit(each) for each in (asks(A1), asks(A1, A2, A3), asks(A2))]
+        assert [await each for each in asked] == [NOERROR, REFUSED, NOERROR]
+        assert there(made.content) == {A1, A2}
+    assert "is refused: more than it takes at once" in caplog.text
+
+
+async def test_what_is_too_much_to_expire_at_once_expires_in_parts() -> None:
+    store, clock = Small(2, as_stored(9, A1, A2, A3, leased={Term(b"", 30): [A1, A2, A3]})), Clock()
+    async with primary(store, clock) as made:
+        assert await made.submit(asks()) == NOERROR
+        clock.now += 31
+        until = time.monotonic() + 10
+        while there(made.content) and time.monotonic() < until:
+            await made.submit(asks())
+        assert there(made.content) == set()
+        assert all(len(each.nodes) <= 2 for each in store.commits)
 
 
 async def test_who_refreshes_at_another_registry_is_kept_there() -> None:

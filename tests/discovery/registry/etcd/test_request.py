@@ -9,9 +9,9 @@ import pytest
 from discovery.registry.content import Change, RRset
 from discovery.registry.etcd.client import Json
 from discovery.registry.etcd.mirror import Mirror
-from discovery.registry.etcd.request import GROUP, MOST_NAMES, Transaction
+from discovery.registry.etcd.request import GROUP, MOST_BYTES, MOST_NAMES, Transaction
 from discovery.registry.etcd.values import unpack
-from discovery.registry.store import Commit, StoreError, Term, key_of
+from discovery.registry.store import Commit, Term, TooLarge, key_of
 from discovery.registry.wire import Record
 from tests.discovery.registry.test_transfer import ORIGIN, record
 
@@ -113,5 +113,8 @@ def test_never_more_than_etcd_takes(count: int) -> None:
 
 def test_what_is_too_much() -> None:
     records = [record(f"h{number}.shop.default") for number in range(MOST_NAMES + 1)]
-    with pytest.raises(StoreError, match="more than etcd takes at once"):
+    with pytest.raises(TooLarge, match="3841 names is more than etcd takes at once"):
         request(commit(records))
+    large = [record(f"h{number}.shop.default")._replace(data=bytes(1000)) for number in range(MOST_BYTES // 1000)]
+    with pytest.raises(TooLarge, match="more than etcd takes at once"):
+        request(commit(large))
