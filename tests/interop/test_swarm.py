@@ -160,6 +160,7 @@ async def test_a_service_is_scaled_and_updated_without_losing_a_request(
     publish(engine, "web", "8088:8080/tcp", "--update-order", "start-first")
     address = await asyncio.to_thread(served, weft, "web", 8088, 3)
     before = {replica for replica, _ in tasks(weft, "web")}
+    assert "X-Forwarded-For: 127.0.0.1" in (await asyncio.to_thread(ask, address)).json["lines"], "the client's own"
 
     async def act() -> None:
         await asyncio.to_thread(engine.docker, "service", "scale", "--detach", "web=4")
