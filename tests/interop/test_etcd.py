@@ -23,6 +23,7 @@ from discovery.registry.documents import Document, DocumentKey
 from discovery.registry.etcd import presence as etcd_presence
 from discovery.registry.etcd import store as etcd_store
 from discovery.registry.etcd.client import Access, Etcd, range_end, text
+from discovery.registry.etcd.request import MOST_NAMES
 from discovery.registry.etcd.store import EtcdStore
 from discovery.registry.messages import absent, removed
 from discovery.registry.primary import Primary
@@ -31,7 +32,7 @@ from discovery.registry.resolv_conf import Resolver
 from discovery.registry.store import Store, StoreError
 from discovery.registry.targets import node_records
 from discovery.registry.terms import Terms
-from discovery.registry.wire import IN, NOERROR, PTR, SERVFAIL, YXDOMAIN, Record
+from discovery.registry.wire import IN, NOERROR, PTR, REFUSED, SERVFAIL, YXDOMAIN, Record
 from sidecar.stores import context_of, store_of
 from tests.certificates import Authority
 from tests.discovery.registry.registries import Registry, registry
@@ -148,6 +149,23 @@ async def test_more_names_than_etcd_takes_at_once(server: Server) -> None:
         assert await two.primary.submit(asks(*map(removed, many))) == NOERROR
         await until(lambda: equal(one.primary, two.primary))
         assert len(one.primary.content) == 0
+
+
+async def test_what_etcd_never_takes_is_refused_as_a_whole(server: Server) -> None:
+    async with registries(server, b"one", b"two") as (one, two):
+        many = [record(f"h{number}.shop.default") for number in range(MOST_NAMES + 1)]
+        assert await one.primary.submit(asks(*many)) == REFUSED
+        assert await one.primary.submit(asks(*many[1:])) == NOERROR
+        assert await one.primary.submit(asks(*map(removed, many[1:]))) == NOERROR
+        names = [f"large{number}.shop.default" for number in range(8)]
+        sets = [[record(name)._replace(type=16, data=number.to_bytes(1000)) for number in range(200)] for name in names]
+        for large in sets:
+            assert await one.primary.submit(asks(*large)) == NOERROR
+        again = [record(name) for name in names]
+        assert await one.primary.submit(asks(*again)) == REFUSED
+        assert await one.primary.submit(asks(*again[:4])) == NOERROR
+        await until(lambda: equal(one.primary, two.primary))
+        assert len(two.primary.content) == 8 * 200 + 4
 
 
 async def test_large_updates_that_meet_are_all_carried_out(server: Server) -> None:

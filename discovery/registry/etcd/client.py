@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from base64 import b64decode, b64encode
 from collections.abc import AsyncGenerator, AsyncIterator
+from io import BytesIO
 from ssl import SSLContext
 from typing import Any, Final, NamedTuple
 
@@ -121,7 +122,7 @@ class Etcd:
         for remaining in range(len(self._access.endpoints), 0, -1):
             try:
                 async with self._open().post(
-                    f"{self.endpoint}/v3/{path}", data=data, headers=self._headers()
+                    f"{self.endpoint}/v3/{path}", data=BytesIO(data), headers=self._headers()
                 ) as answer:
                     return answer.status, self._read(await answer.read())
             except aiohttp.ClientConnectorError as error:
