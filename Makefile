@@ -45,7 +45,7 @@ test-engine: FILES = $(ENGINE)
 test-interop: FILES = tests/interop $(ENGINE:%=--ignore=%)
 $(SUITES:%=test-%): $(DEV_STAMP)
 	@echo "tests of $(@:test-%=%)"
-	@$(BIN)/python -m pytest $(FILES) $(END) \
+	@$(BIN)/python -m pytest $(FILES) $(END) -p no:cacheprovider \
 		$(if $(filter test-scenarios,$@),--numprocesses 2 --dist loadfile --max-worker-restart 1,-p no:xdist)
 
 check: $(DEV_STAMP)

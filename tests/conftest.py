@@ -12,6 +12,7 @@ import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
 
+gc.disable()  # until all is collected that lives to the end
 SOAK = os.environ.get("WEFT_SOAK") == "1"
 SOAK_SECONDS = 7200
 """That a single test may take at full size."""
@@ -99,6 +100,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected lives to the end: tests that collect garbage need not look through it."""
-    gc.collect()
+    """What was imported and collected lives to the end: nobody need look through it who collects garbage."""
+    gc.enable()
     gc.freeze()
+    gc.set_threshold(20_000, 50, 100)

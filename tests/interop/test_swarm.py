@@ -22,7 +22,7 @@ from sidecar.load.report import Report
 from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine, running_engine
 from tests.interop.hosts import FAR, NEAR, Nodes, cable, plug_in, written
 from tests.policy.source import ROOT
-from tests.scenarios.weft import Network, Weft, ask, running, wait_for
+from tests.scenarios.weft import Network, Weft, ask, run_weft, running, wait_for
 from tests.scenarios.world import all_well, load, until
 
 pytestmark = NEEDS_ENGINE
@@ -150,8 +150,7 @@ async def under_load(
 
 def status(weft: Weft) -> str:
     """What ``weft status`` prints."""
-    words = [sys.executable, "-m", "sidecar", "status", "--admin", weft.network.admin]
-    return subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return run_weft("status", "--admin", weft.network.admin, code=0).stdout
 
 
 async def test_a_service_is_scaled_and_updated_without_losing_a_request(
@@ -176,7 +175,7 @@ async def test_a_service_is_scaled_and_updated_without_losing_a_request(
     with ExitStack() as silent:
         host, _, number = address.partition(":")
         early = [silent.enter_context(socket.create_connection((host, int(number)), PATIENCE)) for _ in range(8)]
-        for report in await under_load(address, act, rate=size(40, 500), seconds=size(12, 25), connections=16):
+        for report in await under_load(address, act, rate=size(40, 500), seconds=size(3, 25), connections=16):
             assert all_well(report), (report.statuses, report.errors, weft.told())
         for client in early:  # as browsers have them
             client.sendall(b"GET / HTTP/1.1\r\nHost: web\r\n\r\n")
