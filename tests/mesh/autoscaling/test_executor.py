@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from discovery.endpoint import WorkloadRef
 from mesh.autoscaling.decision import Decision
 from mesh.autoscaling.executor import Executor
 from mesh.autoscaling.scaler import AWAITED, scaler_of
@@ -74,6 +75,20 @@ async def test_nobody_is_woken(case: str) -> None:
     executor = Executor(world, world, world.clock, lambda: standby)
     assert not await executor.wake(scaler_of(written.made()))
     assert world.told == []
+
+
+async def test_why_the_target_does_not_take_it_is_said() -> None:
+    class Refuses(World):
+        async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
+            raise OSError("service web cannot be scaled: the swarm does not have a leader")
+
+    world = Refuses(desired=0)
+    scaler = scaler_of(sleeper().made())
+    assert not await Executor(world, world, world.clock).wake(scaler)
+    assert scaler.decision is not None
+    (condition,) = (each for each in scaler.decision.conditions if each.type == "AbleToScale")
+    assert (condition.status, condition.reason) == (False, "FailedUpdateScale")
+    assert condition.message.endswith("does not have a leader")
 
 
 async def test_a_standby_decides_and_does_nothing() -> None:

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from discovery.endpoint import WorkloadRef
 from mesh.live import Live
 from mesh.stats import StatsFrame
 from sidecar.channel import node_end as module
 from sidecar.channel.guard import Runs
 from sidecar.channel.node_end import NodeEnd
 from sidecar.channel.received import Received
+from sidecar.channel.scaling import ref_of
 from tests.sidecar.channel.channels import Node, Registry, connected, manifest, registry, until
 
 
@@ -77,3 +79,15 @@ async def test_what_it_was_sent_is_said_to_be_in_force_once_it_was_read(tmp_path
         end._received.reading()
         end.in_force()
         await until(lambda: (node := there.nodes.get("ends")) and node.manifests == there.shelf.generation)
+
+
+async def test_a_service_of_a_swarm_that_somebody_waits_for_is_woken(tmp_path: Path) -> None:
+    web, name = WorkloadRef("SwarmService", "default", "web"), "SwarmService:default/web"
+    async with registry(tmp_path / "registry") as there, ending(there, tmp_path) as end:
+        woken: list[str] = []
+        there.nodes.wake = woken.append
+        there.nodes.define({name: True})
+        await until(lambda: end.wakes(web) and not end.held(web))
+        assert await end.wake(web)
+        await until(lambda: woken == [name])
+    assert ref_of(name) == web
