@@ -100,6 +100,21 @@ _MALFORMED: dict[str, bytes] = {
     "an interim response with a body": answer(_FIVE, start=b"HTTP/1.1 100 Continue", body=b"hello") + HIDDEN_ANSWER,
 }  # fmt: skip
 
+# What some readers take for white space, or for the end of a text, and what is neither a letter nor a digit.
+_ODD = {f"0x{number:02x}": bytes([number]) for number in (0, 1, 8, 11, 12, 14, 28, 31, 127, 133, 160)}
+_ODDITIES: dict[str, bytes] = {
+    f"{name} {where}": answer(line % char, body=body)
+    for name, char in _ODD.items()
+    for where, line, body in (
+        ("before CL's value", b"Content-Length: %b5", b"hello"),
+        ("after CL's value", b"Content-Length: 5%b", b"hello"),
+        ("before CL's name", b"%bContent-Length: 5", b"hello"),
+        ("after CL's name", b"Content-Length%b: 5", b"hello"),
+        ("before TE's value", b"Transfer-Encoding: %bchunked", HELLO + END),
+        ("after TE's value", b"Transfer-Encoding: chunked%b", HELLO + END),
+    )
+}
+
 _BAD_CHUNKS: dict[str, bytes] = {
     "size with a sign": b"+5\r\nhello\r\n" + END,
     "size 0x5": b"0x5\r\nhello\r\n" + END,
@@ -190,7 +205,7 @@ _OTHERS: dict[str, Response] = {
 }
 
 RESPONSES: dict[str, Response] = {
-    **{name: Response(data, BAD, closes=True) for name, data in _MALFORMED.items()},
+    **{name: Response(data, BAD, closes=True) for name, data in {**_MALFORMED, **_ODDITIES}.items()},
     **{f"chunks: {name}": Response(_chunks(data), CUT) for name, data in _BAD_CHUNKS.items()},
     **_OTHERS,
 }
