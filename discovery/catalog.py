@@ -19,6 +19,7 @@ from config.resources.core import Service
 from discovery.acknowledgement import Acknowledgements
 from discovery.endpoint import Endpoint, Replica
 from discovery.membership import Membership, PortEndpoints
+from discovery.shards import Shards
 
 __all__ = ["Catalog", "Endpoint", "PortEndpoints", "Replica", "Snapshot"]
 
@@ -48,6 +49,8 @@ class Catalog:
 
     def __init__(self) -> None:
         self.snapshot = Snapshot()
+        self._services: Shards[Named, PortEndpoints] = Shards()
+        """Those of the snapshot."""
         self._members: dict[Named, Membership] = {}
         self._by_label: dict[_Label, set[Named]] = {}
         self._replicas: dict[str, dict[str, Replica]] = {}
@@ -197,13 +200,9 @@ class Catalog:
         self._tell_contests(touched)
         if not changed:
             return
-        services = dict(self.snapshot.services)
-        for name in changed:
-            if name in self._members:
-                services[name] = self._members[name].published or {}
-            else:
-                del services[name]
-        self.snapshot = Snapshot(self.snapshot.generation + 1, services, frozenset(changed))
+        put = {name: self._members[name].published or {} for name in changed if name in self._members}
+        self._services = self._services.changed(put, changed - put.keys())
+        self.snapshot = Snapshot(self.snapshot.generation + 1, self._services, frozenset(changed))
         self._deliver(self.snapshot)
 
     def _deliver(self, snapshot: Snapshot) -> None:
