@@ -56,6 +56,13 @@ class Server:
                 stdout=log, stderr=log, env={**os.environ, "GOMAXPROCS": "1"},
             )  # fmt: skip
 
+    def revive(self) -> None:
+        """Have it run, whatever a test that failed has done to it."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+        else:
+            self.signal(signal.SIGCONT)
+
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()
