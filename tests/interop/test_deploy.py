@@ -40,8 +40,8 @@ def expressions() -> Iterator[str]:
 def names_of_metrics() -> Iterator[re.Pattern[str]]:
     """A pattern for each string of the source that names a metric; what an f-string fills in may be any word."""
     for floor in ("mesh", "discovery", "sidecar"):
-        for path in (ROOT / floor).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
+        for source in (path.read_text() for path in (ROOT / floor).rglob("*.py")):
+            for node in ast.walk(ast.parse(source)) if "weft_" in source else ():
                 parts = node.values if isinstance(node, ast.JoinedStr) else [node]
                 texts = [part.value if isinstance(part, ast.Constant) else "" for part in parts]
                 said = "".join(map(str, texts)).strip("_") if all(isinstance(text, str) for text in texts) else ""
