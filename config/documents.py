@@ -104,7 +104,7 @@ def _parse_chunk(chunk: str, file: str, lines_before: int, faults: FaultList) ->
                 _Expansion().measure(root)
             yield Document(root, file, lines_before)
     except YAMLError as error:
-        faults.add(_syntax_fault(error, file, lines_before))
+        faults.add(_syntax_fault(error, chunk, file, lines_before))
 
 
 class _Parser(CParser):
@@ -204,7 +204,7 @@ def _join_surrogates(match: re.Match[str]) -> str:
     return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08X}"
 
 
-def _syntax_fault(error: YAMLError, file: str, lines_before: int) -> Fault:
+def _syntax_fault(error: YAMLError, chunk: str, file: str, lines_before: int) -> Fault:
     line = column = 0
     message = str(error).partition("\n")[0]
     if isinstance(error, _Unprintable):
@@ -215,6 +215,8 @@ def _syntax_fault(error: YAMLError, file: str, lines_before: int) -> Fault:
         mark = unclosed or error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
         message = _explain(error, lines_before)
+    if any("{{" in text for text in chunk.split("\n", line + 1)[line : line + 1]):
+        message += "; {{ }} is a part of a template: render that first, as `helm template` does"
     return Fault("error", Source(file, lines_before + line + 1, column + 1), message)
 
 

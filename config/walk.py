@@ -138,7 +138,8 @@ def key_text(node: Node) -> str:
 def describe(node: Node) -> str:
     """What a node is, for messages: ``the number 80``."""
     if isinstance(node, MappingNode):
-        return "a mapping"
+        inner = isinstance(node.value[0][0], MappingNode) if node.value else False
+        return "a template, {{ }}: render it first, as `helm template` does" if inner else "a mapping"
     if isinstance(node, SequenceNode):
         return "a list"
     value = scalar(node) if isinstance(node, ScalarNode) else None

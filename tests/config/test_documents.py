@@ -84,6 +84,12 @@ def test_one_bad_document_costs_only_itself(text: str, fault: str) -> None:
     assert faults[0].startswith(f"{int(line) + 2}:{rest}")
 
 
+@pytest.mark.parametrize("text", ["a: {{ .Values.a }}-b\n", "{{- if .Values.a }}\na: b\n{{- end }}\n"])
+def test_a_template_is_told_from_a_slip(text: str) -> None:
+    _, faults = documents(text)
+    assert faults[0].endswith("render that first, as `helm template` does")
+
+
 def test_text_after_the_end_does_not_undo_what_was_read() -> None:
     found, faults = documents("[1]\n[2]\n")
     assert [plain(each.root) for each in found] == [["1"]]

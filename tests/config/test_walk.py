@@ -34,6 +34,8 @@ DESCRIPTIONS = [
     ("'80'", 'the text "80"'),
     ("[1]", "a list"),
     ("{a: b}", "a mapping"),
+    ("{}", "a mapping"),
+    ("{{ .Values.name }}", "a template, {{ }}: render it first, as `helm template` does"),
     ("x" * 100, f'the text "{"x" * 57}..."'),
 ]
 
