@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from random import Random
@@ -23,6 +21,7 @@ from discovery.backoff import Backoff, BackoffPolicy
 from discovery.cancellation import end_if_cancelled
 from sidecar import VERSION as WEFT
 from sidecar.channel.credentials import Token
+from sidecar.channel.failures import words
 from sidecar.channel.messages import (
     HEARTBEAT_SECONDS,
     HELLO_SECONDS,
@@ -43,6 +42,7 @@ from sidecar.channel.messages import (
     InForce,
     Manifests,
     Message,
+    Standing,
     Uses,
     Wake,
     Welcome,
@@ -51,6 +51,7 @@ from sidecar.channel.messages import (
 )
 from sidecar.channel.report import Report
 from sidecar.channel.scaling import Scaling
+from sidecar.channel.turns import Turns
 from sidecar.options import Address
 
 TRIES: Final = BackoffPolicy(first=0.1, ceiling=5.0, jitter=0.5, forget_after=30.0)
@@ -95,8 +96,7 @@ class Channel:
         manifests are wanted of those Services alone that `use` names."""
         self._scaling = scaling
         self._wakes: dict[str, None] = {}
-        self._addresses = deque(addresses)
-        """The one whose turn it is comes first."""
+        self._turns = Turns(addresses)
         self._problems: dict[Address, str] = {}
         """What was last said of them since there was a connection."""
         self._token = token
@@ -196,7 +196,7 @@ class Channel:
                 try:
                     problem = await self._converse(session)
                 except* (aiohttp.ClientError, OSError, TimeoutError, Garbage) as failures:
-                    problem = _words(failures)
+                    problem = words(failures)
                 self._lost(problem)
                 end_if_cancelled()
                 await asyncio.sleep(backoff.failed(loop.time()))
@@ -205,7 +205,7 @@ class Channel:
         """One connection from its beginning to its end; why it ended."""
         async with asyncio.timeout(CONNECT_SECONDS):
             socket = await session.ws_connect(
-                f"https://{self._addresses[0]}{PATH}",
+                f"https://{self._turns.current}{PATH}",
                 ssl=aiohttp.Fingerprint(bytes.fromhex(self._token.fingerprint)),
                 headers={"Authorization": self._token.authorization},
                 heartbeat=HEARTBEAT_SECONDS,
@@ -227,7 +227,7 @@ class Channel:
         return _farewell(socket)
 
     def _began(self, welcome: Welcome) -> None:
-        log.info("connected to the registry's channel at %s", self._addresses[0])
+        log.info("connected to the registry's channel at %s", self._turns.current)
         for refused in welcome.refused:
             log.warning(
                 "--run %s: this node's token is not for it: weft token create %s --run %s",
@@ -243,6 +243,7 @@ class Channel:
 
     def _lost(self, problem: str) -> None:
         """There is no connection; only the first of equal reasons is told."""
+        address, was_connected = self._turns.current, self._connected.is_set()
         self._connected.clear()
         self._received.interrupted()
         if self._scaling is not None:
@@ -250,11 +251,10 @@ class Channel:
         for _, answer in self._asking.values():
             if not answer.done():
                 answer.set_result(None)
-        address = self._addresses[0]
         if problem != self._problems.get(address):
             log.warning("no connection to the registry's channel at %s: %s", address, problem)
         self.failure = self._problems[address] = problem
-        self._addresses.rotate(-1)
+        self._turns.ended(asyncio.get_running_loop().time(), connected=was_connected)
 
     def _take(self, said: Downward) -> None:
         if isinstance(said, Manifests):
@@ -263,6 +263,9 @@ class Channel:
             _, answer = self._asking.get(said.id, (None, None))
             if answer is not None and not answer.done():
                 answer.set_result(said)
+        elif isinstance(said, Standing):
+            self._turns.told(said.standby, asyncio.get_running_loop().time())
+            self._woken.set()
         elif isinstance(said, Autoscaled):
             if self._scaling is not None:
                 self._scaling.take(said)
@@ -278,6 +281,9 @@ class Channel:
         asked: set[int] = set()
         while True:
             self._woken.clear()
+            if self._turns.is_to_leave(loop.time()):
+                await socket.close(message=b"another registry acts")
+                return
             if self._hello.partial and used is not self._uses:
                 used = self._uses
                 await _send(socket, used)
@@ -322,29 +328,3 @@ def _read(message: aiohttp.WSMessage) -> Downward | None:
 
 def _farewell(socket: aiohttp.ClientWebSocketResponse) -> str:
     return f"the registry ended the connection (code {socket.close_code or 'none'})"
-
-
-def _words(failures: BaseExceptionGroup[BaseException]) -> str:
-    """The first of them, in words for whoever runs the node."""
-    first: BaseException = failures
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    if isinstance(first, aiohttp.ServerFingerprintMismatch):
-        return "it shows another certificate than this node's token names"
-    if isinstance(first, aiohttp.WSServerHandshakeError):
-        return _STATUSES.get(first.status, f"it answers with status {first.status}")
-    if isinstance(first, TimeoutError):
-        return "it does not answer in time"
-    if isinstance(first, aiohttp.ClientSSLError):
-        return f"no TLS with what answers there ({first.os_error})"
-    if isinstance(first, aiohttp.ClientConnectorError):
-        code = first.errno or 0
-        return f"it cannot be reached ({os.strerror(code) if code > 0 else first.os_error})"
-    return str(first) or type(first).__name__
-
-
-_STATUSES: Final = {
-    401: "it does not know this node's token",
-    404: "what answers there is no channel",
-    429: "it was tried with wrong tokens too often from this address",
-}

@@ -26,6 +26,7 @@ from sidecar.channel.messages import (
     InForce,
     Message,
     Scales,
+    Standing,
     Upward,
     Uses,
     Wake,
@@ -136,9 +137,12 @@ class Connection:
 
     async def _send_all(self, feed: Feed, node: KnownNode, refused: tuple[str, ...]) -> None:
         await self._send(Welcome(VERSION, WEFT, refused))
-        said = Autoscaled()
+        said, standby = Autoscaled(), ""
         while True:
             self._woken.clear()
+            if self._nodes.standby != standby:
+                standby = self._nodes.standby
+                await self._send(Standing(standby))
             if (wanted := self._nodes.wanted_of(node)) != said:
                 said = wanted
                 await self._send(said)

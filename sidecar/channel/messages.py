@@ -183,6 +183,13 @@ class Welcome(Message, frozen=True, tag="welcome"):
     """Of the Deployments in the hello, those that the node's token is not for."""
 
 
+class Standing(Message, frozen=True, tag="standing"):
+    """Whether this registry is the one of several that acts, as it does until it says otherwise."""
+
+    standby: Annotated[str, Meta(max_length=1000)] = ""
+    """Why it does not act; empty: it does."""
+
+
 class Manifests(Message, frozen=True, tag="manifests"):
     """What differs, or everything; in several messages while there is `more`."""
 
@@ -224,7 +231,7 @@ class Autoscaled(Message, frozen=True, tag="autoscaled"):
 
 
 Upward = Hello | InForce | Uses | Stats | Await | AwaitIdle | Scales | Wake
-Downward = Welcome | Manifests | Awaited | Autoscaled
+Downward = Welcome | Standing | Manifests | Awaited | Autoscaled
 
 
 class Garbage(Exception):

@@ -134,6 +134,8 @@ class Nodes:
         """Those of the pods of Deployments that may sleep."""
         self.followers: list[Callable[[], None]] = []
         """Called when a node is to be told something about them."""
+        self.standby = ""
+        """Why another registry acts, to which nodes should turn; empty: this one does."""
         self.wake: Callable[[str], None] = _unheard
         """Called when a node says that a request waits for one of them."""
         self.unconfirmed: deque[Unconfirmed] = deque(maxlen=MOST_UNCONFIRMED)
@@ -199,6 +201,12 @@ class Nodes:
         """These Deployments have an autoscaler now, and may sleep or not; `labels`: of the pods of those that may."""
         if (autoscaled, labels) != (self.autoscaled, self.labels):
             self.autoscaled, self.labels = autoscaled, labels
+            self.tell()
+
+    def stand(self, standby: str) -> None:
+        """This is why another registry acts now; empty: this one does."""
+        if standby != self.standby:
+            self.standby = standby
             self.tell()
 
     def tell(self) -> None:

@@ -49,6 +49,9 @@ class Zones(Protocol):
     def node_names(self) -> list[str]:
         """Who has a live lease in nodes.Z."""
 
+    def standby(self) -> str:
+        """Why another registry does what only one is to do; empty: this one does."""
+
     def last_for(self, name: str) -> int | None:
         """The last serial that such a node is told of; None: it is told of each."""
 
@@ -132,6 +135,7 @@ class RegistryEnd:
         async with asyncio.TaskGroup() as beside:
             beside.create_task(self._received.run())
             beside.create_task(self._keeping.follow())
+            beside.create_task(self._stand())
             if self._autoscaling is not None:
                 beside.create_task(self._tell_of(self._autoscaling))
                 beside.create_task(self._wake_on(self._autoscaling))
@@ -142,6 +146,12 @@ class RegistryEnd:
             await self._own.close()
         await self._server.close()
         self._sock.close()
+
+    async def _stand(self) -> None:
+        """Have nodes turn to the registry that acts."""
+        while True:
+            self.nodes.stand(self._zones.standby())
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _tell_of(self, autoscaling: Autoscaling) -> None:
         """Have nodes know which Deployments are scaled."""

@@ -26,6 +26,25 @@ async def test_the_registry_learns_what_is_in_force_and_counted(tmp_path: Path) 
         await until(lambda: not known.connected)
 
 
+async def test_it_turns_to_the_registry_that_acts_which_counts_what_all_carry(tmp_path: Path) -> None:
+    def counted(there: Registry) -> int:
+        """Requests, of all nodes that said so."""
+        return sum(each.codes[200] for each in there.nodes.counters([("default", "web")]).backends)
+
+    async with registry(tmp_path) as first, registry(tmp_path) as second:
+        first.nodes.stand("the registry b acts")
+        nodes = [Node(first, first.token(name), others=[second.address]) for name in ("a", "b")]
+        for node in nodes:
+            node.backends = [BackendFrame("default", "web", "http", codes={200: 4})]
+        async with connected(*nodes):
+            await until(lambda: counted(second) == 8)
+            assert all(not node.connected for node in first.nodes)
+            first.nodes.stand("")
+            second.nodes.stand("the registry a acts")
+            await until(lambda: counted(first) == 8)
+            assert all(not node.connected for node in second.nodes)
+
+
 async def test_one_that_uses_some_services_gets_these_and_those_that_come_into_use(tmp_path: Path) -> None:
     async with registry(tmp_path) as there:
         there.shelf.change([manifest("Service", f"s{number}") for number in range(5)])

@@ -25,6 +25,11 @@ class Zones:
     def __init__(self, documents: Documents | None) -> None:
         self.documents = documents
 
+        self.acts = ""
+
+    def standby(self) -> str:
+        return self.acts
+
     def serial(self) -> int:
         return 7
 
@@ -41,13 +46,16 @@ async def test_what_is_applied_is_in_force_here_too(tmp_path: Path) -> None:
     received = Received(tmp_path, lambda: None, None)
     received.prepare()
     sock = socket.create_server(("127.0.0.1", 0))
-    end = RegistryEnd(sock, tmp_path, Zones(journal), received, ConfigSet)
+    zones = Zones(journal)
+    end = RegistryEnd(sock, tmp_path, zones, received, ConfigSet)
     await end.start()
     assert end.peers == f"127.0.0.1:{sock.getsockname()[1]}"
     async with asyncio.TaskGroup() as beside:
         running = beside.create_task(end.run())
         assert (await end.writes()["/api/v1/manifests"]("POST", {}, BODY))[0] == 200
         await until(lambda: b'"web"' in received.path.read_bytes())
+        zones.acts = "the registry b acts"
+        await until(lambda: end.nodes.standby == "the registry b acts")
         running.cancel()
     assert {"/api/v1/nodes", "/api/v1/manifests"} == set(end.answers())
     assert await end.nodes.confirmed(7, 0.0) == ()
