@@ -132,5 +132,6 @@ def ixfr_query(message_id: int, soa: Record, options: bytes = b"") -> bytes:
 def reply(message: Message, rcode: int = NOERROR, terms: Terms | None = None) -> bytes:
     """What the sender of an UPDATE or a NOTIFY hears; `terms`: for how long what it added lives."""
     flags = QR | message.opcode << 11 | rcode | (AA if message.opcode == NOTIFY_OPCODE else 0)
-    additional = () if terms is None else (opt(terms.option()),)
+    is_extended = any(record.type == OPT for record in message.additional)
+    additional = (opt(b"" if terms is None else terms.option()),) if is_extended or terms is not None else ()
     return compose(int.from_bytes(message.id, "big"), flags, message.question, additional=additional)

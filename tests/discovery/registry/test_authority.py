@@ -213,6 +213,17 @@ async def test_leases_are_granted() -> None:
         assert where.primary.content.serial == serial
 
 
+@pytest.mark.parametrize("edns", [-1, 0])
+async def test_who_speaks_edns_is_answered_so(edns: int) -> None:
+    """RFC 6891 section 6.1.1."""
+    async with registry(Memory()) as where:
+        for name, expected in (("a", "NOERROR"), ("a.example.", "NOTZONE")):
+            made = update(f"{name} A 10.0.0.1")
+            made.use_edns(edns)
+            answer = await ask(where, made)
+            assert (dns.rcode.to_text(answer.rcode()), answer.edns) == (expected, edns)
+
+
 def _has(sent: list[bytes | None], count: int) -> bool:
     return len(sent) == count
 
