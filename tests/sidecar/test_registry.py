@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from random import Random
 from socket import AF_INET, SOCK_DGRAM, socket
+from types import FrameType
 
 import pytest
 from msgspec.structs import replace
@@ -16,9 +18,10 @@ from msgspec.structs import replace
 import sidecar.registry
 from config.configset import ConfigSet
 from config.meta import Named, ObjectMeta
-from config.resources.core import Secret
+from config.resources.core import Secret, Service, ServicePort, ServiceSpec
 from config.settings import NodeConfigSpec, RegistryKey, RegistrySettings
 from discovery.catalog import Catalog
+from discovery.registry import messages
 from discovery.registry.keys import EVERYTHING, NOTHING, Key
 from discovery.registry.primary import Request
 from discovery.registry.registrations import origin, registered
@@ -26,11 +29,12 @@ from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
 from discovery.registry.targets import node_records
 from discovery.registry.update import Update
-from discovery.registry.wire import IN, NOERROR, NONE, A, Record, from_text, to_wire
+from discovery.registry.wire import IN, NOERROR, NONE, SRV, TXT, A, Record, from_text, to_wire
+from discovery.registry.zone import Zone
 from sidecar.errors import UserError
 from sidecar.registry import Registry, key_in, key_ring
 from tests.discovery.registry.servers import Nowhere
-from tests.discovery.sources.test_registry import ONE, SERVICES, SHOP
+from tests.discovery.sources.test_registry import ONE, SERVICES, SHOP, TWO
 
 ZONE = origin("cluster.local")
 NODES = to_wire(from_text("nodes.cluster.local"))
@@ -171,3 +175,51 @@ def test_what_keys_may_do(caplog: pytest.LogCaptureFixture) -> None:
     assert "there is no Secret" in caplog.text
     everything = key_ring([RegistryKey("node-1", ("*",), transfers=True)], SECRETS).scope(KEY, loopback=False)
     assert everything == EVERYTHING
+
+
+def many(count: int) -> dict[Named, Service]:
+    port = ServicePort(port=80, name="http")
+    named = (Named("default", f"shop-{number:04}") for number in range(count))
+    return {each: Service(metadata=ObjectMeta(each.name), spec=ServiceSpec(ports=(port,))) for each in named}
+
+
+async def steps_of_a_change(folder: Path, services: dict[Named, Service]) -> int:
+    """Calls from what is ours that one change takes, in the loop's thread, to the names that are made of it."""
+    catalog, written, zone = Catalog(), replace(settings(), services=services), Zone(1)
+    catalog.define(services)
+    async with opened(folder, catalog, written) as registry:
+        for named, service in services.items():
+            await write(registry, "endpoints", *registered(named, service, {"http": (ONE, TWO)}, ZONE))
+        zone.update(written, catalog.snapshot)
+        catalog.subscribe(lambda snapshot: zone.update(written, snapshot) and None)
+        named = next(iter(services))
+        address, text = (
+            each for each in registered(named, services[named], {"http": (ONE,)}, ZONE) if each.type != SRV
+        )
+        count = 0
+
+        def counted(frame: FrameType, event: str, _: object) -> None:
+            nonlocal count
+            count += event in {"call", "c_call"} and "/discovery/" in frame.f_code.co_filename
+
+        before = sys.getprofile()
+        sys.setprofile(counted)
+        try:
+            data = text.data.replace(b"ready=1", b"ready=0")
+            await write(registry, "endpoints", messages.removed_set(text.name, TXT), address, text._replace(data=data))
+        finally:
+            sys.setprofile(before)
+        assert [each.ready for each in catalog.snapshot.services[named]["http"]] == [False, True]
+        return count
+
+
+async def test_a_change_takes_as_many_steps_however_large_the_zone_is(
+    tmp_path: Path, size: Callable[[int, int], int]
+) -> None:
+    """But for a few at random, such as a look at the leases."""
+    counts = []
+    for number in (size(4, 10), size(100, 2000)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        counts.append(await steps_of_a_change(folder, many(number)))
+    assert counts[1] <= 1.1 * counts[0], counts
