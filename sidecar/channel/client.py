@@ -228,10 +228,10 @@ class Channel:
 
     def _began(self, welcome: Welcome) -> None:
         log.info("connected to the registry's channel at %s", self._turns.current)
-        for refused in welcome.refused:
+        if welcome.refused:  # a new token is for what is said with it, and nothing else
             log.warning(
-                "--run %s: this node's token is not for it: weft token create %s --run %s",
-                refused, self._token.node, refused,
+                "this node's token is not for --run %s: make another one: weft token create %s %s",
+                ", ".join(welcome.refused), self._token.node, " ".join(f"--run {each}" for each in self._hello.runs),
             )  # fmt: skip
         self.failure = ""
         self._problems.clear()

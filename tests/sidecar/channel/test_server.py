@@ -45,7 +45,8 @@ async def test_a_node_gets_only_those_deployments_that_its_token_is_for(
         async with connected(node):
             await until(lambda: node.heard)
             assert node.names() == ["Deployment/api"]
-    assert "--run default/web" in caplog.text
+    assert "not for --run default/web: " in caplog.text
+    assert "weft token create a --run default/api --run default/web" in caplog.text
 
 
 async def test_a_drain_waits_for_whoever_follows_the_zone(tmp_path: Path) -> None:
