@@ -65,6 +65,16 @@ async def test_a_new_one_is_empty(tmp_path: Path) -> None:
         assert await store.history(ORIGIN, 1) is None
 
 
+async def test_what_is_committed_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is killed does not show it: what it wrote stays in the memory of the system."""
+    made, connect = list[sqlite3.Connection](), sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *given, **more: made.append(connect(*given, **more)) or made[-1])
+    async with opened(tmp_path):
+        (database,) = made
+        settings = {name: database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
+    assert settings == {"journal_mode": "wal", "synchronous": 2}
+
+
 async def test_records_leases_and_history_are_there_again(tmp_path: Path) -> None:
     leased = commit(0, 1, Change((), (record(1), record(2))), {key_of(record(1)): Term(b"\1k\0", 30)})
     moved = commit(1, 2, Change((record(2),), (record(2, ttl=9),)))
