@@ -35,6 +35,8 @@ class Event(NamedTuple):
     container: str
     attributes: Mapping[str, str] = {}
     """Of a container: its name, image and labels; of a network: its name."""
+    at: int = 0
+    """Unix time in nanoseconds; 0: now."""
 
 
 class Condition(msgspec.Struct, frozen=True):

@@ -172,9 +172,9 @@ def _events(told: Mapping[str, Any]) -> Iterable[Event]:
     kind, actor = told.get("Type"), told.get("Actor") or {}
     attributes = actor.get("Attributes") or {}
     if kind == "container":
-        yield Event("container", told["Action"], actor["ID"], attributes)
+        yield Event("container", told["Action"], actor["ID"], attributes, told.get("timeNano", 0))
     elif kind == "network" and "container" in attributes:
-        yield Event("network", told["Action"], attributes["container"], attributes)
+        yield Event("network", told["Action"], attributes["container"], attributes, told.get("timeNano", 0))
 
 
 def _words(error: aiodocker.DockerError) -> str:

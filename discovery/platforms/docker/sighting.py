@@ -137,12 +137,18 @@ def is_inside(found: Sighting, address: str, kinds: Mapping[str, str]) -> bool:
     return any(at == address and kinds.get(name, name) == BRIDGE for name, at in found.addresses.items())
 
 
+def began(started: str) -> float | None:
+    """Unix time of a container's start; None where that cannot be told."""
+    try:
+        return datetime.fromisoformat(started).timestamp()
+    except ValueError:
+        return None
+
+
 def age(started: str, now: float) -> float:
     """Seconds since a container's start, `now` being Unix time; 0 where that cannot be told."""
-    try:
-        return max(0.0, now - datetime.fromisoformat(started).timestamp())
-    except ValueError:
-        return 0.0
+    since = began(started)
+    return max(0.0, now - since) if since is not None else 0.0
 
 
 def ending(found: Sighting) -> str:

@@ -27,6 +27,10 @@ class FakeEngine:
         self.answers = asyncio.Event()
         """Cleared: the engine is there, and answers nothing."""
         self.answers.set()
+        self.past: list[dict[str, Any]] = []
+        """Events of containers that are told to who asks for them later."""
+        self.told = 1_767_261_601_000_000_000
+        """When the last event happened: a second after the containers began."""
         self.cut_events = False
         """End each stream of events as soon as somebody wants one."""
         self.images = {"shop:1"}
@@ -46,7 +50,10 @@ class FakeEngine:
         """Send an event of a container to all who listen."""
         labels = self.containers[container]["Config"]["Labels"]
         actor = {"ID": container, "Attributes": {**labels, **attributes}}
-        self.send({"Type": "container", "Action": action, "Actor": actor, "time": 1, "timeNano": 1})
+        self.told += 1
+        event = {"Type": "container", "Action": action, "Actor": actor, "time": 1, "timeNano": self.told}
+        self.past.append(event)
+        self.send(event)
 
     def exit(self, container: str, code: int = 0) -> None:
         """Have the program of a container end."""
@@ -173,6 +180,9 @@ class FakeEngine:
         await response.prepare(request)
         listener: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self.listeners.append(listener)
+        if not self.cut_events:
+            for event in self.past[-256:]:
+                listener.put_nowait(event)
         try:
             while not self.cut_events and (event := await listener.get()) is not None:
                 await response.write(json.dumps(event).encode() + b"\n")

@@ -45,7 +45,7 @@ async def test_events(tmp_path: Path) -> None:
         await connection.close()
     labels = {"weft.dev/service": "shop/web"}
     assert heard == [
-        Event("container", "kill", ID, {**labels, "signal": "15"}),
+        Event("container", "kill", ID, {**labels, "signal": "15"}, 1_767_261_601_000_000_001),
         Event("network", "disconnect", ID, attributes),
     ]
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.platforms.docker.condition import Condition
 from discovery.platforms.docker.labels import service_of
-from discovery.platforms.docker.observation import Observation
+from discovery.platforms.docker.observation import KEPT, Observation
 from discovery.platforms.docker.sighting import Sighting
 from tests.discovery.platforms.docker.facts import ID, event, network_event, seen
 
@@ -76,6 +77,58 @@ def test_looks_that_were_broken_off_are_not_waited_for() -> None:
     assert held.look() == ID
     held.listed([], afresh=True)
     assert not held._asking
+
+
+def test_a_signal_that_comes_before_the_first_look_is_not_forgotten() -> None:
+    held = observation()
+    held.happened(event("start"))
+    assert held.look() == ID
+    assert not held.happened(event("kill", signal="15"))
+    assert not held.happened(event("kill", signal="1"))
+    assert not held.seen(ID, seen()), "the answer may be older"
+    assert looked_at(held, seen())
+    assert held.conditions[ID].ending
+
+
+BEGAN = "2026-01-01T10:00:00Z"
+SECOND = 1_000_000_000
+STARTED = 1_767_261_600 * SECOND
+
+
+@pytest.mark.parametrize(("at", "ending"), [(STARTED - SECOND, False), (STARTED + SECOND, True)])
+def test_signals_from_before_weft_began_count_for_the_run_that_they_were_sent_to(at: int, ending: bool) -> None:
+    held = observation()
+    held.happened(event("kill", signal="15")._replace(at=at))
+    held.listed([ID], afresh=True)
+    assert looked_at(held, seen(started=BEGAN))
+    assert held.conditions[ID].ending is ending
+
+
+def test_what_has_ended_was_not_sent_anything() -> None:
+    held = observation()
+    held.happened(event("kill", signal="15"))
+    held.happened(event("die"))
+    held.happened(event("kill", "gone", signal="15"))
+    held.listed([ID], afresh=True)
+    assert looked_at(held, seen())
+    assert not held.conditions[ID].ending
+    assert not held._early
+
+
+def test_an_event_that_is_told_again_counts_once() -> None:
+    held = observation()
+    assert held.since(1000.5) == "700.500000000"
+    held.listed([ID], afresh=True)
+    assert looked_at(held, seen())
+    pause = event("pause")._replace(at=STARTED + 5)
+    assert held.happened(pause)
+    assert held.since(1000.0) == f"{STARTED // SECOND}.000000005"
+    assert held.happened(event("pause")._replace(action="unpause", at=STARTED + 6))
+    assert not held.happened(pause)
+    assert not held.conditions[ID].sighting.paused
+    for number in range(1000):
+        held.happened(event("exec", "other")._replace(at=STARTED + 10 + number))
+    assert len(held._heard) == KEPT
 
 
 def test_nobody_is_gone_before_a_look() -> None:

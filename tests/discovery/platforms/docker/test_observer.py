@@ -83,6 +83,15 @@ async def test_what_was_known_stays_while_the_engine_is_gone(tmp_path: Path, cap
     ]
 
 
+async def test_one_that_was_ending_before_weft_began_is_ending(tmp_path: Path) -> None:
+    async with fake_engine(tmp_path) as fake:
+        fake.put()
+        fake.tell("kill", signal="15")
+        async with observing(fake) as observer:
+            await until(lambda: observer.observation.conditions)
+            await until(lambda: observer.observation.conditions[ID].ending)
+
+
 async def test_an_engine_that_hangs_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "ANSWER_SECONDS", 0.2)
     monkeypatch.setattr(module, "HEARTBEAT", 0.02)
