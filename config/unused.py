@@ -38,13 +38,17 @@ EFFECTS: Mapping[str, Mapping[str, str]] = {
     "V1Container": {
         "volumeMounts": "nothing is mounted; the process sees the file system as it is",
         "volumeDevices": "nothing is mounted",
-        "lifecycle": "postStart and preStop are not run",
         "securityContext": "the process runs as the user that runs weft",
         "imagePullPolicy": "no image is pulled",
         "restartPolicy": "a process that ends is always started again",
         "stdin": "standard input is closed",
         "tty": "there is no terminal",
     },
+    "V1Lifecycle": {
+        "postStart": "it is not run",
+        "stopSignal": "the stop signal is SIGTERM, or the image's",
+    },
+    "V1LifecycleHandler": {"tcpSocket": "it is not run, nor does Kubernetes"},
     "V1ContainerPort": {
         "hostPort": "the port is reached through a Service only",
         "hostIP": "the port is reached through a Service only",

@@ -54,6 +54,22 @@ class Probe(Spec):
     termination_grace_period_seconds: Seconds | None = None
 
 
+class SleepAction(Spec):
+    seconds: NonNegative
+
+
+class LifecycleHandler(Spec):
+    """Exactly one of the three actions is set."""
+
+    exec: ExecAction | None = None
+    http_get: HTTPGetAction | None = None
+    sleep: SleepAction | None = None
+
+
+class Lifecycle(Spec):
+    pre_stop: LifecycleHandler | None = None
+
+
 class ContainerPort(Spec):
     container_port: Port
     name: str = ""
@@ -115,6 +131,7 @@ class Container(Spec):
     readiness_probe: Probe | None = None
     liveness_probe: Probe | None = None
     startup_probe: Probe | None = None
+    lifecycle: Lifecycle | None = None
 
 
 class PodSpec(Spec):

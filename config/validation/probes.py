@@ -1,10 +1,10 @@
-"""Probes (v1): one action each, a port that exists, numbers that can work."""
+"""Probes and hooks (v1): one action each, a port that exists, numbers that can work."""
 
 from __future__ import annotations
 
 from config.meta import IntOrString
 from config.naming import TOKEN, shown
-from config.resources.workloads import Container, HTTPGetAction, Probe
+from config.resources.workloads import Container, HTTPGetAction, LifecycleHandler, Probe
 from config.suggestions import did_you_mean
 from config.validation.report import ObjectReport
 from config.validation.services import check_target_port
@@ -28,6 +28,22 @@ def check_probe(probe: Probe, container: Container, path: str, report: ObjectRep
     if probe.exec and not probe.exec.command:
         report.error(f"{path}.exec.command", "a command is needed, as a list of words")
     _check_numbers(probe, path, report)
+
+
+def check_hook(hook: LifecycleHandler, container: Container, path: str, report: ObjectReport) -> None:
+    """`path` ends in the hook's field of the container's lifecycle."""
+    where = path.rpartition(".lifecycle")[0]
+    actions = {"exec": hook.exec, "httpGet": hook.http_get, "sleep": hook.sleep}
+    given = [field for field, action in actions.items() if action]
+    if not given:
+        report.error(path, "one of exec, httpGet and sleep is needed", *(f"{path}.{field}" for field in actions))
+    elif len(given) > 1:
+        report.error(path, f"{' and '.join(given)} exclude each other: keep one")
+    if hook.http_get:
+        _check_port(hook.http_get.port, container, where, f"{path}.httpGet.port", report)
+        _check_http(hook.http_get, f"{path}.httpGet", report)
+    if hook.exec and not hook.exec.command:
+        report.error(f"{path}.exec.command", "a command is needed, as a list of words")
 
 
 def _check_port(port: IntOrString, container: Container, where: str, path: str, report: ObjectReport) -> None:

@@ -140,7 +140,9 @@ class Container(Restarted):
         if process.running:
             if not self._stopping:
                 self._unprobed()
-            await process.stop(self._grace_of_kill())
+            left = await self._hooked(self._probe_target())
+            if process.running:
+                await process.stop(left)
         else:
             why = _ending(await process.wait())
         self._unhealthy = ""

@@ -16,6 +16,7 @@ from typing import Protocol
 from config.configset import ConfigSet
 from config.resources.workloads import Container as ContainerSpec
 from discovery.backoff import Backoff, BackoffPolicy
+from discovery.platforms import hooks
 from discovery.prober import ProbeTarget, Verdict
 
 log = logging.getLogger("weft.replica")
@@ -155,6 +156,17 @@ class Restarted(ABC):
                 if probe and probe.termination_grace_period_seconds:
                     return probe.termination_grace_period_seconds
         return self._grace
+
+    async def _hooked(self, target: ProbeTarget) -> float:
+        """Run the preStop hook of what runs, if there is one; seconds from then on until SIGKILL."""
+        grace, hook = self._grace_of_kill(), self.spec.lifecycle.pre_stop if self.spec.lifecycle else None
+        if hook is None or grace <= 0:
+            return grace
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        if why := await hooks.run(hook, target, grace):
+            log.warning("preStop hook failed", extra={**self._names(), "reason": why})
+        return max(grace - (clock() - began), hooks.LEAST_SECONDS)
 
     async def _until(self, condition: Callable[[], bool], deadline: float | None = None) -> None:
         """Wait for `condition`, which whoever makes it true announces by `_wake`, at most until `deadline`."""

@@ -110,7 +110,7 @@ spec:
       hostPID: false
       nodeSelector: {}
       containers:
-      - {name: a, image: a, tty: true, lifecycle: {preStop: {exec: {command: [a]}}}}
+      - {name: a, image: a, tty: true, lifecycle: {postStart: {exec: {command: [a]}}}}
       - {name: b, image: b, tty: true}
 """
 
@@ -120,7 +120,7 @@ def test_what_is_not_used_is_noticed_once_for_each_kind_and_field() -> None:
     assert lines(loaded, "error", "notice") == [
         "9:7 spec.template.spec.hostNetwork: not used by Weft: a replica keeps an address of its own",
         "13:29 spec.template.spec.containers[0].tty: not used by Weft: there is no terminal",
-        "13:40 spec.template.spec.containers[0].lifecycle: not used by Weft: postStart and preStop are not run",
+        "13:52 spec.template.spec.containers[0].lifecycle.postStart: not used by Weft: it is not run",
     ]
     assert len(loaded.config_set.deployments) == 2
 

@@ -26,7 +26,7 @@ def test_what_kubectl_prints_of_objects_is_taken_without_a_word(path: Path) -> N
 
 NOTED = {
     "Deployment/shop/web": {
-        "env[2].valueFrom.resourceFieldRef", "lifecycle", "resizePolicy", "securityContext", "volumeMounts",
+        "env[2].valueFrom.resourceFieldRef", "lifecycle.postStart", "resizePolicy", "securityContext", "volumeMounts",
         "initContainers", "spec.securityContext", "serviceAccount", "serviceAccountName", "tolerations",
         "topologySpreadConstraints", "volumes",
     },

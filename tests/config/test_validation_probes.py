@@ -68,6 +68,22 @@ CASES = [
 ]
 
 
+def hook(body: str) -> str:
+    return probe(f"{{preStop: {body}}}", "lifecycle")
+
+
+HOOK = f"{AT}.lifecycle.preStop"
+CASES += [
+    case("a hook", hook("{exec: {command: [quit]}}")),
+    case("a hook by HTTP", hook("{httpGet: {path: /quit, port: http}}")),
+    case("a hook that waits", hook("{sleep: {seconds: 5}}")),
+    case("a hook without an action", hook("{}"), error(HOOK, "one of exec, httpGet and sleep is needed")),
+    case("a hook with two", hook("{sleep: {seconds: 5}, exec: {command: [a]}}"), error(HOOK, "exec and sleep exclude")),
+    case("a hook to nowhere", hook("{httpGet: {port: htp}}"), error(f"{HOOK}.httpGet.port", 'did you mean "http"')),
+    case("a hook without a command", hook("{exec: {}}"), error(f"{HOOK}.exec.command", "needed")),
+]
+
+
 @table(CASES)
 def test_probes(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)

@@ -103,7 +103,7 @@ class DockerContainer(Restarted):
                     if why:
                         await self._back_off(why)
             await self._until(lambda: self._stopping)
-            await self._end()
+            await self._end(await self._hooked(self._probe_target()) if self.running else self._grace)
         finally:
             self._unprobed()
 
@@ -202,16 +202,16 @@ class DockerContainer(Restarted):
         why, self._probed = self._unhealthy, ""
         self._unprobed()
         try:
-            await self._host.engine.stop(self.id, self._grace_of_kill())
+            await self._host.engine.stop(self.id, await self._hooked(self._probe_target()))
         except EngineError as error:
             return f"{why}; {error}"
         return why
 
-    async def _end(self) -> None:
-        """Stop and remove it, however long the engine is gone."""
+    async def _end(self, grace: float) -> None:
+        """Stop and remove it, however long the engine is gone; `grace`: seconds from the stop signal to SIGKILL."""
         while True:
             try:
-                await remove(self._host.engine, self.id or self._mark.name, self._grace)
+                await remove(self._host.engine, self.id or self._mark.name, grace)
             except EngineError as error:
                 self.message = str(error)
                 await asyncio.sleep(LOOK_SECONDS)

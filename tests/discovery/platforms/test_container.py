@@ -15,7 +15,16 @@ from config.configset import ConfigSet
 from config.meta import Named, ObjectMeta
 from config.resources.core import ConfigMap
 from config.resources.workloads import Container as Spec
-from config.resources.workloads import EnvFromSource, EnvSource, EnvVar, Probe
+from config.resources.workloads import (
+    EnvFromSource,
+    EnvSource,
+    EnvVar,
+    ExecAction,
+    Lifecycle,
+    LifecycleHandler,
+    Probe,
+    SleepAction,
+)
 from discovery.backoff import KUBERNETES_RESTARTS, BackoffPolicy
 from discovery.endpoint import ReplicaPort
 from discovery.platforms.commands import Command
@@ -306,3 +315,34 @@ async def test_secrets_are_not_logged(bench: Bench, caplog: pytest.LogCaptureFix
         await eventually(lambda: container.running)
     assert caplog.records
     assert not [record for record in caplog.records if "hunter2" in str(vars(record))]
+
+
+LISTENS = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (print("term", pathlib.Path("hooked").exists(), flush=True), sys.exit(0)))
+print("there", flush=True)
+while True:
+    time.sleep(1)
+"""
+
+
+async def test_its_hook_runs_before_the_stop_signal(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    hook = LifecycleHandler(exec=ExecAction((sys.executable, "-S", "-c", "open('hooked', 'w').close()")))
+    async with bench.running(LISTENS, lifecycle=Lifecycle(hook)):
+        await eventually(lambda: "there" in bench.output)
+    assert "term True" in bench.output
+
+
+async def test_a_hook_that_fails_is_logged_and_its_time_is_of_the_grace(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(tmp_path)
+    hook = LifecycleHandler(sleep=SleepAction(60))
+    async with bench.running(LISTENS, grace=0.2, lifecycle=Lifecycle(hook)):
+        await eventually(lambda: "there" in bench.output)
+        began = asyncio.get_running_loop().time()
+    assert 0.2 <= asyncio.get_running_loop().time() - began < 2
+    assert "term False" in bench.output
+    (record,) = (each for each in caplog.records if each.message == "preStop hook failed")
+    assert "within the grace period of 0.2 s" in record.__dict__["reason"]

@@ -9,7 +9,16 @@ import pytest
 from config.configset import ConfigSet
 from config.meta import Named, ObjectMeta
 from config.resources.core import ConfigMap
-from config.resources.workloads import EnvVar, EnvVarSource, FieldSelector, KeySelector, Probe
+from config.resources.workloads import (
+    EnvVar,
+    EnvVarSource,
+    ExecAction,
+    FieldSelector,
+    KeySelector,
+    Lifecycle,
+    LifecycleHandler,
+    Probe,
+)
 from discovery.backoff import BackoffPolicy
 from discovery.platforms.docker import container as module
 from discovery.platforms.docker import runner
@@ -220,3 +229,18 @@ async def test_weft_ends_though_the_engine_does_not_come_back(tmp_path: Path, mo
             await fake.end()
             replica.terminate()
         assert len(fake.containers) == 1
+
+
+async def test_its_hook_runs_in_it_before_it_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def execute(container: str, argv: tuple[str, ...], _: object) -> int:
+        ran.append((argv, there.running() == [container]))
+        return 0
+
+    ran: list[tuple[tuple[str, ...], bool]] = []
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        monkeypatch.setattr(there.host.engine, "execute", execute)
+        start(there, lifecycle=Lifecycle(LifecycleHandler(exec=ExecAction(("quit",)))))
+        replica = await there.one()
+        replica.terminate()
+        await until(lambda: not fake.containers)
+    assert ran == [(("quit",), True)]
