@@ -38,8 +38,8 @@ def add_join(parser: Any) -> None:
     parser.add_argument(
         "--join", metavar="HOST:PORT", action="append", default=[], type=_dialled,
         help="where the registry takes connections of nodes (its --peers); a name is looked up for each connection; "
-        "may be given several times: when one is gone, or stands by while another acts, the next, which must take the same "
-        "token",
+        "may be given several times: when one is gone, or stands by while another acts, the next, which must take the "
+        "same token",
     )  # fmt: skip
     parser.add_argument(
         "--token", metavar="FILE", type=Path, help="the token of this node, as `weft token create NODE` printed it"
