@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -300,9 +302,10 @@ async def test_many_targets_start_within_the_rate_and_drift_apart(size: Callable
             prober.start(target(f"a-{number}", readiness=http(port, period=1, timeout_seconds=10)), each)
         for each in reports:
             await each.until(lambda v: v.ready)
-        runs = prober.stats.runs[Kind.READINESS, Outcome.SUCCESS]
+        runs, began = prober.stats.runs[Kind.READINESS, Outcome.SUCCESS], time.monotonic()
         await asyncio.sleep(0.5)
-        assert prober.stats.runs[Kind.READINESS, Outcome.SUCCESS] - runs <= count
+        halves = math.ceil((time.monotonic() - began) / 0.5 - 0.1)  # on a loaded machine it takes longer
+        assert prober.stats.runs[Kind.READINESS, Outcome.SUCCESS] - runs <= count * halves
 
 
 async def test_who_has_run_for_long_has_no_initial_delay_left() -> None:

@@ -183,13 +183,13 @@ async def test_a_service_is_scaled_and_updated_without_losing_a_request(
 
 
 def test_ports_that_are_not_wefts_are_told(engine: Engine, weft: Weft) -> None:
-    create(engine, "docks", "--publish", "8090:8080", replicas=1)
-    publish(engine, "web", "8090:8080,8091:8080,9999:8080", replicas=1)
     words = [sys.executable, "-c", LISTEN, weft.network.node, "9999"]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as taken:
         try:
             assert taken.stdout is not None
-            taken.stdout.readline()
+            assert taken.stdout.readline()
+            create(engine, "docks", "--publish", "8090:8080", replicas=1)
+            publish(engine, "web", "8090:8080,8091:8080,9999:8080", replicas=1)
             served(weft, "web", 8091, 1)
             text = wait_for(
                 lambda: (said := status(weft)) and "is taken by another program" in said and said, weft.told
