@@ -45,8 +45,12 @@ class Observation:
         self._asking: dict[str, bool] = {}
         """Those that somebody is looking at, and whether something happened to them meanwhile."""
 
-    def since(self, now: float) -> str:
-        """From when on events are to be told, `now` being the engine's Unix time; as GET /events takes it."""
+    def begin(self, now: float) -> str:
+        """There is a new connection, and nobody looks at anything any more.
+
+        Gives from when on events are to be told, as GET /events takes it; `now`: the engine's Unix time.
+        """
+        self._asking.clear()
         latest = max((at for at, _, _ in self._heard), default=int((now - LOOK_BACK) * 1e9))
         return f"{latest // 10**9}.{latest % 10**9:09}"
 
@@ -98,12 +102,8 @@ class Observation:
     def listed(self, containers: Collection[str], *, afresh: bool) -> None:
         """These are all that matter and run; those of which that is news are to be looked at, `afresh`: all.
 
-        The list may be older than the last event, so nobody is taken for gone without a look.  `afresh`, nobody else
-        looks at anything any more.
+        The list may be older than the last event, so nobody is taken for gone without a look.
         """
-        if afresh:
-            self._asking.clear()
-            self._early = {name: sent for name, sent in self._early.items() if name in containers}
         known = self.conditions.keys()
         self.unseen.update(dict.fromkeys(known | set(containers) if afresh else known ^ set(containers)))
 
@@ -131,6 +131,8 @@ class Observation:
     def _remember(self, event: Event) -> None:
         if event.action == "kill":
             self._early.setdefault(event.container, {})[event.attributes.get("signal", "")] = event
+            if len(self._early) > KEPT:
+                del self._early[next(iter(self._early))]
         elif event.action in GONE:
             self._early.pop(event.container, None)
 

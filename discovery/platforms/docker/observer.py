@@ -56,7 +56,7 @@ class Observer(Sessions[Connection]):
         self._lost_before = False
 
     async def _session(self, connection: Connection) -> None:
-        since = self.observation.since(float(await connection.now()))
+        since = self.observation.begin(float(await connection.now()))
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hear(connection, since))
             group.create_task(self._look(connection))

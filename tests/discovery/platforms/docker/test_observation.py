@@ -75,8 +75,16 @@ def test_looks_that_were_broken_off_are_not_waited_for() -> None:
     held = observation()
     held.listed([ID], afresh=True)
     assert held.look() == ID
-    held.listed([], afresh=True)
+    held.begin(0.0)
     assert not held._asking
+
+
+def test_the_list_may_come_while_somebody_looks() -> None:
+    held = observation()
+    held.happened(event("start"))
+    assert held.look() == ID
+    held.listed([], afresh=True)
+    assert not held.absent(ID)
 
 
 def test_a_signal_that_comes_before_the_first_look_is_not_forgotten() -> None:
@@ -108,7 +116,6 @@ def test_what_has_ended_was_not_sent_anything() -> None:
     held = observation()
     held.happened(event("kill", signal="15"))
     held.happened(event("die"))
-    held.happened(event("kill", "gone", signal="15"))
     held.listed([ID], afresh=True)
     assert looked_at(held, seen())
     assert not held.conditions[ID].ending
@@ -117,18 +124,19 @@ def test_what_has_ended_was_not_sent_anything() -> None:
 
 def test_an_event_that_is_told_again_counts_once() -> None:
     held = observation()
-    assert held.since(1000.5) == "700.500000000"
+    assert held.begin(1000.5) == "700.500000000"
     held.listed([ID], afresh=True)
     assert looked_at(held, seen())
     pause = event("pause")._replace(at=STARTED + 5)
     assert held.happened(pause)
-    assert held.since(1000.0) == f"{STARTED // SECOND}.000000005"
+    assert held.begin(1000.0) == f"{STARTED // SECOND}.000000005"
     assert held.happened(event("pause")._replace(action="unpause", at=STARTED + 6))
     assert not held.happened(pause)
     assert not held.conditions[ID].sighting.paused
     for number in range(1000):
         held.happened(event("exec", "other")._replace(at=STARTED + 10 + number))
-    assert len(held._heard) == KEPT
+        held.happened(event("kill", f"unknown {number}", signal="15"))
+    assert len(held._heard) == len(held._early) == KEPT
 
 
 def test_nobody_is_gone_before_a_look() -> None:
