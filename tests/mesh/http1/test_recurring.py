@@ -41,6 +41,9 @@ SERIES = {
     "a cookie before all": [head(cookie(number), HOST, AGENT) for number in range(9)],
     "the line that is cut out is before what changes": [head(HOST, KEEP, cookie(number)) for number in range(9)],
     "the line that is cut out is behind what changes": [head(HOST, cookie(number), KEEP) for number in range(9)],
+    "a field that has no value at first": [head(HOST, b"A:" + b"x" * number + b"\r\n", AGENT) for number in range(9)],
+    "two fields that change": [head(HOST, cookie(number), AGENT, cookie(number + 1), KEEP) for number in range(9)],
+    "a field that another takes the place of": [head(HOST, b"%c: a\r\n" % b"AB"[number % 2]) for number in range(9)],
     "lines that come and go": [head(HOST, *[cookie(2)] * (number % 3), AGENT) for number in range(9)],
     "no body, which is said": [head(HOST, cookie(number), b"Content-Length: 0\r\n") for number in range(9)],
 }
@@ -84,7 +87,26 @@ def test_what_differs_is_read_as_strictly(change: bytes) -> None:
     assert reader.read(head(HOST, cookie(4), AGENT)) == read_plain_request(head(HOST, cookie(4), AGENT))
 
 
-lines = st.sampled_from([HOST, AGENT, KEEP, b"Host: b\r\n", b"Accept: */*\r\n", b"A:\r\n", b"TE: trailers\r\n"])
+def test_what_concerns_this_hop_is_no_value_that_varies() -> None:
+    reader = RequestReader()
+    for number in range(4):
+        assert reader.read(head(HOST, b"Connection: %ceep-alive\r\n" % b"kK"[number % 2]))
+    for said in (b"close", b"upgrade", b"keep-alive, x"):
+        assert reader.read(head(HOST, b"Connection: " + said + b"\r\n")) is None
+
+
+lines = st.sampled_from(
+    [
+        HOST,
+        AGENT,
+        KEEP,
+        b"Connection: Keep-Alive\r\n",
+        b"Host: b\r\n",
+        b"Accept: */*\r\n",
+        b"A:\r\n",
+        b"TE: trailers\r\n",
+    ]
+)
 varied = st.one_of(
     lines, lines, st.integers(0, 9).map(cookie), st.binary(max_size=6).map(lambda raw: b"B:%b\r\n" % raw)
 )
@@ -114,15 +136,15 @@ def test_what_varies_too_much_or_is_long_is_read_in_full(in_full: list[bytes]) -
     reader = RequestReader()
     for number in range(LESSONS):
         assert reader.read(head(b"Host: h%d\r\n" % number))
-    last, learned = reader._last, len(in_full)
+    last, learned = reader._fields, len(in_full)
     assert reader.read(head(HOST, AGENT))
-    assert reader._last == last
+    assert reader._fields == last
     assert len(in_full) == learned + 1
 
     reader = RequestReader()
     for long in (b"A:" + b"x" * LONGEST + b"\r\n", b"a:b\r\n" * MOST_LINES):
         assert reader.read(head(long, HOST)) == read_plain_request(head(long, HOST))
-        assert reader._last == recurring._NOTHING
+        assert reader._fields == recurring._NOTHING
 
 
 def test_there_are_never_more_fields_than_may_be() -> None:
