@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,10 @@ def addresses(weft: Weft, name: str) -> list[str]:
     return [str(each) for rrset in asked(weft, f"{name}.{DOMAIN}").answer for each in rrset]
 
 
-def test_a_sidecar_holds_what_it_uses_however_many_services_there_are(tmp_path: Path) -> None:
+def test_a_sidecar_holds_what_it_uses_however_many_services_there_are(
+    tmp_path: Path, size: Callable[[int, int], int]
+) -> None:
+    last = size(200, 500)
     with mesh(tmp_path) as made:
         made.apply(OTHER, SLICED, endpoint_slice("sliced", {"http": 8080}, "10.9.0.2"), *others(0, 50))
         with beside(made, "other", of="other"), beside(made, "first") as first:
@@ -51,7 +54,7 @@ def test_a_sidecar_holds_what_it_uses_however_many_services_there_are(tmp_path: 
             assert len(addresses(first, "sliced")) == 1
             assert {("Service", "sliced"), ("EndpointSlice", "sliced-8080")} <= held(first)
             learned = held(first)
-            made.apply(*others(50, 500))
+            made.apply(*others(50, last))
             generation = made.known()["other"]["manifests"]
             wait_for(lambda: first.admin("/api/v1/channel").json["manifests"] >= generation, first.told)
             assert held(first) == learned
