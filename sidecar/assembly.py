@@ -72,10 +72,7 @@ class Assembly:
     """All parts of one node."""
 
     def __init__(self, written: Written, state: StateFolder, make_zones: MakeZones = Registry) -> None:
-        """Make the parts; nothing runs yet.  Needs a running event loop.
-
-        `make_zones`: who has the written zones.  Raises UserError for what the user can put right.
-        """
+        """Make the parts, in a running event loop; `make_zones` makes the written zones.  Raises UserError."""
         loop = asyncio.get_running_loop()
         self._config_set = config_set = written.config_set
         self._existing = Existing(config_set)
@@ -84,6 +81,8 @@ class Assembly:
         self.proxy = Proxy(loop, time.monotonic)
         self._adopt(config_set.node)
         self._garbage = Garbage(lambda: len(self.proxy.clients))
+        if isinstance(self._zones, Registry):
+            self._zones.grown.append(self._garbage.keep)
         self.listeners = Listeners(self.proxy)
         self._inbound = self._zones.publish_at(self.listeners.inbound)
         self.publisher = Publisher(self.proxy, config_set, self.catalog.snapshot)
