@@ -128,6 +128,8 @@ class NodeDNS:
         )
         self._zones = zones
         self._server: Server | None = None
+        self._tried = asyncio.Event()
+        """`start` has tried to open."""
         self._closed = False
         self._latest: tuple[ConfigSet, Snapshot] | None = None
         self._changed = asyncio.Event()
@@ -171,7 +173,8 @@ class NodeDNS:
         self._server = Server(self._responder, self._forwarder, authority, self._gate())
         if self._zones is not None:
             self._responder.put_in_force(Joined(*self._zones.names()), is_partial=True)
-        await self._try_to_open()
+        await self._try_to_open(self._server)
+        self._tried.set()
         if self._zones is not None:
             await self._zones.fill()
         await self._renew()
@@ -239,13 +242,15 @@ class NodeDNS:
                 self._zones.answered()
 
     async def _keep_opening(self) -> None:
-        """Try to open, as often as it takes."""
+        """Try to open again, as often as it takes."""
+        await self._tried.wait()
         backoff = Backoff(RETRIES, self._random)
         while not (self.served or self._closed):
             await asyncio.sleep(backoff.failed(time.monotonic()))
-            await self._try_to_open()
+            if self._server is not None and not self._closed:
+                await self._try_to_open(self._server)
 
-    async def _try_to_open(self) -> None:
+    async def _try_to_open(self, server: Server) -> None:
         try:
             key, reason, udp, tcp = bind(self._wanted)
         except BindError as error:
@@ -258,8 +263,7 @@ class NodeDNS:
         self.served, self.note = key, reason
         if self._zones is not None:
             self._zones.served_at(key)
-        assert self._server is not None
-        await self._server.start(udp, tcp)
+        await server.start(udp, tcp)
 
     def _gate(self) -> Gate | None:
         registry = self._config_set.node.registry

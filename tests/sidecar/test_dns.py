@@ -95,6 +95,23 @@ async def test_names_follow_the_table_in_force() -> None:
         assert counted == [("NOERROR", 2), ("SERVFAIL", 1)]
 
 
+async def test_nothing_is_opened_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sidecar.dns.RETRIES", BackoffPolicy(0.001, 0.001))
+    made = World(config())
+    made.put_in_force(made.config_set)
+    running = asyncio.create_task(made.dns.run())
+    try:
+        done, _ = await asyncio.wait([running], timeout=0.05)
+        assert not done
+        assert made.dns.served is None
+        await made.dns.start()
+        assert values(await made.ask(SHOP_NAME)) == ["A 127.96.0.9"]
+    finally:
+        await made.dns.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_names_are_there_when_it_has_started() -> None:
     async with world(config()) as made:
         assert values(await made.ask(SHOP_NAME)) == ["A 127.96.0.9"]
