@@ -9,7 +9,6 @@ concluded here is this proxy's word alone, so at most half are out at a time, an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean, pstdev
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from config.balancing import EjectionPolicy, SuccessRatePolicy
@@ -96,6 +95,9 @@ class Tally(NamedTuple):
 
 def outliers(tallies: Sequence[tuple[SuspectT, Tally]], policy: SuccessRatePolicy) -> list[SuspectT]:
     """Those whose share of good answers is too far below the mean, the worst first."""
+    # Its exact arithmetic is half a megabyte, which few need.
+    from statistics import fmean, pstdev
+
     rates = [(tally.good / tally.total, suspect) for suspect, tally in tallies if tally.total >= policy.least_requests]
     if len(rates) < policy.least_endpoints:
         return []
