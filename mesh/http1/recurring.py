@@ -18,6 +18,8 @@ from mesh.http1.request import PLAIN_FIELDS, PLAIN_LINE, Plain, read_plain_reque
 
 LONGEST: Final = 2048
 """Bytes of a request that is remembered."""
+SHORT: Final = 128
+"""Bytes of a request that is sooner read than compared by parts."""
 MOST_LINES: Final = 64
 """Field lines of a request that is learned from: with those between, there are never more than `MAX_FIELDS`."""
 LESSONS: Final = 8
@@ -61,6 +63,8 @@ class RequestReader:
         """The request whose whole head is at the beginning of `data`, if it is a plain one."""
         if data == self._data:
             return self._request
+        if len(data) <= SHORT:
+            return self._read_short(data)
         line = _request_line(data)
         if line is None:
             return None
@@ -74,6 +78,12 @@ class RequestReader:
             cut = end + self._cut
             request = self._host, data[:cut] + data[cut + KEEP_ALIVE_LENGTH : -2], end, 0
         if end <= LONGEST:
+            self._data, self._request = data, request
+        return request
+
+    def _read_short(self, data: bytes) -> Plain | None:
+        request = read_plain_request(data)
+        if request is not None and request[2] == len(data):
             self._data, self._request = data, request
         return request
 

@@ -6,14 +6,15 @@ from hypothesis import strategies as st
 
 from mesh.http1 import recurring
 from mesh.http1.grammar import MAX_FIELDS
-from mesh.http1.recurring import LESSONS, LONGEST, MOST_LINES, RequestReader
+from mesh.http1.recurring import LESSONS, LONGEST, MOST_LINES, SHORT, RequestReader
 from mesh.http1.request import Plain, read_plain_request
 
 HOST, KEEP, AGENT = b"Host: shop.test\r\n", b"Connection: keep-alive\r\n", b"User-Agent: one\r\n"
+LONG = b"?" + b"q" * SHORT
 
 
 def head(*lines: bytes, target: bytes = b"/") -> bytes:
-    return b"".join([b"GET " + target + b" HTTP/1.1\r\n", *lines, b"\r\n"])
+    return b"".join([b"GET " + target + LONG + b" HTTP/1.1\r\n", *lines, b"\r\n"])
 
 
 def cookie(number: int) -> bytes:
@@ -145,6 +146,15 @@ def test_what_varies_too_much_or_is_long_is_read_in_full(in_full: list[bytes]) -
     for long in (b"A:" + b"x" * LONGEST + b"\r\n", b"a:b\r\n" * MOST_LINES):
         assert reader.read(head(long, HOST)) == read_plain_request(head(long, HOST))
         assert reader._fields == recurring._NOTHING
+
+
+def test_short_ones_are_read_unless_they_come_again(in_full: list[bytes]) -> None:
+    reader = RequestReader()
+    short = [each.replace(LONG, b"") for each in (head(HOST), head(HOST, target=b"/2"), head(HOST, target=b"/2"))]
+    assert [reader.read(each) for each in short] == [read_plain_request(each) for each in short]
+    assert in_full == short[:2]
+    assert reader.read(short[0] + short[1]) == read_plain_request(short[0])
+    assert reader.read(short[1]) == read_plain_request(short[1])
 
 
 def test_there_are_never_more_fields_than_may_be() -> None:
