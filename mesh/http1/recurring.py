@@ -25,12 +25,10 @@ MOST_LINES: Final = 64
 LESSONS: Final = 8
 """Times that one client is learned from; what varies more is read in full."""
 
-_NOTHING: Final = b"?"
-"""No request has these fields, or begins with them."""
-
 _request_line = re.compile(PLAIN_LINE).match
 _lines = re.compile(PLAIN_FIELDS).fullmatch
 _value = re.compile(VALUE).fullmatch
+_never = re.compile(rb"(?!)").fullmatch
 _keep_alive = re.compile(rb"(?<![^\n])" + KEEP_ALIVE).search
 
 
@@ -45,17 +43,17 @@ class RequestReader:
     def __init__(self) -> None:
         self._data = b""
         """Of `_request`."""
-        self._fields = _NOTHING
-        """Field lines and empty line of a plain request without a body, lately."""
+        self._fields: bytes | None = None
+        """Field lines and empty line of a plain request without a body, lately; None: there was none."""
         self._host = b""
         """In `_fields`."""
         self._cut = 0
         """Where ``Connection: keep-alive`` is in `_fields`, counted from the end; 0: nowhere."""
-        self._before = _NOTHING
+        self._before = b""
         """What fields begin with, if they are like these."""
         self._after = b""
         """What they end with."""
-        self._between = _lines
+        self._between = _never
         """What matches all that may be between."""
         self._lessons = LESSONS
 
@@ -99,7 +97,7 @@ class RequestReader:
         ):
             return False
         if self._cut < -len(after):
-            self._cut -= size - len(self._fields)
+            self._cut -= size - len(self._fields or b"")
         self._fields = fields
         return True
 
@@ -113,20 +111,20 @@ class RequestReader:
         return request
 
     def _learn(self, fields: bytes, host: bytes) -> None:
-        """Remember what these and the last ones have in common, if the Host is part of it."""
-        old, new = (each.split(b"\r\n")[:-2] for each in (self._fields, fields))
+        """Remember what these and the last ones have in common, if the Host is part of it, and what is cut out."""
+        old, new = (each.split(b"\r\n")[:-2] for each in (self._fields or b"", fields))
         first = _alike(old, new)
         last = len(new) - _alike(old[first:][::-1], new[first:][::-1])
         before, after = (b"".join([line + b"\r\n" for line in lines]) for lines in (new[:first], new[last:]))
         common = read_plain_request(b"GET / HTTP/1.1\r\n" + before + after + b"\r\n")
-        self._before, self._between, self._after = _NOTHING, _lines, b""
-        if common is not None:
-            self._before, self._after = before, after + b"\r\n"
+        keep_alive = _keep_alive(fields)
+        self._before, self._between, self._after = b"", _never, b""
+        if common is not None and (keep_alive is None or _keep_alive(before + after)):
+            self._before, self._between, self._after = before, _lines, after + b"\r\n"
             if len(old) == len(new) and last == first + 1 and _lines(new[first] + b"\r\n"):
                 name, colon, _ = new[first].partition(b":")
                 if old[first].startswith(name + colon):
                     self._before, self._between, self._after = before + name + colon, _value, b"\r\n" + self._after
-        keep_alive = _keep_alive(fields)
         self._fields = fields
         self._host = host
         self._cut = keep_alive.start() - len(fields) if keep_alive else 0

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mesh.http1 import recurring
-from mesh.http1.grammar import MAX_FIELDS
+from mesh.http1.grammar import KEEP_ALIVE_LENGTH, MAX_FIELDS
 from mesh.http1.recurring import LESSONS, LONGEST, MOST_LINES, SHORT, RequestReader
 from mesh.http1.request import Plain, read_plain_request
 
@@ -96,6 +98,34 @@ def test_what_concerns_this_hop_is_no_value_that_varies() -> None:
         assert reader.read(head(HOST, b"Connection: " + said + b"\r\n")) is None
 
 
+SMUGGLED = b"A" * (KEEP_ALIVE_LENGTH - 2) + b": Transfer-Encoding: chunked\r\n"
+"""Without as many bytes as are cut out of some heads it is another field."""
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((HOST, KEEP, AGENT))))
+def test_nothing_is_cut_out_where_there_is_nothing_to_cut(order: tuple[bytes, ...]) -> None:
+    """A line that is cut out may come and go like any other."""
+    reader = RequestReader()
+    at = order.index(KEEP)
+    for between in ((), (KEEP,), (SMUGGLED,), (), (cookie(3),), (KEEP,), (), (SMUGGLED, KEEP), (SMUGGLED,)):
+        data = head(*order[:at], *between, *order[at + 1 :])
+        assert reader.read(data) == read_plain_request(data)
+
+
+@given(st.booleans(), st.one_of(st.binary(max_size=9), st.from_regex(rb"[?A]?(A: b\r\n)?\r?\n?", fullmatch=True)))
+@example(False, b"?")
+@example(False, b"?A: b\r\n")
+@example(True, b"?A: b\r\n")
+@example(True, b"A: b\r\n")
+@example(True, b"")
+def test_what_is_no_whole_head_is_like_no_other(later: bool, fields: bytes) -> None:
+    reader = RequestReader()
+    if later:
+        assert reader.read(head(HOST)) is not None
+    data = head()[:-2] + fields
+    assert reader.read(data) == read_plain_request(data)
+
+
 lines = st.sampled_from(
     [
         HOST,
@@ -145,7 +175,7 @@ def test_what_varies_too_much_or_is_long_is_read_in_full(in_full: list[bytes]) -
     reader = RequestReader()
     for long in (b"A:" + b"x" * LONGEST + b"\r\n", b"a:b\r\n" * MOST_LINES):
         assert reader.read(head(long, HOST)) == read_plain_request(head(long, HOST))
-        assert reader._fields == recurring._NOTHING
+        assert reader._fields is None
 
 
 def test_short_ones_are_read_unless_they_come_again(in_full: list[bytes]) -> None:
