@@ -128,6 +128,7 @@ class NodeEnd:
 
     def in_force(self) -> None:
         """What was read last of what was received is in force."""
+        self._received.in_force()
         self._channel.in_force(manifests=self._received.read)
         self.answered(self._received.uses)
 

@@ -57,6 +57,8 @@ class Received:
         self._uses_written = 0
         self.uses = 0
         """As `read`, the number of the `Uses` that what was in the file is made of."""
+        self._is_being_read = False
+        """What was in the file then is not in force yet."""
 
     def prepare(self) -> None:
         """Have a file there, empty if nothing has ever come.  Raises OSError."""
@@ -75,7 +77,8 @@ class Received:
         self._is_touched = self._is_touched or bool(message.whole or message.put or message.gone)
         if message.more:
             return
-        is_in_force = not self._is_touched and self._generation == self.written == self.read
+        is_current = not (self._is_touched or self._is_being_read)
+        is_in_force = is_current and self._generation == self.written == self.read
         if self._next is not None:
             self._manifests, self._next = self._next, None
         self._generation, self._uses = message.generation, message.uses
@@ -94,6 +97,11 @@ class Received:
     def reading(self) -> None:
         """The file is read now."""
         self.read, self.uses = self.written, self._uses_written
+        self._is_being_read = True
+
+    def in_force(self) -> None:
+        """What was read last is in force."""
+        self._is_being_read = False
 
     async def run(self) -> None:
         """Write what comes, until cancelled."""

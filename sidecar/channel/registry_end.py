@@ -196,6 +196,7 @@ class RegistryEnd:
     def in_force(self) -> None:
         """What was read last is in force, and of what was received, too."""
         self._found.put_in_force(self._config_set(), self._keeping.stored)
+        self._received.in_force()
         if self._own is not None:
             self._own.in_force(manifests=self._received.read)
 

@@ -93,6 +93,7 @@ async def test_what_changes_nothing_here_is_in_force_at_once(tmp_path: Path) -> 
         await until(lambda: received.written == 4)
         received.reading()
         assert (received.read, received.uses) == (4, 1)
+        received.in_force()
         before = received.path.stat().st_ino
         received.take(Manifests(4, uses=2))
         received.take(Manifests(5, uses=2))
@@ -101,3 +102,22 @@ async def test_what_changes_nothing_here_is_in_force_at_once(tmp_path: Path) -> 
         await until(lambda: received.written == 6)
         assert (received.path.stat().st_ino != before, received.uses) == (True, 2)
         assert kept == [(4, 2), (5, 2)]
+
+
+async def test_what_is_being_read_is_not_in_force(tmp_path: Path) -> None:
+    async with receiving(tmp_path) as received:
+        kept: list[int] = []
+        received.kept.append(lambda: kept.append(received.uses))
+        received.take(Manifests(3, [_real(service("web"))], whole=True, uses=1))
+        await until(lambda: received.written == 3)
+        received.reading()
+        received.take(Manifests(4, uses=2))
+        assert not kept
+        received.in_force()
+        await until(lambda: received.written == 4)
+        assert not kept
+        received.reading()
+        received.in_force()
+        assert received.uses == 2
+        received.take(Manifests(4, uses=3))
+        assert kept == [3]
