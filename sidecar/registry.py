@@ -259,8 +259,8 @@ class Registry:
             self._is_open = keys.is_open
 
     def _told(self) -> None:
-        """The catalog has all that is written."""
-        for tell in self.copies:
+        """The catalog has all that it was told; this is called again after what it is told in a moment."""
+        for tell in self.copies if not self._fresh else ():
             tell(self.serial(), self._catalog.snapshot.generation)
 
     def _notify(self, names: Iterable[bytes]) -> None:

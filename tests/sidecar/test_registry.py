@@ -85,6 +85,20 @@ async def test_others_are_told_before_it_is_compiled_here(tmp_path: Path) -> Non
             assert sent == [1]
 
 
+async def test_a_serial_is_told_once_the_catalog_has_all_of_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, Catalog(), settings()) as registry:
+        told: list[int] = []
+        registry.copies.append(lambda serial, _: told.append(serial))
+        source = registry._source
+        assert source is not None
+        registry._hand_on([ZONE])
+        source.changed(())  # the end of what it was told before
+        assert not told
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert told == [registry.serial()]
+
+
 async def test_it_says_when_there_is_much_more_than_ever_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
