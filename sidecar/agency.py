@@ -81,7 +81,7 @@ class Agency:
             return
         settings = config_set.node.registry
         own = [(self._key, Scope(transfers=True))] if self._key is not None else []
-        keys = KeyRing([*own, *key_scopes(settings.keys, config_set.secrets)])
+        keys = KeyRing([*own, *key_scopes(settings.keys, config_set.secrets)], closed=bool(settings.keys))
         transfers_to = (*map(parse_network, settings.transfer_to), *(() if settings.keys else THIS_MACHINE))
         self._authority.admit(keys, transfers_to)
 

@@ -118,3 +118,10 @@ async def test_who_gets_a_copy(key: Key | None, keys: tuple[RegistryKey, ...], g
     ):
         await until(lambda: made.synced.is_set() or made.failure)
         assert made.synced.is_set() == gets
+
+
+async def test_keys_that_cannot_be_had_leave_nobody_in() -> None:
+    missing = RegistryKey("missing", transfers=True)
+    async with registry(Memory()) as where, agent(where, None, missing) as there, secondary(there) as made:
+        await until(lambda: made.synced.is_set() or made.failure)
+        assert not made.synced.is_set()
