@@ -6,10 +6,10 @@ this way, for as long as their leases, so that they are told by whom they ask.  
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from discovery.registry.content import Content, Draft
+from discovery.registry.content import Content, Draft, Node
 from discovery.registry.keys import EVERYTHING
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.targets import notified
@@ -48,16 +48,19 @@ class Audience:
         new = [name for name, node in draft.nodes.items() if node and name not in self._content.nodes]
         if len(self) + len(new) > MOST:
             return
-        self._content.adopt(draft.nodes, self._content.serial)
+        self._adopt(draft.nodes)
         if terms is not None:
-            until = self._clock() + granted(terms).lease
-            self._until.update((record.name, until) for record in update.added())
+            until, there = self._clock() + granted(terms).lease, self._content.nodes
+            self._until.update((record.name, until) for record in update.added() if record.name in there)
 
     def targets(self, names: Collection[bytes]) -> set[Resolver]:
         """Who is to be told that these names of the written zone changed."""
         now = self._clock()
         gone = [name for name in self._content.nodes if self._until.get(name, 0.0) < now]
-        self._content.adopt(dict.fromkeys(gone, ()), self._content.serial)
-        for name in gone:
-            self._until.pop(name, None)
+        self._adopt(dict.fromkeys(gone, ()))
         return set(notified(self._content, names))
+
+    def _adopt(self, nodes: Mapping[bytes, Node]) -> None:
+        self._content.adopt(nodes, self._content.serial)
+        for name in nodes.keys() - self._content.nodes.keys():
+            self._until.pop(name, None)

@@ -41,6 +41,7 @@ def test_they_are_told_of_what_they_follow_as_long_as_their_leases_live() -> Non
     made.carried(update(3, NODES, [removed(each) for each in node_records(N2, SECOND)]))
     assert not made
     assert made.targets([PART]) == set()
+    assert not made._until
 
 
 def test_what_is_no_follower(monkeypatch: pytest.MonkeyPatch) -> None:
