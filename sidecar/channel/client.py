@@ -224,7 +224,8 @@ class Channel:
                 while (said := _read(await socket.receive())) is not None:
                     self._take(said)
                 sending.cancel()
-        return _farewell(socket)
+        leaves = self._turns.is_to_leave(asyncio.get_running_loop().time())
+        return "it stands by, and another one is tried" if leaves else _farewell(socket)
 
     def _began(self, welcome: Welcome) -> None:
         log.info("connected to the registry's channel at %s", self._turns.current)

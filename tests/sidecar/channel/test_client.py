@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from config.meta import Named
 from mesh.stats import BackendFrame
 from sidecar.channel.credentials import Token
@@ -26,7 +28,9 @@ async def test_the_registry_learns_what_is_in_force_and_counted(tmp_path: Path) 
         await until(lambda: not known.connected)
 
 
-async def test_it_turns_to_the_registry_that_acts_which_counts_what_all_carry(tmp_path: Path) -> None:
+async def test_it_turns_to_the_registry_that_acts_which_counts_what_all_carry(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     def counted(there: Registry) -> int:
         """Requests, of all nodes that said so."""
         return sum(each.codes[200] for each in there.nodes.counters([("default", "web")]).backends)
@@ -43,6 +47,10 @@ async def test_it_turns_to_the_registry_that_acts_which_counts_what_all_carry(tm
             second.nodes.stand("the registry a acts")
             await until(lambda: counted(first) == 8)
             assert all(not node.connected for node in second.nodes)
+            left = (
+                f"no connection to the registry's channel at {second.address}: it stands by, and another one is tried"
+            )
+            assert left in caplog.messages
 
 
 async def test_one_that_uses_some_services_gets_these_and_those_that_come_into_use(tmp_path: Path) -> None:
