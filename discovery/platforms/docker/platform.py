@@ -103,9 +103,11 @@ class DockerPlatform:
 
     async def close(self) -> None:
         """Observe no more; containers run on, and those of Deployments are found again."""
-        if self.deployments is not None:
-            await self.deployments.close()
-        await self._tasks.close()
+        try:
+            if self.deployments is not None:
+                await self.deployments.close()
+        finally:
+            await self._tasks.close()
 
     def _changed(self) -> None:
         if self._runner is not None:

@@ -61,7 +61,8 @@ def key_of(name: Named) -> str:
 def named_in(config_set: ConfigSet) -> Mapping[str, Named]:
     """The Services that labels of Swarm services name, by `key_of` these, wherever their manager is."""
     said = config_set.config_maps.get(NAMES)
-    return {key: Named(*text.split("/", 1)) for key, text in said.data.items() if "/" in text} if said else {}
+    data = said.data if said is not None else {}
+    return {key: Named(*text.split("/", 1)) for key, text in data.items() if "." in key and "/" in text}
 
 
 def behind(service: Named, named: Mapping[str, Named]) -> Iterator[Named]:

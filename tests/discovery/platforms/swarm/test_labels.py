@@ -2,8 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from config.meta import Named
-from discovery.platforms.swarm.labels import PUBLISH, PublishedPort, behind, key_of, name_of, published_ports
+from config.configset import ConfigSet
+from config.meta import Named, ObjectMeta
+from config.resources.core import ConfigMap
+from discovery.platforms.swarm.labels import (
+    PUBLISH,
+    PublishedPort,
+    behind,
+    key_of,
+    name_of,
+    named_in,
+    published_ports,
+)
 
 NAMES = {
     "plain": ("web", {}, Named("default", "web")),
@@ -49,3 +59,10 @@ def test_the_swarm_services_behind_a_service() -> None:
     assert list(behind(web, named)) == []
     assert list(behind(web, {"shop.web": web})) == [web]
     assert key_of(web) == "shop.web"
+
+
+def test_what_somebody_else_wrote_there_is_no_name() -> None:
+    said = Named("default", "swarm-services.weft.dev")
+    written = ConfigMap(ObjectMeta(name=said.name), {"web": "shop/web", "shop.web": "web", "shop.blue": "shop/web"})
+    assert named_in(ConfigSet(config_maps={said: written})) == {"shop.blue": Named("shop", "web")}
+    assert named_in(ConfigSet()) == {}
