@@ -57,9 +57,10 @@ class Transaction:
         for name in touched:
             node = commit.nodes[name]
             where = text(zone.keys.name(name))
+            self._size += len(where)
             if node:
                 value = pack(name, node, {**zone.held.get(name, {}), **terms.get(name, {})})
-                self._size += len(where) + len(value)
+                self._size += len(value)
                 self._writes.append({"request_put": {"key": where, "value": text(value)}})
             else:
                 self._writes.append({"request_delete_range": {"key": where}})

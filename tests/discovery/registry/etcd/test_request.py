@@ -118,3 +118,13 @@ def test_what_is_too_much() -> None:
     large = [record(f"h{number}.shop.default")._replace(data=bytes(1000)) for number in range(MOST_BYTES // 1000)]
     with pytest.raises(TooLarge, match="more than etcd takes at once"):
         request(commit(large))
+
+
+def test_names_that_go_are_counted_too() -> None:
+    long = [record(".".join([f"h{number}", "n" * 63, "n" * 63])) for number in range(MOST_NAMES)]
+    gone = commit(long)._replace(nodes={each.name: () for each in long})
+    some = [record(f"h{number}.shop.default")._replace(data=bytes(1000)) for number in range(MOST_BYTES // 2000)]
+    assert request(gone)
+    assert request(commit(some))
+    with pytest.raises(TooLarge, match="more than etcd takes at once"):
+        request(commit(some), gone)
