@@ -92,7 +92,7 @@ class Asked(NamedTuple):
         if answer is not None and self.verified is not None and self.stream is None:
             size = len(answer) + tsig.size(self.verified.key)
             if size > SMALLEST_UDP and size > udp_limit(parse_query(self.message)):
-                flags = int.from_bytes(answer[2:4], "big") | TC
+                flags = (int.from_bytes(answer[2:4], "big") | TC) & ~0xF
                 answer = answer[:2] + flags.to_bytes(2, "big") + b"\0\1" + bytes(6) + self.question
         self.send(answer)
 

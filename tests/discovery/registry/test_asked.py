@@ -44,6 +44,22 @@ def test_what_it_is_about() -> None:
     assert (read.rcode(), read.question[0].rdtype) == (dns.rcode.REFUSED, AXFR)
 
 
+def test_an_answer_that_its_signature_cuts_short_says_nothing() -> None:
+    """RFC 8945 section 5.3: it has the rcode 0."""
+    key = Key(from_text("k"), "hmac-sha256", b"secret")
+    question = ORIGIN + b"\0\1\0\1"
+    message = MESSAGE[:12] + question
+    verified = verify(sign(message, key, 7)[0], {key.name: key}, 7)
+    sent: list[bytes | None] = []
+    Asked(message, outline(message), "127.0.0.1", verified, sent.append, None, lambda: 7.0).send_found(
+        message[:2] + b"\x84\x03" + message[4:] + bytes(450)
+    )
+    (answer,) = sent
+    assert answer is not None
+    assert (answer[2:6], answer[12 : 12 + len(question)]) == (b"\x86\0\0\1", question)
+    assert len(answer) < 200
+
+
 @pytest.mark.parametrize("algorithm", ["hmac-sha256", "hmac-sha512"])
 @pytest.mark.parametrize("name", ["k", "node-1", "a-rather-long-name.of-a-node.example"])
 def test_how_much_room_a_signature_needs(name: str, algorithm: str) -> None:
