@@ -121,8 +121,8 @@ def _http_queued(backends: Labelled) -> Iterator[AnySample]:
 
 def _ready_endpoints(backends: Labelled) -> Iterator[AnySample]:
     for backend in backends:
-        if not backend.frame.asleep:
-            ready = sum(endpoint.ready for endpoint in backend.frame.endpoints.values())
+        ready = sum(endpoint.ready for endpoint in backend.frame.endpoints.values())
+        if ready or not backend.frame.asleep:  # of the sides of a Service port one alone may have none
             yield "weft_ready_endpoints", backend.text, ready
 
 

@@ -124,11 +124,11 @@ def test_idle_backends_are_listed_by_their_endpoints_only() -> None:
     assert names == {"weft_ready_endpoints", *endpoints}
 
 
-@pytest.mark.parametrize(("asleep", "ready"), [(False, 0), (True, None)])
-def test_of_what_sleeps_nobody_says_that_it_has_no_endpoint(asleep: bool, ready: int | None) -> None:
-    gone = BackendFrame("default", "shop", "http", endpoints={"10.0.0.1:80": EndpointFrame(0)}, asleep=asleep)
-    assert value(text(gone), "weft_ready_endpoints") == ready
-    assert value(text(gone), "weft_endpoint_ready", endpoint="10.0.0.1:80") == 0
+@pytest.mark.parametrize(("asleep", "there", "ready"), [(False, 0, 0), (True, 0, None), (True, 1, 1)])
+def test_of_what_sleeps_nobody_says_that_it_has_no_endpoint(asleep: bool, there: int, ready: int | None) -> None:
+    frame = BackendFrame("default", "shop", "http", endpoints={"10.0.0.1:80": EndpointFrame(there)}, asleep=asleep)
+    assert value(text(frame), "weft_ready_endpoints") == ready
+    assert value(text(frame), "weft_endpoint_ready", endpoint="10.0.0.1:80") == there
 
 
 @pytest.mark.parametrize("backends", [(), (BUSY,), (BUSY, IDLE)], ids=["empty", "one", "two"])
