@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from random import Random
 from typing import cast
 
@@ -58,15 +59,14 @@ async def test_a_program_that_begins_to_listen() -> None:
     accepted = asyncio.Event()
     prober = Prober(Random(1), asyncio.get_running_loop().time)
     listening = Listening(prober, accepted.set)
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))  # and does not listen yet
+    port = bound.getsockname()[1]
     run = FIRST._replace(address="127.0.0.1")
     listening.follow({run: (port,)})
     await until(lambda: any(prober.stats.runs.values()))
     assert not accepted.is_set()
-    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port):
+    async with await asyncio.start_server(lambda _, writer: writer.close(), sock=bound):
         await asyncio.wait_for(accepted.wait(), 10)
         assert (listening.accepted, len(prober)) == ({run}, 0)
     await prober.close()
