@@ -26,6 +26,8 @@ class Turns:
         """Why the one that is connected does not act; empty: it does, as far as is known."""
         self._word = ""
         """What was said of that last, by any of them."""
+        self._words: dict[Address, str] = {}
+        """What each of them said last."""
         self._tried: dict[Address, float] = {}
         """When it was seen of one that it does not act, since others acted than now."""
 
@@ -35,9 +37,9 @@ class Turns:
 
     def told(self, standby: str, now: float) -> None:
         """The one that is connected says why it does not act; empty: it does."""
-        if standby != self._word:
+        if standby != self._words.get(self.current, self._word):  # they may differ from each other for long
             self._tried.clear()
-        self._word = self._standby = standby
+        self._words[self.current] = self._word = self._standby = standby
         self._tried[self.current] = now
 
     def is_to_leave(self, now: float) -> bool:

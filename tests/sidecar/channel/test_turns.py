@@ -51,6 +51,18 @@ def test_it_stays_where_it_is_when_the_one_that_acts_cannot_be_reached() -> None
     assert turns.is_to_leave(1 + AGAIN_SECONDS)
 
 
+def test_it_does_not_go_to_and_fro_between_those_that_say_different_things() -> None:
+    turns, said = Turns([A, B, C]), {B: "the registry a acts", C: NOBODY}
+    moves = 0
+    for now in range(int(AGAIN_SECONDS) - 10):
+        if turns.current == A:
+            turns.ended(now, connected=False)
+            continue
+        turns.told(said[turns.current], now)
+        moves += left(turns, now)
+    assert moves <= 3
+
+
 def test_after_an_election_it_looks_again() -> None:
     turns = Turns([A, B])
     for registry in (A, B):
