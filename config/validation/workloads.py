@@ -79,9 +79,21 @@ def _check_pod(pod: PodSpec, path: str, report: ObjectReport) -> None:
         message = f"same name as containers[{first}]: names are unique"
         report.error(f"{path}.containers[{again}].name", message, f"{path}.containers[{first}].name")
     _check_port_names_across(pod, path, report)
+    _check_waits(pod, path, report)
     for field, text in (("hostname", pod.hostname), ("subdomain", pod.subdomain)):
         if text:
             report.check(f"{path}.{field}", DNS_LABEL.problem(text))
+
+
+def _check_waits(pod: PodSpec, path: str, report: ObjectReport) -> None:
+    """A hook that waits has the time that its container has until SIGKILL, as Kubernetes demands."""
+    grace = pod.termination_grace_period_seconds
+    for i, container in enumerate(pod.containers):
+        hook = container.lifecycle.pre_stop if container.lifecycle else None
+        if hook and hook.sleep and hook.sleep.seconds > grace:
+            message = f"{hook.sleep.seconds} is more than terminationGracePeriodSeconds, which is {grace}"
+            where = f"{path}.containers[{i}].lifecycle.preStop.sleep.seconds"
+            report.error(where, message, f"{path}.terminationGracePeriodSeconds")
 
 
 def _check_port_names_across(pod: PodSpec, path: str, report: ObjectReport) -> None:

@@ -77,6 +77,12 @@ CASES += [
     case("a hook", hook("{exec: {command: [quit]}}")),
     case("a hook by HTTP", hook("{httpGet: {path: /quit, port: http}}")),
     case("a hook that waits", hook("{sleep: {seconds: 5}}")),
+    case("a hook that waits as long as it may", hook("{sleep: {seconds: 30}}")),
+    case(
+        "a hook that waits too long",
+        hook("{sleep: {seconds: 31}}"),
+        error(f"{HOOK}.sleep.seconds", "31 is more than terminationGracePeriodSeconds, which is 30"),
+    ),
     case("a hook without an action", hook("{}"), error(HOOK, "one of exec, httpGet and sleep is needed")),
     case("a hook with two", hook("{sleep: {seconds: 5}, exec: {command: [a]}}"), error(HOOK, "exec and sleep exclude")),
     case("a hook to nowhere", hook("{httpGet: {port: htp}}"), error(f"{HOOK}.httpGet.port", 'did you mean "http"')),
