@@ -1,7 +1,8 @@
 """The open loop: sends what is due, over a fixed number of connections.
 
 What is due while all connections are busy waits its turn, and its latency counts the wait.  The queue is
-bounded: beyond it, requests are counted as ``overload`` and not sent.  A connection that ends is opened again.
+bounded: beyond it, requests are counted as ``overload`` and not sent.  A connection that ends is opened again, and
+one that is refused is tried again: each refusal fails one request that waits, as its client would have seen it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ TICK = 0.00025
 """Seconds between looks at what is due; the loop's own clock would count whole milliseconds."""
 MOST_WAITING = 100_000
 REOPEN_AFTER = 0.1
-"""Seconds until a connection that was closed unused is opened again, lest a target that closes all be stormed."""
+"""Seconds until a connection that was refused, or closed unused, is opened again, lest a target be stormed."""
 
 
 class Generator:
@@ -67,6 +68,8 @@ class Generator:
             self._end = self._began + seconds
             self.timeline = Timeline(seconds)
             self._next = self._began + next(self._schedule)
+            for _ in range(self._most - len(self._open)):
+                self._reconnect(REOPEN_AFTER)
             with Ticker(loop, TICK, self._send_due):
                 await asyncio.sleep(seconds)
                 await self._wait_for_answers()
@@ -125,7 +128,8 @@ class Generator:
         try:
             await loop.getaddrinfo(self._target.host, self._target.port)
         except (OSError, UnicodeError):  # UnicodeError: it cannot be a name at all
-            raise ConnectionError(f"{self._target.host} has no address") from None
+            advice = f"give an address, and with it -H 'Host: {self._target.host}'"
+            raise ConnectionError(f"{self._target.host} has no address: {advice}") from None
 
     async def _connect(self, loop: asyncio.AbstractEventLoop, after: float = 0.0) -> None:
         await asyncio.sleep(after)
@@ -135,6 +139,14 @@ class Generator:
                     lambda: Connection(self, self._target.head_only), self._target.host, self._target.port
                 )
         except OSError:  # TimeoutError too
+            self._refused()
+            self._reconnect(REOPEN_AFTER)
+
+    def _refused(self) -> None:
+        if self._waiting:
+            self._count_error("connect", self._waiting.popleft())
+            self._ended.set()
+        elif not self._began:
             self._count_error("connect", monotonic())
 
     def _reconnect(self, after: float) -> None:

@@ -89,7 +89,11 @@ def test_a_terminal_sees_how_it_goes(url: str) -> None:
     [
         (["https://h/", "--rate", "1"], 1, "only http://"),
         (["http://127.0.0.1:1/", "--rate", "1", "--duration", "1"], 1, "takes no connection"),
-        (["http://a..b/", "--rate", "1", "--duration", "1"], 1, "a..b has no address"),
+        (
+            ["http://a..b/", "--rate", "1", "--duration", "1"],
+            1,
+            "no address: give an address, and with it -H 'Host: a..b'",
+        ),
         (["http://h/"], 2, "--rate"),
         (["http://h/", "--rate", "-3"], 2, "not above 0"),
         (["http://h/", "--rate", "1", "--connections", "0"], 2, "1..10000"),

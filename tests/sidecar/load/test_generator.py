@@ -20,7 +20,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 @asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
+async def serving(handler: Handler, port: int = 0) -> AsyncIterator[str]:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await handler(reader, writer)
@@ -29,7 +29,7 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
         finally:
             writer.transport.abort()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    server = await asyncio.start_server(handle, "127.0.0.1", port)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     finally:
@@ -121,6 +121,40 @@ async def test_a_closed_port_is_said_at_once() -> None:
         pass
     with pytest.raises(ConnectionError, match="takes no connection"):
         await load(url, 10, 5.0)
+
+
+async def test_a_target_that_was_gone_is_used_again() -> None:
+    """While it refuses, what is due fails; when it is back, the rest is sent."""
+    requests = 0
+    clients: list[asyncio.StreamWriter] = []
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        clients.append(writer)
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            requests += 1
+            writer.write(ANSWER)
+
+    async def until(holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not holds():
+                await asyncio.sleep(0.005)
+
+    async with serving(count) as url:
+        target = parse_target(url)
+        generator = Generator(target, evenly(100), 2, 5.0)
+        run = asyncio.create_task(generator.run(100, 1.5))
+        await until(lambda: requests >= 5)
+    for client in clients:
+        client.transport.abort()
+    await until(lambda: "connect" in generator.errors)
+    before = requests
+    async with serving(count, target.port):
+        report = await run
+    assert requests > before
+    assert "timeout" not in report.errors
+    assert report.answered + sum(report.errors.values()) == 150
 
 
 async def test_connections_closed_unused_are_opened_again_without_a_storm() -> None:
