@@ -122,9 +122,9 @@ def _place_of_service(door: Door, config_set: ConfigSet) -> str:
 
 
 def _place_of_node_config(config_set: ConfigSet) -> str:
-    """`` (FILE:LINE:COL)``, or that there is none yet."""
+    """`` (FILE:LINE:COL)``, or that there is none, perhaps because what is written has errors."""
     places = [source for key, source in config_set.sources.items() if key.kind == "NodeConfig"]
-    return f" ({places[0]})" if places else " (there is none yet: add one)"
+    return f" ({places[0]})" if places else " (none is in force: add one, or mend its errors)"
 
 
 def _lower(text: str) -> str:

@@ -56,7 +56,9 @@ def examine(paths: list[Path]) -> Findings:
     from discovery.assignments import Assignments
 
     loaded = load(paths)
-    faults = (*loaded.faults, *allocate(loaded.config_set, Assignments()).faults, *_without_command(loaded.config_set))
+    faults = (*loaded.faults, *allocate(loaded.config_set, Assignments()).faults)
+    if not any(fault.severity == "error" and fault.object and fault.object.kind == "NodeConfig" for fault in faults):
+        faults += tuple(_without_command(loaded.config_set))  # else its images are not known
     objects = {*loaded.config_set.sources, *(fault.object for fault in faults if fault.object)}
     return Findings(tuple(sorted(faults, key=lambda fault: fault.source)), len(objects))
 

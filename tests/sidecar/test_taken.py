@@ -45,7 +45,7 @@ def test_a_taken_admin_address_names_the_line_and_a_free_port() -> None:
 
 
 def test_without_a_node_config_one_is_to_be_added() -> None:
-    with taken_port() as port, pytest.raises(UserError, match=r"in the NodeConfig \(there is none yet: add one\)"):
+    with taken_port() as port, pytest.raises(UserError, match=r"in the NodeConfig \(none is in force: add one"):
         bind_admin(Address("127.0.0.1", port), ConfigSet())
 
 

@@ -58,9 +58,21 @@ def manifest(tmp_path: Path) -> Path:
         (UNRUNNABLE, 0, "1 object, 0 errors, 1 warning"),
         (UNRUNNABLE + NODE + "{images: {'web:1': [web]}}\n", 0, "2 objects, nothing wrong"),
         (UNRUNNABLE + NODE + "{platforms: [docker]}\n", 0, "2 objects, nothing wrong"),
+        (UNRUNNABLE + NODE + "{images: {'web:1': [web]}, typo: 1}\n", 1, "2 objects, 1 error, 0 warnings"),
         ("# nothing\n", 0, "no objects found"),
     ],
-    ids=["good", "notice", "warning", "error", "error among good", "no command", "command", "elsewhere", "empty"],
+    ids=[
+        "good",
+        "notice",
+        "warning",
+        "error",
+        "error among good",
+        "no command",
+        "command",
+        "elsewhere",
+        "unknown images",
+        "empty",
+    ],
 )
 def test_summary_and_exit_code(
     manifest: Path, capsys: pytest.CaptureFixture[str], text: str, code: int, summary: str
