@@ -252,7 +252,7 @@ def _check(beside: Beside, config_set: ConfigSet) -> None:
     """Raises UserError if the Service, or one of the ports, is not there."""
     service = config_set.services.get(beside.service)
     if service is None:
-        raise UserError(f"--service {beside.service}: the manifests have no such Service")
+        raise UserError(f"--service {beside.service}: the manifests in PATH have no such Service: write it there")
     names = [port.key for port in ports_of(service)]
     for name, _ in beside.ports:
         if name not in names:

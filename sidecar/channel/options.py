@@ -99,5 +99,5 @@ def parse_run(text: str) -> str:
     """NAMESPACE/NAME of a Deployment, as argparse wants it checked."""
     namespace, slash, name = text.partition("/")
     if not slash or DNS_SUBDOMAIN.problem(namespace) or DNS_SUBDOMAIN.problem(name):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAMESPACE/NAME")
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAMESPACE/NAME, such as 'default/web'")
     return text

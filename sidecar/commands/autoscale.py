@@ -26,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
         description="Shows the autoscalers of a running weft: their sizes and metrics (status), or how one "
         "of them came to its last decision, rule by rule (explain).",
     )
-    parser.add_argument("what", choices=("status", "explain"))
+    parser.add_argument("what", choices=("status", "explain"), metavar="status|explain")
     parser.add_argument("name", metavar="NAME", nargs="?", default="", help="of a HorizontalPodAutoscaler, for explain")
     parser.add_argument("-n", "--namespace", default="", help="default: all")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
         print(yaml.safe_dump_all([manifest(item) for item in items], sort_keys=False, allow_unicode=True), end="")
     elif not items:
-        print(f"no {kind or 'object'} is in force", file=sys.stderr)
+        print(f"no {kind or 'object'} {'that is stored ' if args.stored else ''}is in force", file=sys.stderr)
     else:
         remarks = [remark_line(item) for item in items if item["status"]["reasons"]]
         print("\n".join([*table(rows(items, kind), Painter(sys.stdout)), *([""] if remarks else []), *remarks]))

@@ -33,7 +33,8 @@ def add_parser(subparsers: Any) -> None:
         help="follow, undo, restart or pause the rollout of a Deployment",
         description=DESCRIPTION,
     )
-    parser.add_argument("what", choices=("status", "history", "undo", "restart", "pause", "resume"))
+    actions = ("status", "history", "undo", "restart", "pause", "resume")
+    parser.add_argument("what", choices=actions, metavar="|".join(actions))
     parser.add_argument("names", metavar="NAME", nargs="+", help="of a Deployment: NAME, deployment/NAME")
     parser.add_argument("-n", "--namespace", default="default", help="default: default")
     parser.add_argument("--to-revision", metavar="N", type=_revision, default=0, help="for undo; default: the last one")
