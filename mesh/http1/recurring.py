@@ -1,9 +1,9 @@
 """Request heads of one connection, most of whose lines are those of the last one.
 
 A client says the same on a connection again and again; what differs is the request line, and perhaps a cookie or a
-date.  So what is the last request to the letter is not read again, nor are fields that are those of the last one; and
-of fields that begin and end as two requests did, only what is between is read: the value of one field, or some lines.
-What is accepted, and what it means, is what `read_plain_request` says of the same bytes.
+date.  So a short request that is the last one to the letter is not read again, nor are fields that are those of the
+last one; and of fields that begin and end as two requests did, only what is between is read: the value of one field, or
+some lines.  What is accepted is as strict, and means the same, as what `read_plain_request` accepts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mesh.http1.grammar import KEEP_ALIVE, KEEP_ALIVE_LENGTH, VALUE
 from mesh.http1.request import PLAIN_FIELDS, PLAIN_LINE, Plain, read_plain_request
 
 LONGEST: Final = 2048
-"""Bytes of a request that is remembered."""
+"""Bytes of fields that are remembered."""
 SHORT: Final = 128
 """Bytes of a request that is sooner read than compared by parts."""
 MOST_LINES: Final = 64
@@ -37,12 +37,11 @@ class RequestReader:
 
     __slots__ = ("_after", "_before", "_between", "_cut", "_data", "_fields", "_host", "_lessons", "_request")
 
-    _request: Plain
-    """The last one."""
-
     def __init__(self) -> None:
         self._data = b""
-        """Of `_request`."""
+        """The last short request, as it came."""
+        self._request: Plain | None = None
+        """What it is."""
         self._fields: bytes | None = None
         """Field lines and empty line of a plain request without a body, lately; None: there was none."""
         self._host = b""
@@ -71,13 +70,9 @@ class RequestReader:
             return self._read_anew(data, fields)
         end = len(data)
         if not self._cut:
-            request = self._host, data[:-2], end, 0
-        else:
-            cut = end + self._cut
-            request = self._host, data[:cut] + data[cut + KEEP_ALIVE_LENGTH : -2], end, 0
-        if end <= LONGEST:
-            self._data, self._request = data, request
-        return request
+            return self._host, data[:-2], end, 0
+        cut = end + self._cut
+        return self._host, data[:cut] + data[cut + KEEP_ALIVE_LENGTH : -2], end, 0
 
     def _read_short(self, data: bytes) -> Plain | None:
         request = read_plain_request(data)
