@@ -21,7 +21,7 @@ from sidecar.local_route import local_route
 from sidecar.options import Options
 from sidecar.roles import UP, Role
 from sidecar.state import StateFolder
-from sidecar.written import Manifests, Written, report, require_usable
+from sidecar.written import Manifests, Written, report, require_node, require_usable
 
 if TYPE_CHECKING:
     from sidecar.channel.received import Received
@@ -35,6 +35,7 @@ async def up(paths: Sequence[Path], options: Options, lifecycle: Lifecycle, role
             return 0
         written, serving = read
         report(written, sys.stderr)
+        require_node(written)
         if role.needs_work:
             require_usable(written, paths)
         with ExitStack() as reached:

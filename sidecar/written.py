@@ -117,3 +117,15 @@ def require_usable(written: Written, paths: Sequence[Path]) -> None:
             "no Service and no Deployment is without errors" if written.failed else "there is no Service or Deployment"
         )
         raise UserError(f"nothing to run in {named}: {why}")
+
+
+def require_node(written: Written) -> None:
+    """Raises UserError if the NodeConfig has errors, and no good version of it is remembered.
+
+    With defaults in its place weft would listen elsewhere, run nothing, and take unsigned updates.
+    """
+    if any(key.kind == "NodeConfig" for key in written.config_set.sources):
+        return
+    for fault in written.faults:
+        if fault.severity == "error" and fault.object and fault.object.kind == "NodeConfig":
+            raise UserError(f"{fault.object} has errors, and no earlier version to go on with: see {fault.source}")

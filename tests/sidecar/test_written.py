@@ -13,7 +13,7 @@ from config.errors import Fault
 from config.meta import Named, Source
 from sidecar.errors import UserError
 from sidecar.state import StateFolder
-from sidecar.written import MOST_FAULTS, Manifests, Written, report, require_usable
+from sidecar.written import MOST_FAULTS, Manifests, Written, report, require_node, require_usable
 
 SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\n"
 WEB = Named("default", "web")
@@ -87,6 +87,22 @@ def test_nothing_to_run(name: str) -> None:
     with pytest.raises(UserError) as refused:
         require_usable(written, [Path("a"), Path("b")])
     assert str(refused.value) == words
+
+
+async def test_a_node_config_with_errors_needs_an_earlier_version(tmp_path: Path, state: StateFolder) -> None:
+    file = tmp_path / "node.yaml"
+    manifests = Manifests([file], state)
+    good = SERVICE + "---\napiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {name: node}\nspec: {}\n"
+    bad = good.replace("{}", "{drainTimeout: 30}")
+    file.write_text(bad)
+    with pytest.raises(UserError, match=r"NodeConfig/node has errors, and no earlier version .*node\.yaml:"):
+        require_node(await manifests.read())
+    file.write_text(good)
+    require_node(await manifests.read())
+    file.write_text(bad)
+    written = await manifests.read()
+    require_node(written)
+    assert written.failed
 
 
 def test_faults_are_reported_up_to_a_bound() -> None:
