@@ -2,8 +2,8 @@
 
 A client says the same on a connection again and again; what differs is the request line, and perhaps a cookie or a
 date.  So a short request that is the last one to the letter is not read again, nor are fields that are those of the
-last one; and of fields that begin and end as two requests did, only what is between is read: the value of one field, or
-some lines.  What is accepted is as strict, and means the same, as what `read_plain_request` accepts.
+last one; and of fields that begin and end as two requests did, only what is between is read: the Host, the value of
+another field, or some lines.  What is accepted is as strict, and means the same, as what `read_plain_request` accepts.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from operator import eq
 from typing import Final
 
 from mesh.http1.grammar import KEEP_ALIVE, KEEP_ALIVE_LENGTH, VALUE
-from mesh.http1.request import PLAIN_FIELDS, PLAIN_LINE, Plain, read_plain_request
+from mesh.http1.request import PLAIN_FIELDS, PLAIN_HOST, PLAIN_LINE, Plain, read_plain_request
 
 LONGEST: Final = 2048
 """Bytes of fields that are remembered."""
 SHORT: Final = 128
-"""Bytes of a request that is sooner read than compared by parts."""
+"""Bytes of a request that is remembered to the letter."""
 MOST_LINES: Final = 64
 """Field lines of a request that is learned from: with those between, there are never more than `MAX_FIELDS`."""
 LESSONS: Final = 8
@@ -28,6 +28,7 @@ LESSONS: Final = 8
 _request_line = re.compile(PLAIN_LINE).match
 _lines = re.compile(PLAIN_FIELDS).fullmatch
 _value = re.compile(VALUE).fullmatch
+_authority = re.compile(PLAIN_HOST).fullmatch
 _never = re.compile(rb"(?!)").fullmatch
 _keep_alive = re.compile(rb"(?<![^\n])" + KEEP_ALIVE).search
 
@@ -60,8 +61,6 @@ class RequestReader:
         """The request whose whole head is at the beginning of `data`, if it is a plain one."""
         if data == self._data:
             return self._request
-        if len(data) <= SHORT:
-            return self._read_short(data)
         line = _request_line(data)
         if line is None:
             return None
@@ -69,14 +68,11 @@ class RequestReader:
         if fields != self._fields and not self._resemble(fields):
             return self._read_anew(data, fields)
         end = len(data)
-        if not self._cut:
-            return self._host, data[:-2], end, 0
-        cut = end + self._cut
-        return self._host, data[:cut] + data[cut + KEEP_ALIVE_LENGTH : -2], end, 0
-
-    def _read_short(self, data: bytes) -> Plain | None:
-        request = read_plain_request(data)
-        if request is not None and request[2] == len(data):
+        if self._cut:
+            cut = end + self._cut
+            return self._host, data[:cut] + data[cut + KEEP_ALIVE_LENGTH : -2], end, 0
+        request = self._host, data[:-2], end, 0
+        if end <= SHORT:
             self._data, self._request = data, request
         return request
 
@@ -91,6 +87,8 @@ class RequestReader:
             or self._between(fields, start, size - len(after)) is None
         ):
             return False
+        if self._between is _authority:
+            self._host = fields[start : size - len(after)]
         if self._cut < -len(after):
             self._cut -= size - len(self._fields or b"")
         self._fields = fields
@@ -106,23 +104,37 @@ class RequestReader:
         return request
 
     def _learn(self, fields: bytes, host: bytes) -> None:
-        """Remember what these and the last ones have in common, if the Host is part of it, and what is cut out."""
+        """Remember what these and the last ones have in common, if what is cut out is part of it."""
         old, new = (each.split(b"\r\n")[:-2] for each in (self._fields or b"", fields))
         first = _alike(old, new)
         last = len(new) - _alike(old[first:][::-1], new[first:][::-1])
         before, after = (b"".join([line + b"\r\n" for line in lines]) for lines in (new[:first], new[last:]))
-        common = read_plain_request(b"GET / HTTP/1.1\r\n" + before + after + b"\r\n")
         keep_alive = _keep_alive(fields)
         self._before, self._between, self._after = b"", _never, b""
-        if common is not None and (keep_alive is None or _keep_alive(before + after)):
-            self._before, self._between, self._after = before, _lines, after + b"\r\n"
-            if len(old) == len(new) and last == first + 1 and _lines(new[first] + b"\r\n"):
-                name, colon, _ = new[first].partition(b":")
-                if old[first].startswith(name + colon):
-                    self._before, self._between, self._after = before + name + colon, _value, b"\r\n" + self._after
+        if keep_alive is None or _keep_alive(before + after):
+            one = len(old) == len(new) and last == first + 1
+            same = _alike_names(old[first], new[first]) if one else b""
+            if same.lower() == b"host: " and _is_plain(before + same + b"a\r\n" + after):
+                self._before, self._between, self._after = before + same, _authority, b"\r\n" + after + b"\r\n"
+            elif _is_plain(before + after):
+                if same and _lines(new[first] + b"\r\n"):
+                    self._before, self._between, self._after = before + same, _value, b"\r\n" + after + b"\r\n"
+                else:
+                    self._before, self._between, self._after = before, _lines, after + b"\r\n"
         self._fields = fields
         self._host = host
         self._cut = keep_alive.start() - len(fields) if keep_alive else 0
+
+
+def _is_plain(lines: bytes) -> bool:
+    return read_plain_request(b"GET / HTTP/1.1\r\n" + lines + b"\r\n") is not None
+
+
+def _alike_names(old: bytes, new: bytes) -> bytes:
+    """The name and colon, and one space if both have it, with which both lines begin; empty: the names differ."""
+    at = new.find(b":") + 1
+    at += new[at : at + 1] == old[at : at + 1] == b" "
+    return new[:at] if old[:at] == new[:at] else b""
 
 
 def _alike(old: list[bytes], new: list[bytes]) -> int:

@@ -112,12 +112,14 @@ PLAIN_LINE = (
     + rb"{1,%d}+ /[!\"$-~]{0,%d}+ HTTP/1\.1\r\n" % (MAX_METHOD, MAX_TARGET - 1)
 )
 """Expression for the request line of a plain request."""
+PLAIN_HOST = rb"[0-9A-Za-z.\-]{1,255}+(?::[0-9]{0,4}+|:[1-5][0-9]{4}|:6[0-4][0-9]{3})?"
+"""Expression for the Host of a plain request."""
 PLAIN_FIELDS = plain_lines(_SPECIAL)
 """Expression for field lines that may stand anywhere in a plain request, up to 32 of them."""
 _PLAIN = re.compile(
     PLAIN_LINE
     + PLAIN_FIELDS
-    + rb"[Hh]ost: ([0-9A-Za-z.\-]{1,255}+(?::[0-9]{0,4}+|:[1-5][0-9]{4}|:6[0-4][0-9]{3})?)\r\n"
+    + rb"[Hh]ost: (%b)\r\n" % PLAIN_HOST
     + PLAIN_FIELDS
     + rb"(?:%b%b)?" % (KEEP_ALIVE, PLAIN_FIELDS)
     + rb"(?:[Cc]ontent-[Ll]ength: (0|[1-9][0-9]{0,14}+)\r\n%b)?\r\n" % PLAIN_FIELDS
