@@ -12,11 +12,11 @@ from benchmarks.rig import Proxy, Rig, free_port, wrk
 NAME = "ingress"
 TITLE = "An Ingress of 500 hosts with 10 paths each, beside one host with one path"
 SIZES = {"one host": (1, 1), "500 hosts of 10 paths": (500, 10)}
-SCRIPT = """-- Every request names the next host and the next path.
+SCRIPT = """-- Every request names the next host and the next path, and no two are equal.
 local n = 0
 request = function()
   n = n + 1
-  return wrk.format("GET", "/p" .. n % {paths} .. "/item", {{["Host"] = "h" .. n % {hosts} .. ".test"}})
+  return wrk.format("GET", "/p" .. n % {paths} .. "/item?" .. n, {{["Host"] = "h" .. n % {hosts} .. ".test"}})
 end
 """
 
