@@ -6,6 +6,7 @@ Everything listens on loopback, on ports that were free when the run began.
 from __future__ import annotations
 
 import importlib.util
+import random
 import re
 import shutil
 import socket
@@ -29,9 +30,19 @@ BIG = 10 * 2**20
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nobody has, by TCP or UDP.
+
+    It is none of those that the system gives to clients: one of them might have it before it is used.
+    """
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind(("127.0.0.1", port))
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_for(ready: Callable[[], bool], what: str, seconds: float = 20.0) -> None:

@@ -17,7 +17,7 @@ from urllib.error import URLError
 from benchmarks.answer import Answer, Row, at_most
 from benchmarks.measure import cpu_seconds, resident
 from benchmarks.registering import EACH, REFRESH_SECONDS, change, changes, client, registration, services
-from benchmarks.rig import Proxy, Rig, wait_for
+from benchmarks.rig import Proxy, Rig, free_port, wait_for
 from benchmarks.waiting import asked_meanwhile, first_answer, propagated
 from discovery.registry.terms import Terms
 
@@ -98,9 +98,7 @@ class Registry:
         self._rig = rig
         self._endpoints = endpoints
         self._turn = 0
-        with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._node = f"dns: '127.0.0.1:{self.port}', registry: {{alsoNotify: ['127.0.0.1:{told.getsockname()[1]}']}}"
         self.restart()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.rig import free_port
 from tests.scenarios.weft import wait_for
 
 NGINX = """
@@ -50,12 +51,11 @@ def run(*argv: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nothing listens on."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    """Ports of 127.0.0.1 that nobody has, all of them different."""
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(free_port())
+    return list(found)
 
 
 @contextmanager
