@@ -25,16 +25,19 @@ class Garbage:
     def __init__(self, clients: Callable[[], int]) -> None:
         self._clients = clients
         self._put_aside = 0
+        self._changes = 0
+        """That are large and not over: the zone may grow while a table is compiled in slices."""
 
     def keep(self) -> None:
-        """Put aside all there is; looking begins, or goes on, with what comes from now on."""
+        """Put aside all there is; looking begins, or goes on, with what comes from now on, but in a large change."""
         self._put_aside += self._clients()
         if self._put_aside > MOST_CLIENTS:
             self._put_aside = 0
             gc.unfreeze()
             gc.collect()
         gc.freeze()
-        gc.enable()
+        if not self._changes:
+            gc.enable()
 
     @contextmanager
     def unsought(self, changed: int) -> Iterator[None]:
@@ -43,7 +46,9 @@ class Garbage:
             yield
             return
         gc.disable()
+        self._changes += 1
         try:
             yield
         finally:
+            self._changes -= 1
             self.keep()

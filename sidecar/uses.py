@@ -72,7 +72,7 @@ class Uses:
     def lacks(self, service: Named, now: float, *, can_ask: bool = False) -> bool:
         """Whether it is worth waiting for what the registry says of it; `can_ask`: now, of one that is not there."""
         if service not in self._services:
-            sought = self._sought.get(service, now)
+            sought = self._sought.get(service, self._named.get(service, now))
             return can_ask and service not in self._absent and now - sought < PATIENCE
         if part_of(service) in self._known:
             return False

@@ -32,6 +32,14 @@ def test_it_is_looked_again_after_a_failure() -> None:
     assert gc.isenabled()
 
 
+def test_what_is_kept_in_the_middle_of_a_large_change_does_not_end_it() -> None:
+    garbage = Garbage(lambda: 0)
+    with garbage.unsought(MANY_OBJECTS):
+        garbage.keep()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
 class Ring:
     """Refers to itself, as a connection and its transport do."""
 

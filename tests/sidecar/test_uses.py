@@ -68,6 +68,8 @@ def test_what_is_not_there_is_sought_where_somebody_can_be_asked(monkeypatch: py
     assert (made.wanted, made.parts) == ((OWN, SHOP), {part_of(OWN)})
     assert made.lacks(SHOP, PATIENCE / 2, can_ask=True)
     assert not made.lacks(SHOP, PATIENCE, can_ask=True)
+    assert made.lacks(OWN, PATIENCE / 2, can_ask=True), "it is named, and may come"
+    assert not made.lacks(OWN, PATIENCE, can_ask=True), "who asked for it at the beginning was not answered"
     assert not made.lacks(SHOP, PATIENCE / 2), "nobody can be asked now"
     made.answered()
     assert not made.lacks(SHOP, 0.0, can_ask=True), "it is known not to be there"
