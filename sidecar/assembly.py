@@ -105,7 +105,7 @@ class Assembly:
         self.autoscaling = self._make_autoscaling()
         self._asking = Asking(self.running, self.recent, time.monotonic)
         self._rollouts = rollouts_of(self.platform, self._hide)
-        self.dns = NodeDNS(config_set, self.catalog, self._zones)
+        self.dns = NodeDNS(config_set, self.catalog, state.path, self._zones)
         self.running.lacks.append(self._lack)
         self.scales = self._tell_scales()
         self._waking: Waking | None = None

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from logging import INFO, WARNING
+from pathlib import Path
 from random import Random, SystemRandom
 from typing import Final, Protocol
 
@@ -30,6 +31,7 @@ from discovery.registry.gate import Gate, gate_at
 from discovery.registry.names import Desired
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
+from discovery.registry.serials import kept_in
 from discovery.registry.server import Server
 from discovery.registry.zone import Zone
 from discovery.sources.dns import Asked, DNSSources
@@ -43,6 +45,7 @@ from mesh.table import ListenerKey
 from sidecar.documents import Document
 from sidecar.inbound import Inbound
 
+SERIALS: Final = "dns.serial"
 RETRIES: Final = BackoffPolicy(first=0.5, ceiling=30.0, jitter=0.2)
 
 log = logging.getLogger(__name__)
@@ -108,15 +111,16 @@ class NodeDNS:
     """Serves the cluster's names on ``spec.dns`` from `start` to `close`.  Needs a running event loop."""
 
     def __init__(
-        self, config_set: ConfigSet, catalog: Catalog, zones: Zones | None = None, random: Random | None = None
-    ) -> None:
-        """`zones`: the written ones, which are answered for as well, and kept in step."""
+        self, config_set: ConfigSet, catalog: Catalog, folder: Path, zones: Zones | None = None,
+        random: Random | None = None,
+    ) -> None:  # fmt: skip
+        """`folder`: of the state; `zones`: the written ones, which are answered for as well, and kept in step."""
         node = config_set.node
         self._config_set = config_set
         self._random = random or SystemRandom()
         self._wanted = ListenerKey(*parse_host_port(node.dns))
         self._settings = node.resolver
-        self._zone = Zone(int(time.time()))
+        self._zone = Zone(kept_in(folder / SERIALS, time.time()))
         self._responder = Responder(self._random, node.resolver.forward)
         self._sources = DNSSources(catalog, self._random, self._who_knows, Hosts())
         self._forwarder = Forwarder(

@@ -47,7 +47,7 @@ class RegistryAssembly:
         self.running = Standing(config_set=config_set, faults=(), catalog=catalog, reloads=self._reloads)
         self._tell(written)
         self._zones = Registry(config_set, catalog, state.path, Random())
-        self.dns = NodeDNS(config_set, catalog, self._zones)
+        self.dns = NodeDNS(config_set, catalog, state.path, self._zones)
         self._platforms = _platforms(config_set.node, state)
         self.autoscaling = Autoscaling(config_set, target=self._platforms, standby=self._zones.standby)
 

@@ -29,10 +29,10 @@ def txt(text: str) -> bytes:
     return bytes((len(data),)) + data
 
 
-def soa(primary: str, mailbox: str, serial: int, negative_ttl: int) -> bytes:
-    """With the times of the written zones, which this one is made of."""
-    times = (serial & 0xFFFFFFFF, REFRESH_SECONDS, RETRY_SECONDS, EXPIRE_SECONDS, negative_ttl)
-    return name(primary) + name(mailbox) + b"".join(number.to_bytes(4, "big") for number in times)
+def soa(primary: bytes, mailbox: bytes, serial: int, negative_ttl: int) -> bytes:
+    """Names as wire bytes, and the times of the written zones, which this one is made of."""
+    times = (serial, REFRESH_SECONDS, RETRY_SECONDS, EXPIRE_SECONDS, negative_ttl)
+    return primary + mailbox + b"".join(number.to_bytes(4, "big") for number in times)
 
 
 _TYPES: dict[str, tuple[int, Callable[[str], bytes]]] = {

@@ -158,24 +158,32 @@ def _nodes(
     return nodes, pointers
 
 
-def moved(key: Key, was: ServiceNames | None, now: ServiceNames | None, domain: Labels) -> Iterator[bytes]:
-    """The names that differ, as wire bytes; that of the Service itself also if only the reason does."""
-    base = (key[1], key[0], b"svc", *domain)
-    was, now = was or NOTHING, now or NOTHING
+def moved(key: Key, was: ServiceNames, now: ServiceNames, domain: Labels) -> Iterator[bytes]:
+    """The names of a Service that differ, as wire bytes."""
     if was.made is not now.made:
         had, has = was.made.nodes, now.made.nodes
         for before in had.keys() | has.keys():
             if had.get(before) != has.get(before):
-                yield to_wire((*before, *base))
+                yield to_wire((*before, *_base(key, domain)))
+
+
+def explained(key: Key, was: ServiceNames, now: ServiceNames, domain: Labels) -> Iterator[bytes]:
+    """The name of the Service itself if it is said otherwise why that has nothing, which no record tells."""
     if was.reason != now.reason:
-        yield to_wire(base)
+        yield to_wire(_base(key, domain))
+
+
+def pointing(was: ServiceNames, now: ServiceNames) -> Iterator[bytes]:
+    """The addresses whose names are other ones."""
     pointed, points = was.reverse, now.reverse
     if pointed != points:
         for address in pointed.keys() | points.keys():
             if pointed.get(address) != points.get(address):
-                yield to_wire(from_text(ip_address(address).reverse_pointer))
-    for pod in was.pods ^ now.pods:
-        yield pod_name(pod, key[0], domain)
+                yield address
+
+
+def _base(key: Key, domain: Labels) -> Labels:
+    return key[1], key[0], b"svc", *domain
 
 
 def pod_name(address: str, namespace: bytes, domain: Labels) -> bytes:

@@ -3,7 +3,8 @@
 Names are kept Service by Service, so that a change of one makes only its own names anew, and says which these are;
 what is the same for all (the apex, namespaces, reverse zones) is computed when asked for.  Views share what they know
 of Services, so that a change costs the same however many there are: the newest one is the one to be asked.  A name that
-has others beneath it exists, with or without records of its own (RFC 8020).
+has others beneath it exists, with or without records of its own (RFC 8020).  Each zone has a serial of its own, which
+rises when other records are in it, and only then.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from config.meta import Named
 from discovery.catalog import PortEndpoints, Snapshot
 from discovery.registry import rdata, reverse, wire
 from discovery.registry.content import Node
+from discovery.registry.differences import Differences, zone_of
 from discovery.registry.found import Found
 from discovery.registry.names import (
     SCHEMA_VERSION,
@@ -30,18 +32,18 @@ from discovery.registry.names import (
 )
 from discovery.registry.render import Reason
 from discovery.registry.reverse import Reverse
+from discovery.registry.serials import Serials
 from discovery.registry.service_names import (
     NOTHING,
     Key,
     ServiceNames,
     address_set,
-    moved,
     names_of,
     pod_name,
     rrset,
     spelled,
 )
-from discovery.registry.wire import Labels, from_text, to_wire
+from discovery.registry.wire import Labels, from_text, to_labels, to_wire
 
 NEGATIVE_TTL: Final = 1
 """Shorter, so that an endpoint that has just become ready is soon seen by who asked before."""
@@ -57,9 +59,9 @@ class View(msgspec.Struct, frozen=True):
 
     domain: Labels
     apex: bytes
-    soa: bytes
-    """Data of the SOA record, which is the same for all zones but for their names."""
-    apex_node: Node
+    server: bytes
+    mailbox: bytes
+    serials: Serials
     own: dict[Labels, Node]
     """Names of the zone itself, without the domain."""
     networks: tuple[Network, ...]
@@ -83,7 +85,7 @@ class View(msgspec.Struct, frozen=True):
 
     def _in_domain(self, labels: Labels) -> Found:
         if not labels:
-            return self._found(self.apex_node)
+            return self._found(self._apex_node(self.apex))
         if labels in self.own:
             return self._found(self.own[labels])
         if len(labels) == 2 and labels[1] in {b"svc", b"pod"}:
@@ -95,14 +97,21 @@ class View(msgspec.Struct, frozen=True):
         return self._found(None)
 
     def _found(self, node: Node | None, reason: Reason | None = None) -> Found:
-        return Found(node, self.apex, self.soa, reason)
+        return Found(node, self.apex, self.soa(self.apex), reason)
+
+    def soa(self, zone: bytes) -> bytes:
+        """Data of the SOA record of a zone, which are all alike but for their serials."""
+        return rdata.soa(self.server, self.mailbox, self.serials.of(zone), NEGATIVE_TTL)
+
+    def _apex_node(self, zone: bytes) -> Node:
+        return rrset(wire.SOA, self.soa(zone)), rrset(wire.NS, self.server)
 
     def _of_service(self, labels: Labels) -> Found:
         names = self.services.get((labels[-2], labels[-3]))
         if names is None:
             return self._found(None)
         owner = to_wire((*labels[-3:], *self.domain)) if names.reason else b""
-        return Found(names.made.nodes.get(labels[:-3]), self.apex, self.soa, names.reason, owner)
+        return Found(names.made.nodes.get(labels[:-3]), self.apex, self.soa(self.apex), names.reason, owner)
 
     def _of_pod(self, labels: Labels) -> Found:
         """An address may be written in several ways: what is said of all of them depends on the one."""
@@ -111,7 +120,7 @@ class View(msgspec.Struct, frozen=True):
             return self._found(None)
         text = spelled(address)
         node = (address_set(address),) if text in self.pods.get(labels[1], ()) else None
-        return Found(node, self.apex, self.soa, None, pod_name(text, labels[1], self.domain))
+        return Found(node, self.apex, self.soa(self.apex), None, pod_name(text, labels[1], self.domain))
 
     def _in_reverse(self, name: Reverse) -> Found | None:
         zone = name.zone(self.networks)
@@ -120,22 +129,24 @@ class View(msgspec.Struct, frozen=True):
             pointers = dict.fromkeys(
                 data for key in self.owners[address] for data in self.services[key].reverse[address]
             )
-            return Found((rrset(wire.PTR, *pointers),), to_wire(zone or name.labels), self.soa)
+            apex = to_wire(zone or name.labels)
+            beside = self._apex_node(apex) if zone is None or zone == name.labels else ()
+            return Found((rrset(wire.PTR, *pointers), *beside), apex, self.soa(apex))
         if zone is None:
             return None
+        apex = to_wire(zone)
         if zone == name.labels:
-            return Found(self.apex_node, to_wire(zone), self.soa)
+            return Found(self._apex_node(apex), apex, self.soa(apex))
         # What is beneath the beginning of an address is not looked through: it may exist, so it is not denied.
         exists = name.number is not None and not name.is_whole
-        return Found(_EMPTY if exists else None, to_wire(zone), self.soa)
+        return Found(_EMPTY if exists else None, apex, self.soa(apex))
 
 
 class Zone:
     """Makes the next view from the one before it."""
 
-    def __init__(self, serial: int) -> None:
-        """`serial`: where the serial numbers of the zone begin; larger than those of an earlier process."""
-        self._serial = serial
+    def __init__(self, serials: Serials) -> None:
+        self._serials = serials
         self._config_set: ConfigSet | None = None
         self._snapshot = Snapshot()
         self._services: dict[Key, ServiceNames] = {}
@@ -149,39 +160,57 @@ class Zone:
     def steps(self, config_set: ConfigSet, snapshot: Snapshot) -> Generator[None, None, View]:
         """Make the view of what was written and what exists now, in steps; it is in `view` after the last one.
 
-        The serial is another one if anything differs from the view before, which must not be asked any more.
+        The serials of the zones that differ from the view before are others, and that must not be asked any more.
         """
         touched = yield from self._touched(config_set, snapshot)
+        before, domain = self._config_set, from_text(config_set.node.cluster_domain)
+        is_comparable = before is not None and before.node.cluster_domain == config_set.node.cluster_domain
         fresh: dict[Key, ServiceNames] = {}
         for named in touched:
             if named in config_set.services:
                 endpoints = snapshot.services.get(named, _NO_ENDPOINTS)
-                was = self._services.get(_key(named)) if config_set is self._config_set else None
+                was = None
+                if before is not None and is_comparable and before.services.get(named) == config_set.services[named]:
+                    was = self._services.get(_key(named))
                 fresh[_key(named)] = names_of(named, config_set, endpoints, self.desired, was)
                 yield
         keys = list(dict.fromkeys(map(_key, touched)))
-        domain = from_text(config_set.node.cluster_domain)
-        differs: set[bytes] = set()
+        differences = Differences(domain)
         came_or_went = False
         for key in keys:
             was, now = self._services.get(key), fresh.get(key)
             came_or_went |= (was is None) != (now is None)
-            if self._config_set is config_set:
-                differs.update(moved(key, was, now, domain))
-            self._replace(key, was, now)
+            if is_comparable:
+                differences.compare(key, was or NOTHING, now or NOTHING)
+            differences.flip(self._replace(key, was, now), key[0])
             yield
-        before, self._config_set, self._snapshot = self._config_set, config_set, snapshot
-        if before is config_set and not differs and self.view is not None:
-            self.view = replace(self.view, moved=frozenset())
+        self._config_set, self._snapshot = config_set, snapshot
+        names = differences.names() if before is config_set else None
+        if self.view is not None and names == frozenset():
+            self.view = replace(self.view, moved=names)
             return self.view
-        self._serial += 1
         is_other = came_or_went or before is None or before.namespaces is not config_set.namespaces
         namespaces = self._namespaces(config_set) if is_other or self.view is None else self.view.namespaces
-        self.view = self._view(config_set, namespaces, frozenset(differs) if before is config_set else None)
+        last, self.view = self.view, self._view(config_set, namespaces, names)
+        self._count(last, self.view, differences)
         return self.view
 
-    def _replace(self, key: Key, was: ServiceNames | None, now: ServiceNames | None) -> None:
-        """A Service has other names now, or none any more."""
+    def _count(self, last: View | None, view: View, differences: Differences) -> None:
+        """Give the zones that differ other serials."""
+        if last is None or (last.domain, last.networks) != (view.domain, view.networks):
+            self._serials.all_changed()
+            return
+        zones = differences.zones(view.networks)
+        if (last.own, last.namespaces) != (view.own, view.namespaces):
+            zones.add(view.apex)
+        self._serials.changed(zones)
+        for address in differences.addresses - self._owners.keys():
+            zone = zone_of(address, view.networks)
+            if view.find(to_labels(zone)) is None:
+                self._serials.gone(zone)
+
+    def _replace(self, key: Key, was: ServiceNames | None, now: ServiceNames | None) -> set[str]:
+        """A Service has other names now, or none any more: the addresses that came to its namespace, or left it."""
         if now is None:
             self._services.pop(key, None)
         else:
@@ -197,14 +226,19 @@ class Zone:
         for address in has.keys() - had.keys():
             self._owners[address] = (*self._owners.get(address, ()), key)
         pods = self._pods.setdefault(key[0], {})
+        flipped = set()
         for text in now.pods - was.pods:
             pods[text] = pods.get(text, 0) + 1
+            if pods[text] == 1:
+                flipped.add(text)
         for text in was.pods - now.pods:
             pods[text] -= 1
             if not pods[text]:
                 del pods[text]
+                flipped.add(text)
         if not pods:
             del self._pods[key[0]]
+        return flipped
 
     def update(self, config_set: ConfigSet, snapshot: Snapshot) -> View:
         """All steps at once."""
@@ -233,7 +267,6 @@ class Zone:
     def _view(self, config_set: ConfigSet, namespaces: frozenset[bytes], moved: frozenset[bytes] | None) -> View:
         node = config_set.node
         domain, server = node.cluster_domain, f"ns.dns.{node.cluster_domain}"
-        soa = rdata.soa(server, f"hostmaster.{domain}", self._serial, NEGATIVE_TTL)
         own: dict[Labels, Node] = {
             (b"dns-version",): (rrset(wire.TXT, rdata.txt(SCHEMA_VERSION)),),
             (b"ns", b"dns"): _addresses_of_server(config_set),
@@ -242,8 +275,9 @@ class Zone:
         return View(
             domain=from_text(domain),
             apex=rdata.name(domain),
-            soa=soa,
-            apex_node=(rrset(wire.SOA, soa), rrset(wire.NS, rdata.name(server))),
+            server=rdata.name(server),
+            mailbox=rdata.name(f"hostmaster.{domain}"),
+            serials=self._serials,
             own=own,
             networks=tuple(parse_network(text) for text in (node.service_range.cidr, node.pod_cidr)),
             services=self._services,

@@ -17,6 +17,7 @@ import pytest
 from msgspec.structs import replace
 
 from discovery.registry.responder import Responder
+from discovery.registry.serials import Serials
 from discovery.registry.service_names import POSITIVE_TTL
 from discovery.registry.zone import NEGATIVE_TTL, Zone
 from sidecar.dns import NodeDNS
@@ -207,7 +208,7 @@ def test_pod_names(case: str) -> None:
     one = replica(1, "web", **state)
     catalog.put_replicas("test", [one])
     made = Responder(Random(1))
-    made.put_in_force(Zone(0).update(config_set, catalog.snapshot))
+    made.put_in_force(Zone(Serials(0)).update(config_set, catalog.snapshot))
     found = ask(made, full("h.web.default.svc"))
     assert values(found) == ([f"A {one.address}"] if exists else [])
     assert rcode(ask(made, full(f"{one.id}.web.default.svc"))) == "NXDOMAIN", "a pod's own name is no record"
@@ -231,7 +232,7 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("case", SOURCES)
-async def test_other_systems_as_sources(case: str) -> None:
+async def test_other_systems_as_sources(case: str, tmp_path: Path) -> None:
     name, services, expected = SOURCES[case]
 
     def say(asked: bytes, _tcp: bool) -> list[bytes]:
@@ -250,7 +251,7 @@ async def test_other_systems_as_sources(case: str) -> None:
             "spec: {ports: [{name: http, port: 80, targetPort: 8080}]}}"
         )
         catalog = existing(config_set)
-        node = NodeDNS(replace(config_set, node=replace(config_set.node, dns="127.0.0.1:0")), catalog)
+        node = NodeDNS(replace(config_set, node=replace(config_set.node, dns="127.0.0.1:0")), catalog, tmp_path)
         try:
             await node.start()
             async with asyncio.timeout(10):

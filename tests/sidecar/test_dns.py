@@ -4,7 +4,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import cast
 
 import dns.asyncquery
@@ -40,35 +42,36 @@ def config(port: int = 0, **resolver: object) -> ConfigSet:
 
 
 class World:
-    def __init__(self, config_set: ConfigSet) -> None:
+    def __init__(self, config_set: ConfigSet, folder: Path) -> None:
         self.config_set = config_set
         self.catalog = Catalog()
-        self.dns = NodeDNS(config_set, self.catalog, random=Random(1))
+        self.dns = NodeDNS(config_set, self.catalog, folder, random=Random(1))
 
     def put_in_force(self, config_set: ConfigSet) -> None:
         self.catalog.define(config_set.services)
         self.dns.put_in_force(config_set, self.catalog.snapshot)
 
-    async def ask(self, name: str) -> dns.message.Message:
+    async def ask(self, name: str, kind: str = "A") -> dns.message.Message:
         await until(lambda: self.dns.served is not None)
         served = self.dns.served
         assert served is not None
-        return await dns.asyncquery.udp(dns.message.make_query(name, "A"), served.address, PATIENCE, served.port)
+        return await dns.asyncquery.udp(dns.message.make_query(name, kind), served.address, PATIENCE, served.port)
 
 
 @asynccontextmanager
-async def world(config_set: ConfigSet, in_force: bool = True) -> AsyncIterator[World]:
-    made = World(config_set)
-    if in_force:
-        made.put_in_force(config_set)
-    await made.dns.start()
-    running = asyncio.create_task(made.dns.run())
-    try:
-        yield made
-    finally:
-        await made.dns.close()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+async def world(config_set: ConfigSet, in_force: bool = True, folder: Path | None = None) -> AsyncIterator[World]:
+    with TemporaryDirectory() as temporary:
+        made = World(config_set, folder or Path(temporary))
+        if in_force:
+            made.put_in_force(config_set)
+        await made.dns.start()
+        running = asyncio.create_task(made.dns.run())
+        try:
+            yield made
+        finally:
+            await made.dns.close()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -95,9 +98,9 @@ async def test_names_follow_the_table_in_force() -> None:
         assert counted == [("NOERROR", 2), ("SERVFAIL", 1)]
 
 
-async def test_nothing_is_opened_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_opened_before_it_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("sidecar.dns.RETRIES", BackoffPolicy(0.001, 0.001))
-    made = World(config())
+    made = World(config(), tmp_path)
     made.put_in_force(made.config_set)
     running = asyncio.create_task(made.dns.run())
     try:
@@ -182,3 +185,13 @@ def test_who_is_asked() -> None:
     settings = ResolverSettings(servers=("10.0.0.1:5353", "127.0.0.1:1053"))
     assert list(map(str, resolvers(settings, own))) == ["10.0.0.1:5353"]
     assert isinstance(resolvers(ResolverSettings(), own), tuple)
+
+
+async def test_serials_of_the_derived_zones_go_on_after_a_restart(tmp_path: Path) -> None:
+    serials = []
+    for _ in range(2):
+        async with world(config(), folder=tmp_path) as made:
+            for zone in ("cluster.local", "96.127.in-addr.arpa"):
+                [[soa]] = (await made.ask(zone, "SOA")).answer
+                serials.append(soa.serial)  # type: ignore[attr-defined]
+    assert serials[:2] < serials[2:]

@@ -18,6 +18,7 @@ from discovery.assignments import Assignments
 from discovery.catalog import Catalog, Snapshot
 from discovery.registry import wire
 from discovery.registry.responder import Responder
+from discovery.registry.serials import Serials
 from discovery.registry.wire import Record, parse_message
 from discovery.registry.zone import View, Zone
 from discovery.sources import manifest
@@ -83,7 +84,7 @@ def existing(config_set: ConfigSet) -> Catalog:
 
 def view(text: str = ALL) -> View:
     config_set = written(text)
-    return Zone(0).update(config_set, snapshot(config_set))
+    return Zone(Serials(0)).update(config_set, snapshot(config_set))
 
 
 def responder(text: str = ALL, recursion: bool = False) -> Responder:

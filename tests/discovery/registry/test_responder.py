@@ -15,6 +15,7 @@ from discovery.endpoint import Endpoint
 from discovery.registry import wire
 from discovery.registry.render import Answer
 from discovery.registry.responder import KEPT_BYTES, Responder
+from discovery.registry.serials import Serials
 from discovery.registry.wire import Query
 from discovery.registry.zone import Zone
 from tests.discovery.registry.making import (
@@ -186,7 +187,7 @@ def test_a_new_view_forgets_what_was_kept() -> None:
 def test_only_what_moved_is_forgotten() -> None:
     made = Responder(Random(1))
     config_set = written(ALL)
-    catalog, zone = existing(config_set), Zone(0)
+    catalog, zone = existing(config_set), Zone(Serials(0))
     made.put_in_force(zone.update(config_set, catalog.snapshot))
     for name in (f"shop.default.svc.{Z}", f"db.data.svc.{Z}", f"absent.default.svc.{Z}"):
         ask(made, name)
@@ -196,7 +197,7 @@ def test_only_what_moved_is_forgotten() -> None:
     made.put_in_force(newer, newer.moved)
     assert made.finished == kept
     absent = ask(made, f"absent.default.svc.{Z}")
-    assert serial_of(absent) == int.from_bytes(newer.soa[-20:-16], "big") == 2
+    assert serial_of(absent) == newer.serials.of(newer.apex) == 2
     assert values(ask(made, f"empty.default.svc.{Z}")) == ["A 10.0.0.9"]
 
 
@@ -224,7 +225,7 @@ def test_what_is_kept_is_what_would_be_said_now(changes: list[tuple[str, list[En
     alias = "apiVersion: v1\nkind: Service\nmetadata: {name: alias}\nspec: {type: ExternalName, externalName: %s}\n"
     parts = (text % ("a", "clusterIP: None"), text % ("b", "clusterIP: 127.96.1.1"), alias % f"h.a.default.svc.{Z}")
     config_set = written("---\n".join(parts))
-    catalog, zone, made = existing(config_set), Zone(0), Responder(Random(1))
+    catalog, zone, made = existing(config_set), Zone(Serials(0)), Responder(Random(1))
     made.put_in_force(zone.update(config_set, catalog.snapshot))
     for name, endpoints, asked in changes:
         for each in asked:

@@ -11,7 +11,9 @@ from discovery.catalog import Catalog
 from discovery.endpoint import Endpoint
 from discovery.registry import wire
 from discovery.registry.content import Node, RRset
+from discovery.registry.differences import zone_of
 from discovery.registry.names import NOT_READY
+from discovery.registry.serials import Serials
 from discovery.registry.service_names import POSITIVE_TTL
 from discovery.registry.wire import from_text, to_labels, to_wire
 from discovery.registry.zone import View, Zone
@@ -82,7 +84,7 @@ def test_why_a_service_has_no_names() -> None:
 
 def test_namespaces_that_are_written_exist_without_services() -> None:
     config_set = replace(written(SHOP), namespaces={Named("", "idle"): Namespace(metadata=ObjectMeta("idle"))})
-    found = Zone(0).update(config_set, existing(config_set).snapshot).find(from_text("idle.svc.cluster.local"))
+    found = Zone(Serials(0)).update(config_set, existing(config_set).snapshot).find(from_text("idle.svc.cluster.local"))
     assert found is not None
     assert found.node == ()
 
@@ -106,7 +108,8 @@ def test_an_address_outside_of_our_networks_has_a_name_if_an_endpoint_has_it() -
     found = made.find(from_text("5.2.0.192.in-addr.arpa"))
     assert found is not None
     assert found.node is not None
-    assert [each.type for each in found.node] == [wire.PTR]
+    assert [each.type for each in found.node] == [wire.PTR, wire.SOA, wire.NS]
+    assert found.node[1].datas == (found.soa,)
     assert made.find(from_text("6.2.0.192.in-addr.arpa")) is None
 
 
@@ -117,7 +120,7 @@ def test_an_address_of_two_services_has_two_names() -> None:
     catalog.define(config_set.services)
     given_ = {Named("default", name): {"1": (Endpoint("10.0.0.1", 1),)} for name in "ab"}
     catalog.put_endpoints("test", given_)
-    zone = Zone(0)
+    zone = Zone(Serials(0))
     name = from_text("1.0.0.10.in-addr.arpa")
     assert len(pointers(zone.update(config_set, catalog.snapshot), name)) == 2
     catalog.change_endpoints("test", {Named("default", "a"): {}})
@@ -146,7 +149,7 @@ def test_a_headless_service_without_ports_has_its_endpoints() -> None:
     catalog = Catalog()
     catalog.define(config_set.services)
     catalog.put_replicas("test", [replica(1)])
-    found = Zone(0).update(config_set, catalog.snapshot).find(from_text("app.default.svc.cluster.local"))
+    found = Zone(Serials(0)).update(config_set, catalog.snapshot).find(from_text("app.default.svc.cluster.local"))
     assert found is not None
     assert found.node is not None
     assert len(rrset(found.node, wire.A)) == 1
@@ -160,14 +163,14 @@ def test_names_that_dns_cannot_say_are_left_out() -> None:
     config_set = replace(config_set, node=replace(config_set.node, cluster_domain=domain))
     catalog = Catalog()
     catalog.define(config_set.services)
-    made = Zone(0).update(config_set, catalog.snapshot)
+    made = Zone(Serials(0)).update(config_set, catalog.snapshot)
     assert made.services[long.namespace.encode(), long.name.encode()].made.nodes == {}
 
 
 def test_only_what_changed_is_made_anew_and_is_named() -> None:
     config_set = written(ALL)
     catalog = existing(config_set)
-    zone = Zone(7)
+    zone = Zone(Serials(7))
     before = zone.update(config_set, catalog.snapshot)
     names, namespaces = dict(before.services), before.namespaces
     assert before.moved is None
@@ -178,8 +181,7 @@ def test_only_what_changed_is_made_anew_and_is_named() -> None:
     assert changed == {(b"default", b"empty")}
     assert after.namespaces is namespaces
     assert after.find(from_text("9.0.0.10.in-addr.arpa")) is not None
-    serials = [each.soa[-20:-16] for each in (before, after)]
-    assert serials == [(8).to_bytes(4, "big"), (9).to_bytes(4, "big")]
+    assert soa_of(after, "cluster.local")[-20:-16] == (9).to_bytes(4, "big")
     domain = "empty.default.svc.cluster.local"
     prefixes = ["", "_tcp.", "_pg._tcp.", "10-0-0-9."]
     moved = [*(f"{prefix}{domain}" for prefix in prefixes), "9.0.0.10.in-addr.arpa"]
@@ -189,13 +191,84 @@ def test_only_what_changed_is_made_anew_and_is_named() -> None:
 def test_endpoints_that_no_name_tells_of_move_no_serial() -> None:
     config_set = written(SHOP)
     catalog = existing(config_set)
-    zone = Zone(7)
+    zone = Zone(Serials(7))
     shop = Named("default", "shop")
     catalog.put_endpoints("other", {shop: {"http": (Endpoint("10.0.0.9", 1),)}})
-    before = zone.update(config_set, catalog.snapshot)
+    before = serials_of(zone.update(config_set, catalog.snapshot))
     catalog.put_endpoints("other", {shop: {"http": (Endpoint("10.0.0.9", 1, ready=False),)}})
     after = zone.update(config_set, catalog.snapshot)
-    assert (after.moved, after.soa) == (frozenset(), before.soa)
+    assert (after.moved, serials_of(after)) == (frozenset(), before)
+
+
+def soa_of(made: View, name: str) -> bytes:
+    found = made.find(from_text(name))
+    assert found is not None
+    return found.soa
+
+
+REVERSE = ("96.127.in-addr.arpa", "97.127.in-addr.arpa")
+
+
+def serials_of(made: View, *others: str) -> dict[str, int]:
+    """By zone; asked of what is denied in it, as of its SOA record."""
+    found = {}
+    for zone in ("cluster.local", *REVERSE, *others):
+        asked = made.find(from_text(zone))
+        if asked is None:
+            continue
+        denial = made.find(from_text(f"x.{zone}"))
+        assert asked.node is not None
+        [soa] = rrset(asked.node, wire.SOA)
+        if denial is not None:
+            assert denial.soa == soa
+        found[zone] = int.from_bytes(soa[-20:-16], "big")
+    return found
+
+
+def test_each_zone_has_a_serial_of_its_own() -> None:
+    config_set = written(ALL)
+    catalog, zone = existing(config_set), Zone(Serials(7))
+    empty, outside = Named("default", "empty"), "9.0.0.10.in-addr.arpa"
+    expected = {"cluster.local": 8, REVERSE[0]: 8, REVERSE[1]: 8}
+    assert serials_of(zone.update(config_set, catalog.snapshot)) == expected
+    for address, other in (("127.97.0.9", REVERSE[1]), ("10.0.0.9", outside)):
+        catalog.put_endpoints("other", {empty: {"pg": (Endpoint(address, 5432),)}})
+        made = zone.update(config_set, catalog.snapshot)
+        expected |= dict.fromkeys(("cluster.local", other), expected["cluster.local"] + 1)
+        if other == outside:
+            expected[REVERSE[1]] = expected[outside]  # the address before left it
+        assert serials_of(made, outside) == expected
+    catalog.put_endpoints("other", {empty: {"pg": (Endpoint("10.0.0.9", 5433),)}})
+    expected["cluster.local"] += 1
+    assert serials_of(zone.update(config_set, catalog.snapshot), outside) == expected
+
+
+def test_settings_that_no_name_tells_of_move_no_serial() -> None:
+    config_set = written(ALL)
+    catalog, zone = existing(config_set), Zone(Serials(7))
+    before = serials_of(zone.update(config_set, catalog.snapshot))
+    same = replace(config_set, node=replace(config_set.node, node_addresses=("10.1.1.1",)))
+    assert serials_of(zone.update(same, catalog.snapshot)) == before
+    labelled = Named("default", "shop")
+    spec = replace(same.services[labelled], metadata=replace(same.services[labelled].metadata, labels={"a": "b"}))
+    labels = replace(same, services={**same.services, labelled: spec})
+    catalog.define(labels.services)
+    assert serials_of(zone.update(labels, catalog.snapshot)) == before
+    address = replace(labels, node=replace(labels.node, dns="127.0.0.9:53"))
+    assert serials_of(zone.update(address, catalog.snapshot)) == {**before, "cluster.local": 9}
+
+
+def everything(made: View) -> dict[str, frozenset[object]]:
+    """The records of each zone, without SOA."""
+    found: dict[str, set[object]] = {"cluster.local": {*made.own.items(), *made.namespaces}}
+    for key, names in made.services.items():
+        found["cluster.local"] |= {(key, *item) for item in names.made.nodes.items()}
+    found["cluster.local"] |= {(namespace, text) for namespace, pods in made.pods.items() for text in pods}
+    for address, owners in made.owners.items():
+        pointers = frozenset(data for key in owners for data in made.services[key].reverse[address])
+        zone = b".".join(to_labels(zone_of(address, made.networks))).decode()
+        found.setdefault(zone, set()).add((address, pointers))
+    return {zone: frozenset(records) for zone, records in found.items()}
 
 
 ADDRESSES = st.lists(st.sampled_from(["10.0.0.1", "10.0.0.2", "fd00::1"]), unique=True)
@@ -209,7 +282,7 @@ def test_a_zone_that_followed_every_change_is_the_one_made_at_once(
     changes: list[tuple[str, tuple[list[str], bool, bool] | None]],
 ) -> None:
     services: dict[Named, Service] = {}
-    catalog, zone = Catalog(), Zone(0)
+    catalog, zone = Catalog(), Zone(Serials(0))
     config_set = ConfigSet()
     for name, what in changes:
         key = Named("default", name)
@@ -223,7 +296,7 @@ def test_a_zone_that_followed_every_change_is_the_one_made_at_once(
         config_set = replace(config_set, services=services)
         catalog.define(services)
         zone.update(config_set, catalog.snapshot)
-    at_once = Zone(0).update(config_set, catalog.snapshot)
+    at_once = Zone(Serials(0)).update(config_set, catalog.snapshot)
     followed = zone.update(config_set, catalog.snapshot)
     assert followed.services == at_once.services
     assert {k: set(v) for k, v in followed.owners.items()} == {k: set(v) for k, v in at_once.owners.items()}
@@ -231,9 +304,40 @@ def test_a_zone_that_followed_every_change_is_the_one_made_at_once(
     assert followed.pods == at_once.pods
 
 
+@given(CHANGES)
+def test_a_serial_rises_when_the_content_of_its_zone_changes_and_only_then(
+    changes: list[tuple[str, tuple[list[str], bool, bool] | None]],
+) -> None:
+    catalog, zone, config_set = Catalog(), Zone(Serials(7)), ConfigSet()
+    config_set = replace(config_set, node=replace(config_set.node, pod_cidr="10.0.0.0/31"))
+    was = everything(zone.update(config_set, catalog.snapshot))
+    last = dict.fromkeys(was, 8)
+    for name, what in changes:
+        key = Named("default", name)
+        services = {each: value for each, value in config_set.services.items() if each != key}
+        if what is not None:
+            addresses, headless, ready = what
+            ip = "None" if headless else f"10.96.0.{ord(name)}"
+            services[key] = service(name, ServicePort(port=80, name="http"), cluster_ip=ip)
+            endpoints = {"http": tuple(Endpoint(address, 80, ready=ready) for address in addresses)}
+            catalog.change_endpoints("test", {key: endpoints})
+        config_set = replace(config_set, services=services)
+        catalog.define(services)
+        made = zone.update(config_set, catalog.snapshot)
+        now = everything(made)
+        for each in now:
+            serial = int.from_bytes(soa_of(made, each)[-20:-16], "big")
+            if now[each] == was.get(each):
+                assert serial == last[each], each
+            else:
+                assert serial > last.get(each, 7), each
+            last[each] = serial
+        was = now
+
+
 def test_a_zone_of_a_changed_domain_is_made_anew() -> None:
     config_set = written(EMPTY)
-    zone = Zone(0)
+    zone = Zone(Serials(0))
     zone.update(config_set, existing(config_set).snapshot)
     other = replace(config_set, node=replace(config_set.node, cluster_domain="z"))
     made = zone.update(other, existing(config_set).snapshot)
