@@ -30,22 +30,23 @@ from config.walk import Notices, Walk, describe, is_null, shorten
 MAX_NAME = 253
 
 
-def load(paths: Sequence[Path], beneath: Collection[str] = ()) -> Loaded:
+def load(paths: Sequence[Path], beneath: Collection[str] = (), *, platforms: Collection[str] = ()) -> Loaded:
     """Everything that `paths` (files and folders) say.  Never raises for what is written in them.
 
     `beneath`: the last files, if what others say of the same objects is meant to stand, which is only warned of.
+    `platforms`: those that there are, which floors above know; empty: any that is called like one may be.
     """
     faults = FaultList()
-    return _load(read_texts(paths, faults), faults, strict=True, beneath=beneath)
+    return _load(read_texts(paths, faults), Reading(faults, beneath=beneath, platforms=platforms), faults)
 
 
 def load_text(text: str, name: str, strict: bool = True) -> Loaded:
     """What one text says; tolerant (not `strict`) reading passes over unknown fields, as API servers' answers need."""
-    return _load([(name, text)], FaultList(), strict)
+    faults = FaultList()
+    return _load([(name, text)], Reading(faults, strict), faults)
 
 
-def _load(texts: Iterable[tuple[str, str]], faults: FaultList, strict: bool, beneath: Collection[str] = ()) -> Loaded:
-    reading = Reading(faults, strict, beneath)
+def _load(texts: Iterable[tuple[str, str]], reading: Reading, faults: FaultList) -> Loaded:
     with _uncollected():
         for name, text in texts:
             for document in parse(text, name, faults):
@@ -77,8 +78,16 @@ class _Layer:
 class Reading:
     """Collects the objects of documents, one document after the other."""
 
-    def __init__(self, faults: FaultList, strict: bool = True, beneath: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        faults: FaultList,
+        strict: bool = True,
+        beneath: Collection[str] = (),
+        platforms: Collection[str] = (),
+    ) -> None:
+        """The last three as in `load_text` and `load`."""
         self._faults = faults
+        self._platforms = platforms
         self._beneath = beneath
         self._strict = strict
         self._notices: Notices = {}
@@ -95,7 +104,8 @@ class Reading:
         first, *others = self._layers
         if self._is_puzzling():
             first.unread.add_anything()
-        validation = Validation(ConfigSet.of(first.objects), first.locator.locate, first.unread)
+        found_in = ConfigSet.of(first.objects)
+        validation = Validation(found_in, first.locator.locate, first.unread, self._platforms)
         found = validation.faults()
         invalid = {fault.object for fault in found if fault.disables}
         valid = ConfigSet.of(entry for entry in first.objects if entry[0] not in invalid | first.unread.keys())

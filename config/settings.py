@@ -149,9 +149,6 @@ class RecentSettings(Spec):
     """How many."""
 
 
-PlatformName = Literal["process", "docker", "swarm"]
-
-
 class DockerSettings(Spec):
     """The Docker Engine of the platforms `docker` and `swarm`."""
 
@@ -177,8 +174,8 @@ class NodeConfigSpec(Spec):
     dns: str = "127.0.0.1:1053"
     resolver: ResolverSettings = ResolverSettings()
     registry: RegistrySettings = RegistrySettings()
-    platforms: tuple[PlatformName, ...] = ("process",)
-    """Where replicas are; the first runs the Deployments.  Read at the start."""
+    platforms: tuple[str, ...] = ("process",)
+    """Where replicas are; the first runs the Deployments.  Which there are, floors above know.  Read at the start."""
     docker: DockerSettings = DockerSettings()
     images: dict[str, tuple[str, ...]] = {}
     """Process platform: image name, or a pattern with ``*``, to the argv it runs here."""

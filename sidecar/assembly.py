@@ -46,7 +46,7 @@ from sidecar.families import Reloads, build_info
 from sidecar.fingerprints import new_fingerprints
 from sidecar.garbage import Garbage
 from sidecar.joining import Draining, poll, served_at
-from sidecar.platforms import Parts, Platforms
+from sidecar.platforms import Platforms, for_node
 from sidecar.publisher import Publisher
 from sidecar.pulse import Pulse
 from sidecar.readiness import Missing
@@ -152,15 +152,8 @@ class Assembly:
         self.proxy.farewell = node.drain_timeout
 
     def _make_platform(self, state: StateFolder) -> Runs:
-        parts = Parts(
-            node=self._config_set.node,
-            state=state,
-            prober=self.prober,
-            drained=self._drained,
-            served_at=partial(served_at, self.listeners),
-            finds=isinstance(self._zones, Registry),
-        )
-        return Platforms(parts)
+        at, finds = partial(served_at, self.listeners), isinstance(self._zones, Registry)
+        return for_node(self._config_set.node, state, self.prober, self._drained, at, finds=finds)
 
     async def start(self) -> None:
         """Put the first table in force and open the listeners."""

@@ -15,6 +15,7 @@ from config.loader import load
 from config.meta import ObjectKey
 from discovery.allocation import allocate
 from discovery.assignments import Assignments, load_assignments
+from discovery.platforms.making import names
 from sidecar.fingerprints import noted_fingerprints
 from sidecar.objects import key_of
 from sidecar.redaction import Hide, hidden, maker_of, shown
@@ -34,7 +35,7 @@ class Comparison(NamedTuple):
 
 def compare(listed: Sequence[Mapping[str, Any]], paths: Sequence[Path], state: Path) -> Comparison:
     """`listed` are the objects of ``/api/v1/config``; `state` is the folder of the weft that listed them."""
-    loaded = load(paths)
+    loaded = load(paths, platforms=names())
     before = {key_of(item): item["object"] for item in listed}
     allocated = allocate(loaded.config_set, _assigned(state / "assignments.json", before))
     faults = tuple(fault for fault in (*loaded.faults, *allocated.faults) if fault.severity == "error")

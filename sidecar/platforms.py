@@ -1,17 +1,14 @@
 """The platforms of a node, by the names that a NodeConfig has for them, joined to one.
 
-Each is made by one function and imported only where it is used: a line in `MAKERS` is all that a new one needs here.
 Of several the first runs the Deployments; the others only say what replicas they have.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec import to_builtins
 from msgspec.structs import replace
@@ -20,15 +17,9 @@ from config.configset import ConfigSet
 from config.meta import Named
 from config.settings import NodeConfigSpec
 from discovery.endpoint import Replica, WorkloadRef
-from discovery.platforms.base import (
-    ContainerUsage,
-    Drained,
-    Platform,
-    PlatformStanding,
-    ReplicasChanged,
-    WorkloadStatus,
-)
+from discovery.platforms.base import ContainerUsage, Drained, PlatformStanding, ReplicasChanged, WorkloadStatus
 from discovery.platforms.environment import ServedAt, as_written
+from discovery.platforms.making import CannotMake, Made, Parts, finding, maker
 from discovery.prober import Prober
 from discovery.workloads.deployments import Deployments
 from mesh.exposition import Family, Sample
@@ -38,108 +29,26 @@ from sidecar.logs import timestamp
 from sidecar.state import FOUND, StateFolder
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """What platforms are made of."""
+def for_node(
+    node: NodeConfigSpec, state: StateFolder, prober: Prober, drained: Drained, served_at: ServedAt, *, finds: bool
+) -> Platforms:
+    """Those that `node` names; `finds`: Services that they find are made here, as in the process that has the registry.
 
-    node: NodeConfigSpec
-    """As it was at the start."""
-    state: StateFolder
-    prober: Prober
-    drained: Drained
-    served_at: ServedAt
-    carries: bool = True
-    """Whether anything is sent to replicas from here, so that it matters whether they listen."""
-    finds: bool = True
-    """Whether Services that platforms find labels for are made here, as in the process that has the registry."""
-    standings: list[Callable[[], PlatformStanding]] = field(default_factory=list)
-    """Who says how a platform stands with whoever really runs its replicas."""
-    sizes: list[Callable[[Named], int | None]] = field(default_factory=list)
-    """Who knows how many tasks a Swarm service is to have."""
-    running: list[Deployments[Any]] = field(default_factory=list)
-    """Who runs the Deployments, if anybody does."""
-
-
-class Made(Platform, Protocol):
-    """A platform of a node."""
-
-    def desired(self, name: Named) -> int | None:
-        """How many replicas there are to be of a Deployment now; None: it does not run here."""
-
-
-DOCKER_HOST = "unix:///var/run/docker.sock"
-"""Where an engine is unless something else is said."""
-
-Maker = Callable[[Parts, bool], Made]
-"""From parts, and whether Deployments are run there."""
-
-
-def _process(parts: Parts, runs: bool) -> Made:
-    from discovery.platforms.process import ProcessPlatform
-
-    try:
-        made = ProcessPlatform(
-            state=parts.state.path,
-            prober=parts.prober,
-            drained=parts.drained,
-            random=Random(),
-            served_at=parts.served_at,
-        )
-    except OSError as error:
-        raise UserError(f"the state folder {parts.state.path} cannot be written ({error.strerror})") from None
-    if runs:
-        parts.running.append(made)
-    return made
-
-
-_ADDRESSES = ("unix://", "tcp://", "http://", "https://")
-_INSTALL = "pip install 'weft[docker]'"
-
-
-def _engine(parts: Parts) -> str:
-    """Raises UserError for what is no URL of an engine."""
-    asked = parts.node.docker.host
-    host = asked or os.environ.get("DOCKER_HOST", "") or DOCKER_HOST
-    if not host.startswith(_ADDRESSES) or host in _ADDRESSES:
-        where = "spec.docker.host of the NodeConfig" if asked else "DOCKER_HOST"
-        raise UserError(f"{where} is {host!r}, which is no address of an engine: write one such as {DOCKER_HOST}")
-    return host
-
-
-def _docker(parts: Parts, runs: bool) -> Made:
-    try:
-        from discovery.platforms.docker.platform import DockerPlatform, Running
-    except ImportError as error:
-        raise UserError(f"the platform docker needs {error.name}: {_INSTALL}") from None
-    running = Running(parts.state.path / "rollouts", parts.drained, parts.served_at) if runs else None
-    made = DockerPlatform(_engine(parts), Random(), parts.prober, running)
-    parts.standings.append(made.standing)
-    if made.deployments is not None:
-        parts.running.append(made.deployments)
-    return made
-
-
-def _swarm(parts: Parts, runs: bool) -> Made:
-    try:
-        from discovery.platforms.swarm.platform import SwarmPlatform
-    except ImportError as error:
-        raise UserError(f"the platform swarm needs {error.name}: {_INSTALL}") from None
-    prober, manifests = parts.prober if parts.carries else None, parts.state.path / FOUND if parts.finds else None
-    made = SwarmPlatform(_engine(parts), Random(), prober, manifests)
-    parts.standings.append(made.standing)
-    parts.sizes.append(made.size)
-    return made
-
-
-MAKERS: Mapping[str, Maker] = {"process": _process, "docker": _docker, "swarm": _swarm}
+    Raises UserError for what the user can put right.
+    """
+    found = state.path / FOUND if finds else None
+    return Platforms(
+        Parts(node=node, state=state.path, found=found, prober=prober, drained=drained, served_at=served_at)
+    )
 
 
 def found_for_registry(node: NodeConfigSpec, state: StateFolder) -> Platforms:
-    """What a registry needs to know though it runs nothing: the swarm that its engine manages.  Raises UserError."""
+    """What a registry needs to know though it runs nothing, such as services of a swarm.  Raises UserError."""
     prober = Prober(Random(), asyncio.get_running_loop().time)
-    settings = replace(node, platforms=("swarm",))
+    settings = replace(node, platforms=finding(node.platforms))
     parts = Parts(
-        node=settings, state=state, prober=prober, drained=_at_once, served_at=as_written, carries=False
+        node=settings, state=state.path, found=state.path / FOUND, prober=prober, drained=_at_once,
+        served_at=as_written, carries=False,
     )  # fmt: skip
     return Platforms(parts)
 
@@ -153,40 +62,44 @@ class Platforms:
 
     def __init__(self, parts: Parts) -> None:
         """Raises UserError for what the user can put right."""
-        self._made: Sequence[Made] = [
-            MAKERS[name](parts, index == 0) for index, name in enumerate(parts.node.platforms)
-        ]
-        self._standings, self._running, self._sizes = parts.standings, parts.running, parts.sizes
-        if not parts.finds or "swarm" not in parts.node.platforms:  # what an earlier run found does not hold
-            (parts.state.path / FOUND).unlink(missing_ok=True)
+        try:
+            made = [maker(name).make(parts, index == 0) for index, name in enumerate(parts.node.platforms)]
+        except CannotMake as error:
+            raise UserError(str(error)) from None
+        self._made: Sequence[Made] = made
+        self._platforms = [each.platform for each in made]
+        if parts.found is None or not finding(parts.node.platforms):  # what an earlier run found does not hold
+            (parts.state / FOUND).unlink(missing_ok=True)
         self._subscribers: list[ReplicasChanged] = []
-        for each in self._made:
+        for each in self._platforms:
             each.subscribe(self._changed)
 
     async def apply(self, config_set: ConfigSet) -> None:
         """Make the Deployments of `config_set` the ones that run on the first platform."""
         without = replace(config_set, deployments={})
-        for index, each in enumerate(self._made):
+        for index, each in enumerate(self._platforms):
             await each.apply(without if index else config_set)
 
     def replicas(self) -> tuple[Replica, ...]:
-        return tuple(replica for each in self._made for replica in each.replicas())
+        return tuple(replica for each in self._platforms for replica in each.replicas())
 
     def subscribe(self, callback: ReplicasChanged) -> None:
         self._subscribers.append(callback)
 
     def statuses(self) -> tuple[WorkloadStatus, ...]:
-        return tuple(status for each in self._made for status in each.statuses())
+        return tuple(status for each in self._platforms for status in each.statuses())
 
     def desired(self, name: Named) -> int | None:
-        return next((found for each in self._made if (found := each.desired(name)) is not None), None)
+        """How many replicas there are to be of a Deployment now; None: it does not run here."""
+        return self.deployments.desired(name) if self.deployments is not None else None
 
     def size(self, name: Named) -> int | None:
         """How many tasks a Swarm service is to have; None: that is not known here."""
-        return next((found for size in self._sizes if (found := size(name)) is not None), None)
+        sizes = (each.size(name) for each in self._made if each.size is not None)
+        return next((found for found in sizes if found is not None), None)
 
     async def read(self, workload: WorkloadRef) -> WorkloadStatus:
-        for each in self._made:
+        for each in self._platforms:
             try:
                 return await each.read(workload)
             except KeyError:
@@ -194,7 +107,7 @@ class Platforms:
         raise KeyError(workload)
 
     async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
-        for each in self._made:
+        for each in self._platforms:
             try:
                 await each.set(workload, replicas, victims)
             except KeyError:
@@ -203,25 +116,25 @@ class Platforms:
         raise KeyError(workload)
 
     def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
-        return next((found for each in self._made if (found := each.usage(workload))), {})
+        return next((found for each in self._platforms if (found := each.usage(workload))), {})
 
     async def close(self) -> None:
         async with asyncio.TaskGroup() as closing:
-            for each in self._made:
+            for each in self._platforms:
                 closing.create_task(each.close())
 
     @property
     def deployments(self) -> Deployments[Any] | None:
         """Who runs the Deployments here; None: the first platform takes none."""
-        return self._running[0] if self._running else None
+        return next((each.deployments for each in self._made if each.deployments is not None), None)
 
     def document(self) -> tuple[int, Document]:
         """What the admin API says of those who really run the replicas."""
-        return 200, {"platforms": [_told(standing()) for standing in self._standings]}
+        return 200, {"platforms": [_told(standing) for standing in self._standings()]}
 
     def families(self) -> Iterator[Family]:
         """Metrics of the same."""
-        standings = [standing() for standing in self._standings]
+        standings = self._standings()
         if standings:
             yield _family("connected", "gauge", "Whether the platform answers; else its replicas are stale.",
                           [(each.name, int(each.connected)) for each in standings])  # fmt: skip
@@ -229,6 +142,9 @@ class Platforms:
                           [(each.name, each.connections) for each in standings])  # fmt: skip
             yield _family("replicas", "gauge", "Replicas that are known, stale or not.",
                           [(each.name, each.replicas) for each in standings])  # fmt: skip
+
+    def _standings(self) -> list[PlatformStanding]:
+        return [each.standing() for each in self._made if each.standing is not None]
 
     def _changed(self, _: object) -> None:
         replicas = self.replicas()

@@ -18,6 +18,7 @@ from config.loader import load
 from config.meta import ObjectKey, Source
 from discovery.allocation import allocate
 from discovery.assignments import Assignments, load_assignments, save_assignments
+from discovery.platforms.making import names
 from sidecar.last_good import keep, load_last_good, store_last_good, with_objects, without_objects
 from sidecar.state import FOUND
 
@@ -36,7 +37,8 @@ def read(paths: Sequence[Path], state: Path) -> Loaded:
     """All objects that can be in force, with their addresses, and all faults."""
     before = load_last_good(state, paths)
     remembered, forgotten = load_assignments(state / ASSIGNMENTS)
-    loaded = keep(load(paths, frozenset({str(state / RECEIVED), str(state / FOUND)})), before)
+    beneath = frozenset({str(state / RECEIVED), str(state / FOUND)})
+    loaded = keep(load(paths, beneath, platforms=names()), before)
     allocated = allocate(loaded.config_set, remembered)
     faults = [*loaded.faults, *forgotten, *allocated.faults]
     if older := _still_good(allocated.faults, loaded.config_set, before):

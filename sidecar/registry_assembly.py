@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from config.changes import same
 from config.settings import NodeConfigSpec
 from discovery.catalog import Snapshot
+from discovery.platforms.making import finding
 from mesh.exposition import render
 from mesh.metrics import process_families
 from sidecar import views
@@ -69,7 +70,7 @@ class RegistryAssembly:
             beside.create_task(self.autoscaling.run())
 
     async def start_platform(self) -> None:
-        """Nothing runs here but the registry; what a swarm has is looked at."""
+        """Nothing runs here but the registry; what platforms find is looked at."""
         if self._platforms is not None:
             await self._platforms.apply(self.running.config_set)
 
@@ -133,7 +134,7 @@ class RegistryAssembly:
 
 def _platforms(node: NodeConfigSpec, state: StateFolder) -> Platforms | None:
     """None: nobody's services and tasks are to be looked at here, so that nothing for it is imported."""
-    if "swarm" not in node.platforms:
+    if not finding(node.platforms):
         (state.path / FOUND).unlink(missing_ok=True)
         return None
     from sidecar.platforms import found_for_registry

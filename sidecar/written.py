@@ -14,6 +14,7 @@ from config.configset import ConfigSet
 from config.errors import Fault
 from config.meta import ObjectKey
 from config.watcher import Watcher
+from discovery.platforms.making import finding
 from mesh.steps import run_in_slices
 from sidecar.errors import UserError
 from sidecar.findings import Findings, lines
@@ -48,8 +49,8 @@ class Written(NamedTuple):
     @property
     def usable(self) -> bool:
         """Whether there is anything to run or to serve."""
-        finds = "swarm" in self.config_set.node.platforms  # and there may be none yet
-        return finds or bool(self.config_set.services or self.config_set.deployments)
+        finds = finding(self.config_set.node.platforms)  # and there may be none yet
+        return bool(finds or self.config_set.services or self.config_set.deployments)
 
 
 class Manifests:

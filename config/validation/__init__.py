@@ -6,7 +6,7 @@ Nothing here stops at the first fault and nothing here changes an object.  One m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 from config.configset import ConfigSet
@@ -39,7 +39,11 @@ AnyObject = TypeVar("AnyObject", bound=HasMetadata)
 class Validation:
     """The checks of `config_set`, of which something may be `unread`; an object with an error must not be used."""
 
-    def __init__(self, config_set: ConfigSet, locate: Locate, unread: Unread | None = None) -> None:
+    def __init__(
+        self, config_set: ConfigSet, locate: Locate, unread: Unread | None = None, platforms: Collection[str] = ()
+    ) -> None:
+        """`platforms`: those that there are; empty: that is not known."""
+        self._platforms = platforms
         self._config_set = config_set
         self._report = Report(locate, unread)
         self._index = Index(config_set, self._report.unread)
@@ -47,7 +51,7 @@ class Validation:
 
     def faults(self) -> list[Fault]:
         """All faults of all objects."""
-        _check_objects(self._config_set, self._service_range, self._report)
+        _check_objects(self._config_set, self._service_range, self._report, self._platforms)
         check_references(self._config_set, self._index, self._report)
         check_conflicts(self._config_set, self._report)
         return self._report.faults
@@ -55,17 +59,19 @@ class Validation:
     def faults_of_others(self, others: ConfigSet, locate: Locate, unread: Unread) -> list[Fault]:
         """Those of objects beside the set, whose names are taken in it; what they refer to is in the set."""
         report = Report(locate, unread, self._report)
-        _check_objects(others, self._service_range, report)
+        _check_objects(others, self._service_range, report, self._platforms)
         check_references(others, self._index, report)
         return report.faults
 
 
-def _check_objects(config_set: ConfigSet, service_range: RangeInForce, report: Report) -> None:
+def _check_objects(
+    config_set: ConfigSet, service_range: RangeInForce, report: Report, platforms: Collection[str]
+) -> None:
     """What is wrong with each object by itself."""
     node = report.of(node_key(config_set))
     if node.key.name:
         check_metadata(ObjectMeta(node.key.name), node)
-    check_node(config_set.node, node)
+    check_node(config_set.node, node, platforms)
     _each("Service", config_set.services, lambda item, about: check_service(item, about, service_range), report)
     _each("Endpoints", config_set.endpoints, check_endpoints, report)
     _each("EndpointSlice", config_set.endpoint_slices, check_endpoint_slice, report)

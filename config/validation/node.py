@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from ipaddress import ip_address
 
 from config.addresses import Network, parse_address, parse_host_port, parse_network, parse_service_range
 from config.etcd import parse_endpoint
-from config.naming import DNS_SUBDOMAIN, LABEL_VALUE, shown
+from config.naming import DNS_LABEL, DNS_SUBDOMAIN, LABEL_VALUE, shown
 from config.promql import LONGEST_SECONDS, parse_url
 from config.settings import AutoscalerSettings, NodeConfigSpec, RegistrySettings
+from config.suggestions import did_you_mean
 from config.validation.report import ObjectReport, duplicates, keyed, problem_of
 
 
-def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
+def check_node(node: NodeConfigSpec, report: ObjectReport, platforms: Collection[str] = ()) -> None:
+    """`platforms`: those that there are; empty: that is not known."""
     report.check("spec.clusterDomain", DNS_SUBDOMAIN.problem(node.cluster_domain))
     if node.node_name:
         report.check("spec.nodeName", DNS_SUBDOMAIN.problem(node.node_name))
@@ -25,7 +27,7 @@ def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
     _check_node_addresses(node, report)
     _check_listeners(node, report)
     _check_autoscaler(node.autoscaler, report)
-    _check_platforms(node.platforms, report)
+    _check_platforms(node.platforms, platforms, report)
     if node.docker.host and not re.match(r"(unix|tcp|http|https|ssh)://.", node.docker.host):
         message = f"{shown(node.docker.host)} is no URL such as unix:///var/run/docker.sock"
         report.error("spec.docker.host", message)
@@ -48,7 +50,12 @@ def check_node(node: NodeConfigSpec, report: ObjectReport) -> None:
     _check_registry(node.registry, node.dns, report)
 
 
-def _check_platforms(platforms: Sequence[str], report: ObjectReport) -> None:
+def _check_platforms(platforms: Sequence[str], known: Collection[str], report: ObjectReport) -> None:
+    for i, name in enumerate(platforms):
+        problem = DNS_LABEL.problem(name)
+        if not problem and known and name not in known:
+            problem = f"{shown(name)} is not one of {', '.join(known)}{did_you_mean(name, known)}"
+        report.check(f"spec.platforms[{i}]", problem)
     if not platforms:
         report.warning("spec.platforms", "no Deployment is run: name process or docker, or leave platforms out")
     for again, first in duplicates(platforms).items():

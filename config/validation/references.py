@@ -67,7 +67,7 @@ def _check_service(service: Service, index: Index, report: ObjectReport) -> None
 def _warn_of_no_endpoints(service: Service, index: Index, report: ObjectReport) -> None:
     selector, namespace = service.spec.selector, report.key.namespace
     if not selector:
-        if not {"docker", "swarm"} & {*index.config_set.node.platforms}:  # labels of containers name Services
+        if {*index.config_set.node.platforms} <= {"process"}:  # else labels of containers may name the Service
             message = "no selector, and no EndpointSlice or Endpoints belongs to it: the Service has no endpoints"
             report.warning("spec", message)
         return

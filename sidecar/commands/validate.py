@@ -54,8 +54,9 @@ def examine(paths: list[Path]) -> Findings:
     from config.loader import load
     from discovery.allocation import allocate
     from discovery.assignments import Assignments
+    from discovery.platforms.making import names
 
-    loaded = load(paths)
+    loaded = load(paths, platforms=names())
     faults = (*loaded.faults, *allocate(loaded.config_set, Assignments()).faults)
     if not any(fault.severity == "error" and fault.object and fault.object.kind == "NodeConfig" for fault in faults):
         faults += tuple(_without_command(loaded.config_set))  # else its images are not known

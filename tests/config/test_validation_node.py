@@ -26,6 +26,8 @@ CASES = [
         error("spec.autoscaler.period", "too short"),
     ),
     case("no platform", node("{platforms: []}"), warning("spec.platforms", "no Deployment is run")),
+    case("a word that no platform has", node("{platforms: [process, Docker]}"), error("spec.platforms[1]", '"docker"')),
+    case("a platform that floors above may know", node("{platforms: [nomad]}")),
     case("nodeName", node("{nodeName: my_host}"), error("spec.nodeName", '"my-host"')),
     case(
         "no range, and no reach",

@@ -1,39 +1,25 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import closing
 from pathlib import Path
-from random import Random
-from typing import get_args
 
 import pytest
 
 from config.configset import ConfigSet
-from config.settings import DockerSettings, NodeConfigSpec, PlatformName
 from discovery.endpoint import Replica, WorkloadRef
-from discovery.platforms.environment import as_written
-from discovery.prober import Prober
+from discovery.platforms.process import ProcessPlatform
 from mesh.exposition import render
 from sidecar.errors import UserError
-from sidecar.platforms import MAKERS, Parts, Platforms
+from sidecar.platforms import Platforms
 from sidecar.state import StateFolder
 from tests.discovery.platforms.docker.facts import ID
 from tests.discovery.platforms.docker.fake import fake_engine
+from tests.discovery.platforms.making import parts
 
 
-async def no_drain(_replica: str, _deadline: float) -> None:
-    """Nothing is sent to anybody."""
-
-
-def platforms(state: StateFolder, *names: PlatformName, host: str = "") -> Platforms:
-    node = NodeConfigSpec(platforms=names, docker=DockerSettings(host=host))
-    prober = Prober(Random(1), asyncio.get_running_loop().time)
-    return Platforms(Parts(node=node, state=state, prober=prober, drained=no_drain, served_at=as_written))
-
-
-def test_every_name_has_a_maker() -> None:
-    assert set(MAKERS) == set(get_args(PlatformName))
+def platforms(state: StateFolder, *names: str, host: str = "") -> Platforms:
+    return Platforms(parts(state.path, *names, host=host))
 
 
 async def test_replicas_of_all_platforms_are_told_as_one(tmp_path: Path) -> None:
@@ -69,25 +55,18 @@ async def test_where_nobody_runs_a_deployment(tmp_path: Path) -> None:
         await joined.close()
 
 
-async def test_docker_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "discovery.platforms.docker.platform", raising=False)
-    monkeypatch.delitem(sys.modules, "discovery.platforms.docker.engine", raising=False)
-    monkeypatch.setitem(sys.modules, "aiodocker", None)
-    lacking = pytest.raises(UserError, match=r"pip install 'weft\[docker\]'")
-    with closing(StateFolder.open(tmp_path / "state")) as state, lacking:
-        platforms(state, "docker")
-
-
-@pytest.mark.parametrize("host", ["nonsense", "ssh://there", "unix://"])
-async def test_what_is_no_address_of_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    monkeypatch.setenv("DOCKER_HOST", host)
-    refused = pytest.raises(UserError, match=f"DOCKER_HOST is '{host}', which is no address")
-    with closing(StateFolder.open(tmp_path / "state")) as state, refused:
-        platforms(state, "docker")
-
-
-async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+async def test_what_cannot_be_made_is_said_to_the_user(tmp_path: Path) -> None:
     with closing(StateFolder.open(tmp_path / "state")) as state:
         (tmp_path / "state" / "logs").write_text("")
         with pytest.raises(UserError, match="cannot be written"):
             platforms(state, "process")
+        with pytest.raises(UserError, match="there is no platform nomad"):
+            platforms(state, "nomad")
+
+
+async def test_of_several_the_first_runs_the_deployments(tmp_path: Path) -> None:
+    with closing(StateFolder.open(tmp_path / "state")) as state:
+        for first, second in (("process", "docker"), ("docker", "process")):
+            joined = platforms(state, first, second, host=f"unix://{tmp_path}/none")
+            assert isinstance(joined.deployments, ProcessPlatform) is (first == "process")
+            await joined.close()

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from config.configset import ConfigSet
-from config.meta import Named
 from discovery.backoff import KUBERNETES_RESTARTS, BackoffPolicy
 from discovery.endpoint import Replica, WorkloadRef
 from discovery.platforms.base import ContainerUsage, Drained, PlatformStanding, ReplicasChanged, WorkloadStatus
@@ -79,10 +78,6 @@ class DockerPlatform:
 
     def statuses(self) -> tuple[WorkloadStatus, ...]:
         return self.deployments.statuses() if self.deployments is not None else ()
-
-    def desired(self, name: Named) -> int | None:
-        """How many replicas a Deployment is to have now; None: it does not run here."""
-        return self.deployments.desired(name) if self.deployments is not None else None
 
     async def read(self, workload: WorkloadRef) -> WorkloadStatus:
         if self.deployments is None:

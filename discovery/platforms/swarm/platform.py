@@ -93,10 +93,6 @@ class SwarmPlatform:
         listing = self._manager.listing
         return tuple(statuses(listing)) if listing is not None else ()
 
-    def desired(self, name: Named) -> int | None:
-        """Deployments do not run here."""
-        return None
-
     def size(self, name: Named) -> int | None:
         """How many tasks a Swarm service is to have; None: it has no number, or that is not known here."""
         try:

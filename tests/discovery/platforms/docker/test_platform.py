@@ -51,7 +51,7 @@ async def test_deployments_become_containers(tmp_path: Path) -> None:
         await platform.apply(ConfigSet(deployments={Named("default", "shop"): deployment(2)}))
         await until(lambda: sum(replica.ready for replica in platform.replicas()) == 2)
         assert {replica.address for replicas in told for replica in replicas} <= {"172.17.0.2", "172.17.0.3"}
-        assert platform.desired(Named("default", "shop")) == (await platform.read(SHOP)).ready == 2
+        assert (await platform.read(SHOP)).ready == 2
         await platform.set(SHOP, 1)
         await until(lambda: len(fake.containers) == 1)
         await until(lambda: len(platform.usage(SHOP)) == 1)
@@ -67,5 +67,5 @@ async def test_it_runs_no_deployments(tmp_path: Path) -> None:
         await platform.read(workload)
     with pytest.raises(KeyError):
         await platform.set(workload, 1)
-    assert (platform.statuses(), platform.usage(workload), platform.desired(Named("default", "web"))) == ((), {}, None)
+    assert (platform.statuses(), platform.usage(workload), platform.deployments) == ((), {}, None)
     await platform.close()

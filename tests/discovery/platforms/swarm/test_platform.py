@@ -53,7 +53,6 @@ async def test_tasks_are_replicas_once(tmp_path: Path) -> None:
         assert (status.workload, status.desired, status.running, status.ready) == (WEB, 1, 1, 1)
         assert [each.id for each in status.replicas] == [TASK]
         assert made.standing().connected
-        assert made.desired(Named("default", "web")) is None
 
 
 async def test_what_labels_ask_for_is_written(tmp_path: Path) -> None:
