@@ -1,6 +1,7 @@
 """The fast lane of autoscaling, as Knative's (KPA): replicas by requests in flight, decided every two seconds.
 
-The words and defaults are Knative's.  What it scales is the one Deployment that the Service of the policy selects.
+The words and defaults are Knative's.  What it scales is the one Deployment that the Service of the policy selects, or
+what the policy names.
 """
 
 from __future__ import annotations
@@ -14,11 +15,20 @@ from config.meta import Duration, Spec
 Replicas = Annotated[int, Meta(ge=0, le=100_000)]
 
 
+class ScaleTargetRef(Spec):
+    """A workload in the policy's own namespace, as a HorizontalPodAutoscaler names one."""
+
+    kind: Literal["Deployment", "SwarmService"]
+    name: str
+
+
 class ScalingPolicy(Spec):
     """How many replicas there are to be; only on a Service, or on one of its ports, whose requests then count."""
 
     type: Literal["concurrency"] = "concurrency"
     """What is measured: requests and TCP connections in flight, queued ones too."""
+    scale_target_ref: ScaleTargetRef | None = None
+    """What is scaled; None: the Deployment that the Service selects."""
     target: Annotated[float, Meta(ge=0.01, le=1_000_000)] = 100.0
     """Of them that a replica can have at a time."""
     utilization_percent: Annotated[int, Meta(ge=1, le=100)] = 70

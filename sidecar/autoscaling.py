@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey
+from config.resources.core import Service
+from config.scaling import ScalingPolicy
 from discovery.endpoint import WorkloadRef
 from mesh.exposition import Family
 from mesh.status import ACCEPTED, ObjectStatus
@@ -238,21 +240,28 @@ class Autoscaling:
 
 
 def _lanes(config_set: ConfigSet) -> Iterator[Lane]:
-    """What policies ask for, of Services with one Deployment behind them."""
+    """What policies ask for, of Services that are there."""
     from mesh.autoscaling.fast_lane import Lane
 
     for name, policy in sorted(config_set.policies.items()):
         reference = policy.spec.target_ref
-        service = config_set.services.get(Named(name.namespace, reference.name))
+        key = Named(name.namespace, reference.name)
+        service = config_set.services.get(key)
         if policy.spec.scaling is None or reference.kind != "Service" or service is None:
             continue
-        found = config_set.selected(service)
-        if len(found) == 1:
+        target = _scaled(config_set, service, name.namespace, policy.spec.scaling)
+        if target is not None:
             section = reference.section_name
             named = next((port.key for port in service.spec.ports if section in (port.name, str(port.port))), section)
-            target = WorkloadRef("Deployment", *found[0])
-            key = Named(name.namespace, reference.name)
             yield Lane(policy.metadata, policy.spec.scaling, key, named if section else "", target)
+
+
+def _scaled(config_set: ConfigSet, service: Service, namespace: str, scaling: ScalingPolicy) -> WorkloadRef | None:
+    """What a policy names, else the one Deployment that its Service selects; None: there is none, or are several."""
+    if (named := scaling.scale_target_ref) is not None:
+        return WorkloadRef(named.kind, namespace, named.name)
+    found = config_set.selected(service)
+    return WorkloadRef("Deployment", *found[0]) if len(found) == 1 else None
 
 
 def _is_bad(condition: Condition) -> bool:

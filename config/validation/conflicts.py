@@ -14,6 +14,7 @@ from config.meta import Named, ObjectKey, seniority
 from config.naming import shown
 from config.resources.core import Service, ServicePort
 from config.resources.networking import Ingress
+from config.scaling import ScalingPolicy
 from config.validation.ingresses import CLASS_FIELDS
 from config.validation.metadata import HasMetadata
 from config.validation.references import port_of_section
@@ -156,12 +157,22 @@ def _check_autoscalers(config_set: ConfigSet, report: Report) -> None:
         about = report.of(key)
         if not about.knows("spec.targetRef", "spec.scaling"):
             continue
-        found = config_set.selected(service)
-        if len(found) > 1:
-            about.error(
-                "spec.scaling",
-                f"Service {shown(policy.spec.target_ref.name)} selects {len(found)} Deployments, and one is scaled",
-            )
-        for name in found:
-            if holder := claims.claim((name.namespace, "Deployment", name.name), "spec.scaling", about):
-                about.error("spec.scaling", f"Deployment {shown(name.name)} is scaled by {holder} already: remove one")
+        for kind, name in _scaled(config_set, service, policy.spec.scaling, about):
+            if holder := claims.claim((name.namespace, kind, name.name), "spec.scaling", about):
+                about.error("spec.scaling", f"{kind} {shown(name.name)} is scaled by {holder} already: remove one")
+
+
+def _scaled(
+    config_set: ConfigSet, service: Service, scaling: ScalingPolicy, report: ObjectReport
+) -> Iterator[tuple[str, Named]]:
+    """What a policy of `service` scales, by kind and name."""
+    if scaling.scale_target_ref is not None:
+        yield scaling.scale_target_ref.kind, Named(report.key.namespace, scaling.scale_target_ref.name)
+        return
+    found = config_set.selected(service)
+    if len(found) > 1:
+        message = (
+            f"Service {shown(service.metadata.name)} selects {len(found)} Deployments: say which with scaleTargetRef"
+        )
+        report.error("spec.scaling", message, "spec.scaling.scaleTargetRef")
+    yield from (("Deployment", name) for name in found)

@@ -77,6 +77,8 @@ def _check_retries(retries: RetryPolicy, report: ObjectReport) -> None:
 
 def _check_scaling(scaling: ScalingPolicy, report: ObjectReport) -> None:
     path = "spec.scaling"
+    if scaling.scale_target_ref is not None:
+        report.check(f"{path}.scaleTargetRef.name", DNS_SUBDOMAIN.problem(scaling.scale_target_ref.name))
     if scaling.min_replicas > scaling.max_replicas:
         message = f"{scaling.max_replicas} is less than minReplicas, {scaling.min_replicas}"
         report.error(f"{path}.maxReplicas", message, f"{path}.minReplicas")

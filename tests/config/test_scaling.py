@@ -22,6 +22,15 @@ FAULTS = {
     "max below min": ({"minReplicas": 3, "maxReplicas": 2}, "spec.scaling.maxReplicas: 2 is less than minReplicas, 3"),
     "window too short": ({"window": "5s"}, "spec.scaling.window: must be from 6s to 1h"),
     "delay too long": ({"scaleDownDelay": "2h"}, "spec.scaling.scaleDownDelay: must be at most 1h"),
+    "a workload that is none": (
+        {"scaleTargetRef": {"kind": "StatefulSet", "name": "db"}},
+        'spec.scaling.scaleTargetRef.kind: the text "StatefulSet" is not one of Deployment, SwarmService',
+    ),
+    "a name that is none": (
+        {"scaleTargetRef": {"kind": "SwarmService", "name": "Web"}},
+        "spec.scaling.scaleTargetRef.name: ",
+    ),
+    "a service of a swarm": ({"scaleTargetRef": {"kind": "SwarmService", "name": "web"}}, ""),
     "no target": ({"target": 0}, "spec.scaling.target"),
 }
 
@@ -37,8 +46,8 @@ def test_faults(case: str) -> None:
     assert not fault or fault in told[0]
 
 
-def autoscaler(target: str) -> dict[str, object]:
-    spec = {"scaleTargetRef": {"kind": "Deployment", "name": target}, "maxReplicas": 3}
+def autoscaler(target: str, kind: str = "Deployment") -> dict[str, object]:
+    spec = {"scaleTargetRef": {"kind": kind, "name": target}, "maxReplicas": 3}
     return {
         "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "hpa"}, "spec": spec,
     }  # fmt: skip
@@ -53,6 +62,16 @@ def test_an_autoscaler_of_the_same_deployment_wins() -> None:
     assert (len(loaded.config_set.policies), len(loaded.config_set.autoscalers)) == (0, 1)
 
 
+@pytest.mark.parametrize("by", ["web", "other"])
+def test_an_autoscaler_of_the_same_swarm_service_wins(by: str) -> None:
+    named = policy("web", scaling={"scaleTargetRef": {"kind": "SwarmService", "name": "web"}})
+    objects = deployment("web", 1), service("web", app="web"), named, autoscaler(by, "SwarmService"), autoscaler("web")
+    objects[-1]["metadata"] = {"name": "of-the-deployment"}
+    loaded = load_text(listed(Network.random(), *objects), "test")
+    told = [each.message.replace("'", '"') for each in loaded.faults if each.severity == "error"]
+    assert [each.split(" is scaled")[0] for each in told] == ['SwarmService "web"'] * (by == "web")
+
+
 def test_several_deployments_behind_a_service() -> None:
     others = [deployment(name, 1) for name in ("a", "b")]
     for each in others:
@@ -62,4 +81,7 @@ def test_several_deployments_behind_a_service() -> None:
     web["spec"]["selector"] = {"part": "web"}
     loaded = load_text(listed(Network.random(), *others, web, policy("web", scaling={})), "test")
     assert any("selects 2 Deployments" in fault.message for fault in loaded.faults)
+    one = {"scaleTargetRef": {"kind": "Deployment", "name": "b"}}
+    loaded = load_text(listed(Network.random(), *others, web, policy("web", scaling=one)), "test")
+    assert not [fault for fault in loaded.faults if fault.severity == "error"]
     assert msgspec.json.encode(ScalingPolicy()) == b"{}"

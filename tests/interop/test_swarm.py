@@ -22,6 +22,7 @@ from sidecar.load.report import Report
 from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine, running_engine
 from tests.interop.hosts import FAR, NEAR, Nodes, cable, plug_in, written
 from tests.policy.source import ROOT
+from tests.scenarios.manifests import policy, service
 from tests.scenarios.weft import Network, Weft, ask, run_weft, running, wait_for
 from tests.scenarios.world import all_well, load, until
 
@@ -36,6 +37,11 @@ SLOW_MS = 400
 HELD = 20
 RATE = 40
 """So many requests a second, each for so long, are 16 in flight: 4 tasks."""
+LANE = {
+    "scaleTargetRef": {"kind": "SwarmService", "name": "quick"}, "target": TARGET, "utilizationPercent": 100,
+    "window": "6s", "maxReplicas": 6,
+}  # fmt: skip
+"""Of a fast lane."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,7 @@ def manager(swarm: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     network = Network.random()
     folder = written(
         tmp_path_factory.mktemp("manager") / "manifests", swarm, network, scaler("loop", 2, 5), scaler("zero", 0, 2),
-        autoscaler={"period": "1s"},
+        service("lane", {"http": 8080}), policy("lane", scaling=LANE), autoscaler={"period": "1s"},
     )  # fmt: skip
     with swarm.inside(), running(folder, network) as weft:
         yield weft
@@ -236,6 +242,27 @@ async def test_the_loop_closes(engine: Engine, weft: Weft, size: Callable[[int, 
     for report in await under_load(address, grow, path=path, rate=RATE, seconds=size(3, 20), connections=64):
         assert all_well(report), (report.statuses, report.errors, weft.told())
     await reached(settled, 2)
+
+
+@pytest.mark.soak
+async def test_the_fast_lane_scales_a_service(engine: Engine, weft: Weft, size: Callable[[int, int], int]) -> None:
+    create(
+        engine,
+        "quick",
+        *OVERLAY,
+        "--label",
+        "weft.dev/service=lane",
+        "--container-label",
+        "weft.dev/port=8080",
+        replicas=1,
+    )
+    await until(partial(settled, weft, "lane", 1), weft.told)
+    address = weft.address("lane")
+    grow = partial(until, partial(grown, weft, "lane", math.ceil(RATE * SLOW_MS / 1000 / TARGET)), weft.told)
+    path = f"/slow?ms={SLOW_MS}"
+    for report in await under_load(address, grow, path=path, rate=RATE, seconds=size(3, 10), connections=64):
+        assert all_well(report), (report.statuses, report.errors, weft.told())
+    await until(partial(settled, weft, "lane", 1), weft.told)
 
 
 def decided(weft: Weft) -> Any:

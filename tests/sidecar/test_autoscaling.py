@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,9 +14,13 @@ from config.loader import load_text
 from config.meta import ObjectKey
 from config.settings import AutoscalerSettings, NodeConfigSpec, PrometheusSettings
 from discovery.endpoint import WorkloadRef
+from discovery.platforms.making import maker as platform_maker
+from mesh.autoscaling.fast_lane import LOOKS, TICK_SECONDS
 from mesh.status import ACCEPTED
 from sidecar.assembly import Assembly
 from sidecar.autoscaling import Autoscaling, steady_clock
+from tests.discovery.platforms.making import parts
+from tests.discovery.platforms.swarm.fake import fake_swarm
 from tests.mesh.autoscaling.objects import Written
 from tests.mesh.autoscaling.test_controller import WEB, World
 from tests.scenarios.manifests import deployment, listed, policy, service
@@ -120,6 +125,30 @@ async def test_policies_are_lanes_and_sleep_until_they_are_woken() -> None:
     assert await made.wake(web)
     assert world.told == [(1, ())]
     assert not await made.wake(WorkloadRef("Deployment", "default", "other"))
+
+
+async def test_a_policy_scales_a_service_of_a_swarm(tmp_path: Path) -> None:
+    fast = {
+        "scaling": {"target": 4, "utilizationPercent": 100, "scaleTargetRef": {"kind": "SwarmService", "name": "blue"}}
+    }
+    written = listed(Network.random(), deployment("web", 0), service("web", app="web"), policy("web", **fast))
+    world = World(in_flight=12)
+    async with fake_swarm(tmp_path) as engine:
+        engine.put_service("blue", replicas=1)
+        swarm = platform_maker("swarm").make(parts(tmp_path, host=engine.host), runs=False).platform
+        await swarm.apply(ConfigSet())
+        made = Autoscaling(load_text(written, "test").config_set, lambda: world, swarm)
+        assert made.parts is not None
+        made.parts.executor.clock = world.clock
+        async with asyncio.timeout(10):
+            while not swarm.statuses():
+                await asyncio.sleep(0.01)
+        for _ in range(LOOKS):
+            world.now += TICK_SECONDS / LOOKS
+            made.parts.fast.look()
+        await made.parts.fast.tick()
+        assert engine.services["id-blue"]["Spec"]["Mode"] == {"Replicated": {"Replicas": 3}}
+        await swarm.close()
 
 
 async def test_a_prometheus_is_asked_where_one_is_named() -> None:
