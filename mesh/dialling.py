@@ -203,13 +203,13 @@ class Dialling:
         self.deadline = 0.0
         self._try_another(state, "connect-failure", CONNECTION_TIMEOUT)
 
-    def _abandon(self) -> None:
+    def _abandon(self, reason: Reason) -> None:
         """End while connecting or waiting."""
         if self._state is None:
-            self._give_up_waiting()
+            self.turn_away(reason)
         else:
             self._hang_up_endpoint(self._state)
-            self._refuse(NO_ENDPOINTS)
+            self._refuse(reason)
 
     # -- end
 

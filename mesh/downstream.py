@@ -13,7 +13,6 @@ from typing import Final
 
 from mesh.connector import reset_on_close
 from mesh.exchange import Exchange
-from mesh.http1.answer import answer
 from mesh.http1.errors import Malformed
 from mesh.http1.grammar import MAX_HEAD, still_partial, stray_control
 from mesh.http1.recurring import RequestReader
@@ -22,7 +21,7 @@ from mesh.peer import Peer, peer_of
 from mesh.plan import BackendPlan
 from mesh.proxy import Proxy
 from mesh.reasons import BAD_REQUEST, HEAD_TOO_LARGE, NOT_SERVED, REQUEST_TIMEOUT, Reason
-from mesh.records import NOTHING, Way, refused_head, wanted
+from mesh.records import NOTHING, Way, refuse_head
 from mesh.roles import Duplex
 from mesh.table import ListenerKey
 from mesh.upload import KEPT
@@ -32,7 +31,6 @@ LINGER: Final = 2.0
 """Seconds in which a client may read the last answer before its connection is closed."""
 MAX_AHEAD: Final = MAX_HEAD
 """Bytes of further requests that are kept while one is in progress."""
-
 BURST: Final = 16
 """Requests sent ahead that end at once before other connections have their turn."""
 
@@ -254,17 +252,10 @@ class HTTPDownstream(asyncio.Protocol):
     def _reject(self, reason: Reason, details: str = "", data: bytes = b"") -> bool:
         """Answer what never became an exchange, and end the connection: where its next request begins is unknown."""
         data, self._ahead = data or self._ahead, b""
-        listener, request_id = self._proxy.table.listeners.get(self.key), next(self._proxy.request_ids)
+        listener = self._proxy.table.listeners.get(self.key)
         backend = listener.route.backend if listener is not None else None
-        if backend is not None:
-            backend.failed(reason, details)
-        message = answer(reason, details or reason.details, request_id, head_only=False, close=True)
-        log = wanted(self._proxy, reason)
-        if log is not None:
-            key = backend.key if backend is not None else NOTHING
-            way = Way("http", self.key, self.peer.address, key, self._proxy)
-            log(refused_head(way, reason, data, len(message), request_id))
-        self.write(message)
+        way = Way("http", self.key, self.peer.address, NOTHING if backend is None else backend.key, self._proxy)
+        self.write(refuse_head(way, backend, reason, details, data))
         self.close_gently()
         return False
 
@@ -320,6 +311,15 @@ class HTTPDownstream(asyncio.Protocol):
     def drain(self) -> None:
         """Close if no request is in progress; the answer to one that is will carry ``Connection: close``."""
         if self.phase == READY and not self._ahead:
+            self._close()
+
+    def give_up(self, reason: Reason) -> None:
+        """End what is in progress, and say why."""
+        if self.phase == TUNNEL or self._exchange.running:
+            self._duplex.give_up(reason)
+        elif self._ahead.strip(b"\r\n"):
+            self._reject(reason)
+        elif self.phase == READY:
             self._close()
 
     def eof_received(self) -> bool:

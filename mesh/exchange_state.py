@@ -181,5 +181,6 @@ class ExchangeState:
     def _outcome(self, status: int) -> int:
         """What an exchange that ends with `status` says of its endpoint."""
         if self._reason:
-            return NOT_ANSWERED if self._reason in _BLAMED else NO_ANSWER_DUE
+            blamed = self._reason in _BLAMED and not self._proxy.draining  # then it may have been ours to end it
+            return NOT_ANSWERED if blamed else NO_ANSWER_DUE
         return status if status != 101 else NO_ANSWER_DUE

@@ -206,6 +206,10 @@ class Failover(ExchangeState):
         else:
             self._answer(reason, details or reason.details)
 
+    def give_up(self, reason: Reason) -> None:
+        """This proxy waits no longer."""
+        self._end_badly(reason)
+
     def _answer(self, reason: Reason, details: str, fields: bytes = b"") -> None:
         """Answer in the endpoint's place; `fields` are more field lines."""
         request = self._request

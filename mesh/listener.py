@@ -24,6 +24,7 @@ from mesh.inbound_listener import InboundListeners
 from mesh.introduction import Introduction
 from mesh.node_health import Inquiry
 from mesh.proxy import Proxy
+from mesh.reasons import CUT_SHORT, OVERSTAYED
 from mesh.sniffer import Sniffer
 from mesh.sockets import BindError, Bound
 from mesh.switchboard import Switchboard
@@ -152,12 +153,21 @@ class Listeners:
         listener = self._table.listeners.get(key)
         return listener is not None and listener.entry == "ClusterIP"
 
-    def abort(self) -> None:
-        """End the connections that are still open, visibly; nothing is relayed after this."""
+    def give_up(self) -> None:
+        """End what is in progress, visibly, and tell whoever can be told why."""
         for client in tuple(self._proxy.clients):
-            if isinstance(client, Relay | Sniffer | Session | Inquiry | Introduction):
+            if isinstance(client, HTTPDownstream):
+                client.give_up(OVERSTAYED)
+            elif isinstance(client, Relay | Session):
+                client.give_up(CUT_SHORT)
+            elif isinstance(client, Sniffer | Inquiry | Introduction):
                 client.abort()
-            elif isinstance(client, HTTPDownstream):
+
+    def abort(self) -> None:
+        """End the connections that are still open, at once; nothing is relayed after this."""
+        self.give_up()
+        for client in tuple(self._proxy.clients):
+            if isinstance(client, HTTPDownstream):
                 client.cut(visibly=False)
         self._board.close()
 

@@ -67,6 +67,9 @@ CONNECTION_TIMEOUT = Reason(504, "connection_timeout", "the endpoint did not acc
 CONNECTION_TERMINATED = Reason(502, "connection_terminated", "the endpoint closed before it answered", log=True)
 RESPONSE_TIMEOUT = Reason(504, "http_response_timeout", "the endpoint did not answer in time", log=True)
 REQUEST_OVERDUE = Reason(504, "http_response_timeout", "the request took longer than it may in all", log=True)
+OVERSTAYED = Reason(504, "http_response_timeout", "this proxy is shutting down, and drainTimeout has passed", log=True)
+CUT_SHORT = Reason(503, "connection_terminated", OVERSTAYED.details, log=True)
+"""The same for what is no HTTP."""
 RESPONSE_INCOMPLETE = Reason(
     502, "http_response_incomplete", "the endpoint closed in the midst of its answer", log=True
 )

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from mesh.access_log import AccessRecord, Protocol
+from mesh.backend import Backend
 from mesh.endpoint_state import EndpointState
+from mesh.http1.answer import answer
 from mesh.plan import BackendKey
 from mesh.proxy import Proxy
 from mesh.reasons import CLIENT_GONE, CONNECTION_TERMINATED, Reason
@@ -64,6 +66,18 @@ def flow(
         request_id=next(way.proxy.request_ids).decode("ascii"),
         protocol=way.protocol,
     )
+
+
+def refuse_head(way: Way, backend: Backend | None, reason: Reason, details: str = "", data: bytes = b"") -> bytes:
+    """Count and record `data`, which becomes no exchange; returns what its client is answered."""
+    request_id = next(way.proxy.request_ids)
+    if backend is not None:
+        backend.failed(reason, details)
+    message = answer(reason, details or reason.details, request_id, head_only=False, close=True)
+    log = wanted(way.proxy, reason)
+    if log is not None:
+        log(refused_head(way, reason, data, len(message), request_id))
+    return message
 
 
 def refused_head(way: Way, reason: Reason, data: bytes, sent: int, request_id: bytes) -> AccessRecord:

@@ -297,5 +297,9 @@ class Relay(Failover):
         assert self._tunnel is not None
         self._bytes_in += self._tunnel.bytes_in
         self._bytes_out += self._tunnel.bytes_out
+        given_up = self._tunnel.given_up
+        if given_up is not None:
+            self._reason = given_up.error
+            self._backend.failed(given_up)
         self._upstream = None
         self._end(101)

@@ -15,7 +15,6 @@ from mesh.proxy import Proxy
 from mesh.reasons import (
     CONNECTION_REFUSED,
     NO_ENDPOINTS,
-    NOT_SERVED,
     OUT_OF_RESOURCES,
     TOO_MANY_SESSIONS,
     UNREACHABLE,
@@ -250,9 +249,10 @@ class Session:
         """End for want of room."""
         self._close(TOO_MANY_SESSIONS.error)
 
-    def abort(self) -> None:
-        """End now: nothing is served here any more."""
-        self._close(NOT_SERVED.error)
+    def give_up(self, reason: Reason) -> None:
+        """End now."""
+        self._backend.failed(reason)
+        self._close(reason.error)
 
     def _close(self, reason: str = "") -> None:
         """`reason` is why, as in records; empty: it was silent for long enough, or its endpoint goes."""

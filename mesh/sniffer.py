@@ -17,11 +17,10 @@ from mesh.connector import close_with_reset, peer_address
 from mesh.detect import ENOUGH, detect
 from mesh.gate import turn_away, way
 from mesh.handover import Handover, count
-from mesh.http1.answer import answer
 from mesh.peeking import Peeking
 from mesh.proxy import Proxy
 from mesh.reasons import DENIED, REQUEST_TIMEOUT
-from mesh.records import Way, refused_head, wanted
+from mesh.records import Way, refuse_head
 from mesh.switchboard import Switchboard
 from mesh.table import Listener
 from mesh.tcp import Relay
@@ -102,13 +101,9 @@ class Sniffer(Peeking):
 
     def _time_out(self) -> None:
         self._leave()
-        backend, request_id = self._listener.route.backend, next(self._proxy.request_ids)
-        backend.failed(REQUEST_TIMEOUT)
-        message = answer(REQUEST_TIMEOUT, REQUEST_TIMEOUT.details, request_id, head_only=False, close=True)
-        log = wanted(self._proxy, REQUEST_TIMEOUT)
-        if log is not None:
-            came = Way("http", self._gate.key, peer_address(self._line), backend.key, self._proxy)
-            log(refused_head(came, REQUEST_TIMEOUT, b"", len(message), request_id))
+        backend = self._listener.route.backend
+        came = Way("http", self._gate.key, peer_address(self._line), backend.key, self._proxy)
+        message = refuse_head(came, backend, REQUEST_TIMEOUT)
         with suppress(OSError):  # the client is gone
             self._line.send(message)
         self._line.close()

@@ -21,7 +21,7 @@ from mesh.farewell import Farewell
 from mesh.gate import Gate
 from mesh.proxy import Proxy
 from mesh.proxy_protocol import Version, header
-from mesh.reasons import CLIENT_GONE, NO_ENDPOINTS, NOT_SERVED, RESPONSE_STALLED
+from mesh.reasons import CLIENT_GONE, NO_ENDPOINTS, RESPONSE_STALLED, Reason
 from mesh.records import BROKEN_BY
 from mesh.switchboard import BROKEN, CHUNK, Switchboard
 
@@ -215,12 +215,13 @@ class Relay(Dialling):
             state.connections.discard(self)
             self._tell_left(state)
 
-    def abort(self) -> None:
-        """End now, visibly: nothing is served here any more."""
+    def give_up(self, reason: Reason) -> None:
+        """End now, visibly."""
         if self._phase == OPEN:
-            self._reset(NOT_SERVED.error)
+            self._backend.failed(reason)
+            self._reset(reason.error)
         elif self._phase == CONNECTING:
-            self._abandon()
+            self._abandon(reason)
 
     def drain(self) -> None:
         """A stream of unknown contents cannot be asked to end: it ends when its ends like, or at the last."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from mesh.farewell import Farewell
 from mesh.proxy import Proxy
+from mesh.reasons import Reason
 from mesh.roles import Client
 from mesh.upstream import HTTPUpstream
 
@@ -16,7 +17,7 @@ from mesh.upstream import HTTPUpstream
 class Tunnel:
     __slots__ = (
         "_client", "_deadlines", "_ended", "_farewell", "_idle", "_one_way", "_over", "_upstream", "bytes_in",
-        "bytes_out",
+        "bytes_out", "given_up",
     )  # fmt: skip
 
     def __init__(
@@ -32,6 +33,8 @@ class Tunnel:
         self._one_way = False
         """One side has ended."""
         self._over = False
+        self.given_up: Reason | None = None
+        """Why this proxy ended it; None: it did not, or nothing moved."""
         self.bytes_in = 0
         self.bytes_out = 0
 
@@ -97,6 +100,10 @@ class Tunnel:
         self._end()
         self._upstream.close()
         self._client.cut(visibly=True)
+
+    def give_up(self, reason: Reason) -> None:
+        self.given_up = reason
+        self.on_deadline()
 
     def _end(self) -> None:
         self._over = True

@@ -45,7 +45,7 @@ from sidecar.existing import Existing
 from sidecar.families import Reloads, build_info
 from sidecar.fingerprints import new_fingerprints
 from sidecar.garbage import Garbage
-from sidecar.joining import Draining, poll, served_at
+from sidecar.joining import Draining, served_at
 from sidecar.platforms import Platforms, for_node
 from sidecar.publisher import Publisher
 from sidecar.pulse import Pulse
@@ -231,7 +231,7 @@ class Assembly:
 
         Doors to the outside come first: what came through them may need other Services before it is answered.
         """
-        self._draining.latest = asyncio.get_running_loop().time() + self._config_set.node.drain_timeout
+        self._draining.begin(self._config_set.node.drain_timeout, self.listeners.give_up)
         self._stopping = self.running.draining = self.proxy.draining = True
         if self.autoscaling is not None:
             self.autoscaling.stop()
@@ -239,14 +239,16 @@ class Assembly:
         await self.listeners.close_outside()
         await asyncio.sleep(GRACE_SECONDS)
         self.listeners.drain_outside()
-        await poll(lambda: not self.listeners.serves_outside or self._draining.overdue)
+        await self._draining.until(lambda: not self.listeners.serves_outside)
         await self.listeners.close()
         await asyncio.sleep(GRACE_SECONDS)
         self.proxy.drain()
         inbound = self.listeners.inbound
-        await poll(lambda: len(self.proxy.clients) <= inbound.all_connections or self._draining.overdue)
+        await self._draining.until(lambda: len(self.proxy.clients) <= inbound.all_connections)
         await self.platform.close()
         inbound.close_all()
+        if self.proxy.clients:  # they may read what they were told
+            await asyncio.sleep(GRACE_SECONDS)
         self.listeners.abort()
         await self.dns.close()
         self._pulse.stop()

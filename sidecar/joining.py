@@ -25,10 +25,25 @@ class Draining:
         self._proxy = proxy
         self.latest = inf
         """No replica is waited for beyond this time of the loop's clock: set when the process itself ends."""
+        self._give_up: Callable[[], None] = lambda: None
+
+    def begin(self, seconds: float, give_up: Callable[[], None]) -> None:
+        """The process ends, in so many seconds at most; `give_up` is called before what is in flight is left to itself.
+
+        For no client is to learn of that end from what becomes of a replica.
+        """
+        self.latest = asyncio.get_running_loop().time() + seconds
+        self._give_up = give_up
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for it, as long as anything is waited for."""
+        await poll(lambda: condition() or self.overdue)
+        if self.overdue:
+            self._give_up()
 
     async def drained(self, replica_id: str, deadline: float) -> None:
         await self._catalog.acknowledged(self._catalog.snapshot.generation, min(deadline, self.latest))
-        await poll(lambda: not self._proxy.in_flight(replica_id) or _passed(deadline) or self.overdue)
+        await self.until(lambda: not self._proxy.in_flight(replica_id) or _passed(deadline))
 
     @property
     def overdue(self) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from config.balancing import BackendLimits, EndpointLimits, LimitPolicy, QueuePolicy
 from discovery.endpoint import Endpoint
+from mesh.reasons import CUT_SHORT
 from tests.mesh.relaying import begun, echo, gone, relaying, until
 
 pytestmark = pytest.mark.both_loops
@@ -78,7 +79,7 @@ async def test_who_waits_is_refused_when_the_listener_closes() -> None:
         assert await first.exactly(3) == b"one"
         await until(lambda: world.backend.limits is not None and len(world.backend.limits) == 1)
         for client in tuple(world.proxy.clients):
-            client.abort()  # type: ignore[attr-defined]
+            client.give_up(CUT_SHORT)  # type: ignore[attr-defined]
         assert await gone(second) == "reset"
         assert world.backend.limits is not None
         assert len(world.backend.limits) == 0

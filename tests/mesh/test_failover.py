@@ -14,7 +14,9 @@ from config.balancing import EjectionPolicy
 from config.policies import RetryBackoffPolicy, RetryPolicy, TimeoutPolicy
 from discovery.endpoint import Endpoint
 from mesh.connector import close_with_reset
+from mesh.reasons import OVERSTAYED
 from tests.mesh.dialogue import GET, OK, Mesh, Script, Wire, answering, get, mesh
+from tests.mesh.relaying import until
 
 
 async def closing(wire: Wire) -> None:
@@ -445,3 +447,57 @@ async def test_an_early_answer_is_heard_although_the_endpoint_breaks_off() -> No
             assert await wire.rest() == said
             await world.settled()
             assert set(world.stats.codes) == {413}
+
+
+GIVEN_UP = b'error=http_response_timeout; details="this proxy is shutting down, and drainTimeout has passed"'
+
+
+def give_up(world: Mesh) -> None:
+    world.proxy.draining = True
+    for client in tuple(world.proxy.clients):
+        client.give_up(OVERSTAYED)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_who_waits_when_the_proxy_gives_up_is_told_why(method: str) -> None:
+    """And goes nowhere else, whatever it asked for."""
+    async with mesh(silent, silent) as world:
+        wire = await world.dial()
+        await wire.send(get("/", method=method))
+        await until(lambda: any(endpoint.heads for endpoint in world.endpoints))
+        give_up(world)
+        answer = await wire.rest()
+        assert answer.startswith(b"HTTP/1.1 504 ")
+        assert GIVEN_UP in answer
+        assert (world.stats.reasons, world.stats.retries) == ({"http_response_timeout": 1}, {})
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 50", "Transfer-Encoding: chunked", "Connection: close"])
+async def test_a_response_that_has_begun_is_cut_visibly_when_the_proxy_gives_up(framing: str) -> None:
+    begun = b"5\r\nhello\r\n" if "chunked" in framing else b"hello"
+
+    async def script(wire: Wire) -> None:
+        await wire.message()
+        await wire.send(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%b" % (framing.encode(), begun))
+        await wire.rest()
+
+    async with mesh(script) as world:
+        wire = await world.dial()
+        await wire.send(get("/") if "close" not in framing else GET.replace(b"1.1", b"1.0"))
+        await wire.until(b"hello")
+        give_up(world)
+        end = await wire.rest()
+        assert b"0\r\n\r\n" not in end
+        assert ("close" not in framing) or end == b"<reset>"
+        assert world.stats.reasons == {"http_response_timeout": 1}
+
+
+async def test_half_a_head_is_answered_and_idle_connections_are_closed_when_the_proxy_gives_up() -> None:
+    async with mesh(answering(OK)) as world:
+        idle, half = await world.dial(), await world.dial()
+        await half.send(b"GET / HT")
+        await until(lambda: len(world.proxy.clients) == 2)
+        await until(lambda: any(client._ahead for client in world.proxy.clients))  # type: ignore[attr-defined]
+        give_up(world)
+        assert await idle.rest() == b""
+        assert GIVEN_UP in await half.rest()

@@ -143,6 +143,6 @@ async def test_it_is_logged_once_per_port(caplog: pytest.LogCaptureFixture) -> N
                 wire = await world.connect()
                 await wire.send(HELLO)
                 await wire.exactly(len(HELLO))
-    [line] = [record.getMessage() for record in caplog.records]
+    [line] = [record.getMessage() for record in caplog.records if record.name == "mesh.handover"]
     assert "default/shop" in line
     assert "appProtocol to https" in line

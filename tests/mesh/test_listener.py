@@ -208,9 +208,10 @@ async def test_closed_listeners_finish_what_is_open_until_aborted() -> None:
         await wire.send(b"again")
         assert await wire.exactly(5) == b"again"
         assert world.proxy.clients
-        world.listeners.abort()
+        world.listeners.give_up()
         assert await gone(wire) == "reset"
         assert not world.proxy.clients
+        assert world.stats.reasons == {"connection_terminated": 1}
 
 
 async def test_two_thousand_listeners_open_quickly_and_in_slices(no_collections: None) -> None:

@@ -141,7 +141,7 @@ async def test_it_is_logged_once_per_port(caplog: pytest.LogCaptureFixture) -> N
                 wire = await world.connect()
                 await wire.send(b"\0")
                 await wire.exactly(1)
-    [line] = [record.getMessage() for record in caplog.records]
+    [line] = [record.getMessage() for record in caplog.records if record.name == "mesh.sniffer"]
     assert "default/shop" in line
     assert "appProtocol to http or tcp" in line
 

@@ -7,6 +7,8 @@ import asyncio
 import pytest
 
 from config.policies import TimeoutPolicy
+from mesh.access_log import AccessRecord
+from mesh.reasons import OVERSTAYED
 from tests.mesh.dialogue import Script, Wire, answering, get, mesh
 
 UPGRADE = get("/", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x")
@@ -79,6 +81,20 @@ async def test_a_tunnel_on_which_nothing_moves_is_closed() -> None:
         wire = await world.dial()
         await wire.send(UPGRADE)
         assert await wire.rest() == SWITCH
+
+
+async def test_a_tunnel_that_the_proxy_gives_up_says_why() -> None:
+    async with mesh(echoing()) as world:
+        wire = await world.dial()
+        await wire.send(UPGRADE)
+        assert await wire.exactly(len(SWITCH)) == SWITCH
+        records: list[AccessRecord] = []
+        world.proxy.access_log = records.append  # type: ignore[assignment]  # a tunnel leaves no other kind
+        for client in tuple(world.proxy.clients):
+            client.give_up(OVERSTAYED)  # type: ignore[attr-defined]
+        assert await wire.rest() == b""
+        assert [record.reason for record in records] == ["http_response_timeout"]
+        assert world.stats.reasons == {"http_response_timeout": 1}
 
 
 @pytest.mark.parametrize("token", ["h2c", "TLS/1.0", "websocket2"])

@@ -83,3 +83,20 @@ async def test_when_the_process_ends_its_own_bound_counts() -> None:
     assert not await is_done(task, 0.03)
     draining.latest = now
     assert await is_done(task, 5)
+
+
+async def test_what_outlives_the_process_is_given_up_before_a_replica_is_left_to_itself() -> None:
+    catalog, proxy = changed_catalog(), Proxy(in_flight=1)
+    draining = Draining(catalog, proxy)  # type: ignore[arg-type]
+    given_up: list[int] = []
+    draining.begin(0.05, lambda: given_up.append(proxy.count))
+    await asyncio.wait_for(draining.drained("web-1", asyncio.get_running_loop().time() + 30), 5)
+    assert given_up == [1]
+    await draining.until(lambda: False)  # what came since
+    assert given_up == [1, 1]
+
+
+async def test_nothing_is_given_up_in_time() -> None:
+    draining = Draining(changed_catalog(), Proxy(in_flight=0))  # type: ignore[arg-type]
+    draining.begin(30, lambda: pytest.fail("there was time"))
+    await asyncio.wait_for(draining.until(lambda: True), 5)
