@@ -105,7 +105,7 @@ class Reading:
         if self._is_puzzling():
             first.unread.add_anything()
         found_in = ConfigSet.of(first.objects)
-        validation = Validation(found_in, first.locator.locate, first.unread, self._platforms)
+        validation = Validation(found_in, first.locator.locate, first.unread, self._platforms, self._beneath)
         found = validation.faults()
         invalid = {fault.object for fault in found if fault.disables}
         valid = ConfigSet.of(entry for entry in first.objects if entry[0] not in invalid | first.unread.keys())

@@ -16,6 +16,7 @@ from config.errors import Fault
 from config.frames import answer
 from config.loader import load
 from config.meta import ObjectKey, Source
+from config.validation.conflicts import displaced
 from discovery.allocation import allocate
 from discovery.assignments import Assignments, load_assignments, save_assignments
 from discovery.platforms.making import names
@@ -39,6 +40,10 @@ def read(paths: Sequence[Path], state: Path) -> Loaded:
     remembered, forgotten = load_assignments(state / ASSIGNMENTS)
     beneath = frozenset({str(state / RECEIVED), str(state / FOUND)})
     loaded = keep(load(paths, beneath, platforms=names()), before)
+    if away := displaced(loaded.config_set, beneath).intersection(loaded.kept):
+        left = without_objects(loaded.config_set, away)
+        kept = tuple(key for key in loaded.kept if key not in away)
+        loaded = msgspec.structs.replace(loaded, config_set=left, kept=kept)
     allocated = allocate(loaded.config_set, remembered)
     faults = [*loaded.faults, *forgotten, *allocated.faults]
     if older := _still_good(allocated.faults, loaded.config_set, before):

@@ -40,9 +40,11 @@ class Validation:
     """The checks of `config_set`, of which something may be `unread`; an object with an error must not be used."""
 
     def __init__(
-        self, config_set: ConfigSet, locate: Locate, unread: Unread | None = None, platforms: Collection[str] = ()
-    ) -> None:
-        """`platforms`: those that there are; empty: that is not known."""
+        self, config_set: ConfigSet, locate: Locate, unread: Unread | None = None, platforms: Collection[str] = (),
+        beneath: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        """`platforms`: those that there are; empty: that is not known; `beneath`: files that give way to others."""
+        self._beneath = beneath
         self._platforms = platforms
         self._config_set = config_set
         self._report = Report(locate, unread)
@@ -53,7 +55,7 @@ class Validation:
         """All faults of all objects."""
         _check_objects(self._config_set, self._service_range, self._report, self._platforms)
         check_references(self._config_set, self._index, self._report)
-        check_conflicts(self._config_set, self._report)
+        check_conflicts(self._config_set, self._report, self._beneath)
         return self._report.faults
 
     def faults_of_others(self, others: ConfigSet, locate: Locate, unread: Unread) -> list[Fault]:

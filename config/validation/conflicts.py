@@ -1,12 +1,13 @@
 """What only one object can have: addresses, node ports, hosts with paths, targets.
 
 The older object keeps it (``creationTimestamp``, then namespace and name), as is usual between Ingresses; the
-fault stands at the other one and names both.
+fault stands at the other one and names both.  Of Services those that come from elsewhere give way to those that are
+written here, however old.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from typing import TypeVar
 
 from config.configset import ConfigSet
@@ -23,13 +24,21 @@ from config.validation.report import ObjectReport, Report
 Object = TypeVar("Object", bound=HasMetadata)
 
 
-def check_conflicts(config_set: ConfigSet, report: Report) -> None:
-    """All claims of several objects on the same thing."""
-    _check_services(config_set, report)
+def check_conflicts(config_set: ConfigSet, report: Report, beneath: Collection[str] = ()) -> None:
+    """All claims of several objects on the same thing; `beneath`: the files whose Services give way to others."""
+    _check_services(config_set, report, beneath)
     _check_paths(config_set, report)
     _check_default_classes(config_set, report)
     _check_policies(config_set, report)
     _check_autoscalers(config_set, report)
+
+
+def displaced(config_set: ConfigSet, beneath: Collection[str]) -> frozenset[ObjectKey]:
+    """The Services of the files `beneath` that have to give way to another one."""
+    report = Report(lambda key, _: config_set.sources[key])
+    _check_services(config_set, report, beneath)
+    found = {fault.object for fault in report.faults if fault.object is not None}
+    return frozenset(key for key in found if config_set.sources[key].file in beneath)
 
 
 def by_age(kind: str, objects: Mapping[Named, Object]) -> Iterator[tuple[ObjectKey, Object]]:
@@ -50,9 +59,10 @@ class _Claims:
         return None if holder == about.key else about.elsewhere(holder, where)
 
 
-def _check_services(config_set: ConfigSet, report: Report) -> None:
+def _check_services(config_set: ConfigSet, report: Report, beneath: Collection[str]) -> None:
     addresses, node_ports, balanced = _Claims(), _Claims(), _Claims()
-    for key, service in by_age("Service", config_set.services):
+    ordered = by_age("Service", config_set.services)
+    for key, service in sorted(ordered, key=lambda item: config_set.sources[item[0]].file in beneath):
         about = report.of(key)
         address = service.spec.cluster_ip
         if address and not service.headless and (holder := addresses.claim(address, "spec.clusterIP", about)):

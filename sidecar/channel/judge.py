@@ -1,13 +1,15 @@
 """What the helper process does that judges manifests before they are stored: all of them, with those that are.
 
 They are accepted as a whole or not at all.  What counts against them is every error in themselves, and every error
-that they would bring to objects that are stored; not what was wrong with these before.  Services that leave their
-address open are given one, for good: so all nodes that have the registry's range agree.  Imported by the helper only.
+that they would bring to objects that are stored; not what was wrong with these before.  What a Service of the
+registry's own files has is taken; one with the same name stands beside it, since nodes get it, and with the same
+address.  Services that leave their address open are given one, for good: so all nodes that have the registry's range
+agree.  Imported by the helper only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +29,8 @@ from sidecar.channel.messages import LARGEST_OBJECT
 from sidecar.channel.proposal import Proposal
 
 NODE: Final = "the registry's NodeConfig"
+OWN: Final = "the registry's"
+"""What stands before the names of its own files, for who stores something may have files that are called so."""
 LARGEST: Final = LARGEST_OBJECT // 2
 """Bytes of one object: less than travels, since it may grow when it is completed."""
 
@@ -43,28 +47,60 @@ def judge(proposal: Proposal) -> Loaded:
     replaced = {*wanted, *proposal.gone}
     left = [_file(key, text) for key, text in proposal.stored if key not in replaced]
     node = [(NODE, proposal.node)] if proposal.node else []
-    whole = _read([*proposal.new, *left, *node])
+    written = _own_files(proposal, replaced - set(proposal.gone))
     files = {name for name, _ in proposal.new}
-    own = [fault for fault in whole.faults if fault.source.file in files]
+    beneath = files | {name for name, _ in left}
+    whole = _read([*written, *proposal.new, *left, *node], beneath)
+    own = [fault for fault in whole.faults if fault.source.file in files and not _is_twice(fault)]
+    own += filter(_is_twice, alone.faults)
     others = [fault for fault in whole.faults if fault.source.file not in {*files, NODE} and fault.severity == "error"]
     if others:
-        before = _read([*(_file(key, text) for key, text in proposal.stored), *node])
+        stored = [_file(key, text) for key, text in proposal.stored]
+        before = _read([*_own_files(proposal, ()), *stored, *node], {name for name, _ in stored})
         known = {(fault.object, fault.path, fault.message) for fault in before.faults}
         others = [fault for fault in others if (fault.object, fault.path, fault.message) not in known]
-    allocated = allocate(whole.config_set, Assignments(_given(proposal.stored)))
+    allocated = allocate(whole.config_set, Assignments(_given(proposal)))
     own += [fault for fault in allocated.faults if fault.source.file in files]
     objects = [
         (key, source, _addressed(key, whole.config_set.get(key), allocated.assignments.cluster_ips))
         for key, source in whole.config_set.sources.items()
         if source.file in files and key.kind != "NodeConfig"
     ]
-    return Loaded(ConfigSet.of(objects), (*own, *_unfit(alone, files), *others))
+    return Loaded(ConfigSet.of(objects), (*own, *_unfit(alone, files), *_beside(proposal, alone), *others))
 
 
-def _given(stored: Iterable[tuple[ObjectKey, str]]) -> dict[str, str]:
-    """The addresses that stored Services were given, also those that are to be replaced."""
-    found: dict[str, str] = {}
-    for key, text in stored:
+def _own_files(proposal: Proposal, but: Collection[ObjectKey]) -> list[tuple[str, str]]:
+    """The Services of the registry's own files, each in its line, less those that are stored, and `but` these."""
+    left_out = {*but, *(key for key, _ in proposal.stored)} - set(proposal.gone)
+    found: dict[str, list[str]] = {}
+    for key, source, text in sorted(proposal.own, key=lambda each: each[1].line):
+        if key not in left_out:
+            lines = found.setdefault(f"{OWN} {source.file}", [])
+            lines += [""] * (source.line - 1 - len(lines))
+            lines.append(f"--- {text}")
+    return [(name, "\n".join(lines)) for name, lines in found.items()]
+
+
+def _is_twice(fault: Fault) -> bool:
+    """Whether this is about an object that is in several files."""
+    return fault.path == "metadata.name" and fault.message.startswith("duplicate object")
+
+
+def _beside(proposal: Proposal, loaded: Loaded) -> Iterator[Fault]:
+    """What is stored under the name of something that the registry's own files say."""
+    for key, source, _ in proposal.own:
+        if place := loaded.config_set.sources.get(key):
+            message = f"is also written at {OWN} {source}: nodes get this one, the registry's process that one"
+            yield Fault("warning", place, message, key, "metadata.name")
+
+
+def _given(proposal: Proposal) -> dict[str, str]:
+    """The addresses that stored Services were given, also those that are to be replaced, and that they have here."""
+    found = {
+        f"{key.namespace}/{key.name}": msgspec.json.decode(text)["spec"].get("clusterIP", "")
+        for key, _, text in proposal.own
+    }
+    for key, text in proposal.stored:
         if key.kind == "Service" and GIVEN in text:
             annotations = msgspec.json.decode(text)["metadata"].get("annotations", {})
             found[f"{key.namespace}/{key.name}"] = annotations.get(GIVEN, "")
@@ -84,9 +120,9 @@ def _file(key: ObjectKey, text: str) -> tuple[str, str]:
     return f"stored {key}", text
 
 
-def _read(files: Iterable[tuple[str, str]]) -> Loaded:
+def _read(files: Iterable[tuple[str, str]], beneath: Collection[str] = ()) -> Loaded:
     faults = FaultList()
-    reading = Reading(faults)
+    reading = Reading(faults, beneath=beneath)
     for name, text in files:
         for document in parse(text, name, faults):
             reading.take(document)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -19,13 +19,16 @@ from config.aside import load_aside
 from config.configset import API_VERSIONS, ConfigSet, Loaded
 from config.encode import encode
 from config.errors import Fault
-from config.meta import ObjectKey
+from config.meta import ObjectKey, Source
 from discovery.registry.documents import Document, DocumentKey, Documents
 from discovery.registry.store import StoreError
+from mesh.steps import run_in_slices
 from sidecar.channel.credentials import FOLDER
 from sidecar.channel.messages import Manifest
 from sidecar.channel.proposal import Proposal
+from sidecar.channel.received import FILE as RECEIVED
 from sidecar.channel.shelf import Shelf
+from sidecar.state import FOUND
 
 RETRY_SECONDS: Final = 1.0
 MOST_OBJECTS: Final = 20_000
@@ -63,6 +66,8 @@ class Keeping:
         self._documents = documents
         self._shelf = shelf
         self._folder = state / FOLDER
+        self._elsewhere = frozenset({str(state.resolve() / FOLDER / RECEIVED), str(state.resolve() / FOUND)})
+        """Files that are not the registry's own."""
         self._config_set = config_set
         self._one = asyncio.Lock()
         self.stored: dict[ObjectKey, Document] = {}
@@ -121,13 +126,26 @@ class Keeping:
 
     async def _judged(self, files: Sequence[tuple[str, str]], gone: Sequence[ObjectKey]) -> Loaded:
         stored = [(key, each.body.decode()) for key, each in self.stored.items()]
-        proposal = msgspec.msgpack.encode(Proposal(_node(self._config_set()), stored, list(files), list(gone)))
+        config_set = self._config_set()
+        own = await run_in_slices(self._own(config_set))
+        proposal = msgspec.msgpack.encode(Proposal(_node(config_set), stored, list(files), list(gone), own))
         path = self._folder / FILE
         try:
             await asyncio.to_thread(_write, path, proposal)
-            return await load_aside([path], self._config_set(), reader=JUDGE)
+            return await load_aside([path], config_set, reader=JUDGE)
         finally:
             path.unlink(missing_ok=True)
+
+    def _own(self, config_set: ConfigSet) -> Generator[None, None, list[tuple[ObjectKey, Source, str]]]:
+        """The Services of the registry's own files."""
+        found = []
+        for named in config_set.services:
+            key = ObjectKey("Service", *named)
+            source = config_set.sources[key]
+            if source.file not in self._elsewhere:
+                found.append((key, source, _text(key, config_set)))
+            yield
+        return found
 
     def _what(self, document: Document) -> What:
         before = self.stored.get(ObjectKey(*document.key))
@@ -159,6 +177,10 @@ def _node(config_set: ConfigSet) -> str:
     key = next((key for key in config_set.sources if key.kind == "NodeConfig"), None)
     if key is None:
         return ""
+    return _text(key, config_set)
+
+
+def _text(key: ObjectKey, config_set: ConfigSet) -> str:
     plain = {"apiVersion": API_VERSIONS[key.kind], "kind": key.kind, **encode(config_set.get(key))}
     return msgspec.json.encode(plain).decode()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from config.meta import ObjectKey
+from config.meta import ObjectKey, Source
 
 
 class Proposal(msgspec.Struct, frozen=True, array_like=True):
@@ -18,3 +18,5 @@ class Proposal(msgspec.Struct, frozen=True, array_like=True):
     """Names and texts of files."""
     gone: list[ObjectKey]
     """What is to be stored no longer."""
+    own: list[tuple[ObjectKey, Source, str]] = []
+    """The Services of the registry's own files, as JSON."""

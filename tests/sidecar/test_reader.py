@@ -80,3 +80,34 @@ def test_what_came_by_the_channel_gives_way_to_own_manifests(tmp_path: Path) -> 
         "both": "own", "other": "registry",
     }  # fmt: skip
     assert [(fault.severity, fault.source.file) for fault in loaded.faults] == [("warning", str(received))]
+
+
+TAKEN = {
+    "a ClusterIP": ("{clusterIP: 127.96.0.9, ports: [{port: 80}]}", "127.96.0.9 is the address of"),
+    "a node port": ("{type: NodePort, ports: [{port: 80, nodePort: 30080}]}", "30080 is a node port of"),
+    "a port of a LoadBalancer": ("{type: LoadBalancer, ports: [{port: 8080}]}", "belongs to the LoadBalancer"),
+}
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_what_came_by_the_channel_gives_way_to_what_own_manifests_come_to_say(
+    tmp_path: Path, state: Path, case: str
+) -> None:
+    spec, words = TAKEN[case]
+    own, received = tmp_path / "own.yaml", state / RECEIVED
+    received.parent.mkdir()
+    text = "apiVersion: v1\nkind: Service\nmetadata: {{name: {}, creationTimestamp: {}}}\nspec: {}\n"
+    received.write_text(text.format("aa", OLD, spec))
+    own.write_text("")
+    assert [named.name for named in read([own, received], state).config_set.services] == ["aa"]
+    own.write_text(text.format("zz", NEW, spec))
+    for _ in range(2):
+        after = read([own, received], state)
+        assert [named.name for named in after.config_set.services] == ["zz"]
+        assert after.kept == ()
+        told = [fault for fault in after.faults if fault.severity == "error"]
+        assert {fault.object for fault in told} == {ObjectKey("Service", "default", "aa")}
+        assert words in told[0].message
+        assert f"Service/default/zz ({own}:" in told[0].message
+    own.write_text("")
+    assert [named.name for named in read([own, received], state).config_set.services] == ["aa"]

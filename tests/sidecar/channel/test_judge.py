@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from config.meta import Named, ObjectKey
+from config.configset import Loaded
+from config.errors import Fault
+from config.meta import Named, ObjectKey, Source
 from discovery.allocation import GIVEN
 from sidecar.channel.judge import LARGEST, judge
 from sidecar.channel.proposal import Proposal
@@ -19,6 +21,30 @@ BROKEN = {**service("bad"), "spec": {"ports": [{"port": 0}]}}
 NODE = {"apiVersion": "weft.dev/v1", "kind": "NodeConfig", "metadata": {"name": "n"}}
 OTHER_RANGE = {**NODE, "spec": {"serviceRange": {"cidr": "127.50.0.0/16"}}}
 FIXED = {**service("fixed"), "spec": {"clusterIP": "127.50.0.9", "ports": [{"port": 80}]}}
+WRITTEN = {**service("zz"), "spec": {"clusterIP": "127.96.0.9", "ports": [{"port": 80}]}}
+WRITTEN_OPEN = {**service("zz"), "spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}}
+WRITTEN_BALANCED = {**service("zz"), "spec": {"type": "LoadBalancer", "ports": [{"port": 8080}]}}
+TAKES: dict[str, tuple[Any, Any, str, str]] = {
+    "the ClusterIP": (
+        {**service("aa"), "spec": {"clusterIP": "127.96.0.9", "ports": [{"port": 80}]}}, WRITTEN, "spec.clusterIP",
+        "127.96.0.9 is the address of Service/default/zz (the registry's 0.json:10:",
+    ),
+    "the node port": (
+        {**service("aa"), "spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}}, WRITTEN_OPEN,
+        "spec.ports[0].nodePort", "30080 is a node port of Service/default/zz (the registry's 0.json:10:",
+    ),
+    "the port of a LoadBalancer": (
+        {**service("aa"), "spec": {"type": "LoadBalancer", "ports": [{"port": 8080}]}}, WRITTEN_BALANCED,
+        "spec.ports[0].port", "belongs to the LoadBalancer Service/default/zz (the registry's 0.json:10:",
+    ),
+    "all that, though it is older": (
+        {
+            **service("aa"), "metadata": {"name": "aa", "creationTimestamp": "2001-01-01T00:00:00Z"},
+            "spec": {"clusterIP": "127.96.0.9", "ports": [{"port": 80}]},
+        },
+        WRITTEN, "spec.clusterIP", "Service/default/zz",
+    ),
+}  # fmt: skip
 LARGE = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
@@ -28,13 +54,15 @@ LARGE = {
 
 
 def _proposal(
-    new: list[Any], stored: list[Any] | None = None, gone: list[Any] | None = None, node: Any = None
-) -> Proposal:
+    new: list[Any], stored: list[Any] | None = None, gone: list[Any] | None = None, node: Any = None,
+    own: list[Any] | None = None,
+) -> Proposal:  # fmt: skip
     return Proposal(
         json.dumps(node) if node else "",
         [(_key(each), json.dumps(each)) for each in stored or ()],
         [(f"{number}.json", json.dumps(each)) for number, each in enumerate(new)],
         [_key(each) for each in gone or ()],
+        [(_key(each), Source("0.json", 10 * line, 1), json.dumps(each)) for line, each in enumerate(own or (), 1)],
     )
 
 
@@ -75,6 +103,51 @@ def test_what_speaks_against_storing(proposal: Proposal, where: str) -> None:
     else:
         assert not errors
         assert set(loaded.config_set.sources) == {_key(json.loads(text)) for _, text in proposal.new}
+
+
+@pytest.mark.parametrize("case", TAKES)
+def test_what_a_service_of_the_registrys_own_files_has_is_taken(case: str) -> None:
+    new, written, path, words = TAKES[case]
+    for others in ([], [service("bb")]):
+        loaded = judge(_proposal([new, *others], own=[written]))
+        assert [(fault.severity, str(fault.object), fault.path) for fault in loaded.faults if fault.path == path] == [
+            ("error", "Service/default/aa", path)
+        ]
+        assert any(words in fault.message for fault in loaded.faults)
+    assert not _told(judge(_proposal([WEB], [SHOP], own=[written])))
+
+
+def _told(loaded: Loaded) -> list[Fault]:
+    """Without what is said of all Services here: that they select nothing."""
+    return [fault for fault in loaded.faults if "no selector" not in fault.message]
+
+
+def test_what_was_stored_before_is_not_held_against_others() -> None:
+    new, written, *_ = TAKES["the ClusterIP"]
+    assert not _told(judge(_proposal([WEB], [new], own=[written])))
+    assert not _told(judge(_proposal([], [new], [new], own=[written])))
+
+
+def test_the_same_service_stands_beside_that_of_the_files_with_its_address() -> None:
+    copy = {**WRITTEN, "spec": {"ports": [{"port": 81}]}}
+    for new in (copy, WRITTEN):
+        loaded = judge(_proposal([new], own=[WRITTEN]))
+        [fault] = _told(loaded)
+        assert (fault.severity, fault.source.file, fault.object) == ("warning", "0.json", _key(WRITTEN))
+        assert "is also written at the registry's 0.json:10:1" in fault.message
+    assert judge(_proposal([copy], own=[WRITTEN])).config_set.services[Named("default", "zz")].metadata.annotations == {
+        GIVEN: "127.96.0.9"
+    }
+    twice = judge(_proposal([copy, copy], own=[WRITTEN]))
+    assert [fault.source.file for fault in twice.faults if fault.severity == "error"] == ["1.json"]
+
+
+def test_an_open_address_is_none_of_the_registrys_own() -> None:
+    given = judge(_proposal([WEB])).config_set.services[Named("default", "web")].metadata.annotations[GIVEN]
+    taken = {**WRITTEN, "spec": {**WRITTEN["spec"], "clusterIP": given}}
+    other = judge(_proposal([WEB], own=[taken]))
+    assert not _told(other)
+    assert other.config_set.services[Named("default", "web")].metadata.annotations[GIVEN] != given
 
 
 def test_a_service_keeps_the_address_that_it_was_given() -> None:

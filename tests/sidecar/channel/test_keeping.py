@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from config.configset import ConfigSet
-from config.loader import load_text
+from config.loader import load, load_text
 from config.meta import ObjectKey
 from discovery.registry.documents import Document
 from discovery.registry.journal import Journal
@@ -28,10 +28,10 @@ WEB_KEY = ObjectKey("Service", "default", "web")
 
 
 @asynccontextmanager
-async def keeping(state: Path) -> AsyncIterator[Keeping]:
+async def keeping(state: Path, config_set: ConfigSet | None = None) -> AsyncIterator[Keeping]:
     journal = Journal(state / "store")
     await journal.open([])
-    made = Keeping(journal, Shelf(1), state, ConfigSet)
+    made = Keeping(journal, Shelf(1), state, lambda: config_set or ConfigSet())
     try:
         await made.open()
         yield made
@@ -68,6 +68,27 @@ async def test_one_error_refuses_all_and_says_where(tmp_path: Path) -> None:
         assert not there.stored
         assert not there._shelf.stored
     assert not list((tmp_path / "channel").glob("proposed*"))
+
+
+async def test_what_the_registrys_own_files_hold_is_refused_and_both_are_named(tmp_path: Path) -> None:
+    spec = "spec: {clusterIP: 127.96.0.9, ports: [{port: 80}]}"
+    (tmp_path / "own.yaml").write_text(f"apiVersion: v1\nkind: Service\nmetadata: {{name: zz}}\n{spec}\n")
+    received = tmp_path / "channel" / "manifests.json"
+    received.parent.mkdir()
+    received.write_text(json.dumps({**service("stored"), "spec": {"clusterIP": "127.96.0.8", "ports": [{"port": 80}]}}))
+    config_set = load([tmp_path / "own.yaml", received]).config_set
+    async with keeping(tmp_path, config_set) as there:
+        for address, other in (("127.96.0.9", "zz"), ("127.96.0.8", "")):
+            taking = (
+                "aa.yaml",
+                f"apiVersion: v1\nkind: Service\nmetadata: {{name: aa}}\n{spec}\n".replace("127.96.0.9", address),
+            )
+            outcome = await there.apply([taking], dry_run=True)
+            assert outcome.refused == bool(other)
+            errors = [str(fault) for fault in outcome.faults if fault.severity == "error"]
+            assert all("Service/default/aa: " in each and f"Service/default/{other} (" in each for each in errors), (
+                errors
+            )
 
 
 async def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
