@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from discovery.registry import tsig
 from discovery.registry.outline import Outline, repeated
-from discovery.registry.render import SMALLEST_UDP, udp_limit
+from discovery.registry.render import LARGEST_UDP, SMALLEST_UDP, udp_limit
 from discovery.registry.tsig import Signer, Verified
-from discovery.registry.wire import HEADER, QR, RD, TC, Query, parse_query
+from discovery.registry.wire import HEADER, OPT, QR, RD, TC, Malformed, Query, parse_end, parse_query
+
+DNSSEC_OK: Final = 0x8000
+"""In the TTL of an OPT record (RFC 3225)."""
 
 Send = Callable[[bytes | None], None]
 """Takes the answer, once; None: there is to be none."""
@@ -81,6 +84,16 @@ class Asked(NamedTuple):
         """Bytes that a signature of the answer may need."""
         return 0 if self.verified is None else tsig.room(self.verified.key)
 
+    @property
+    def opt(self) -> bytes:
+        """The OPT record of the answer, for who sent one (RFC 6891 section 6.1.1); empty: none."""
+        try:
+            additional = parse_end(self.message, self.parts.additional).additional
+        except Malformed:
+            return b""
+        flags = [record.ttl & DNSSEC_OK for record in additional if record.type == OPT]
+        return b"\0" + (OPT << 64 | LARGEST_UDP << 48 | flags[0] << 16).to_bytes(10, "big") if flags else b""
+
     def send(self, answer: bytes | None) -> None:
         """Answer by one message, signed if the question was."""
         if answer is not None and self.verified is not None:
@@ -98,7 +111,8 @@ class Asked(NamedTuple):
 
     def refuse(self, rcode: int) -> None:
         """Answer by an rcode and nothing else."""
-        self.send(error(self.message, self.parts, rcode))
+        answer, opt = error(self.message, self.parts, rcode), self.opt
+        self.send(answer[:10] + b"\0\1" + answer[12:] + opt if opt else answer)
 
     def refuse_as_too_old(self) -> None:
         """Answer a signed message that may have been here before, nobody can tell (RFC 8945 section 5.2.3)."""

@@ -149,20 +149,25 @@ def _of_name(item: tuple[bytes, Node], zone: bytes) -> list[bytes]:
     return chunks
 
 
-def messages(query_id: bytes, question: bytes, chunks: Iterable[bytes], limit: int = LARGEST) -> Iterator[bytes]:
-    """`chunks` in messages of at most `limit` bytes, each with the question, as the pointers in them need."""
-    head = len(question) + HEADER
+def messages(
+    query_id: bytes, question: bytes, chunks: Iterable[bytes], limit: int = LARGEST, opt: bytes = b""
+) -> Iterator[bytes]:
+    """`chunks` in messages of at most `limit` bytes, each with the question, as the pointers in them need.
+
+    `opt`: the OPT record that each of them ends with; empty: none (RFC 6891 section 6.1.1).
+    """
+    head = len(question) + HEADER + len(opt)
     held: list[bytes] = []
     size = head
     for chunk in chunks:
         if size + len(chunk) > limit and held:
-            yield _message(query_id, question, held)
+            yield _message(query_id, question, held, opt)
             held, size = [], head
         held.append(chunk)
         size += len(chunk)
-    yield _message(query_id, question, held)
+    yield _message(query_id, question, held, opt)
 
 
-def _message(query_id: bytes, question: bytes, chunks: Sequence[bytes]) -> bytes:
-    counts = (1 << 48 | len(chunks) << 32).to_bytes(8, "big")
-    return b"".join((query_id, (QR | AA).to_bytes(2, "big"), counts, question, *chunks))
+def _message(query_id: bytes, question: bytes, chunks: Sequence[bytes], opt: bytes) -> bytes:
+    counts = (1 << 48 | len(chunks) << 32 | bool(opt)).to_bytes(8, "big")
+    return b"".join((query_id, (QR | AA).to_bytes(2, "big"), counts, question, *chunks, opt))

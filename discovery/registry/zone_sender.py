@@ -50,8 +50,8 @@ class ZoneSender:
         self._from_store = asyncio.Semaphore(1)
         """What is read from the store for an answer may be many times what the zone is."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._finished: dict[tuple[bytes, Parts | None, int, int, int], bytes] = {}
-        """By zone, parts, the serials that it leads from and to, and how large it may be: a message without its id."""
+        self._finished: dict[tuple[bytes, Parts | None, int, int, int, bytes], bytes] = {}
+        """By zone, parts, the serials that it leads from and to, how large it may be, and its OPT: all but its id."""
 
     def admit(self, keys: KeyRing, allowed: Iterable[Network] = ()) -> None:
         """Send zones to these from now on."""
@@ -91,7 +91,7 @@ class ZoneSender:
             asked.send(asked.message[:2] + finished)
         elif asked.stream is None:  # it does not fit
             soa = incremental(_apex(asked, zone), zone.content.serial, ())
-            (alone,) = messages(asked.message[:2], asked.question, soa)
+            (alone,) = messages(asked.message[:2], asked.question, soa, limit, asked.opt)
             asked.send(alone)
         else:
             task = asyncio.get_running_loop().create_task(self._send(asked, zone, serial, parts, limit))
@@ -108,14 +108,15 @@ class ZoneSender:
     def _at_hand(self, asked: Asked, zone: Served, serial: int, parts: Parts | None, limit: int) -> bytes | None:
         """The message without its id, if one is enough and the store need not be asked."""
         latest = zone.content.serial
-        key = asked.zone, parts, serial, latest, limit
+        opt = asked.opt
+        key = asked.zone, parts, serial, latest, limit, opt
         finished = self._finished.get(key)
         if finished is None:
             steps = _steps(asked, zone, serial, parts) if later(latest, serial) else []
             if steps is None:
                 return None
             records = incremental(_apex(asked, zone), latest, steps)
-            made = list(islice(messages(b"", asked.question, records, limit), 2))
+            made = list(islice(messages(b"", asked.question, records, limit, opt), 2))
             if len(made) > 1:
                 return None
             finished = made[0]
@@ -134,7 +135,7 @@ class ZoneSender:
                 await asked.stream.room()
                 async with self._limit if is_at_hand else self._from_store:
                     chunks = await _chunks(asked, zone, serial, parts)
-                    await _send_all(asked, messages(asked.message[:2], asked.question, chunks, limit))
+                    await _send_all(asked, messages(asked.message[:2], asked.question, chunks, limit, asked.opt))
         except (ConnectionError, TimeoutError) as error:
             log.info("a zone was not sent to %s as a whole: %s", asked.client, str(error) or "it took too long")
             asked.sender(None)

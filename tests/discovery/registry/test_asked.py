@@ -44,6 +44,17 @@ def test_what_it_is_about() -> None:
     assert (read.rcode(), read.question[0].rdtype) == (dns.rcode.REFUSED, AXFR)
 
 
+@pytest.mark.parametrize("edns", [False, True])
+@pytest.mark.parametrize("dnssec", [False, True])
+def test_who_speaks_edns_is_refused_so(edns: bool, dnssec: bool) -> None:
+    """RFC 6891 section 6.1.1, and RFC 3225 section 3 for the flag."""
+    made = dns.message.make_query("b.c", "AXFR", use_edns=0 if edns else False, want_dnssec=edns and dnssec)
+    message, sent = made.to_wire(), list[bytes | None]()
+    Asked(message, outline(message), "127.0.0.1", None, sent.append, None, lambda: 0.0).refuse(REFUSED)
+    answer = dns.message.from_wire(sent[0] or b"")
+    assert (answer.rcode(), answer.edns, bool(answer.ednsflags)) == (dns.rcode.REFUSED, edns - 1, edns and dnssec)
+
+
 def test_an_answer_that_its_signature_cuts_short_says_nothing() -> None:
     """RFC 8945 section 5.3: it has the rcode 0."""
     key = Key(from_text("k"), "hmac-sha256", b"secret")

@@ -6,6 +6,8 @@ import asyncio
 import time
 from ipaddress import ip_network
 
+import dns.message
+import dns.rrset
 import pytest
 
 from discovery.registry import zone_sender
@@ -15,12 +17,13 @@ from discovery.registry.lease import Leases
 from discovery.registry.messages import ixfr_query
 from discovery.registry.outline import outline
 from discovery.registry.primary import Primary
+from discovery.registry.tsig import sign, verify
 from discovery.registry.wire import REFUSED, from_text, parse_message
 from discovery.registry.zone_sender import ZoneSender
 from tests.discovery.registry.registries import registry
 from tests.discovery.registry.test_authority import until
 from tests.discovery.registry.test_primary import Memory, asks
-from tests.discovery.registry.test_transfer import APEX, AXFR, record
+from tests.discovery.registry.test_transfer import APEX, AXFR, DOMAIN, record
 
 SOME_KEY = Key(from_text("k"), "hmac-sha256", b"x" * 16)
 WHOLE = bytes.fromhex("000101000001000000000000") + AXFR
@@ -105,6 +108,35 @@ async def test_who_has_what_is_newer_gets_nothing_older(case: str) -> None:
         (answer,) = sent
         (soa,) = parse_message(answer or b"").answers
         assert (soa, stream.taken) == (APEX.soa(where.primary.content.serial), [])
+
+
+@pytest.mark.parametrize("edns", [False, True])
+@pytest.mark.parametrize("key", [None, SOME_KEY])
+@pytest.mark.parametrize("kind", ["AXFR", "IXFR", "IXFR that does not fit"])
+async def test_who_speaks_edns_is_sent_zones_so(kind: str, key: Key | None, edns: bool) -> None:
+    """RFC 5936 section 2.2.5, RFC 6891 section 6.1.1: each message has it, and none gets too long by it."""
+    async with registry(Memory()) as where:
+        count = {"AXFR": 1500, "IXFR": 1, "IXFR that does not fit": 60}[kind]
+        await where.primary.submit(asks(*(record(f"h{number}.b") for number in range(count))))
+        made = dns.message.make_query(DOMAIN, kind[:4], use_edns=0 if edns else False, payload=1232)
+        if kind != "AXFR":
+            made.authority.append(dns.rrset.from_text(f"{DOMAIN}.", 0, "IN", "SOA", "a. b. 7 1 1 1 1"))
+        message = made.to_wire()
+        verified = None if key is None else verify(sign(message, key, time.time())[0], {key.name: key}, time.time())
+        sent, stream = list[bytes | None](), Slow() if kind == "AXFR" else None
+        if stream is not None:
+            stream.ready.set()
+        question = Asked(message, outline(message), "127.0.0.1", verified, sent.append, stream, time.time)
+        sender = ZoneSender(KEYLESS if key is None else KEYED)
+        sender.answer(question, where.primary)
+        await until(lambda: bool(sent))
+        answers = [*(stream.taken if stream else ()), *sent]
+        assert len(answers) > 1 or kind != "AXFR"
+        for each in answers:
+            read = dns.message.from_wire(each or b"", keyring=False)
+            assert (read.edns, read.had_tsig) == (edns - 1, key is not None)
+            assert stream or len(each or b"") <= (1232 if edns else 512)
+        await sender.close()
 
 
 @pytest.mark.parametrize("ends", ["by reading", "by going away", "by our end", "by time"])
