@@ -2,7 +2,8 @@
 
 A message goes on as it came, with its id and its signature (RFC 8945 section 5.5), and so does the answer: the registry
 judges who may write.  What is not signed comes from another address then than it came from, so only this machine is
-heard without a signature.
+heard without a signature.  A signature may be anybody's, since not all keys are known here: who is answered at all, and
+how often, the server's gate has said before, and here nobody else can take all places from this machine's own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from discovery.registry.wire import NOERROR, REFUSED, SERVFAIL
 
 AT_ONCE: Final = 128
 """Updates that are on their way; who sends more comes again."""
+OF_ANOTHER: Final = 16
+"""Of these from one address that is not this machine's."""
 
 
 class UpdateForwarder:
@@ -36,11 +39,12 @@ class UpdateForwarder:
     def take(self, message: bytes, parts: Outline, client: str, send: Send) -> None:
         """Hand `message` on, and the answer to `send`; one that is repeated meanwhile is answered once."""
         key = client, message
-        if not (parts.signature or ip_address(client.partition("%")[0]).is_loopback):
+        is_own = ip_address(client.partition("%")[0]).is_loopback
+        if not (parts.signature or is_own):
             send(error(message, parts, REFUSED))
         elif key in self._under_way:
             send(None)
-        elif len(self._under_way) >= AT_ONCE:
+        elif len(self._under_way) >= AT_ONCE or not (is_own or self._count_of(client) < OF_ANOTHER):
             send(error(message, parts, SERVFAIL))
         else:
             task = asyncio.get_running_loop().create_task(self._forward(message, parts, send))
@@ -53,6 +57,9 @@ class UpdateForwarder:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _count_of(self, client: str) -> int:
+        return sum(address == client for address, _ in self._under_way)
 
     async def _forward(self, message: bytes, parts: Outline, send: Send) -> None:
         answer: bytes | None = None
