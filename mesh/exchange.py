@@ -36,10 +36,16 @@ class Exchange(Admission):
     """The common way, `begin` and `respond_plainly`, is written flat: on some machines each step of the
     interpreter costs as much as a short function of C."""
 
-    __slots__ = ("_about", "_careful", "_ends", "_host", "_listeners", "_matcher", "_name", "_ours")
+    __slots__ = (
+        "_about", "_after", "_before", "_careful", "_ends", "_host", "_listeners", "_matcher", "_name", "_ours",
+    )  # fmt: skip
 
     _ours: bytes
     """What is added to the head of a plain request to `_host`, but for the id."""
+    _before: bytes
+    """Of that, what comes before `_host`."""
+    _after: bytes
+    """And what comes after it."""
     _name: bytes
     """`_host` without its port."""
     _matcher: Matcher[Route] | None
@@ -172,6 +178,7 @@ class Exchange(Admission):
         self._listener = listener
         self._matcher = listener.routes
         self._adopt_route(listener.route)
+        self._adopt_via()
         self._host = b""
         return True
 
@@ -197,7 +204,10 @@ class Exchange(Admission):
         self._about = None
         self._host = host
         self._name = without_port(host)
-        self._ours = own_lines(self._client.peer, host, self._listener.key.port, self._manner)
+        self._ours = self._before + host + self._after
+
+    def _adopt_via(self) -> None:
+        self._before, self._after = own_lines(self._client.peer, self._listener.key.port, self._manner)
 
     def _find_route(self, matcher: Matcher[Route], lines: bytes) -> None:
         """Go where the rules say; `lines` begin with the request line."""
@@ -206,6 +216,7 @@ class Exchange(Admission):
             via = self._manner.via
             self._adopt_route(route)
             if self._manner.via != via:
+                self._adopt_via()
                 self._adopt_host(self._host)
 
     def _find_none(self) -> None:

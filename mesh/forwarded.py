@@ -19,9 +19,15 @@ MOST_HOPS: Final = 32
 
 def forwarding_lines(peer: Peer, host: bytes, port: int) -> bytes:
     """The lines for a request of `peer`, none of whose own words are believed."""
-    return b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nX-Forwarded-Port: %d\r\n" % (
-        peer.address.encode(), _scheme(peer), host, port,
-    )  # fmt: skip
+    before, after = around_host(peer, port)
+    return before + host + after
+
+
+def around_host(peer: Peer, port: int) -> tuple[bytes, bytes]:
+    """What those lines say before they name the host, and after: all requests of a connection have it in common."""
+    address = peer.address.encode()
+    before = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: " % (address, _scheme(peer))
+    return before, b"\r\nX-Forwarded-Port: %d\r\n" % port
 
 
 def _scheme(peer: Peer) -> bytes:

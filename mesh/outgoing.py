@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from config.policies import RetryPolicy, TimeoutPolicy
-from mesh.forwarded import appended_lines, believed_id, forwarding_lines
+from mesh.forwarded import appended_lines, around_host, believed_id, forwarding_lines
 from mesh.http1.request import Request
 from mesh.peer import Peer
 from mesh.table import Listener
@@ -13,6 +13,7 @@ from mesh.table import Listener
 REQUEST_ID = b"X-Request-Id: "
 """Always the last line, so that the id is found again where it is wanted."""
 END = b"\r\n\r\n"
+_COLON, _BRACKET = b":]"
 
 
 class Manners(Protocol):
@@ -28,9 +29,10 @@ class Manners(Protocol):
     def via(self) -> bool: ...
 
 
-def own_lines(peer: Peer, host: bytes, port: int, manner: Manners) -> bytes:
-    """What is added to a plain request; only the id and `END` are to follow."""
-    return forwarding_lines(peer, host, port) + (b"Via: 1.1 weft\r\n" if manner.via else b"") + REQUEST_ID
+def own_lines(peer: Peer, port: int, manner: Manners) -> tuple[bytes, bytes]:
+    """What is added to a plain request before its host is named, and after; only the id and `END` are to follow."""
+    before, after = around_host(peer, port)
+    return before, after + (b"Via: 1.1 weft\r\n" if manner.via else b"") + REQUEST_ID
 
 
 def offered_protocols(request: Request, manner: Manners) -> tuple[bytes, ...]:
@@ -40,8 +42,10 @@ def offered_protocols(request: Request, manner: Manners) -> tuple[bytes, ...]:
 
 def without_port(host: bytes) -> bytes:
     """The name or address of a Host."""
-    name, colon, port = host.rpartition(b":")
-    return name if colon and b"]" not in port else host
+    if _COLON not in host:
+        return host
+    name, _, port = host.rpartition(b":")
+    return host if _BRACKET in port else name
 
 
 def outgoing_head(request: Request, manner: Manners, listener: Listener, peer: Peer, new_id: bytes) -> bytes:
