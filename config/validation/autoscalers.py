@@ -39,6 +39,7 @@ _TYPES = {
     "Object": _Type("object", ("Value", "AverageValue")),
     "External": _Type("external", ("Value", "AverageValue")),
 }
+_BY_FIELD = {each.field: each for each in _TYPES.values()}
 
 
 def check_autoscaler(item: HorizontalPodAutoscaler, report: ObjectReport) -> None:
@@ -101,10 +102,11 @@ def _check_metric(metric: MetricSpec, path: str, report: ObjectReport) -> None:
     wanted, sources = _TYPES[metric.type], _sources(metric)
     if wanted.field not in sources:
         report.error(f"{path}.{wanted.field}", f"is needed by a metric of type {metric.type}", f"{path}.type")
+    known = report.knows(f"{path}.type")
     for field, source in sources.items():
-        if field == wanted.field:
+        if field == wanted.field or not known:
             _check_source(source, f"{path}.{field}", report)
-            _check_target(source.target, wanted, f"{path}.{field}.target", report)
+            _check_target(source.target, _BY_FIELD[field], f"{path}.{field}.target", report)
         else:
             message = f"does not belong to a metric of type {metric.type}: remove it"
             report.error(f"{path}.{field}", message, f"{path}.type")
@@ -141,12 +143,12 @@ def _check_target(target: MetricTarget, wanted: _Type, path: str, report: Object
         "AverageValue": ("averageValue", target.average_value),
         "Value": ("value", target.value),
     }
+    known = report.knows(f"{path}.type")
     for kind, (field, text) in values.items():
         if kind == target.type and not text:
             report.error(f"{path}.{field}", f"is needed by a target of type {target.type}", f"{path}.type")
-        elif text and kind != target.type:
-            message = f"does not belong to a target of type {target.type}: remove it"
-            report.error(f"{path}.{field}", message, f"{path}.type")
+        elif text and kind != target.type and known:
+            report.error(f"{path}.{field}", f"does not belong to a target of type {target.type}: remove it")
         elif text and (problem := problem_of(parse_quantity, text)):
             report.error(f"{path}.{field}", problem)
         elif text and parse_quantity(text) <= 0:

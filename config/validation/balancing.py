@@ -51,19 +51,18 @@ def _check_balancer(spec: TrafficPolicySpec, balancer: BalancerPolicy, report: O
             name = _FIELD_NAMES.get(field, field)
             words = f"has no effect with {kind}: it is for {' and '.join(sorted(types))}"
             report.warning(f"{path}.{name}", words, given)
-    if kind in _HASHING:
-        if balancer.hash is None:
-            words = f"{kind} needs hash: what is hashed, such as {{header: X-User}} or {{sourceAddress: true}}"
-            report.error(path, words, given, f"{path}.hash")
-        if 0 < balancer.bounded_load <= 100:
-            words = f"{balancer.bounded_load} leaves no room: write more than 100, such as 125, or 0 for no bound"
-            report.error(f"{path}.boundedLoad", words, given)
-    if kind == "Maglev" and not is_prime(balancer.table_size):
+    if kind in _HASHING and balancer.hash is None:
+        words = f"{kind} needs hash: what is hashed, such as {{header: X-User}} or {{sourceAddress: true}}"
+        report.error(path, words, given, f"{path}.hash")
+    if 0 < balancer.bounded_load <= 100:
+        words = f"{balancer.bounded_load} leaves no room: write more than 100, such as 125, or 0 for no bound"
+        report.error(f"{path}.boundedLoad", words)
+    if not is_prime(balancer.table_size):
         better = next(number for number in range(balancer.table_size, 20_000) if is_prime(number))
         words = f"{balancer.table_size} is not a prime number; the next one is {better}"
-        report.error(f"{path}.tableSize", words, given)
-    if kind == "PeakEWMA" and not balancer.decay:
-        report.error(f"{path}.decay", "must be longer than 0", given)
+        report.error(f"{path}.tableSize", words)
+    if not balancer.decay:
+        report.error(f"{path}.decay", "must be longer than 0")
     if balancer.hash is not None:
         _check_hash(balancer.hash, report)
         if spec.protocol == "tcp" and not balancer.hash.source_address:
@@ -124,8 +123,7 @@ def _check_health_check(check: HealthCheckPolicy, report: ObjectReport) -> None:
     if check.timeout > check.interval:
         words = "is longer than the interval: the next check waits until this one has ended"
         report.warning(f"{path}.timeout", words, f"{path}.interval")
-    if check.type == "http":
-        _check_http(check, report)
+    _check_http(check, report)
     for field, kind, differs in (
         ("path", "http", check.path != "/"),
         ("host", "http", bool(check.host)),
@@ -138,21 +136,23 @@ def _check_health_check(check: HealthCheckPolicy, report: ObjectReport) -> None:
 
 
 def _check_http(check: HealthCheckPolicy, report: ObjectReport) -> None:
-    path, given = "spec.healthCheck", "spec.healthCheck.type"
+    path = "spec.healthCheck"
     if not check.path.startswith("/") or not _PRINTABLE.fullmatch(check.path):
-        report.error(f"{path}.path", f"{shown(check.path)} is not a path: begin with '/', without white space", given)
+        report.error(f"{path}.path", f"{shown(check.path)} is not a path: begin with '/', without white space")
     if check.host and not _PRINTABLE.fullmatch(check.host):
-        report.error(f"{path}.host", f"{shown(check.host)} is not a host", given)
+        report.error(f"{path}.host", f"{shown(check.host)} is not a host")
     if not check.expected_status:
-        report.error(f"{path}.expectedStatus", "at least one status code is needed, such as 200-399", given)
+        report.error(
+            f"{path}.expectedStatus", "at least one status code is needed, such as 200-399", f"{path}.expectedStatus"
+        )
     for i, text in enumerate(check.expected_status):
         try:
             status_range(str(text))
         except ValueError as problem:
-            report.error(f"{path}.expectedStatus[{i}]", str(problem), given)
+            report.error(f"{path}.expectedStatus[{i}]", str(problem))
     for again, first in duplicates(map(str, check.expected_status)).items():
         words = f"named before, as expectedStatus[{first}]"
-        report.error(f"{path}.expectedStatus[{again}]", words, given, f"{path}.expectedStatus[{first}]")
+        report.error(f"{path}.expectedStatus[{again}]", words, f"{path}.expectedStatus[{first}]")
 
 
 def _check_ejection(ejection: EjectionPolicy, report: ObjectReport) -> None:

@@ -65,8 +65,7 @@ def _check_ports(container: Container, path: str, report: ObjectReport) -> None:
         report.warning(
             f"{path}.ports[{again}].containerPort",
             f"same protocol and port as ports[{first}]",
-            f"{path}.ports[{first}]",
-            f"{path}.ports[{again}].protocol",
+            *(f"{path}.ports[{i}].{field}" for i in (first, again) for field in ("containerPort", "protocol")),
         )
 
 

@@ -33,7 +33,7 @@ def check_endpoint_slice(item: EndpointSlice, report: ObjectReport) -> None:
         )
     if len(item.ports) > SLICE_PORTS:
         report.error("ports", f"{len(item.ports)} ports; a slice has at most {SLICE_PORTS}")
-    problem = _ADDRESS_CHECKS[item.address_type] if report.knows("addressType") else _passes
+    problem = _ADDRESS_CHECKS[item.address_type] if report.knows("addressType") else _unusable_anyway
     for i, endpoint in enumerate(item.endpoints):
         _check_endpoint(endpoint.addresses, endpoint.hostname, f"endpoints[{i}]", problem, report)
     _check_slice_ports(item, report)
@@ -103,8 +103,9 @@ def _unusable(text: str, family: int = 0) -> str | None:
     return None
 
 
-def _passes(_: str) -> None:
-    """Of whose type nothing is known is whatever it says."""
+def _unusable_anyway(text: str) -> str | None:
+    """Why it is wrong of whatever type."""
+    return _unusable(text) if _unusable_name(text) else None
 
 
 def _unusable_name(text: str) -> str | None:

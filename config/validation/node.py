@@ -152,12 +152,14 @@ def _check_listeners(node: NodeConfigSpec, report: ObjectReport) -> None:
     }
     taken: dict[tuple[str, int], str] = {}
     for path, text in places.items():
+        if not report.knows(path):
+            continue
         if problem := problem_of(parse_host_port, text):
             report.error(path, problem)
             continue
         where = parse_host_port(text)
         if where[1] and taken.setdefault(where, path) != path:
-            report.error(path, f"{text} is the address of {taken[where]} too: choose another port", taken[where])
+            report.error(path, f"{text} is the address of {taken[where]} too: choose another port")
 
 
 def _check_image(image: str, argv: tuple[str, ...], report: ObjectReport) -> None:

@@ -49,14 +49,14 @@ def _check_target(policy: TrafficPolicy, report: ObjectReport) -> None:
     section = target.section_name
     if not section:
         return
-    if target.kind != "Service":
+    problem = PORT_NAME.problem(section)
+    if section.isdecimal():
+        problem = None if 1 <= int(section) <= 65535 else f"{section} is not a port number from 1 to 65535"
+    if problem:
+        report.error(f"{path}.sectionName", problem)
+    elif target.kind != "Service":
         message = f"an {target.kind} has no sections: only a Service's ports are sections"
         report.error(f"{path}.sectionName", message, f"{path}.kind")
-    elif section.isdecimal():
-        if not 1 <= int(section) <= 65535:
-            report.error(f"{path}.sectionName", f"{section} is not a port number from 1 to 65535", f"{path}.kind")
-    else:
-        report.check(f"{path}.sectionName", PORT_NAME.problem(section), f"{path}.kind")
 
 
 def _written(path: str) -> str:

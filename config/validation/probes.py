@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from config.meta import IntOrString
-from config.naming import TOKEN, shown
+from config.naming import PORT_NAME, TOKEN, shown
 from config.resources.workloads import Container, HTTPGetAction, LifecycleHandler, Probe
 from config.suggestions import did_you_mean
 from config.validation.report import ObjectReport
@@ -53,7 +53,8 @@ def _check_port(port: IntOrString, container: Container, where: str, path: str, 
         check_target_port(port, path, report)
         return
     hint = did_you_mean(port, names) or (f"; it has {', '.join(sorted(names))}" if names else "; it names no ports")
-    report.error(path, f"container {shown(container.name)} has no port named {shown(port)}{hint}", f"{where}.ports")
+    given = () if PORT_NAME.problem(port) else (f"{where}.ports.*.name",)  # else none can be called so
+    report.error(path, f"container {shown(container.name)} has no port named {shown(port)}{hint}", *given)
 
 
 def _check_http(action: HTTPGetAction, path: str, report: ObjectReport) -> None:

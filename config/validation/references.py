@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from config.configset import ConfigSet
@@ -22,6 +22,7 @@ from config.validation.node_secrets import check_node_secrets
 from config.validation.report import ObjectReport, Report, keyed
 
 T = TypeVar("T")
+_PORTS = "spec.template.spec.containers.*.ports.*"
 
 
 def check_references(objects: ConfigSet, index: Index, report: Report) -> None:
@@ -54,13 +55,18 @@ def _check_service(service: Service, index: Index, report: ObjectReport) -> None
     if spec.type == "ExternalName" or is_from_dns(service):
         return
     named = Named(namespace, report.key.name)
-    if not index.knows_pods(namespace) or not report.knows("metadata.name", "spec.selector", "spec.type"):
+    if not index.knows_pods(namespace) or not report.knows("spec.selector"):
         return
     selected = index.selected(namespace, spec.selector)
-    if selected:
+    if selected and not spec.external_name:
         for i, port in enumerate(spec.ports):
             _check_target_port(port, selected, f"spec.ports[{i}]", report)
-    elif named not in index.services_with_endpoints and index.knows_endpoints(named):
+    elif (
+        not selected
+        and report.knows("metadata.name", "spec.type")
+        and named not in index.services_with_endpoints
+        and index.knows_endpoints(named)
+    ):
         _warn_of_no_endpoints(service, index, report)
 
 
@@ -82,8 +88,9 @@ def _warn_of_no_endpoints(service: Service, index: Index, report: ObjectReport) 
 def _check_target_port(
     port: ServicePort, selected: Mapping[ObjectKey, Deployment], where: str, report: ObjectReport
 ) -> None:
-    path, given = f"{where}.targetPort", (f"{where}.port", f"{where}.protocol")
-    if not all(report.knows_of(key, "spec.template.spec.containers.*.ports") for key in selected):
+    path, given = f"{where}.targetPort", [f"{where}.protocol"]
+    about = "protocol", "name" if isinstance(port.target_port, str) else "containerPort"
+    if not all(report.knows_of(key, *(f"{_PORTS}.{field}" for field in about)) for key in selected):
         return
     declared = [
         (each.name, each.container_port)
@@ -105,6 +112,8 @@ def _check_target_port(
             )
         return
     number = port.target_port or port.port
+    if port.target_port in {None, port.port}:  # the one stands for the other
+        given.append(f"{where}.port")
     if declared and number not in {each for _, each in declared}:
         numbers = listed(str(each) for _, each in declared)
         report.warning(
@@ -154,14 +163,17 @@ def _check_backend(backend: IngressServiceBackend, path: str, index: Index, repo
     wanted = backend.port.name or str(backend.port.number)
     ports = service.spec.ports
     found = any(wanted == (port.name if backend.port.name else str(port.port)) for port in ports)
-    if not found and (ports or service.spec.type != "ExternalName") and _knows_ports(key, report):
-        field = "name" if backend.port.name else "number"
+    field = "name" if backend.port.name else "number"
+    fields = ("name",) if backend.port.name else ("port",)
+    if not found and (ports or service.spec.type != "ExternalName") and _knows_ports(service, key, fields, report):
         words = f"{_no_such_port(key, wanted, service, report)}{_UNANSWERED}"
         report.shortcoming(f"{path}.port.{field}", words, f"{path}.port")
 
 
-def _knows_ports(service: ObjectKey, report: ObjectReport) -> bool:
-    return report.knows_of(service, "spec.ports.*.name", "spec.ports.*.port", "spec.type")
+def _knows_ports(service: Service, key: ObjectKey, fields: Sequence[str], report: ObjectReport) -> bool:
+    """Whether these fields of all ports could be read; without ports, whether it is a Service that needs none."""
+    needed = () if service.spec.ports else ("spec.type",)
+    return report.knows_of(key, *(f"spec.ports.*.{field}" for field in fields), *needed)
 
 
 def _no_such_port(key: ObjectKey, wanted: str, service: Service, report: ObjectReport) -> str:
@@ -305,7 +317,8 @@ def _check_policy(policy: TrafficPolicy, index: Index, report: ObjectReport) -> 
     if not exists or not target.section_name:
         return
     service = objects.services[Named(key.namespace, key.name)]
-    if port_of_section(service, target.section_name) is None and _knows_ports(key, report):
+    known = _knows_ports(service, key, ("name", "port"), report)
+    if port_of_section(service, target.section_name) is None and known:
         words = _no_such_port(key, target.section_name, service, report)
         report.error(f"{path}.sectionName", words, f"{path}.kind", f"{path}.name")
 

@@ -44,6 +44,8 @@ def check_service(service: Service, report: ObjectReport, service_range: RangeIn
     else:
         _check_cluster_ip(service, report, service_range)
         _check_families(service, report, service_range)
+        if service.spec.external_name and not report.knows("spec.type"):  # no other type has a use for it
+            _check_external_name(service, report)
     _check_affinity(service, report)
     _check_outside(service, report)
     _check_load_balancer(service, report)
@@ -67,7 +69,7 @@ def _check_external_name(service: Service, report: ObjectReport) -> None:
     name, path = service.spec.external_name, "spec.externalName"
     if service.spec.cluster_ip:
         message = "a Service of type ExternalName is only a DNS name: remove clusterIP"
-        report.error("spec.clusterIP", message, "spec.clusterIPs")
+        report.error("spec.clusterIP", message, "spec.clusterIPs", "spec.type")
     if not name:
         report.error(path, "a Service of type ExternalName needs the name that it stands for")
         return
@@ -123,10 +125,11 @@ def _check_port(port: ServicePort, path: str, service: Service, report: ObjectRe
 
 
 def _check_node_port(number: int, path: str, service: Service, report: ObjectReport) -> None:
-    if service.spec.type not in _EXTERNAL:
+    external = service.spec.type in _EXTERNAL
+    if not external:
         message = f"a Service of type {service.spec.type} has no nodePort: remove it, or use type: NodePort"
         report.error(path, message, "spec.type")
-    elif number not in NODE_PORTS:
+    if number not in NODE_PORTS and (external or not report.knows("spec.type")):
         where = f"{number} is outside the range of node ports, {NODE_PORTS[0]}-{NODE_PORTS[-1]}"
         if exported(service):
             report.warning(path, f"{where}: another cluster gave it out; it is served as it is")
@@ -227,7 +230,7 @@ def _check_load_balancer(service: Service, report: ObjectReport) -> None:
         if not balanced or spec.external_traffic_policy != "Local":
             message = "only for type LoadBalancer with externalTrafficPolicy: Local"
             report.error("spec.healthCheckNodePort", message, "spec.type", "spec.externalTrafficPolicy")
-        else:
+        if balanced or not report.knows("spec.type"):
             _check_node_port(spec.health_check_node_port, "spec.healthCheckNodePort", service, report)
     for i, text in enumerate(spec.load_balancer_source_ranges):
         report.check(f"spec.loadBalancerSourceRanges[{i}]", problem_of(parse_network, text.strip()))
