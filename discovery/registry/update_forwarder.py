@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from ipaddress import ip_address
 from typing import Final
 
@@ -34,7 +35,7 @@ class UpdateForwarder:
         """Told of each message that a registry has carried out."""
         self._servers = tuple(servers)
         self._turn = 0
-        self._under_way: dict[tuple[str, bytes], asyncio.Task[None]] = {}
+        self._under_way: dict[tuple[str, bytes], asyncio.Task[bytes | None]] = {}
 
     def take(self, message: bytes, parts: Outline, client: str, send: Send) -> None:
         """Hand `message` on, and the answer to `send`; one that is repeated meanwhile is answered once."""
@@ -47,9 +48,9 @@ class UpdateForwarder:
         elif len(self._under_way) >= AT_ONCE or not (is_own or self._count_of(client) < OF_ANOTHER):
             send(error(message, parts, SERVFAIL))
         else:
-            task = asyncio.get_running_loop().create_task(self._forward(message, parts, send))
+            task = asyncio.get_running_loop().create_task(self._delivered(message))
             self._under_way[key] = task
-            task.add_done_callback(lambda _: self._under_way.pop(key))
+            task.add_done_callback(partial(self._answered, key, parts, send))
 
     async def close(self) -> None:
         """Hand on nothing more."""
@@ -61,12 +62,11 @@ class UpdateForwarder:
     def _count_of(self, client: str) -> int:
         return sum(address == client for address, _ in self._under_way)
 
-    async def _forward(self, message: bytes, parts: Outline, send: Send) -> None:
-        answer: bytes | None = None
-        try:
-            answer = await self._delivered(message)
-        finally:
-            send(error(message, parts, SERVFAIL) if answer is None else answer)
+    def _answered(self, key: tuple[str, bytes], parts: Outline, send: Send, done: asyncio.Task[bytes | None]) -> None:
+        """Whatever became of it, even if it was given up before it began."""
+        del self._under_way[key]
+        answer = None if done.cancelled() else done.result()
+        send(error(key[1], parts, SERVFAIL) if answer is None else answer)
 
     async def _delivered(self, message: bytes) -> bytes | None:
         """What the first registry says that answers; None: none does."""
