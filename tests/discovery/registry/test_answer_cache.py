@@ -4,7 +4,7 @@ import pytest
 
 from discovery.registry import wire
 from discovery.registry.answer_cache import AnswerCache, lifetime
-from discovery.registry.rdata import soa
+from discovery.registry.rdata import name, soa
 from discovery.registry.render import Answer
 from discovery.registry.wire import Record
 from tests.discovery.registry.making import record
@@ -15,7 +15,7 @@ def address(ttl: int) -> Record:
 
 
 def authority(ttl: int, minimum: int) -> Record:
-    return record("example.com", wire.SOA, soa("ns.example.com", "host.example.com", 1, minimum), ttl)
+    return record("example.com", wire.SOA, soa(name("ns.example.com"), name("host.example.com"), 1, minimum), ttl)
 
 
 TABLE = {

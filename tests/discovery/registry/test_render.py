@@ -15,7 +15,9 @@ from discovery.registry.wire import Query, Record, parse_query
 from tests.discovery.registry.making import agree, query, record, values
 from tests.texts import texts
 
-SOA = record("cluster.local", wire.SOA, soa("ns.dns.cluster.local", "hostmaster.cluster.local", 1, 1), ttl=1)
+SOA = record(
+    "cluster.local", wire.SOA, soa(name("ns.dns.cluster.local"), name("hostmaster.cluster.local"), 1, 1), ttl=1
+)
 SHOP = "shop.default.svc.cluster.local"
 
 
