@@ -189,9 +189,9 @@ class Authority:
                 asked.send_found(outcome)
 
     def _served_at(self, name: bytes) -> Served | None:
-        """The zone in which `name` is, if it is there."""
+        """The zone in which `name` is, if it is there, which what is compressed, or no name, is not."""
         above = name
-        while above not in self._served and above != b"\0":
+        while above not in self._served and len(above) > 1:
             above = parent(above)
         zone = self._served.get(above)
         return zone if zone is not None and zone.content.exists(name) else None

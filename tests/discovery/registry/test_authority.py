@@ -371,6 +371,8 @@ GARBAGE = {
     "an update of no zone": bytes.fromhex("000128000000000000000000"),
     "a notify with two zones": bytes.fromhex("000120000002000000000000") + b"\0\0\6\0\1" * 2,
     "a difference from nowhere": bytes.fromhex("000100000001000000000000") + ORIGIN + b"\0\xfb\0\1",
+    "a transfer of what follows": bytes.fromhex("000100000001000000000000") + b"\xc0\x0c\0\xfc\0\1",
+    "a transfer by a count": bytes.fromhex("0001000000000000 00fc 0000"),
 }
 
 
