@@ -58,7 +58,6 @@ EFFECTS: Mapping[str, Mapping[str, str]] = {
         "fileKeyRef": "the variable is not set",
     },
     "V1Endpoint": {
-        "hints": "zone hints do not steer traffic",
         "deprecatedTopology": "topology does not steer traffic",
     },
     "V1ResourceRequirements": {"claims": "no device is given to replicas"},

@@ -55,6 +55,13 @@ class Replica(msgspec.Struct, frozen=True):
     """Its address means nothing outside of its node."""
 
 
+class Hints(NamedTuple):
+    """The zones and nodes from which an EndpointSlice wants an endpoint used."""
+
+    zones: tuple[str, ...]
+    nodes: tuple[str, ...]
+
+
 class Endpoint(msgspec.Struct, frozen=True):
     address: str
     port: int
@@ -73,6 +80,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     """Of a replica: probes say whether it is ready."""
     inside: bool = False
     """Its address means nothing outside of its node."""
+    hints: Hints | None = None
 
     @property
     def where(self) -> tuple[str, int]:

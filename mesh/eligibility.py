@@ -8,19 +8,20 @@
 4. What this proxy concluded alone, by checks and by ejection, takes some away.  If too few are left in every
    tier, that conclusion is distrusted and disregarded (panic).
 5. Tiers (SRV priorities) are taken in order, until one has enough left.
-6. Of these, the near ones go first: of this node, of this zone, then all.
+6. Of these, the near ones go first: those that EndpointSlices hint at for this node, or for its zone, if every endpoint
+   has such a hint (as kube-proxy does it); else, if nearness is asked for, those of this node, of this zone, then all.
 
 The outcome is computed when one of its inputs changes, never per pick.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
-from discovery.endpoint import Endpoint
+from discovery.endpoint import Endpoint, Hints
 
 
 class Judged(Protocol):
@@ -42,6 +43,8 @@ class Rules(msgspec.Struct, frozen=True):
     zone: str = ""
     """Of this node; empty: not known, and nothing is near."""
     prefer: Literal["Any", "Zone", "Node"] = "Any"
+    hints: bool = True
+    """Whether those of EndpointSlices are heeded; where a traffic policy is Local they never are."""
     panic_below: int = 50
     """Percent of those that discovery lets us use."""
     failover_below: int = 50
@@ -64,14 +67,14 @@ def admitted(states: Collection[JudgedT], publish_not_ready: bool = False, rules
 def eligible(candidates: list[JudgedT], now: float, rules: Rules = ANYWHERE) -> list[JudgedT]:
     """Rules 3 to 6: whom the balancer may pick among the admitted; empty only when checks and panic say so."""
     if _all_alike(candidates, now):
-        return _near(candidates, rules)
+        return _near(candidates, candidates, rules)
     weighed = [state for state in candidates if state.endpoint.weight > 0] or candidates
     tiers = _tiers(weighed)
     left = [[state for state in tier if not state.unhealthy and state.set_aside_until <= now] for tier in tiers]
     if not any(_enough(some, tier, rules.panic_below) for some, tier in zip(left, tiers, strict=True)):
         # Ejection alone never takes the last one away, whatever panic is set to.
         left = tiers if rules.panic_below else [[state for state in tier if not state.unhealthy] for tier in tiers]
-    return _near(_taken(left, tiers, rules.failover_below), rules)
+    return _near(_taken(left, tiers, rules.failover_below), candidates, rules)
 
 
 def _all_alike(states: list[JudgedT], now: float) -> bool:
@@ -109,8 +112,25 @@ def _taken(left: list[list[JudgedT]], tiers: list[list[JudgedT]], percent: int) 
     return taken
 
 
-def _near(states: list[JudgedT], rules: Rules) -> list[JudgedT]:
+def hinted_at(candidates: Collection[JudgedT], rules: Rules) -> list[Callable[[Hints], bool]]:
+    """The kinds of hints that every endpoint has, nodes first, each as whether it is for here; none: no hint counts."""
+    heeded = rules.hints and not rules.local_only
+    given = [hints for state in candidates if (hints := state.endpoint.hints)] if heeded else []
+    kinds: list[Callable[[Hints], bool]] = []
+    if given and len(given) == len(candidates):
+        if all(hints.nodes for hints in given):
+            kinds.append(lambda hints: rules.node in hints.nodes)
+        if all(hints.zones for hints in given):
+            kinds.append(lambda hints: rules.zone in hints.zones)
+    return kinds
+
+
+def _near(states: list[JudgedT], candidates: list[JudgedT], rules: Rules) -> list[JudgedT]:
     near: list[JudgedT] = []
+    if candidates and candidates[0].endpoint.hints is not None and (kinds := hinted_at(candidates, rules)):
+        for is_for_here in kinds:
+            near = near or [state for state in states if (hints := state.endpoint.hints) and is_for_here(hints)]
+        return near or states
     if rules.prefer == "Node" and rules.node:
         near = [state for state in states if state.endpoint.node == rules.node]
     if not near and rules.prefer != "Any" and rules.zone:

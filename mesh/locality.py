@@ -2,7 +2,8 @@
 
 Kubernetes has two traffic policies: of those who come from inside the cluster (by ClusterIP) and from outside (by
 NodePort or LoadBalancer).  Local means nobody but endpoints of this node; with it there is nothing to prefer.
-``trafficDistribution`` prefers near ones as long as there are any; a TrafficPolicy's `locality` wins over it.
+Hints of EndpointSlices and ``trafficDistribution`` prefer near ones as long as there are any; a TrafficPolicy's
+`locality` wins over both.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def rules(service: ServiceSpec, said: TrafficPolicySpec, node: NodeConfigSpec, s
         node=node.node_name or _host_name(),
         zone=node.zone,
         prefer="Any" if scope == "Local" else locality.prefer,
+        hints=said.locality is None,
         panic_below=(said.panic or PanicPolicy()).below_percent,
         failover_below=(said.failover or FailoverPolicy()).below_percent,
     )

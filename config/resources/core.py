@@ -122,12 +122,26 @@ class EndpointConditions(Spec):
     terminating: bool | None = None
 
 
+class HintedPlace(Spec):
+    """A zone or a node, by its name."""
+
+    name: str
+
+
+class EndpointHints(Spec):
+    """From where an endpoint is best used."""
+
+    for_zones: tuple[HintedPlace, ...] = ()
+    for_nodes: tuple[HintedPlace, ...] = ()
+
+
 class SliceEndpoint(Spec):
     addresses: tuple[str, ...]
     conditions: EndpointConditions = EndpointConditions()
     hostname: str = ""
     node_name: str = ""
     zone: str = ""
+    hints: EndpointHints | None = None
     target_ref: ObjectReference | None = None
 
 

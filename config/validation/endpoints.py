@@ -9,13 +9,21 @@ from collections.abc import Callable
 from functools import partial
 
 from config.addresses import parse_address
-from config.naming import DNS_LABEL, DNS_SUBDOMAIN, PORT_NAME, label_key
-from config.resources.core import SERVICE_NAME_LABEL, EndpointPort, Endpoints, EndpointSlice, EndpointSubset
+from config.naming import DNS_LABEL, DNS_SUBDOMAIN, LABEL_VALUE, PORT_NAME, label_key
+from config.resources.core import (
+    SERVICE_NAME_LABEL,
+    EndpointHints,
+    EndpointPort,
+    Endpoints,
+    EndpointSlice,
+    EndpointSubset,
+)
 from config.validation.report import ObjectReport, duplicates, keyed
 
 SLICE_ENDPOINTS = 1000
 SLICE_PORTS = 100
 ENDPOINT_ADDRESSES = 100
+MOST_HINTS = 8
 
 Check = Callable[[str], str | None]
 
@@ -36,6 +44,8 @@ def check_endpoint_slice(item: EndpointSlice, report: ObjectReport) -> None:
     problem = _ADDRESS_CHECKS[item.address_type] if report.knows("addressType") else _unusable_anyway
     for i, endpoint in enumerate(item.endpoints):
         _check_endpoint(endpoint.addresses, endpoint.hostname, f"endpoints[{i}]", problem, report)
+        if endpoint.hints:
+            _check_hints(endpoint.hints, f"endpoints[{i}].hints", report)
     _check_slice_ports(item, report)
 
 
@@ -52,6 +62,18 @@ def _check_endpoint(addresses: tuple[str, ...], hostname: str, path: str, proble
             report.error(f"{path}.addresses[{i}]", words)
     if hostname:
         report.check(f"{path}.hostname", DNS_LABEL.problem(hostname))
+
+
+def _check_hints(hints: EndpointHints, path: str, report: ObjectReport) -> None:
+    for field, places in (("forZones", hints.for_zones), ("forNodes", hints.for_nodes)):
+        where = f"{path}.{field}"
+        if len(places) > MOST_HINTS:
+            report.error(where, f"{len(places)} names; an endpoint has at most {MOST_HINTS}")
+        for i, place in enumerate(places):
+            problem = LABEL_VALUE.problem(place.name) if place.name else "a name is needed"
+            report.check(f"{where}[{i}].name", problem)
+        for again, first in duplicates(place.name for place in places).items():
+            report.error(f"{where}[{again}].name", f"named before, as {field}[{first}]", f"{where}[{first}].name")
 
 
 def _check_slice_ports(item: EndpointSlice, report: ObjectReport) -> None:

@@ -23,6 +23,7 @@ from config.meta import Named, matches
 from config.resources.core import (
     SERVICE_NAME_LABEL,
     EndpointAddress,
+    EndpointHints,
     EndpointPort,
     Endpoints,
     EndpointSlice,
@@ -32,7 +33,7 @@ from config.resources.core import (
     SliceEndpoint,
 )
 from config.resources.workloads import Deployment
-from discovery.endpoint import Endpoint
+from discovery.endpoint import Endpoint, Hints
 from discovery.membership import PORTLESS, PortEndpoints, distinct, ports_of
 
 
@@ -136,8 +137,14 @@ def _of_slice_endpoint(written: SliceEndpoint, port: int) -> Endpoint:
         replica_id=_pod(written.target_ref),
         node=written.node_name,
         zone=written.zone,
+        hints=_hints(written.hints) if written.hints else None,
         hostname=written.hostname,
     )
+
+
+def _hints(written: EndpointHints) -> Hints | None:
+    zones, nodes = (tuple(each.name for each in places) for places in (written.for_zones, written.for_nodes))
+    return Hints(zones, nodes) if zones or nodes else None
 
 
 def _of_address(written: EndpointAddress, port: int, ready: bool) -> Endpoint:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
+from discovery.endpoint import Endpoint
 from mesh.backend import Backend, EndpointState
-from mesh.eligibility import admitted
+from mesh.eligibility import admitted, hinted_at
 from mesh.outlier import Cause
 
 MOST = 100
@@ -55,6 +56,7 @@ class Reasons:
         self._plan = backend.plan
         self._now = now
         self._admitted = set(admitted(states, backend.plan.publish_not_ready, backend.plan.rules))
+        self._hinted = bool(hinted_at(self._admitted, backend.plan.rules))
         self._weighted = any(state.endpoint.weight > 0 for state in self._admitted)
         limits = backend.plan.limits.endpoint if backend.plan.limits else None
         given = [limit for limit in (limits.connections, limits.requests) if limit] if limits else []
@@ -91,7 +93,13 @@ class Reasons:
             return concluded
         if endpoint.tier > self._tier:
             return f"kept in reserve: its tier is {endpoint.tier}, and enough of tier {self._tier} are left"
-        return f"farther away: the Service prefers the same {rules.prefer.lower()}, and there are some"
+        return self._distance(endpoint)
+
+    def _distance(self, endpoint: Endpoint) -> str:
+        if self._hinted and endpoint.hints is not None:
+            places = ", ".join((*endpoint.hints.nodes, *endpoint.hints.zones))
+            return f"meant for others: its EndpointSlice's hints are for {places}, and there are some for here"
+        return f"farther away: the Service prefers the same {self._plan.rules.prefer.lower()}, and there are some"
 
     def _unready(self, state: EndpointState) -> str:
         if state.endpoint.terminating:

@@ -30,7 +30,6 @@ NOTED = {
         "initContainers", "spec.securityContext", "serviceAccount", "serviceAccountName", "tolerations",
         "topologySpreadConstraints", "volumes",
     },
-    "EndpointSlice/shop/web-abcde": {"endpoints[0].hints"},
     "IngressClass/nginx": {"spec.parameters.scope"},
     **{
         f"{kind}/shop/{name}": {""}

@@ -19,9 +19,27 @@ def endpoints(subset: str) -> str:
 
 
 ONE = "endpoints: [{addresses: [127.0.0.1]}]"
+MANY = ", ".join(f"{{name: z{number}}}" for number in range(9))
 SLICES = [
     case("IPv4", slice_of(f"{ONE}\nports: [{{port: 80}}]")),
     case("IPv6", slice_of("endpoints: [{addresses: ['::1']}]\nports: [{port: 80}]", "IPv6")),
+    case(
+        "hints",
+        slice_of("endpoints: [{addresses: [127.0.0.1], hints: {forZones: [{name: a}], forNodes: [{name: n1}]}}]"),
+    ),
+    case(
+        "hints that are none",
+        slice_of(
+            "endpoints: [{addresses: [127.0.0.1], hints: {forZones: [{name: a}, {name: a}], forNodes: [{name: ''}]}}]"
+        ),
+        error("endpoints[0].hints.forZones[1].name", "named before"),
+        error("endpoints[0].hints.forNodes[0].name", "needed"),
+    ),
+    case(
+        "too many hints",
+        slice_of(f"endpoints: [{{addresses: [127.0.0.1], hints: {{forZones: [{MANY}]}}}}]"),
+        error("endpoints[0].hints.forZones", "9 names; an endpoint has at most 8"),
+    ),
     case("FQDN", slice_of("endpoints: [{addresses: [db.example.com]}]\nports: [{port: 80}]", "FQDN")),
     case(
         "no label",

@@ -216,3 +216,30 @@ def test_a_policys_locality_wins_over_traffic_distribution() -> None:
     near, anywhere = web(trafficDistribution="PreferSameNode"), policy("web", locality={"prefer": "Any"})
     found = [compiled(NODE, *objects, behind(NEAR, FAR)) for objects in ((near,), (near, anywhere))]
     assert [len(made.backends[BackendKey("default", "web", "http")].eligible) for made in found] == [1, 2]
+
+
+HINTED = {
+    "hints for zones: those of this zone": ([{"forZones": [{"name": "east"}]}, {"forZones": [{"name": "west"}]}], {0}),
+    "hints that not every endpoint has are ignored": ([{"forZones": [{"name": "west"}]}, None], {0, 1}),
+    "hints of which none is for this zone are ignored": ([{"forZones": [{"name": "west"}]}] * 2, {0, 1}),
+    "hints for nodes before those for zones": (
+        [
+            {"forZones": [{"name": "east"}], "forNodes": [{"name": "there"}]},
+            {"forZones": [{"name": "west"}], "forNodes": [{"name": "here"}]},
+        ],
+        {1},
+    ),
+}
+
+
+@pytest.mark.parametrize(("hints", "expected"), HINTED.values(), ids=HINTED)
+@pytest.mark.parametrize("distribution", [{}, SAME_ZONE])
+def test_hints_of_endpoint_slices(
+    distribution: dict[str, Any], hints: list[dict[str, Any] | None], expected: set[int]
+) -> None:
+    """kube-proxy heeds them whatever the Service says; the endpoints' own zones do not count then."""
+    made = behind(*((("there", "west", READY),) * len(hints)))
+    for endpoint, given in zip(made["endpoints"], hints, strict=True):
+        endpoint.update({"hints": given} if given else {})
+    sides = {key.side: backend for key, backend in compiled(NODE, web(**distribution), made).backends.items()}
+    assert {int(state.host[-1]) for state in sides["internal"].eligible} == expected

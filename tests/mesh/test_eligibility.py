@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.endpoint import Endpoint
+from discovery.endpoint import Endpoint, Hints
 from mesh.eligibility import Rules, admitted, eligible
 from tests.mesh.making import endpoint
 
@@ -117,6 +117,43 @@ def test_near_ones_first(
     states = [State(endpoint(number, **each)) for number, each in enumerate(fields)]
     rules = Rules(node="n1", zone="z1", prefer=prefer)
     assert [states.index(state) for state in eligible(states, 10.0, rules)] == expected
+
+
+def hinted(*zones: str, nodes: tuple[str, ...] = ()) -> dict[str, object]:
+    return {"hints": Hints(zones, nodes)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param([hinted("z1"), hinted("z2"), hinted("z2", "z1")], [0, 2], id="of this zone"),
+        pytest.param([hinted("z2"), hinted("z3")], [0, 1], id="none for this zone, so all"),
+        pytest.param([hinted("z1"), FAR], [0, 1], id="one without, so none counts"),
+        pytest.param([hinted("z1"), hinted("z2"), FAR | UNREADY], [0], id="one without that is not ready is not asked"),
+        pytest.param([hinted("z1", nodes=("n2",)), hinted("z2", nodes=("n1",))], [1], id="node before zone"),
+        pytest.param([hinted("z1", nodes=("n2",)), hinted("z2", nodes=("n3",))], [0], id="no node, so zone"),
+        pytest.param(
+            [hinted("z1", nodes=("n1",)), hinted("z1"), hinted("z2")], [0, 1], id="not all of them name nodes"
+        ),
+        pytest.param([hinted(nodes=("n2",)), hinted("z1")], [0, 1], id="neither kind is complete"),
+    ],
+)
+def test_hints_of_slices(fields: list[dict[str, object]], expected: list[int]) -> None:
+    states = [State(endpoint(number, **each)) for number, each in enumerate(fields)]
+    assert [states.index(state) for state in eligible(admitted(states), 10.0, NEARBY)] == expected
+    for unheeded in (Rules(node="n1", zone="z1", hints=False), Rules(True, node="n1", zone="z1")):
+        assert len(eligible(admitted(states), 10.0, unheeded)) == len(admitted(states))
+
+
+NEARBY = Rules(node="n1", zone="z1")
+
+
+def test_hints_come_before_what_is_preferred_and_give_way_to_failures() -> None:
+    far, near = endpoint(0, **FAR, **hinted("z1")), endpoint(1, **HERE, **hinted("z2"))
+    states = [State(far), State(near)]
+    assert eligible(states, 10.0, Rules(node="n1", zone="z1", prefer="Zone")) == states[:1]
+    states[0].set_aside_until = 11.0
+    assert eligible(states, 10.0, Rules(node="n1", zone="z1", prefer="Zone")) == states[1:]
 
 
 def test_what_is_near_and_failing_gives_way_to_what_is_far() -> None:

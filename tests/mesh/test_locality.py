@@ -53,6 +53,7 @@ def test_preferences(distribution: str, policy: Nearness | None, prefer: Nearnes
     said = TrafficPolicySpec(TARGET, locality=LocalityPolicy(policy) if policy else None)
     spec = ServiceSpec(traffic_distribution=distribution)
     assert rules(spec, said, NODE, "internal").prefer == prefer
+    assert rules(spec, said, NODE, "internal").hints is (policy is None)
     local = ServiceSpec(traffic_distribution=distribution, internal_traffic_policy="Local")
     assert rules(local, said, NODE, "internal").prefer == "Any"
 

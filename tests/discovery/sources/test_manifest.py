@@ -11,17 +11,19 @@ from config.resources.core import (
     SERVICE_NAME_LABEL,
     EndpointAddress,
     EndpointConditions,
+    EndpointHints,
     EndpointPort,
     Endpoints,
     EndpointSlice,
     EndpointSubset,
+    HintedPlace,
     ObjectReference,
     Service,
     ServicePort,
     SliceEndpoint,
 )
 from config.resources.workloads import Deployment, DeploymentSpec, PodMetadata, PodSpec, PodTemplate
-from discovery.endpoint import Endpoint
+from discovery.endpoint import Endpoint, Hints
 from discovery.sources.manifest import by_service, endpoints
 from tests.discovery.objects import named, service
 
@@ -100,6 +102,13 @@ def test_ports_belong_together_by_name(case: str, port: ServicePort, offered: En
         return
     subset = EndpointSubset(addresses=(EndpointAddress(ip="10.0.0.1"),), ports=(offered,))
     assert endpoints(config(shop, Endpoints(metadata=shop.metadata, subsets=(subset,))))[SHOP] == expected, case
+
+
+def test_hints_are_kept() -> None:
+    hints = EndpointHints((HintedPlace("east"), HintedPlace("west")), (HintedPlace("n1"),))
+    written = endpoint_slice(at("10.0.0.1", hints=hints), at("10.0.0.2"))
+    [first, second] = endpoints(config(service(), written))[SHOP]["80"]
+    assert (first.hints, second.hints) == (Hints(("east", "west"), ("n1",)), None)
 
 
 def test_slices_are_merged_without_duplicates() -> None:

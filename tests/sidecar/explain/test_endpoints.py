@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.balancing import EndpointLimits, HealthCheckPolicy, LimitPolicy
-from discovery.endpoint import Endpoint
+from discovery.endpoint import Endpoint, Hints
 from mesh.backend import Backend
 from mesh.eligibility import Rules
 from sidecar.explain.endpoints import endpoint_verdicts
@@ -55,6 +55,11 @@ CASES: dict[str, tuple[dict[str, object], list[Endpoint], list[str]]] = {
         {"rules": Rules(node="here", zone="z1", prefer="Zone")},
         [endpoint(0, zone="z1"), endpoint(1, zone="z2")],
         ["may be picked", "farther away: the Service prefers the same zone"],
+    ),
+    "hinted at for others": (
+        {"rules": HERE},
+        [endpoint(0, hints=Hints(("z1",), ())), endpoint(1, hints=Hints(("z2",), ()))],
+        ["may be picked", "meant for others: its EndpointSlice's hints are for z2"],
     ),
     "published although not ready": (
         {"publish_not_ready": True},
