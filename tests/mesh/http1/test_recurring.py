@@ -19,6 +19,10 @@ def head(*lines: bytes, target: bytes = b"/") -> bytes:
     return b"".join([b"GET " + target + LONG + b" HTTP/1.1\r\n", *lines, b"\r\n"])
 
 
+def host(number: int) -> bytes:
+    return b"Host: h%d.test\r\n" % number
+
+
 def cookie(number: int) -> bytes:
     return b"Cookie: n=%d\r\n" % number**number
 
@@ -47,7 +51,10 @@ SERIES = {
     "a field that has no value at first": [head(HOST, b"A:" + b"x" * number + b"\r\n", AGENT) for number in range(9)],
     "two fields that change": [head(HOST, cookie(number), AGENT, cookie(number + 1), KEEP) for number in range(9)],
     "a field that another takes the place of": [head(HOST, b"%c: a\r\n" % b"AB"[number % 2]) for number in range(9)],
-    "a Host that changes": [head(AGENT, b"Host: h%d.test:80\r\n" % number, KEEP) for number in range(9)],
+    "a Host that changes": [head(b"Host: h%d.test:80\r\n" % number, AGENT, KEEP) for number in range(9)],
+    "a Host and a cookie that change": [head(host(number), KEEP, cookie(number), AGENT) for number in range(9)],
+    "a Host that changes, and all else": [head(host(number), *[cookie(number)] * number) for number in range(9)],
+    "a Host that changes late": [head(HOST, AGENT)] + [head(HOST if n % 2 else host(n), AGENT) for n in range(9)],
     "lines that come and go": [head(HOST, *[cookie(2)] * (number % 3), AGENT) for number in range(9)],
     "no body, which is said": [head(HOST, cookie(number), b"Content-Length: 0\r\n") for number in range(9)],
 }
@@ -79,14 +86,20 @@ CHANGES = {
     "another version": head(HOST, AGENT).replace(b"1.1", b"1.0"),
     "too many lines": head(HOST, *[b"a:\r\n"] * 33, AGENT),
     "the beginning and the end in one": head(HOST),
+    "another place for the Host": head(AGENT, HOST),
+    "a Host that is none": head(b"Host: a:65536\r\n", AGENT),
+    "a Host without a name": head(b"Host: \r\n", AGENT),
+    "another space before the Host": head(b"Host:  a\r\n", AGENT),
+    "no Host": head(AGENT),
 }
 
 
+@pytest.mark.parametrize("hosts", [1, 3])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_what_differs_is_read_as_strictly(change: bytes) -> None:
+def test_what_differs_is_read_as_strictly(change: bytes, hosts: int) -> None:
     reader = RequestReader()
     for number in range(3):
-        assert reader.read(head(HOST, cookie(number), AGENT)) is not None
+        assert reader.read(head(host(number % hosts), cookie(number), AGENT)) is not None
     assert reader.read(change) == read_plain_request(change)
     assert reader.read(head(HOST, cookie(4), AGENT)) == read_plain_request(head(HOST, cookie(4), AGENT))
 
@@ -153,10 +166,10 @@ def test_each_is_what_it_is_by_itself(some: list[bytes], order: list[int]) -> No
         assert reader.read(data) == read_plain_request(data)
 
 
-@given(st.integers(0, 80), st.integers(0, 200), st.binary(max_size=2))
-def test_a_byte_changed_means_the_same(before: int, at: int, other: bytes) -> None:
+@given(st.booleans(), st.integers(0, 80), st.integers(0, 200), st.binary(max_size=2))
+def test_a_byte_changed_means_the_same(hosts: bool, before: int, at: int, other: bytes) -> None:
     reader = RequestReader()
-    series = [head(HOST, AGENT, cookie(number), KEEP) for number in range(5)]
+    series = [head(host(number) if hosts else HOST, AGENT, cookie(number), KEEP) for number in range(5)]
     for each in series[:3]:
         reader.read(each)
     changed = series[3][: at % len(series[3])] + other + series[3][at % len(series[3]) + 1 :]
@@ -167,7 +180,7 @@ def test_a_byte_changed_means_the_same(before: int, at: int, other: bytes) -> No
 def test_what_varies_too_much_or_is_long_is_read_in_full(in_full: list[bytes]) -> None:
     reader = RequestReader()
     for number in range(LESSONS):
-        assert reader.read(head(b"Host: h%d\r\n" % number, b"A: %d\r\n" % number))
+        assert reader.read(head(b"A: %d\r\n" % number, HOST, b"A: %d\r\n" % number))
     last, learned = reader._fields, len(in_full)
     assert reader.read(head(HOST, AGENT))
     assert reader._fields == last
@@ -183,7 +196,7 @@ def test_a_short_one_that_comes_again_is_not_looked_at(monkeypatch: pytest.Monke
     reader = RequestReader()
     short = head(HOST).replace(LONG, b"")
     read = [reader.read(short) for _ in range(2)]
-    monkeypatch.setattr(recurring, "_request_line", None)
+    monkeypatch.setattr(reader, "_start", None)
     assert [*read, reader.read(short)] == [read_plain_request(short)] * 3
 
 
