@@ -199,10 +199,10 @@ class Editor:
 async def edit(editor: Editor, seconds: float) -> None:
     """Ten changes a second."""
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    began, made = loop.time(), editor.made
     while loop.time() < began + seconds:
         editor.change()
-        await asyncio.sleep(max(began + editor.made / 10 - loop.time(), 0))
+        await asyncio.sleep(max(began + (editor.made - made) / 10 - loop.time(), 0))
 
 
 async def talk(address: str, enough: Callable[[int], bool]) -> None:
