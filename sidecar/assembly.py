@@ -135,7 +135,7 @@ class Assembly:
         publisher, desired = self.publisher, self.platform.desired
         scales = Scales(lambda: publisher.compiled.config_set if publisher.compiled else None, desired)
         if isinstance(self.platform, Platforms):
-            scales.size = self.platform.size
+            scales.sizes.append(self.platform.size)
         self.proxy.live.asleep = scales.asleep
         self.dns.follow_scales(desired)
         return scales

@@ -114,6 +114,14 @@ class Autoscaling:
         """All workloads that are scaled, and whether they sleep at zero until they are woken here."""
         return {each.target: not each.least and not self.held(each.target) for each in self._scalers}
 
+    async def size(self, workload: WorkloadRef) -> int | None:
+        """How many replicas it is to have now; None: nobody here knows."""
+        assert self.parts is not None
+        try:
+            return (await self.parts.executor.target.read(workload)).desired
+        except KeyError:
+            return None
+
     def only_watch(self) -> None:
         """Change nothing, whatever the NodeConfig says."""
         self._dry_run = True

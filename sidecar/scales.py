@@ -7,7 +7,7 @@ having none that is ready.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from config.configset import ConfigSet
 from config.meta import Named
@@ -30,10 +30,10 @@ class Scales:
         self._known: ConfigSet | None = None
         self._selected: dict[Named, tuple[Named, ...]] = {}
         self._named: Mapping[str, Named] = {}
-        self.size: Desired = lambda _: None
-        """The live number of a Swarm service; None: it is not known here."""
-        self.elsewhere: Callable[[Service], Sequence[Named]] = lambda _: ()
-        """The Deployments that a Service selects and whose manifests are not known here."""
+        self.sizes: list[Desired] = []
+        """Who may know the live number of a Swarm service; None: it is not known there."""
+        self.elsewhere: Callable[[Service], Sequence[WorkloadRef]] = lambda _: ()
+        """What else stands behind a Service, as its manifests, or labels of Swarm services, are not known here."""
 
     def asleep(self, key: BackendKey) -> bool:
         """Whether the Service of a Backend is scaled to zero."""
@@ -41,21 +41,22 @@ class Scales:
         if config_set is None:
             return False
         numbers = [self._number(config_set, name) for name in self._known_behind(config_set, key)]
-        numbers += [size for name in self._swarm_services(key) if (size := self.size(name)) is not None]
+        swarm = (Named(*each[1:]) for each in self.behind(key) if each.kind == KIND)
+        numbers += [size for name in swarm if (size := self._size(name)) is not None]
         return bool(numbers) and not any(numbers)
 
     def behind(self, key: BackendKey) -> tuple[WorkloadRef, ...]:
-        """The Deployments that the Service of a Backend selects, and what a swarm may have, wherever they run."""
+        """The Deployments that the Service of a Backend selects, and what a swarm may have, each once."""
         config_set = self._config_set()
         service = config_set.services.get(Named(key.namespace, key.service)) if config_set is not None else None
         if config_set is None or service is None:
             return ()
-        deployments = (*self._known_behind(config_set, key), *self.elsewhere(service))
-        swarm = (WorkloadRef(KIND, *name) for name in self._swarm_services(key))
-        return (*(WorkloadRef("Deployment", *name) for name in deployments), *swarm)
+        deployments = (WorkloadRef("Deployment", *name) for name in self._known_behind(config_set, key))
+        swarm = (WorkloadRef(KIND, *name) for name in behind(Named(key.namespace, key.service), self._named))
+        return tuple(dict.fromkeys((*deployments, *self.elsewhere(service), *swarm)))
 
-    def _swarm_services(self, key: BackendKey) -> Iterator[Named]:
-        return behind(Named(key.namespace, key.service), self._named)
+    def _size(self, name: Named) -> int | None:
+        return next((found for size in self.sizes if (found := size(name)) is not None), None)
 
     def _known_behind(self, config_set: ConfigSet, key: BackendKey) -> tuple[Named, ...]:
         if config_set is not self._known:

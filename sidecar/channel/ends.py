@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from discovery.endpoint import WorkloadRef
+from discovery.platforms.swarm.labels import KIND
 from mesh.autoscaling.target import ScaleTarget
 from sidecar.assembly import Assembly
 from sidecar.autoscaling import Autoscaling
@@ -107,7 +109,8 @@ def node_end(options: ChannelOptions, node: Assembly, taken: Received, role: str
     _tell(end.carrying, node, follower.copies)
     node.elsewhere = end.drained
     node.wake_by(end)
-    node.scales.elsewhere = end.scaling.selected
+    node.scales.elsewhere = end.scaling.behind
+    node.scales.sizes.append(lambda name: end.scaling.size(WorkloadRef(KIND, *name)))
     return end
 
 

@@ -34,6 +34,8 @@ MOST_BACKENDS: Final = 256
 """In one message of stats."""
 MOST_RUNS: Final = 1000
 MOST_LABELS: Final = 64
+MOST_BEHIND: Final = 100
+"""Services behind which one workload stands."""
 MOST_COPIES: Final = 2000
 """Replicas in one message."""
 MOST_BUSY: Final = 1000
@@ -222,6 +224,10 @@ class Wanted(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Who goes first."""
     labels: Annotated[dict[Name, Word], Meta(max_length=MOST_LABELS)] = {}
     """Of its pods, where it `sleeps`: the Services that select these may be woken."""
+    services: Annotated[tuple[Name, ...], Meta(max_length=MOST_BEHIND)] = ()
+    """``NAMESPACE/NAME`` of the Services behind which it stands, where it `sleeps` and nobody can tell by labels."""
+    size: Annotated[int, Meta(ge=0)] | None = None
+    """How many replicas of a workload of another kind there are to be, where it `sleeps`; None: that is not known."""
 
 
 class Autoscaled(Message, frozen=True, tag="autoscaled"):

@@ -17,7 +17,18 @@ from typing import Final, NamedTuple
 
 from discovery.registry.content import later
 from mesh.stats import StatsFrame, merge
-from sidecar.channel.messages import MOST_LABELS, MOST_RUNS, Autoscaled, Hello, InForce, Scales, Stats, Wanted, Workload
+from sidecar.channel.messages import (
+    MOST_BEHIND,
+    MOST_LABELS,
+    MOST_RUNS,
+    Autoscaled,
+    Hello,
+    InForce,
+    Scales,
+    Stats,
+    Wanted,
+    Workload,
+)
 from sidecar.channel.tally import Tally
 
 LOOK_SECONDS: Final = 0.5
@@ -26,9 +37,20 @@ MOST_NODES: Final = 10_000
 MOST_UNCONFIRMED: Final = 100
 """Drains that are remembered because somebody did not confirm."""
 
-NO_LABELS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
+NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
 log = logging.getLogger("weft.channel")
+
+
+class Sleeper(NamedTuple):
+    """What nodes are told of a workload that may sleep; see `Wanted`."""
+
+    labels: Mapping[str, str] = NO_LABELS
+    services: tuple[str, ...] = ()
+    size: int | None = None
+
+
+NO_SLEEPERS: Final[Mapping[str, Sleeper]] = MappingProxyType({})
 
 
 class KnownNode:
@@ -130,8 +152,8 @@ class Nodes:
         """Of nodes that are no longer known."""
         self.autoscaled: Mapping[str, bool] = {}
         """``NAMESPACE/NAME`` of Deployments with an autoscaler that acts here, and whether they may sleep."""
-        self.labels: Mapping[str, Mapping[str, str]] = {}
-        """Those of the pods of Deployments that may sleep."""
+        self.sleepers: Mapping[str, Sleeper] = {}
+        """Of those that may sleep, what nodes cannot know."""
         self.followers: list[Callable[[], None]] = []
         """Called when a node is to be told something about them."""
         self.standby = ""
@@ -197,10 +219,10 @@ class Nodes:
         """Another number whenever counters were added that had been counted before."""
         return self._gone.epoch + sum(node.tally.epoch for node in self)
 
-    def define(self, autoscaled: Mapping[str, bool], labels: Mapping[str, Mapping[str, str]] = NO_LABELS) -> None:
-        """These Deployments have an autoscaler now, and may sleep or not; `labels`: of the pods of those that may."""
-        if (autoscaled, labels) != (self.autoscaled, self.labels):
-            self.autoscaled, self.labels = autoscaled, labels
+    def define(self, autoscaled: Mapping[str, bool], sleepers: Mapping[str, Sleeper] = NO_SLEEPERS) -> None:
+        """These have an autoscaler now, and may sleep or not; `sleepers`: what there is to know of those that may."""
+        if (autoscaled, sleepers) != (self.autoscaled, self.sleepers):
+            self.autoscaled, self.sleepers = autoscaled, sleepers
             self.tell()
 
     def stand(self, standby: str) -> None:
@@ -221,10 +243,10 @@ class Nodes:
 
     def _wanted(self, node: KnownNode, name: str, sleeps: bool) -> Wanted:
         told = node.wanted.get(name)
-        labels = dict(list(self.labels.get(name, {}).items())[:MOST_LABELS])
-        if told is None:
-            return Wanted(name, sleeps, labels=labels)
-        return Wanted(name, sleeps, told.replicas, told.victims, labels)
+        known = self.sleepers.get(name, Sleeper())
+        labels, services = dict(list(known.labels.items())[:MOST_LABELS]), known.services[:MOST_BEHIND]
+        replicas, victims = (told.replicas, told.victims) if told is not None else (None, ())
+        return Wanted(name, sleeps, replicas, victims, labels, services, known.size)
 
     async def confirmed(self, serial: int, deadline: float, asker: str = "") -> tuple[str, ...]:
         """Wait until all have `serial` in force; who has not at `deadline` (the loop's time), `asker` apart."""

@@ -11,6 +11,8 @@ from typing import Final, Protocol
 
 from config.configset import ConfigSet
 from config.meta import Named
+from discovery.endpoint import WorkloadRef
+from discovery.platforms.swarm.labels import key_of, named_in
 from discovery.registry.documents import Document, DocumentKey, Documents
 from discovery.registry.store import StoreError
 from sidecar.autoscaling import Autoscaling
@@ -21,7 +23,7 @@ from sidecar.channel.credentials import Credentials
 from sidecar.channel.found import Found
 from sidecar.channel.keeping import Keeping
 from sidecar.channel.messages import MOST_RUNS, Manifests
-from sidecar.channel.nodes import Nodes
+from sidecar.channel.nodes import Nodes, Sleeper
 from sidecar.channel.own_traffic import OwnTraffic
 from sidecar.channel.received import Received
 from sidecar.channel.scaled import NodesSource, places
@@ -157,14 +159,18 @@ class RegistryEnd:
         """Have nodes know which Deployments are scaled."""
         while True:
             targets = autoscaling.targets().items()
-            told = {name_of(each): sleeps for each, sleeps in targets}
-            self.nodes.define(told, {name: self._labels(name) for name, sleeps in told.items() if sleeps})
+            sleepers = {name_of(each): await self._sleeper(autoscaling, each) for each, sleeps in targets if sleeps}
+            self.nodes.define({name_of(each): sleeps for each, sleeps in targets}, sleepers)
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _labels(self, name: str) -> Mapping[str, str]:
-        """Of the pods of a Deployment."""
-        written = self._config_set().deployments.get(Named(*name.split("/", 1)))
-        return written.spec.template.metadata.labels if written is not None else {}
+    async def _sleeper(self, autoscaling: Autoscaling, workload: WorkloadRef) -> Sleeper:
+        """What nodes cannot know: labels of pods, and which Services labels of Swarm services name."""
+        config_set, name = self._config_set(), Named(*workload[1:])
+        if workload.kind == "Deployment":
+            written = config_set.deployments.get(name)
+            return Sleeper(written.spec.template.metadata.labels) if written is not None else Sleeper()
+        service = named_in(config_set).get(key_of(name), name)
+        return Sleeper(services=(f"{service.namespace}/{service.name}",), size=await autoscaling.size(workload))
 
     def _wake(self, name: str) -> None:
         if len(self._waiting) < MOST_RUNS:

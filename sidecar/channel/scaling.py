@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import structs
 
-from config.meta import Named, matches
+from config.meta import matches
 from config.resources.core import Service
 from discovery.endpoint import WorkloadRef
 from mesh.autoscaling.target import ReplicaLoad, ScaleTarget
@@ -72,14 +72,22 @@ class Scaling:
         wanted = self._wanted.get(workload)
         return wanted is not None and wanted.sleeps
 
-    def selected(self, service: Service) -> tuple[Named, ...]:
-        """The Deployments that may sleep, wherever they run, and that `service` selects."""
+    def behind(self, service: Service) -> tuple[WorkloadRef, ...]:
+        """What may sleep, wherever it runs, and stands behind `service`: selected by it, or as the registry knows."""
         selector, namespace = service.spec.selector, service.metadata.namespace
-        return tuple(
-            Named(ref.namespace, ref.name)
-            for ref, wanted in self._wanted.items()
-            if selector and ref.namespace == namespace and wanted.sleeps and matches(selector, wanted.labels)
-        )
+        name = f"{namespace}/{service.metadata.name}"
+
+        def is_behind(ref: WorkloadRef, wanted: Wanted) -> bool:
+            if name in wanted.services:
+                return True
+            return bool(selector) and ref.namespace == namespace and matches(selector, wanted.labels)
+
+        return tuple(ref for ref, wanted in self._wanted.items() if wanted.sleeps and is_behind(ref, wanted))
+
+    def size(self, workload: WorkloadRef) -> int | None:
+        """How many replicas it is to have, as the registry said last; None: that is not known."""
+        wanted = self._wanted.get(workload)
+        return wanted.size if wanted is not None else None
 
     async def run(self) -> None:
         """Carry out, until cancelled."""

@@ -303,7 +303,7 @@ def replicas_at(address: str) -> set[str]:
 @pytest.mark.soak
 def test_tasks_of_another_node_are_reached_through_its_agent(swarm: Engine, worker: Engine, tmp_path: Path) -> None:
     with ExitStack() as processes:
-        nodes = Nodes(tmp_path, swarm, worker, processes, platform="swarm")
+        nodes = Nodes(tmp_path, swarm, worker, processes, scaler("dozing", 0, 60), platform="swarm")
         publish(swarm, "both", "8093:8080", "--label", "weft.dev/service=pair", replicas=2)
         replicas: set[str] = set()
         for engine, weft, address, other in (
@@ -319,4 +319,15 @@ def test_tasks_of_another_node_are_reached_through_its_agent(swarm: Engine, work
             assert found.pop(other) in {NEAR, FAR}
             assert all(own.startswith("172.18.") for own in found.values())
         assert len(replicas) == 2
+        woken_from(swarm, worker, nodes)
         assert "Traceback" not in nodes.told(), nodes.told()[:10_000]
+
+
+def woken_from(swarm: Engine, worker: Engine, nodes: Nodes) -> None:
+    """A node that is no manager says what sleeps, and a request there wakes it."""
+    labels = ("--label", "weft.dev/publish=8096:8080", "--label", "weft.dev/service=shop/nap")
+    create(swarm, "dozing", "--endpoint-mode", "vip", *OVERLAY, *labels, replicas=0)
+    with worker.inside():
+        wait_for(lambda: "scaled to zero; a request wakes it" in status(nodes.wefts["far"]), nodes.told, PATIENCE)
+        assert ask(f"{FAR}:8096").status == 200, nodes.told()
+        assert "scaled to zero" not in status(nodes.wefts["far"])

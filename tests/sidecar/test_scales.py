@@ -67,7 +67,7 @@ def test_what_is_behind_a_service_here_and_elsewhere() -> None:
     known = config_set(0, 1)
     scales = Scales(lambda: known, lambda name: 0)
     assert scales.behind(WEB) == (*map(ref, ("web-0", "web-1")), ref("web", "SwarmService"))
-    scales.elsewhere = lambda service: (Named("default", f"{service.metadata.name}-far"),)
+    scales.elsewhere = lambda service: (ref(f"{service.metadata.name}-far"),)
     assert scales.behind(WEB._replace(service="bare")) == (ref("bare-far"), ref("bare", "SwarmService"))
     assert scales.behind(WEB._replace(service="none")) == ()
     assert not scales.asleep(WEB._replace(service="bare")), "how many there are is not known here"
@@ -78,7 +78,7 @@ def test_services_of_a_swarm_stand_behind_the_service_of_their_name_or_label() -
     known = replace(config_set(), config_maps={Named("default", "swarm-services.weft.dev"): names})
     sizes: dict[str, int] = {"bare": 0, "blue": 1}
     scales = Scales(lambda: known, lambda name: None)
-    scales.size = lambda name: sizes.get(name.name)
+    scales.sizes.append(lambda name: sizes.get(name.name))
     bare = WEB._replace(service="bare")
     assert scales.behind(bare) == (ref("bare", "SwarmService"), ref("blue", "SwarmService"))
     assert not scales.asleep(bare)
@@ -86,6 +86,19 @@ def test_services_of_a_swarm_stand_behind_the_service_of_their_name_or_label() -
     assert scales.asleep(bare)
     sizes.clear()
     assert not scales.asleep(bare), "how many there are is not known here"
+
+
+def test_who_is_no_manager_knows_what_the_registry_says() -> None:
+    known, said = config_set(), {"blue": 0}
+    scales = Scales(lambda: known, lambda name: None)
+    scales.sizes += [lambda _: None, lambda name: said.get(name.name)]
+    scales.elsewhere = lambda service: (ref("blue", "SwarmService"),) if service.metadata.name == "bare" else ()
+    bare = WEB._replace(service="bare")
+    assert scales.behind(bare) == (ref("blue", "SwarmService"), ref("bare", "SwarmService"))
+    assert scales.asleep(bare)
+    scales.elsewhere = lambda service: (ref("bare", "SwarmService"),)
+    assert scales.behind(bare) == (ref("bare", "SwarmService"),), "each once"
+    assert not scales.asleep(bare), "how many there are is not known"
 
 
 def test_deployments_are_looked_for_once() -> None:

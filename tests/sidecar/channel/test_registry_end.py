@@ -8,13 +8,23 @@ import socket
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from config.configset import ConfigSet
+from config.meta import Named, ObjectMeta
+from config.resources.autoscaling import HorizontalPodAutoscaler
+from config.resources.core import ConfigMap
+from discovery.endpoint import WorkloadRef
+from discovery.platforms.base import ContainerUsage, WorkloadStatus
+from discovery.platforms.swarm.labels import NAMES
 from discovery.registry.documents import Documents
 from discovery.registry.journal import Journal
+from sidecar.autoscaling import Autoscaling
+from sidecar.channel.nodes import Sleeper
 from sidecar.channel.received import Received
 from sidecar.channel.registry_end import RegistryEnd
 from sidecar.documents import Refused
+from tests.mesh.autoscaling.objects import Written, metric
 from tests.scenarios.manifests import service
 from tests.sidecar.channel.channels import until
 
@@ -61,6 +71,60 @@ async def test_what_is_applied_is_in_force_here_too(tmp_path: Path) -> None:
     assert await end.nodes.confirmed(7, 0.0) == ()
     await end.close()
     await journal.close()
+
+
+class Sleeping:
+    """A platform where nothing runs; see `ScaleTarget`."""
+
+    async def read(self, workload: WorkloadRef) -> WorkloadStatus:
+        if workload.name == "gone":
+            raise KeyError(workload)
+        return WorkloadStatus(workload, 0)
+
+    async def set(self, workload: WorkloadRef, replicas: int, victims: tuple[str, ...] = ()) -> None:
+        """Nothing is told."""
+
+    def usage(self, workload: WorkloadRef) -> dict[str, tuple[ContainerUsage, ...]]:
+        return {}
+
+
+async def test_nodes_are_told_what_managers_alone_know_of_a_swarm(tmp_path: Path) -> None:
+    names = {"default.blue": "shop/front"}
+    scalers = {Named("default", name): swarm_scaler(name) for name in ("blue", "gone", "plain")}
+    found = ConfigMap(ObjectMeta(name=NAMES.name, namespace=NAMES.namespace), names)
+    config_set = ConfigSet(autoscalers=scalers, config_maps={NAMES: found})
+    journal = Journal(tmp_path / "store")
+    await journal.open([])
+    received = Received(tmp_path, lambda: None, None)
+    received.prepare()
+    autoscaling = Autoscaling(config_set, None, Sleeping())
+    end = RegistryEnd(
+        socket.create_server(("127.0.0.1", 0)), tmp_path, Zones(journal), received, lambda: config_set,
+        autoscaling=autoscaling,
+    )  # fmt: skip
+    await end.start()
+    running = asyncio.create_task(end.run())
+    try:
+        await until(lambda: bool(end.nodes.sleepers))
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        await end.close()
+        await journal.close()
+    assert end.nodes.sleepers == {
+        "SwarmService:default/blue": Sleeper(services=("shop/front",), size=0),
+        "SwarmService:default/gone": Sleeper(services=("default/gone",)),
+        "SwarmService:default/plain": Sleeper(services=("default/plain",), size=0),
+    }
+
+
+def swarm_scaler(name: str) -> HorizontalPodAutoscaler:
+    """Of a Swarm service that may sleep."""
+    made = Written((metric("pods", 1),), least=0).made()
+    target = replace(made.spec.scale_target_ref, kind="SwarmService", name=name)
+    return replace(
+        made, metadata=ObjectMeta(name=name, namespace="default"), spec=replace(made.spec, scale_target_ref=target)
+    )
 
 
 async def test_a_store_that_keeps_no_manifests_says_so(tmp_path: Path) -> None:

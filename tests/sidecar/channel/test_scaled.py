@@ -10,7 +10,7 @@ from mesh.autoscaling.places import Places
 from mesh.autoscaling.target import ReplicaLoad
 from mesh.stats import BackendFrame
 from sidecar.channel.messages import Copy, Hello, Scales, Stats, Used, Wanted, Workload
-from sidecar.channel.nodes import KnownNode, Nodes
+from sidecar.channel.nodes import KnownNode, Nodes, Sleeper
 from sidecar.channel.scaled import NodesSource, places
 from sidecar.channel.tally import Load
 
@@ -52,15 +52,19 @@ async def test_a_node_is_told_until_it_has_what_it_is_to_have() -> None:
     assert place.usage(WEB) == {}
 
 
-async def test_labels_of_what_may_sleep_are_told_too() -> None:
+async def test_what_is_known_of_those_that_may_sleep_is_told_too() -> None:
     there = nodes()
     told: list[int] = []
     there.followers.append(lambda: told.append(1))
     node = came(there, "a")
-    labels = {"default/web": {"app": "web"}}
+    blue = "SwarmService:default/blue"
+    sleepers = {"default/web": Sleeper({"app": "web"}), blue: Sleeper(services=("default/web",), size=0)}
     for _ in range(2):
-        there.define({"default/web": True}, labels)
-    assert there.wanted_of(node).workloads == (Wanted("default/web", True, labels={"app": "web"}),)
+        there.define({"default/web": True, blue: True}, sleepers)
+    assert there.wanted_of(node).workloads == (
+        Wanted(blue, True, services=("default/web",), size=0),
+        Wanted("default/web", True, labels={"app": "web"}),
+    )
     assert len(told) == 1, "the second time there is nothing new"
 
 

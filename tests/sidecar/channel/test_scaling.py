@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator, Mapping
 
-from config.meta import Named
 from discovery.endpoint import WorkloadRef
 from mesh.autoscaling.target import ReplicaLoad
 from sidecar.channel.messages import Autoscaled, Wanted
@@ -84,7 +83,7 @@ async def test_what_may_sleep_is_known_without_a_connection_and_counts_are_taken
     running.cancel()
     assert [replicas for replicas, _ in world.told] == [4, 4]
     assert scaling.wakes(WEB)
-    assert scaling.selected(service("web", selector=labels)) == (Named("default", "web"),)
+    assert scaling.behind(service("web", selector=labels)) == (WEB,)
 
 
 def test_who_is_woken_elsewhere() -> None:
@@ -101,9 +100,21 @@ def test_what_a_service_selects_of_what_may_sleep_elsewhere() -> None:
     labels = {"app": "web", "tier": "front"}
     awake, asleep = Wanted("default/api", labels=labels), Wanted("default/web", sleeps=True, labels=labels)
     scaling.take(Autoscaled((awake, asleep, Wanted("other/web", sleeps=True, labels=labels))))
-    assert scaling.selected(service("web", selector={"app": "web"})) == (Named("default", "web"),)
-    assert scaling.selected(service("web", selector={"app": "api"})) == ()
-    assert scaling.selected(service("web")) == (), "what selects nothing selects nobody"
+    assert scaling.behind(service("web", selector={"app": "web"})) == (WEB,)
+    assert scaling.behind(service("web", selector={"app": "api"})) == ()
+    assert scaling.behind(service("web")) == (), "what selects nothing selects nobody"
+
+
+def test_what_the_registry_knows_to_stand_behind_a_service() -> None:
+    scaling, blue = Scaling(None, loads), WorkloadRef("SwarmService", "shop", "blue")
+    assert scaling.size(blue) is None
+    said = Wanted(name_of(blue), sleeps=True, services=("default/web",), size=0)
+    scaling.take(Autoscaled((said, Wanted("SwarmService:shop/green", services=("default/web",), size=2))))
+    assert scaling.behind(service("web")) == (blue,), "others do not sleep"
+    assert scaling.behind(service("api")) == ()
+    assert scaling.size(blue) == 0
+    scaling.lost()
+    assert (scaling.behind(service("web")), scaling.size(blue)) == ((blue,), 0), "as it was last"
 
 
 async def test_of_what_others_scale_only_its_use_is_said() -> None:
