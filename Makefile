@@ -11,9 +11,16 @@ DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 GROUP = $(BIN)/python -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups'][sys.argv[1]])"
 # Folders of tests, those that take longest first; of interop, those files apart that share a Docker Engine.
-SUITES := scenarios interop engine discovery mesh \
-	$(filter-out scenarios interop discovery mesh policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
+WAITING := scenarios interop engine
+LONG := $(WAITING) mesh discovery sidecar
+SUITES := $(LONG) \
+	$(filter-out $(LONG) policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
 ENGINE := $(wildcard $(addprefix tests/interop/test_,docker*.py image.py swarm*.py))
+
+# So many suites at a time.  Those that mostly wait, for time and for programs that they start, would last longest in the end:
+# they go first wherever they have something to do, and the others use what they leave of the processors.
+JOBS = $(if $(WEFT_SOAK),4,6)
+BEHIND = $(if $(WEFT_SOAK)$(filter $(WAITING:%=test-%),$@),,nice -n 5)
 
 # A test that is out of time fails; should its end hang too, its process is ended.
 END = $(if $(WEFT_SOAK),,-o faulthandler_timeout=200 -o faulthandler_exit_on_timeout=true)
@@ -28,8 +35,8 @@ demo: $(STAMP)
 	@exec $(BIN)/weft up examples/shop
 
 test: $(DEV_STAMP)
-	@echo "the tests of $(SUITES), four at a time; each reports when it is done ..."
-	@$(MAKE) --no-print-directory --jobs 4 --keep-going --output-sync=target $(SUITES:%=test-%)
+	@echo "the tests of $(SUITES), $(JOBS) at a time; each reports when it is done ..."
+	@$(MAKE) --no-print-directory --jobs $(JOBS) --keep-going --output-sync=target $(SUITES:%=test-%)
 
 soak: export WEFT_SOAK = 1
 soak: wheels test
@@ -45,7 +52,7 @@ test-engine: FILES = $(ENGINE)
 test-interop: FILES = tests/interop $(ENGINE:%=--ignore=%)
 $(SUITES:%=test-%): $(DEV_STAMP)
 	@echo "tests of $(@:test-%=%)"
-	@$(BIN)/python -m pytest $(FILES) $(END) -p no:cacheprovider \
+	@$(BEHIND) $(BIN)/python -m pytest $(FILES) $(END) -p no:cacheprovider \
 		$(if $(filter test-scenarios,$@),--numprocesses 2 --dist loadfile --max-worker-restart 1,-p no:xdist)
 
 check: $(DEV_STAMP)
