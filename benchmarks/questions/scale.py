@@ -1,4 +1,7 @@
-"""Does a request cost the same with 1,000 endpoints, and with 2,000 Services of 10, as with three endpoints?"""
+"""Does a request cost the same with 1,000 endpoints, and with 2,000 Services of 10, as with three endpoints?
+
+Beside it, what 1,000 servers cost nginx, which looks at all of them for each request.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,12 @@ from benchmarks.measure import in_turns, median, resident
 from benchmarks.rig import Proxy, Rig, free_port, wrk
 
 NAME = "scale"
+NGINX, NGINX_WIDE = "nginx, 3 servers", "nginx, 1,000 servers"
 TITLE = "One Service of 1,000 endpoints, and 2,000 Services of 10, beside three endpoints"
 
 
 def run(rounds: int, seconds: float) -> Answer:
-    """CPU per request of three wefts in turns, and the large one's memory."""
+    """CPU per request of three wefts and two nginx in turns, and the largest weft's memory."""
     answer = Answer(
         TITLE, f"CPU time per request, 64 connections, median of {rounds} rounds of {seconds:g} s, in turns"
     )
@@ -35,6 +39,9 @@ def run(rounds: int, seconds: float) -> Answer:
             address = f"127.96.9.{number}"
             started = rig.start_weft(manifests, f"weft-{number}", [(address, port)])
             proxies[name] = Proxy(name, started.pid, f"http://{address}:{port}", admin=started.admin)
+        wide_servers = " ".join(f"server {address}:{backend};" for address in addresses(1000))
+        proxies[NGINX] = rig.start_nginx()
+        proxies[NGINX_WIDE] = rig.start_nginx("nginx_wide.conf", servers=wide_servers)
         figures = in_turns(rounds, {name: partial(cpu_per_request, p, seconds) for name, p in proxies.items()})
         large = proxies["2,000 Services of 10"]
         lag = loop_lag(large)
@@ -44,6 +51,7 @@ def run(rounds: int, seconds: float) -> Answer:
     answer.rows.extend(Row(name, value, "us") for name, value in medians.items())
     for name in list(cases)[1:]:
         answer.rows.append(at_most(f"{name} / 3 endpoints", medians[name] / medians["3 endpoints"], "x", 1.1))
+    answer.rows.append(Row(f"{NGINX_WIDE} / 3 servers", medians[NGINX_WIDE] / medians[NGINX], "x"))
     answer.rows.append(at_most("2,000 Services of 10: VmRSS", memory, "MB", 150))
     answer.rows.append(Row("2,000 Services of 10: longest loop lag lately, under load", lag * 1000, "ms"))
     return answer
