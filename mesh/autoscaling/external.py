@@ -14,6 +14,7 @@ import msgspec
 
 from config.promql import query_of
 from config.resources.autoscaling import ExternalMetricSource, HorizontalPodAutoscaler
+from mesh.autoscaling.proposal import printed
 from mesh.autoscaling.reading import Reading, amount
 
 Answers = Mapping[str, Reading]
@@ -36,7 +37,9 @@ def external(source: ExternalMetricSource, hpa: HorizontalPodAutoscaler, answers
     if answer is None or answer.failure:
         why = problem or (answer.failure if answer is not None else NO_PROMETHEUS)
         asked = f" ({query})" if query else ""
-        return Reading(failure=f"unable to get external metric {source.metric.name}: {why}{asked}")
+        metric, namespace = source.metric, hpa.metadata.namespace
+        what = f"unable to get external metric {namespace}/{metric.name}/{printed(metric.selector)}"
+        return Reading(failure=f"{what}: {why}{asked}")
     return answer
 
 

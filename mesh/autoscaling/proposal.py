@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from config.meta import LabelSelector
 from config.resources.autoscaling import MetricSpec, MetricTarget, ResourceMetricSource
 from mesh.autoscaling.census import Census, census
 from mesh.autoscaling.reading import UNIT, Ratio, Reading, Tolerance, quantity
@@ -84,7 +85,22 @@ def describe(metric: MetricSpec) -> str:
         return f"pods metric {metric.pods.metric.name}"
     if metric.object:
         return f"{metric.object.described_object.kind} metric {metric.object.metric.name}"
-    return f"external metric {metric.external.metric.name}" if metric.external else "no metric"
+    if metric.external:
+        return f"external metric {metric.external.metric.name}({printed(metric.external.metric.selector)})"
+    return "no metric"
+
+
+def printed(selector: LabelSelector | None) -> str:
+    """As Kubernetes' own code prints one in messages."""
+    if selector is None:
+        return "nil"
+    labels = "".join(f"{key}: {value}," for key, value in sorted(selector.match_labels.items()))
+    rules = "".join(
+        f"LabelSelectorRequirement{{Key:{each.key},Operator:{each.operator},Values:[{' '.join(each.values)}],}},"
+        for each in selector.match_expressions
+    )
+    where = f"MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{{rules}}},"
+    return f"&LabelSelector{{{where}}}"
 
 
 def target_of(metric: MetricSpec) -> MetricTarget:

@@ -74,7 +74,7 @@ async def test_promql_drives_an_autoscaler(tmp_path: Path) -> None:
             assert all_well(report)
             found = told(weft)
             assert 3 <= found["desiredReplicas"] <= 5, found
-            assert found["metrics"][0]["metric"] == "external metric app_rate"
+            assert found["metrics"][0]["metric"] == "external metric app_rate(nil)"
             await until(lambda: len(ready(weft, "app")) == running(weft), weft.told)
             await until(lambda: running(weft) == 2, lambda: str(told(weft)))
         before = running(weft)

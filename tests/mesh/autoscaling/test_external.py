@@ -69,7 +69,7 @@ def test_what_is_asked_and_answered() -> None:
     assert queries(hpa) == {QUERY}
     assert external(source, hpa, {QUERY: Reading(value=7)}) == Reading(value=7)
     unknown = external(source, hpa, {QUERY: Reading(failure="no series matches")})
-    assert unknown.failure == f"unable to get external metric q: no series matches ({QUERY})"
+    assert unknown.failure == f"unable to get external metric default/q/nil: no series matches ({QUERY})"
     assert "names no Prometheus" in external(source, hpa, {}).failure
 
 

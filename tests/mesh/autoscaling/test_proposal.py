@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mesh.autoscaling.proposal import Circumstances, describe, propose
+from config.meta import LabelRequirement, LabelSelector
+from mesh.autoscaling.proposal import Circumstances, describe, printed, propose
 from mesh.autoscaling.reading import Reading, Tolerance, amount
 from tests.mesh.autoscaling.objects import NOW, Fake, crowd, metric
 
@@ -204,11 +205,37 @@ def test_each_direction_may_have_a_tolerance_of_its_own(up: float, down: float, 
         ("cpu@main", "cpu container resource"),
         ("pods", "pods metric in_flight"),
         ("object/", "Service metric in_flight"),
-        ("external", "external metric q"),
+        ("external", "external metric q(nil)"),
     ],
 )
 def test_metrics_are_called_what_kubernetes_calls_them(what: str, name: str) -> None:
     assert describe(metric(what, 5)) == name
+
+
+@pytest.mark.parametrize(
+    ("selector", "text"),
+    [
+        (None, "nil"),
+        (
+            LabelSelector(),
+            "&LabelSelector{MatchLabels:map[string]string{},MatchExpressions:[]LabelSelectorRequirement{},}",
+        ),
+        (
+            LabelSelector({"queue": "tasks", "env": "a"}),
+            "&LabelSelector{MatchLabels:map[string]string{env: a,queue: tasks,},"
+            "MatchExpressions:[]LabelSelectorRequirement{},}",
+        ),
+        (
+            LabelSelector({}, (LabelRequirement("q", "In", ("a", "b")), LabelRequirement("z", "Exists"))),
+            "&LabelSelector{MatchLabels:map[string]string{},MatchExpressions:[]LabelSelectorRequirement{"
+            "LabelSelectorRequirement{Key:q,Operator:In,Values:[a b],},"
+            "LabelSelectorRequirement{Key:z,Operator:Exists,Values:[],},},}",
+        ),
+    ],
+    ids=["none", "empty", "labels by name", "expressions"],
+)
+def test_selectors_are_printed_as_in_messages_of_kubernetes(selector: LabelSelector | None, text: str) -> None:
+    assert printed(selector) == text
 
 
 def test_steps_tell_what_each_rule_did() -> None:
