@@ -70,11 +70,13 @@ class Asking:
             statuses = parse_statuses(_one(query, "status", ""))
         except ValueError as fault:
             raise Refused(str(fault)) from None
+        namespace, service = _one(query, "namespace", ""), _one(query, "service", "")
+        self._require(namespace, service)
         if self._taps >= MOST_TAPS:
             raise Refused(f"{MOST_TAPS} are watching already: end one of them", 503)
         wanted = Filter(
-            namespace=_one(query, "namespace", ""),
-            service=_one(query, "service", ""),
+            namespace=namespace,
+            service=service,
             method=_one(query, "method", ""),
             path=_one(query, "path", ""),
             statuses=statuses,
@@ -82,6 +84,16 @@ class Asking:
             protocol=_one(query, "protocol", ""),
         )
         return self._lines(wanted, "recent" in query)
+
+    def _require(self, namespace: str, service: str) -> None:
+        """Raises Refused for a Service that is not there: nothing would ever be shown."""
+        there = [named for named in self._running.config_set.services if namespace in ("", named.namespace)]
+        if service and not any(named.name == service for named in there):
+            from config.suggestions import did_you_mean
+
+            where = f" in namespace {namespace}" if namespace else ""
+            hint = did_you_mean(service, [named.name for named in there])
+            raise Refused(f'no Service "{service[:128]}" is in force{where}{hint}', 404)
 
     async def _lines(self, wanted: Filter, recent: bool) -> AsyncGenerator[bytes, None]:
         tap = Tap(wanted)

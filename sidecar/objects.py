@@ -26,6 +26,8 @@ SHORT: Mapping[str, str] = {
     "policies": "TrafficPolicy",
     "node": "NodeConfig",
 }
+REPLICAS = frozenset({"po", "pod", "pods", "replica", "replicas", "rs", "replicaset", "replicasets"})
+"""What is no object of a manifest: it is shown by the endpoints that it is."""
 Item = Mapping[str, Any]
 Column = tuple[str, Callable[[Item], str]]
 
@@ -34,18 +36,35 @@ class Unknown(ValueError):
     """Nothing is called that; the message says what is."""
 
 
-def kind_of(word: str) -> str:
-    """The kind that `word` means; empty: all of them.  Raises `Unknown`."""
-    if word.lower() == "all":
+def kind_of(word: str, *, one: bool = False) -> str:
+    """The kind that `word` means; empty: all of them, unless it must be `one`.  Raises `Unknown`."""
+    if word.lower() == "all" and not one:
         return ""
     names = {name: kind for kind in KINDS for name in (kind.lower(), *_plurals(kind.lower()))} | dict(SHORT)
     if word.lower() in names:
         return names[word.lower()]
-    raise Unknown(f'no kind is called "{word}"{did_you_mean(word, tuple(KINDS))}; there are {", ".join(KINDS)}, or all')
+    raise Unknown(
+        f'no kind is called "{word}"{did_you_mean(word, tuple(KINDS))}; there are {", ".join(KINDS)}{"" if one else ", or all"}'
+    )
 
 
 def _plurals(name: str) -> tuple[str, ...]:
     return (f"{name}s", f"{name}es", f"{name[:-1]}ies")
+
+
+def endpoint_rows(endpoints: Iterable[Item]) -> list[tuple[str, ...]]:
+    """A heading and a row for each of ``/api/v1/endpoints``."""
+    heading = "NAMESPACE", "SERVICE", "PORT", "ENDPOINT", "STATE", "REPLICA", "NODE"
+    return [heading, *(tuple(str(cell) or "-" for cell in _endpoint_cells(each)) for each in endpoints)]
+
+
+def _endpoint_cells(each: Item) -> tuple[object, ...]:
+    state = "terminating" if each["terminating"] else "ready" if each["ready"] else "not ready"
+    host = f"[{each['address']}]" if ":" in each["address"] else each["address"]
+    return (
+        each["namespace"], each["service"], each["servicePort"], f"{host}:{each['port']}", state, each["replica"],
+        each["node"],
+    )  # fmt: skip
 
 
 def key_of(item: Item) -> ObjectKey:

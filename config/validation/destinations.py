@@ -56,7 +56,7 @@ def _check_signer(
     path, others = f"spec.tls.reencrypt.{field}", ("spec.tls.reencrypt.caSecret", "spec.tls.reencrypt.verify")
     signer = known.get(Named(key.namespace, key.name))
     if index.is_missing(key, known):
-        report.warning(path, f"{words_for_missing(key, known)}{_UNTRUSTED}", *others)
+        report.warning(path, words_for_missing(key, known, _UNTRUSTED), *others)
     elif signer is not None:
         more, values = _more(signer)
         sure = report.knows_of(key, keyed("data", "ca.crt"), keyed(more, "ca.crt"))

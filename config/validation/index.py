@@ -72,14 +72,14 @@ class Index:
         return next((hint for text in wrong if text not in known and (hint := did_you_mean(text, known))), "")
 
 
-def words_for_missing(key: ObjectKey, known: Iterable[Named]) -> str:
-    """That `key` does not exist, with the name that was probably meant."""
+def words_for_missing(key: ObjectKey, known: Iterable[Named], so: str = "") -> str:
+    """That `key` does not exist, what comes of it (`so`), and the name that was probably meant."""
     names = {named.name for named in known if named.namespace == key.namespace}
     elsewhere = sorted(named.namespace for named in known if named.name == key.name)
     hint = did_you_mean(key.name, names)
     if not hint and elsewhere:
         hint = f"; there is one in namespace {shown(elsewhere[0])}, and a reference stays in its own"
-    return f"{key} does not exist{hint}"
+    return f"{key} does not exist{so}{hint}"
 
 
 def check_exists(

@@ -32,7 +32,7 @@ def check_node_secrets(objects: ConfigSet, index: Index, report: Report) -> None
         secret = ObjectKey("Secret", *named)
         if index.is_missing(secret, secrets):
             hint = _meant(named, index.config_set)
-            about.warning(path, f"{secret} does not exist{hint}{_USELESS if is_key else ''}")
+            about.warning(path, f"{secret} does not exist{_USELESS if is_key else ''}{hint}")
         elif is_key and named in secrets:
             _check_key(named, path, index, about)
 

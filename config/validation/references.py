@@ -138,7 +138,7 @@ def _check_ingress(ingress: Ingress, index: Index, report: ObjectReport) -> None
         if tls.secret_name:
             path, key = f"spec.tls[{i}].secretName", ObjectKey("Secret", report.key.namespace, tls.secret_name)
             if index.is_missing(key, secrets):
-                report.warning(path, f"{words_for_missing(key, secrets)}{_UNTRUSTED}")
+                report.warning(path, words_for_missing(key, secrets, _UNTRUSTED))
             elif Named(key.namespace, key.name) in secrets:
                 _check_tls_secret(key, index, path, report)
     _check_class(ingress, index, report)
@@ -156,7 +156,7 @@ def _check_backend(backend: IngressServiceBackend, path: str, index: Index, repo
     key = ObjectKey("Service", report.key.namespace, backend.name)
     services = index.config_set.services
     if index.is_missing(key, services):
-        report.shortcoming(f"{path}.name", f"{words_for_missing(key, services)}{_UNANSWERED}")
+        report.shortcoming(f"{path}.name", words_for_missing(key, services, _UNANSWERED))
     if Named(key.namespace, key.name) not in services:
         return
     service = services[Named(key.namespace, key.name)]
@@ -166,7 +166,7 @@ def _check_backend(backend: IngressServiceBackend, path: str, index: Index, repo
     field = "name" if backend.port.name else "number"
     fields = ("name",) if backend.port.name else ("port",)
     if not found and (ports or service.spec.type != "ExternalName") and _knows_ports(service, key, fields, report):
-        words = f"{_no_such_port(key, wanted, service, report)}{_UNANSWERED}"
+        words = _no_such_port(key, wanted, service, report, _UNANSWERED)
         report.shortcoming(f"{path}.port.{field}", words, f"{path}.port")
 
 
@@ -176,12 +176,12 @@ def _knows_ports(service: Service, key: ObjectKey, fields: Sequence[str], report
     return report.knows_of(key, *(f"spec.ports.*.{field}" for field in fields), *needed)
 
 
-def _no_such_port(key: ObjectKey, wanted: str, service: Service, report: ObjectReport) -> str:
+def _no_such_port(key: ObjectKey, wanted: str, service: Service, report: ObjectReport, so: str = "") -> str:
     ports = service.spec.ports
     names = {port.name for port in ports if port.name} | {str(port.port) for port in ports}
     hint = did_you_mean(wanted, names) if not wanted.isdecimal() else ""
     has = ", ".join(f"{port.port} ({port.name})" if port.name else str(port.port) for port in ports[:8])
-    return f"{report.elsewhere(key)} has no port {wanted}{hint}" + (f"; it has {has}" if has else "; it has none")
+    return f"{report.elsewhere(key)} has no port {wanted}{so}; it has {has or 'none'}{hint}"
 
 
 _UNANSWERED = ": its requests are answered with 503"
@@ -208,7 +208,7 @@ def _check_class(ingress: Ingress, index: Index, report: ObjectReport) -> None:
         return
     key = ObjectKey("IngressClass", "", name)
     if index.is_missing(key, classes):
-        words = f"{words_for_missing(key, classes)}; weft serves the Ingress all the same"
+        words = words_for_missing(key, classes, "; weft serves the Ingress all the same")
         report.warning("spec.ingressClassName", words, *CLASS_FIELDS)
 
 

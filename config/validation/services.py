@@ -143,6 +143,8 @@ def _check_cluster_ip(service: Service, report: ObjectReport, service_range: Ran
     if spec.cluster_ips and spec.cluster_ips[0] != spec.cluster_ip:
         message = f"must be the same as clusterIP, which is {shown(spec.cluster_ip)}"
         report.error("spec.clusterIPs[0]", message, "spec.clusterIP")
+    if spec.cluster_ips[1:] and not exported(service):
+        _check_second_address(spec.cluster_ips, report)
     if service.headless:
         if spec.type in _EXTERNAL:
             report.error(path, f"a Service of type {spec.type} cannot be headless: remove clusterIP: None")
@@ -151,6 +153,21 @@ def _check_cluster_ip(service: Service, report: ObjectReport, service_range: Ran
             report.error(path, f"{problem}; None for a headless Service; leave it out to be given one")
         else:
             _check_in_range(service, report, service_range)
+
+
+def _check_second_address(addresses: Sequence[str], report: ObjectReport) -> None:
+    """Given out is one address, of the family of the range; one of the other family may be named beside it."""
+    path = "spec.clusterIPs[1]"
+    if len(addresses) > 2:
+        report.error("spec.clusterIPs", f"{len(addresses)} addresses; a Service has one of each family")
+    if problem := problem_of(parse_address, addresses[1]):
+        report.error(path, problem)
+    elif problem_of(parse_address, addresses[0]) is None and (
+        parse_address(addresses[0]).version == parse_address(addresses[1]).version
+    ):
+        report.error(
+            path, f"{addresses[1]} is of the same family as clusterIP: name one of the other", "spec.clusterIP"
+        )
 
 
 def _check_in_range(service: Service, report: ObjectReport, service_range: RangeInForce) -> None:
@@ -188,9 +205,11 @@ def _check_families(service: Service, report: ObjectReport, service_range: Range
         )
     if spec.ip_family_policy == "SingleStack" and len(spec.ip_families) > 1:
         report.error("spec.ipFamilyPolicy", "SingleStack has one family, and ipFamilies names more", "spec.ipFamilies")
-    if spec.ip_family_policy == "RequireDualStack" and service_range.network:
+    if spec.ip_family_policy == "RequireDualStack" and service_range.network and not spec.cluster_ips[1:]:
         words = f"the Service gets one address only: {service_range.origin} has those of one family"
-        report.warning("spec.ipFamilyPolicy", words, "spec.type")
+        report.warning(
+            "spec.ipFamilyPolicy", f"{words}; name a second one in clusterIPs", "spec.type", "spec.clusterIPs"
+        )
     network, first = service_range.network, (*spec.ip_families, "")[0]
     if network and first in {"IPv4", "IPv6"} and first != f"IPv{network.version}" and not exported(service):
         report.error("spec.ipFamilies[0]", f"{first} cannot be given out of {service_range.origin}", EXPORTED)

@@ -27,10 +27,8 @@ def run(args: argparse.Namespace) -> int:
     from config.defaults import namespace_of
 
     try:
-        kind = kind_of(args.kind)
+        kind = kind_of(args.kind, one=True)
     except Unknown as fault:
         raise UserError(f"delete: {fault}") from None
-    if not kind:
-        raise UserError("delete: name one kind")
     query = urlencode({"kind": kind, "namespace": namespace_of(kind, args.namespace), "name": args.name})
     return write(args, "DELETE", f"{PATH}?{query}")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sidecar.errors import UserError
-from sidecar.objects import Item, Unknown, chosen, key_of, kind_of, manifest, rows
+from sidecar.objects import REPLICAS, Item, Unknown, chosen, endpoint_rows, key_of, kind_of, manifest, rows
 from sidecar.options import read_options
 from sidecar.reading import AdminClient, admin_address
 from sidecar.status import remark_line, table
@@ -23,7 +23,12 @@ def add_parser(subparsers: Any) -> None:
         description="Shows objects in force, with the defaults and addresses that they were given. Values of secrets "
         "are hidden.",
     )
-    parser.add_argument("type", metavar="TYPE", help="a kind, as kubectl knows it (services, svc, ...), or all")
+    parser.add_argument(
+        "type",
+        metavar="TYPE",
+        help="a kind, as kubectl knows it (services, svc, ...), all, or pods: the replicas and "
+        "other endpoints behind Services",
+    )
     parser.add_argument("name", metavar="NAME", nargs="?", default="")
     parser.add_argument("-n", "--namespace", default="", help="default: all")
     parser.add_argument(
@@ -34,6 +39,8 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.type.lower() in REPLICAS:
+        return _show_endpoints(args)
     try:
         kind = kind_of(args.type)
         client = AdminClient(admin_address(read_options(args)))
@@ -50,10 +57,28 @@ def run(args: argparse.Namespace) -> int:
 
         print(yaml.safe_dump_all([manifest(item) for item in items], sort_keys=False, allow_unicode=True), end="")
     elif not items:
-        print(f"no {kind or 'object'} {'that is stored ' if args.stored else ''}is in force", file=sys.stderr)
+        hint = "; weft get pods shows endpoints that are in use" if kind in {"Endpoints", "EndpointSlice"} else ""
+        print(f"no {kind or 'object'} {'that is stored ' if args.stored else ''}is in force{hint}", file=sys.stderr)
     else:
         remarks = [remark_line(item) for item in items if item["status"]["reasons"]]
         print("\n".join([*table(rows(items, kind), Painter(sys.stdout)), *([""] if remarks else []), *remarks]))
+    return 0
+
+
+def _show_endpoints(args: argparse.Namespace) -> int:
+    """Of all Services, whatever they come from; a name is that of a replica."""
+    told = AdminClient(admin_address(read_options(args))).json("/api/v1/endpoints")["endpoints"]
+    found = [each for each in told if args.namespace in ("", each["namespace"]) and args.name in ("", each["replica"])]
+    if args.output == "json":
+        print(json.dumps(found, indent=2))
+    elif args.output == "yaml":
+        import yaml
+
+        print(yaml.safe_dump_all(found, sort_keys=False, allow_unicode=True), end="")
+    elif found:
+        print("\n".join(table(endpoint_rows(found), Painter(sys.stdout))))
+    else:
+        print("no endpoint of a Service is known; weft status shows Deployments", file=sys.stderr)
     return 0
 
 

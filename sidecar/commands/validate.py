@@ -68,7 +68,9 @@ def _without_command(config_set: ConfigSet) -> Iterator[Fault]:
     """What cannot run as a process here, though it may elsewhere."""
     from discovery.platforms.commands import NoCommand, command_of
 
-    if tuple(config_set.node.platforms) != ("process",):
+    registry = config_set.node.registry
+    of_registry = (registry.keys or registry.etcd.endpoints) and not registry.servers  # which runs nothing itself
+    if of_registry or tuple(config_set.node.platforms) != ("process",):
         return
     for named, deployment in config_set.deployments.items():
         key = ObjectKey("Deployment", *named)

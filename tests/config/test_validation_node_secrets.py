@@ -23,7 +23,7 @@ CASES = [
     case(
         "one of two is missing",
         keys("node-1", "node-2") + document("Secret", KEY, "node-1"),
-        warning("spec.registry.keys[1].secret", 'does not exist; did you mean "node-1"?: nobody can use this key'),
+        warning("spec.registry.keys[1].secret", 'does not exist: nobody can use this key; did you mean "node-1"?'),
     ),
     case(
         "in another namespace",

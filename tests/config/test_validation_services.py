@@ -209,6 +209,23 @@ ADDRESSES = [
         service(f"{{ipFamilyPolicy: RequireDualStack, ipFamilies: [IPv4, IPv6], {PORT}}}"),
         warning("spec.ipFamilyPolicy", "one address only"),
     ),
+    case(
+        "two families required and named",
+        service(
+            f"{{ipFamilyPolicy: RequireDualStack, clusterIP: 127.96.0.9, clusterIPs: [127.96.0.9, '::1'], {PORT}}}"
+        ),
+    ),
+    case(
+        "a second address that is none",
+        service(f"{{clusterIP: 127.96.0.9, clusterIPs: [127.96.0.9, nowhere], {PORT}}}"),
+        error("spec.clusterIPs[1]", "is not an IP address"),
+    ),
+    case(
+        "two of one family, and a third",
+        service(f"{{clusterIP: 127.96.0.9, clusterIPs: [127.96.0.9, 127.96.0.10, '::1'], {PORT}}}"),
+        error("spec.clusterIPs", "one of each family"),
+        error("spec.clusterIPs[1]", "the same family"),
+    ),
     case("two families preferred", service(f"{{ipFamilyPolicy: PreferDualStack, ipFamilies: [IPv4, IPv6], {PORT}}}")),
     case(
         "faults that do not rest on a type that cannot be read",

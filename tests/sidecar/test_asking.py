@@ -157,3 +157,13 @@ async def test_a_tap_does_not_hold_up_the_end(node: Assembly) -> None:
     assert await anext(lines) == b"\n"
     await lines.aclose()
     assert not node.recent.complete
+
+
+async def test_a_tap_on_a_service_that_is_not_there_is_refused(node: Assembly) -> None:
+    tap = node.streams()["/api/v1/tap"]
+    with pytest.raises(Refused, match='no Service "wbe" is in force; did you mean "web"') as refused:
+        tap({"service": ["wbe"]})
+    assert refused.value.status == 404
+    with pytest.raises(Refused, match="in namespace other"):
+        tap({"service": ["web"], "namespace": ["other"]})
+    await tap({"service": ["web"]}).aclose()

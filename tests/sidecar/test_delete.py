@@ -26,4 +26,6 @@ def test_an_object_is_named_as_it_is_stored(monkeypatch: pytest.MonkeyPatch, wor
 @pytest.mark.parametrize("kind", ["all", "nonsense"])
 def test_another_kind_is_refused(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["delete", kind, "web"]) == 1
-    assert "delete:" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "delete:" in said
+    assert "or all" not in said

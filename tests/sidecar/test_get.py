@@ -52,7 +52,7 @@ def test_all_as_yaml(address: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 MISTAKES = {
-    "no such kind": (["pod"], 'get: no kind is called "pod"'),
+    "no such kind": (["job"], 'get: no kind is called "job"'),
     "no such name": (["svc", "shp"], 'get: no Service "shp" is in force; did you mean "shop"?'),
 }
 
@@ -67,6 +67,50 @@ def test_mistakes(address: str, name: str, capsys: pytest.CaptureFixture[str]) -
 def test_none_of_a_kind(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["get", "ingresses", "--admin", address]) == 0
     assert capsys.readouterr() == ("", "no Ingress is in force\n")
+
+
+def test_no_endpoints_leads_to_those_in_use(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["get", "endpoints", "--admin", address]) == 0
+    assert capsys.readouterr().err == "no Endpoints is in force; weft get pods shows endpoints that are in use\n"
+
+
+ENDPOINT = {
+    "namespace": "default", "service": "shop", "servicePort": "http", "address": "127.97.0.1", "port": 4000,
+    "ready": True, "terminating": False, "replica": "shop-1-x", "node": "n1",
+}  # fmt: skip
+ENDPOINTS = [
+    ENDPOINT,
+    ENDPOINT | {"address": "::1", "ready": False, "replica": "", "namespace": "other"},
+    ENDPOINT | {"terminating": True, "replica": "shop-1-y"},
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (
+            ["pods"],
+            [
+                "127.97.0.1:4000 ready shop-1-x n1",
+                "[::1]:4000 not ready - n1",
+                "127.97.0.1:4000 terminating shop-1-y n1",
+            ],
+        ),
+        (["replicas", "shop-1-y"], ["127.97.0.1:4000 terminating shop-1-y n1"]),
+        (["po", "-n", "other"], ["[::1]:4000 not ready - n1"]),
+        (["pods", "-n", "nowhere"], []),
+    ],
+)
+def test_replicas_are_the_endpoints_that_they_are(
+    words: list[str], shown: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering({"/api/v1/endpoints": {"endpoints": ENDPOINTS}}) as address:
+        assert cli.main(["get", *words, "--admin", address]) == 0
+        printed = capsys.readouterr()
+        assert [" ".join(line.split()[3:]) for line in printed.out.splitlines()[1:]] == shown
+        assert bool(printed.err) is not bool(shown)
+        assert cli.main(["get", *words, "--json", "--admin", address]) == 0
+        assert len(json.loads(capsys.readouterr().out)) == len(shown)
 
 
 def test_what_is_stored_has_the_source_that_it_was_applied_from() -> None:

@@ -161,6 +161,22 @@ def test_the_examples_are_valid(folder: str) -> None:
     assert examine([ROOT / "examples" / folder]).faults == ()
 
 
+def test_a_registry_runs_no_images(tmp_path: Path) -> None:
+    (tmp_path / "app.yaml").write_text(
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: app}, spec: {selector: {matchLabels: {app: app}}, "
+        "template: {metadata: {labels: {app: app}}, spec: {containers: [{name: main, image: app:v1}]}}}}"
+    )
+    node = tmp_path / "node.yaml"
+    head = "{apiVersion: weft.dev/v1, kind: NodeConfig, metadata: {name: r}, spec: {registry: "
+    for registry, warned in (
+        ("{keys: [{secret: k, transfers: true}]}", False),
+        ("{servers: [127.0.0.1:53], key: k}", True),
+    ):
+        node.write_text(f"{head}{registry}}}}}")
+        images = [fault for fault in examine([tmp_path]).faults if fault.path.endswith("image")]
+        assert bool(images) is warned
+
+
 def test_what_kubectl_get_prints_is_accepted() -> None:
     faults = examine([ROOT / "tests" / "sidecar" / "exported.yaml"]).faults
     assert {(fault.severity, fault.path) for fault in faults} == {
