@@ -43,9 +43,8 @@ def kind_of(word: str, *, one: bool = False) -> str:
     names = {name: kind for kind in KINDS for name in (kind.lower(), *_plurals(kind.lower()))} | dict(SHORT)
     if word.lower() in names:
         return names[word.lower()]
-    raise Unknown(
-        f'no kind is called "{word}"{did_you_mean(word, tuple(KINDS))}; there are {", ".join(KINDS)}{"" if one else ", or all"}'
-    )
+    there = f"{', '.join(KINDS)}{'' if one else ', or all'}"
+    raise Unknown(f'no kind is called "{word}"{did_you_mean(word, tuple(KINDS))}; there are {there}')
 
 
 def _plurals(name: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from discovery.registry.content import SERIALS, later
 from discovery.registry.store import StoreError
 from sidecar.channel.keeping import MOST_BYTES, Keeping, Outcome
 from sidecar.channel.nodes import KnownNode, Nodes
+from sidecar.channel.proposal import STORED
 from sidecar.channel.shelf import Shelf
 from sidecar.documents import Document, Query, Refused
 from sidecar.logs import timestamp
@@ -127,7 +128,8 @@ def _faults(faults: tuple[Fault, ...]) -> Iterator[dict[str, str]]:
     for fault in faults[:MOST_FAULTS]:
         yield {
             "severity": fault.severity,
-            "source": str(fault.source),
+            # Of what is stored nobody knows lines: it is one, as the registry wrote it.
+            "source": fault.source.file if fault.source.file.startswith(STORED) else str(fault.source),
             "object": str(fault.object or ""),
             "path": fault.path,
             "message": fault.message,

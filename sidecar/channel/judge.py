@@ -26,7 +26,7 @@ from config.resources.core import Service
 from discovery.allocation import GIVEN, allocate
 from discovery.assignments import Assignments
 from sidecar.channel.messages import LARGEST_OBJECT
-from sidecar.channel.proposal import Proposal
+from sidecar.channel.proposal import STORED, Proposal
 
 NODE: Final = "the registry's NodeConfig"
 OWN: Final = "the registry's"
@@ -117,7 +117,7 @@ def _addressed(key: ObjectKey, item: object, given: Mapping[str, str]) -> object
 
 
 def _file(key: ObjectKey, text: str) -> tuple[str, str]:
-    return f"stored {key}", text
+    return f"{STORED}{key}", text
 
 
 def _read(files: Iterable[tuple[str, str]], beneath: Collection[str] = ()) -> Loaded:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from config.meta import ObjectKey, Source
+
+STORED: Final = "stored "
+"""How the place of a stored object begins, where a file has its name."""
 
 
 class Proposal(msgspec.Struct, frozen=True, array_like=True):

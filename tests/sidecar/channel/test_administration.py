@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from sidecar.channel.administration import Administration
+from config.errors import Fault
+from config.meta import Source
+from sidecar.channel.administration import Administration, _faults
 from sidecar.channel.messages import Hello, InForce
 from sidecar.channel.nodes import Nodes
 from sidecar.channel.shelf import Shelf
@@ -76,3 +78,11 @@ async def test_another_body_is_refused_in_words(tmp_path: Path, body: bytes) -> 
 
 def _body(*files: tuple[str, str]) -> bytes:
     return json.dumps({"files": [{"name": name, "text": text} for name, text in files]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("file", "shown"), [("web.yaml", "web.yaml:1:273"), ("stored Service/default/web", "stored Service/default/web")]
+)
+def test_what_is_stored_has_no_lines(file: str, shown: str) -> None:
+    [told] = _faults((Fault("error", Source(file, 1, 273), "wrong"),))
+    assert told["source"] == shown
