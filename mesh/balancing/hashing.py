@@ -30,22 +30,24 @@ def name_of(candidate: Candidate) -> bytes:
 class Bound(Generic[CandidateT]):
     """`percent` of its share that a candidate may take of what is in flight; 0: as much as comes."""
 
-    __slots__ = ("_in_flight", "_share", "_weighed", "percent")
+    __slots__ = ("_in_flight", "_weighed", "_whole", "percent")
 
     def __init__(self, percent: int, in_flight: Callable[[], int]) -> None:
         self.percent = percent
         self._in_flight = in_flight
-        self._share = 0.0
+        self._whole = 1
+        """What all that is allowed is shared by, in percent: it is compared in whole numbers, since a share that is
+        off by the last bit is one more once it is rounded up."""
         self._weighed = True
 
     def use(self, candidates: Sequence[CandidateT]) -> None:
         total = sum(candidate.weight for candidate in candidates)
         self._weighed = total > 0
-        self._share = self.percent / 100 / (total or len(candidates) or 1)
+        self._whole = 100 * (total or len(candidates) or 1)
 
     def first(self, walk: Iterable[CandidateT], tried: Collection[CandidateT]) -> CandidateT | None:
         """The first of `walk` that has room and was not `tried`; else the first not tried; else the first."""
-        load = (self._in_flight() + 1) * self._share if self.percent else 0.0
+        load = (self._in_flight() + 1) * self.percent
         untried: CandidateT | None = None
         anyone: CandidateT | None = None
         for candidate in walk:
@@ -53,7 +55,8 @@ class Bound(Generic[CandidateT]):
             if candidate in tried:
                 continue
             # Its capacity is rounded up, so in all there is always room for one more.
-            if not self.percent or candidate.in_flight < load * (candidate.weight if self._weighed else 1):
+            room = load * (candidate.weight if self._weighed else 1)
+            if not self.percent or candidate.in_flight * self._whole < room:
                 return candidate
             untried = untried or candidate
         return untried or anyone
