@@ -322,7 +322,8 @@ def test_under_constant_load_the_size_settles_and_stays(
     history, now, sizes = History(), NOW, [size]
     for _ in range(int(700 / period)):
         copies = tuple(Fake(str(i)) for i in range(sizes[-1]))
-        reading = Reading({copy.id: amount(load / len(copies)) for copy in copies})
+        each, over = divmod(amount(load), len(copies))  # in all, it stays the same to the last unit
+        reading = Reading({copy.id: each + (number < over) for number, copy in enumerate(copies)})
         decision = decide(hpa, FakeScale(sizes[-1], copies), (reading,), history, now)
         if decision.desired != decision.current:
             decision = carried_out(decision, now)
