@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
 from config.meta import LabelSelector, ObjectMeta, Quantity, Spec
+
+IN_FLIGHT: Final = "weft_http_requests_in_flight"
+PER_SECOND: Final = "weft_http_requests_per_second"
+QUEUED: Final = "weft_http_requests_queued"
+OPEN: Final = "weft_tcp_connections_open"
+LATENCIES: Final = {f"weft_http_request_duration_seconds_p{percent}": percent / 100 for percent in (50, 95, 99)}
+"""The share of requests that took no longer."""
+POD_METRICS: Final = (IN_FLIGHT, PER_SECOND)
+"""What there is to know of each replica."""
+OBJECT_METRICS: Final = (IN_FLIGHT, PER_SECOND, QUEUED, OPEN, *LATENCIES)
+"""What there is to know of a Service."""
 
 
 class CrossVersionObjectReference(Spec):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from config.naming import DNS_LABEL, shown
 from config.promql import QUERY, query_of
 from config.quantity import parse_quantity
 from config.resources.autoscaling import (
+    OBJECT_METRICS,
+    POD_METRICS,
     ContainerResourceMetricSource,
     ExternalMetricSource,
     HorizontalPodAutoscaler,
@@ -19,6 +22,7 @@ from config.resources.autoscaling import (
     ResourceMetricSource,
     ScalingRules,
 )
+from config.suggestions import did_you_mean
 from config.validation.report import ObjectReport, keyed, problem_of
 from config.validation.selectors import check_selector
 
@@ -120,10 +124,20 @@ def _check_source(source: Source, path: str, report: ObjectReport) -> None:
             report.check(f"{path}.container", DNS_LABEL.problem(source.container))
         return
     _check_identifier(source.metric, f"{path}.metric", report)
+    if not isinstance(source, ExternalMetricSource):
+        _check_known(
+            source.metric.name, POD_METRICS if isinstance(source, PodsMetricSource) else OBJECT_METRICS, path, report
+        )
     if isinstance(source, ObjectMetricSource):
         for field, text in (("kind", source.described_object.kind), ("name", source.described_object.name)):
             if not text:
                 report.error(f"{path}.describedObject.{field}", "must not be empty")
+
+
+def _check_known(name: str, known: Sequence[str], path: str, report: ObjectReport) -> None:
+    if name and name not in known and not set(name) & {"/", "%"}:
+        hint = did_you_mean(name, known)
+        report.error(f"{path}.metric.name", f"no metric is called {shown(name)}; there are {', '.join(known)}{hint}")
 
 
 def _check_identifier(metric: MetricIdentifier, path: str, report: ObjectReport) -> None:

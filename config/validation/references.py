@@ -259,6 +259,7 @@ def _check_key(key: ObjectKey, selector: KeySelector, path: str, index: Index, r
 
 def _check_autoscaler(item: HorizontalPodAutoscaler, index: Index, report: ObjectReport) -> None:
     target = item.spec.scale_target_ref
+    _check_prometheus(item, index, report)
     if target.kind == "SwarmService":  # only a manager knows which there are
         return
     if target.kind != "Deployment":
@@ -278,6 +279,19 @@ def _check_autoscaler(item: HorizontalPodAutoscaler, index: Index, report: Objec
             _check_container(metric.container_resource.container, containers, key, path, report)
         if metric.resource and metric.resource.target.type == "Utilization":
             _check_requests(metric.resource.name, containers, key, f"spec.metrics[{i}].resource", report)
+
+
+def _check_prometheus(item: HorizontalPodAutoscaler, index: Index, report: ObjectReport) -> None:
+    """Without a NodeConfig it is not known where this is to run."""
+    config_set = index.config_set
+    node = next((key for key in config_set.sources if key.kind == "NodeConfig"), None)
+    path = "spec.autoscaler.prometheus.url"
+    if node is None or config_set.node.autoscaler.prometheus.url or not report.knows_of(node, path):
+        return
+    for i, metric in enumerate(item.spec.metrics):
+        if metric.type == "External":
+            message = f"nobody is asked for it: {report.elsewhere(node)} names no Prometheus in {path}"
+            report.warning(f"spec.metrics[{i}].external", message, f"spec.metrics[{i}].type")
 
 
 def _check_container(

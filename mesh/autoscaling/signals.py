@@ -12,21 +12,25 @@ from itertools import accumulate
 
 from config.meta import selects
 from config.quantity import parse_quantity
-from config.resources.autoscaling import MetricIdentifier, MetricSpec, ObjectMetricSource, PodsMetricSource
+from config.resources.autoscaling import (
+    IN_FLIGHT,
+    LATENCIES,
+    OBJECT_METRICS,
+    OPEN,
+    PER_SECOND,
+    POD_METRICS,
+    QUEUED,
+    MetricIdentifier,
+    MetricSpec,
+    ObjectMetricSource,
+    PodsMetricSource,
+)
 from mesh.autoscaling.reading import Reading, amount
 from mesh.autoscaling.samples import Uses, Window
 from mesh.autoscaling.target import ContainerUsage
 from mesh.stats import DURATION_BOUNDS, BackendFrame
 
 Port = tuple[str, str, str]
-
-IN_FLIGHT = "weft_http_requests_in_flight"
-PER_SECOND = "weft_http_requests_per_second"
-QUEUED = "weft_http_requests_queued"
-OPEN = "weft_tcp_connections_open"
-_LATENCIES = {f"weft_http_request_duration_seconds_p{percent}": percent / 100 for percent in (50, 95, 99)}
-POD_METRICS = (IN_FLIGHT, PER_SECOND)
-OBJECT_METRICS = (IN_FLIGHT, PER_SECOND, QUEUED, OPEN, *_LATENCIES)
 
 
 def read(metric: MetricSpec, namespace: str, window: Window, uses: Uses) -> Reading:
@@ -105,8 +109,8 @@ def _object(source: ObjectMetricSource, namespace: str, window: Window) -> Readi
     chosen = [port for port in ports if selector is None or selects(selector, {"port": port[2]})]
     if not chosen:
         return Reading(failure=f"{what}: " + ("no port of it is selected" if ports else "there is no such Service"))
-    if name in _LATENCIES:
-        return _latency(_LATENCIES[name], chosen, window, what)
+    if name in LATENCIES:
+        return _latency(LATENCIES[name], chosen, window, what)
     return Reading(value=amount(sum(_of_port(name, port, window) for port in chosen)))
 
 

@@ -22,7 +22,7 @@ METRICS = [
         "container_resource",
         f"{{type: ContainerResource, containerResource: {{name: cpu, container: a, target: {VALUE}}}}}",
     ),
-    ("pods", f"{{type: Pods, pods: {{metric: {{name: rps}}, target: {VALUE}}}}}"),
+    ("pods", f"{{type: Pods, pods: {{metric: {{name: weft_http_requests_per_second}}, target: {VALUE}}}}}"),
     (
         "object",
         f"{{type: Object, object: {{describedObject: {{kind: A, name: b}}, metric: {{name: c}}, target: {VALUE}}}}}",

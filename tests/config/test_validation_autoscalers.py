@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.config.validating import Case, case, check, deployment, document, error, table, warning
+from config.resources.autoscaling import PER_SECOND, POD_METRICS, QUEUED
+from tests.config.validating import Case, case, check, deployment, document, error, node, table, warning
 
 WEB = deployment("{resources: {requests: {cpu: 100m}}}")
 
@@ -22,6 +23,9 @@ def target(kind: str, values: str) -> str:
     return metric(f"{{type: Resource, resource: {{name: cpu, target: {{type: {kind}, {values}}}}}}}")
 
 
+TEN = "target: {type: AverageValue, averageValue: 10}"
+SERVICE = "describedObject: {kind: Service, name: web}"
+OUTSIDE = f"{{type: External, external: {{metric: {{name: queue}}, {TEN}}}}}"
 AT = "spec.metrics[0]"
 TARGET = f"{AT}.resource.target"
 CASES = [
@@ -67,10 +71,28 @@ CASES = [
         error(f"{AT}.pods", "type Pods"),
         error(f"{AT}.resource", "remove it"),
     ),
-    case("Pods", metric("{type: Pods, pods: {metric: {name: rps}, target: {type: AverageValue, averageValue: 10}}}")),
+    case("Pods", metric(f"{{type: Pods, pods: {{metric: {{name: {PER_SECOND}}}, {TEN}}}}}")),
+    case(
+        "Pods of no name that is known",
+        metric(f"{{type: Pods, pods: {{metric: {{name: weft_http_requests_per_secnd}}, {TEN}}}}}"),
+        error(f"{AT}.pods.metric.name", f'; did you mean "{PER_SECOND}"?'),
+    ),
+    case(
+        "Pods of a name that only Services have",
+        metric(f"{{type: Pods, pods: {{metric: {{name: {QUEUED}}}, {TEN}}}}}"),
+        error(f"{AT}.pods.metric.name", f"there are {', '.join(POD_METRICS)}"),
+    ),
+    case(
+        "a Service has it",
+        metric(f"{{type: Object, object: {{{SERVICE}, metric: {{name: {QUEUED}}}, {TEN}}}}}"),
+    ),
+    case(
+        "External where nobody is asked", metric(OUTSIDE) + node("{}"), warning(f"{AT}.external", "names no Prometheus")
+    ),
+    case("External", metric(OUTSIDE) + node("{autoscaler: {prometheus: {url: 'http://127.0.0.1:9090'}}}")),
     case(
         "Pods by Value",
-        metric("{type: Pods, pods: {metric: {name: rps}, target: {type: Value, value: 10}}}"),
+        metric("{type: Pods, pods: {metric: {name: weft_http_requests_per_second}, target: {type: Value, value: 10}}}"),
         error(f"{AT}.pods.target.type", "use AverageValue"),
     ),
     case(
@@ -90,7 +112,7 @@ CASES = [
     case(
         "Object",
         metric(
-            "{type: Object, object: {describedObject: {kind: Ingress, name: ''}, metric: {name: rps}, "
+            f"{{type: Object, object: {{describedObject: {{kind: Ingress, name: ''}}, metric: {{name: {PER_SECOND}}}, "
             "target: {type: Value, value: 10}}}"
         ),
         error(f"{AT}.object.describedObject.name", "empty"),
