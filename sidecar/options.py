@@ -93,6 +93,13 @@ def read_number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
+def read_path(text: str) -> Path:
+    """A file or folder of manifests; raises ArgumentTypeError for none, as a variable that is not set leaves."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty path: write . for this folder")
+    return Path(text)
+
+
 def read_seconds(text: str) -> float:
     """``3``, ``3s``, ``1m30s``: seconds, of a bare number too; raises ArgumentTypeError that says what is wrong."""
     try:

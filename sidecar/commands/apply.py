@@ -10,12 +10,11 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from sidecar.bearer import noted_token
 from sidecar.errors import FAILURE, UserError
-from sidecar.options import read_options
+from sidecar.options import read_options, read_path
 from sidecar.reading import AdminClient, admin_address
 from sidecar.terminal import Painter, printable
 
@@ -31,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
         "are replaced.  Needs the state folder of the registry.",
     )
     parser.add_argument(
-        "-f", "--filename", metavar="PATH", dest="paths", type=Path, action="append", required=True,
+        "-f", "--filename", metavar="PATH", dest="paths", type=read_path, action="append", required=True,
         help="a file or folder of manifests; may be given several times",
     )  # fmt: skip
     add_writing(parser)

@@ -8,12 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from sidecar.differences import Difference, differences
 from sidecar.errors import UserError
-from sidecar.options import read_options
+from sidecar.options import read_options, read_path
 from sidecar.reading import AdminClient, admin_address
 from sidecar.terminal import Painter
 
@@ -27,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
         description="Compares manifests with what a running weft has in force. Exit code 0: the same, 1: different, "
         "2: it cannot be told, or a manifest has errors.",
     )
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="as weft up was given")
+    parser.add_argument("paths", nargs="+", type=read_path, metavar="PATH", help="as weft up was given")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from sidecar.errors import FAILURE, UserError
-from sidecar.options import Options, read_options
+from sidecar.options import Options, read_options, read_path
 from sidecar.reading import AdminClient, admin_address
 from sidecar.terminal import Painter
 
@@ -35,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("-H", "--header", action="append", default=[], metavar="'NAME: VALUE'")
     parser.add_argument("--client", default="127.0.0.1", metavar="ADDRESS", help="who asks; default: 127.0.0.1")
     parser.add_argument(
-        "--from", dest="paths", action="append", default=[], type=Path, metavar="PATH",
+        "--from", dest="paths", action="append", default=[], type=read_path, metavar="PATH",
         help="explain by these manifests alone, whether or not weft runs",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")

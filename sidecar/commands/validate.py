@@ -23,6 +23,7 @@ from config.errors import Fault
 from config.meta import ObjectKey
 from sidecar.errors import FAILURE
 from sidecar.findings import SEVERITIES, Findings, lines, summary
+from sidecar.options import read_path
 from sidecar.terminal import Painter
 
 
@@ -33,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
         description="Reads manifests as weft up does and prints all that is wrong with them.  Exit code 1 on errors.",
     )
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder of YAML and JSON files"
+        "paths", nargs="+", type=read_path, metavar="PATH", help="a file, or a folder of YAML and JSON files"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.options import Address, add_options, default_state, parse_address, read_options, read_seconds
+from sidecar import cli
+from sidecar.options import Address, add_options, default_state, parse_address, read_options, read_path, read_seconds
 
 ADDRESSES = {
     "v4": ("127.0.0.1:9901", Address("127.0.0.1", 9901)),
@@ -79,3 +80,18 @@ def test_options_stand_before_or_after_the_command(words: list[str]) -> None:
     options = read_options(parser.parse_args(words))
     assert options.state == Path("/s")
     assert (options.admin, options.log_level, options.log_format) == (None, "", "text")
+
+
+def test_an_empty_path_is_not_the_folder_that_one_is_in() -> None:
+    assert read_path(".") == Path()
+    with pytest.raises(argparse.ArgumentTypeError, match="an empty path"):
+        read_path("")
+
+
+@pytest.mark.parametrize(
+    "words", [["up", ""], ["validate", ""], ["diff", ""], ["apply", "-f", ""], ["explain", "http://a", "--from", ""]]
+)
+def test_commands_refuse_an_empty_path(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(words)
+    assert "an empty path" in capsys.readouterr().err
