@@ -57,6 +57,8 @@ class Restarted(ABC):
         self._stopping = False
         self._unhealthy = ""
         self._given_up = ""
+        self._hooked_start: int | None = None
+        """Of which start the preStop hook has been run."""
 
     @property
     def restarts(self) -> int:
@@ -158,10 +160,11 @@ class Restarted(ABC):
         return self._grace
 
     async def _hooked(self, target: ProbeTarget) -> float:
-        """Run the preStop hook of what runs, if there is one; seconds from then on until SIGKILL."""
+        """Run the preStop hook of what runs, once, if there is one; seconds from then on until SIGKILL."""
         grace, hook = self._grace_of_kill(), self.spec.lifecycle.pre_stop if self.spec.lifecycle else None
-        if hook is None or grace <= 0:
+        if hook is None or grace <= 0 or self._hooked_start == self.starts:
             return grace
+        self._hooked_start = self.starts
         clock = asyncio.get_running_loop().time
         began = clock()
         if why := await hooks.run(hook, target, grace):

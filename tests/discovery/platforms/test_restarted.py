@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from config.configset import ConfigSet
-from config.resources.workloads import Container, Probe
+from config.resources.workloads import Container, ExecAction, Lifecycle, LifecycleHandler, Probe
 from discovery.backoff import BackoffPolicy
 from discovery.platforms.restarted import Restarted
 from discovery.prober import ProbeTarget, Verdict
@@ -30,6 +30,7 @@ class Lamp(Restarted):
     def __init__(self, house: House, spec: Container | None = None) -> None:
         super().__init__(house, spec or Container(name="lamp"), "web-1", grace=30.0)
         self.said: list[str] = []
+        self.executed: list[tuple[str, ...]] = []
         self.ready = False
 
     async def run(self) -> None:
@@ -43,11 +44,15 @@ class Lamp(Restarted):
     def grace_of_kill(self) -> float:
         return self._grace_of_kill()
 
+    async def hooked(self) -> float:
+        return await self._hooked(self.target())
+
     def verdict(self, verdict: Verdict) -> str:
         self._on_verdict(verdict)
         return self._unhealthy
 
     async def execute(self, argv: tuple[str, ...], timeout: float) -> int:
+        self.executed.append(argv)
         return len(argv)
 
     def target(self) -> ProbeTarget:
@@ -62,6 +67,16 @@ class Lamp(Restarted):
 
     def _set_verdict(self, ready: bool) -> None:
         self.ready = ready
+
+
+async def test_a_hook_is_run_once_for_each_start() -> None:
+    spec = Container(name="lamp", lifecycle=Lifecycle(LifecycleHandler(exec=ExecAction(("out",)))))
+    lamp = Lamp(House(), spec)
+    for starts in (0, 1):
+        lamp.starts = starts
+        for _ in range(2):  # its liveness probe failed, and then the whole replica is to end, before its end is seen
+            assert await lamp.hooked() > 29
+    assert lamp.executed == [("out",)] * 2
 
 
 async def test_it_is_probed_as_its_container_says() -> None:
