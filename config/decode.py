@@ -95,6 +95,7 @@ def _formatted(meta: Meta) -> Shape | None:
     """The shape of types that say ``format`` in their Meta."""
     shapes: dict[str, Shape] = {
         "confidential": Text(confidential=True),
+        "host-port": Text(hint=', and write HOST:PORT, such as "127.0.0.1:8080"'),
         "duration": Duration(parse_duration),
         "quantity": Quantity(parse_quantity),
     }

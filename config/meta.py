@@ -23,6 +23,9 @@ Quantity = Annotated[str, Meta(extra={"format": "quantity"})]
 Confidential = Annotated[str, Meta(extra={"format": "confidential"})]
 """Text that may be a secret: no message quotes it."""
 
+HostPort = Annotated[str, Meta(extra={"format": "host-port"})]
+"""Where to listen, as text: ``127.0.0.1:8080``; see `config.addresses`."""
+
 Duration = Annotated[float, Meta(ge=0, extra={"format": "duration"})]
 """Seconds; written as Go durations in files: ``300ms``, ``1s``, ``1m30s``, ``1h``."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, field
 
-from config.meta import Duration, ObjectMeta, Spec
+from config.meta import Duration, HostPort, ObjectMeta, Spec
 
 NODE_PORTS = range(30000, 32768)
 """Kubernetes' default range; NodePorts are given out of it, and explicit ones must lie in it."""
@@ -37,8 +37,8 @@ class Introducers(Spec):
 
 
 class IngressAddresses(Spec):
-    http: str = "127.0.0.1:8080"
-    https: str = "127.0.0.1:8443"
+    http: HostPort = "127.0.0.1:8080"
+    https: HostPort = "127.0.0.1:8443"
     proxy_protocol: Introducers = Introducers()
 
 
@@ -169,9 +169,9 @@ class NodeConfigSpec(Spec):
     """Empty: the host's name."""
     zone: str = ""
     """Of this node, as endpoints say theirs; empty: not known, so that no endpoint counts as near."""
-    admin: str = "127.0.0.1:9901"
+    admin: HostPort = "127.0.0.1:9901"
     ingress: IngressAddresses = IngressAddresses()
-    dns: str = "127.0.0.1:1053"
+    dns: HostPort = "127.0.0.1:1053"
     resolver: ResolverSettings = ResolverSettings()
     registry: RegistrySettings = RegistrySettings()
     platforms: tuple[str, ...] = ("process",)

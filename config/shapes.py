@@ -35,11 +35,13 @@ class Shape(Protocol):
 class Text:
     """Text; a number or a boolean must be quoted to be one, as for kubectl."""
 
-    __slots__ = ("confidential",)
+    __slots__ = ("_hint", "confidential")
 
     blank = ""
 
-    def __init__(self, confidential: bool = False) -> None:
+    def __init__(self, confidential: bool = False, hint: str = "") -> None:
+        """`hint`: what else is to be done about something that is no text."""
+        self._hint = hint
         self.confidential = confidential
         """It is not quoted in faults."""
 
@@ -51,7 +53,7 @@ class Text:
             return value
         kind = "a boolean" if isinstance(value, bool) else "a number"
         shown = f"{kind}; quote it" if self.confidential else f'{describe(node)}; quote it: "{shorten(node.value)}"'
-        walk.error(node, f"expected text, got {shown}")
+        walk.error(node, f"expected text, got {shown}{self._hint}")
         return INVALID
 
 

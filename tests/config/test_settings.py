@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from config.configset import ConfigSet
+from config.loader import load_text
 from config.meta import Source
 from config.settings import NODE_PORTS, NodeConfigSpec
 from config.validation import Validation
@@ -26,3 +27,9 @@ def test_defaults() -> None:
         "127.0.0.1:1053",
     )
     assert (NODE_PORTS[0], NODE_PORTS[-1]) == (30000, 32767)
+
+
+def test_a_port_alone_is_told_what_else_is_needed() -> None:
+    text = "apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {name: a}\nspec: {admin: 9901}\n"
+    [fault] = load_text(text, "f").faults
+    assert (fault.path, "HOST:PORT" in fault.message) == ("spec.admin", True)
