@@ -94,7 +94,10 @@ INGRESSES = [
     case(
         "no such Service",
         to("wbe", "{number: 80}"),
-        error(f"{BACKEND}.name", 'Service/default/wbe does not exist: its requests are answered with 503; did you mean "web"'),
+        error(
+            f"{BACKEND}.name",
+            'wbe does not exist: its requests are answered with 503; did you mean "web"',
+        ),
     ),
     case("no such name", to("web", "{name: htpp}"), error(f"{BACKEND}.port.name", 'did you mean "http"')),
     case(
