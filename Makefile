@@ -15,7 +15,11 @@ WAITING := scenarios interop engine
 LONG := $(WAITING) mesh discovery sidecar
 SUITES := $(LONG) \
 	$(filter-out $(LONG) policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
-ENGINE := $(wildcard $(addprefix tests/interop/test_,docker*.py image.py swarm*.py))
+ENGINE := tests/interop/test_docker.py
+# What else needs an engine is as much work as all other suites of interop: apart from `make test`, but in `.ci/run` and `make soak`.
+ENGINES := $(filter-out $(ENGINE),$(wildcard $(addprefix tests/interop/test_,docker*.py image.py swarm*.py)))
+ALL := engines $(SUITES)
+RUN = $(if $(WEFT_SOAK),$(ALL),$(SUITES))
 
 # So many suites at a time.  Those that mostly wait, for time and for programs that they start, would last longest in the end:
 # they go first wherever they have something to do, and the others use what they leave of the processors.
@@ -28,20 +32,20 @@ END = $(if $(WEFT_SOAK),,-o faulthandler_timeout=200 -o faulthandler_exit_on_tim
 # Bytecode is kept whatever the environment says: a run of all tests starts hundreds of interpreters.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-image soak check format bench wheels vocabulary clean $(SUITES:%=test-%)
+.PHONY: demo test test-image soak check format bench wheels vocabulary clean $(ALL:%=test-%)
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)
 	@exec $(BIN)/weft up examples/shop
 
 test: $(DEV_STAMP)
-	@echo "the tests of $(SUITES), $(JOBS) at a time; each reports when it is done ..."
-	@$(MAKE) --no-print-directory --jobs $(JOBS) --keep-going --output-sync=target $(SUITES:%=test-%)
+	@echo "the tests of $(RUN), $(JOBS) at a time; each reports when it is done ..."
+	@$(MAKE) --no-print-directory --jobs $(JOBS) --keep-going --output-sync=target $(RUN:%=test-%)
 
 soak: export WEFT_SOAK = 1
 soak: wheels test
 
-# The image of deploy/Dockerfile, built and run, and the compose file beside it: as much work as all other tests with an engine, so apart from `make test`.
+# The image of deploy/Dockerfile, built and run, and the compose file beside it.
 test-image: export WEFT_SOAK = 1
 test-image: $(DEV_STAMP) wheels
 	$(BIN)/python -m pytest tests/interop/test_image.py tests/interop/test_docker_compose.py
@@ -49,8 +53,9 @@ test-image: $(DEV_STAMP) wheels
 # Each collects only what it runs.  Scenarios mostly wait, so two of their files run at once.
 FILES = tests/$(@:test-%=%)
 test-engine: FILES = $(ENGINE)
-test-interop: FILES = tests/interop $(ENGINE:%=--ignore=%)
-$(SUITES:%=test-%): $(DEV_STAMP)
+test-engines: FILES = $(ENGINES)
+test-interop: FILES = tests/interop $(addprefix --ignore=,$(ENGINE) $(ENGINES))
+$(ALL:%=test-%): $(DEV_STAMP)
 	@echo "tests of $(@:test-%=%)"
 	@$(BEHIND) $(BIN)/python -m pytest $(FILES) $(END) -p no:cacheprovider \
 		$(if $(filter test-scenarios,$@),--numprocesses 2 --dist loadfile --max-worker-restart 1,-p no:xdist)
