@@ -51,6 +51,9 @@ class SharedCopy:
         """What happened after `serial`; None: that is not known any more."""
         return [] if serial == self.content.serial else self.history.since(serial)
 
+    def overtaken(self, serial: int) -> None:
+        """Of several registries one may be behind another, and so may a copy."""
+
 
 class Agency:
     """From `attach` to `close`.  Needs a running event loop."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from itertools import chain
 from random import Random
@@ -24,7 +24,7 @@ from config.settings import NodeConfigSpec
 from discovery.catalog import Catalog, PortEndpoints, Snapshot
 from discovery.endpoint import Endpoint
 from discovery.membership import ports_of
-from discovery.registry.content import Content, records
+from discovery.registry.content import Content, Node, records
 from discovery.registry.keys import Key
 from discovery.registry.registrant import Registrant
 from discovery.registry.registrations import origin, read_text, registered
@@ -205,6 +205,17 @@ class Enrolment:
             found += (record for record in records(name, node) if record.type == SRV and record.data[6:] in hosts)
         if found:
             self.endpoints.found(found)
+
+    def lacks(self, nodes: Mapping[bytes, Node]) -> bool:
+        """Whether a registry that has these `nodes` lacks what it had of ours, which is registered again."""
+        there = {name: set(records(name, nodes.get(name, ()))) for name in {record.name for record in self._seen}}
+        gone = [record for record in self._seen if record not in there[record.name]]
+        if gone:
+            log.warning("%d records of this node are gone from the registry, and registered again", len(gone))
+            self.endpoints.lost(gone)
+            if self._where is not None:  # most likely with that, and nobody would say so
+                self.itself.lost(node_records(self._name, self._where, self._parts))
+        return bool(gone)
 
     def watch(self, content: Content, names: Iterable[bytes]) -> None:
         """These names of the zone changed: what was there of ours, and is not any more, is registered again."""

@@ -95,6 +95,7 @@ class Follower:
         self._source.settled.append(self._told)
         self._secondary.followers += [self._source.changed, self._copied]
         self._secondary.returned.append(self._enrolment.answering)
+        self._secondary.doubt.lacks.append(self._enrolment.lacks)
         self._catalog = catalog
         self._known = asyncio.Event()
         self._propagation = Propagation()

@@ -51,6 +51,8 @@ from sidecar.stores import RegistryStore, store_of
 
 NODES: Final = "nodes"
 DEFAULT_NAMESPACE: Final = "default"
+GAP: Final = (1 << 12, 1 << 16)
+"""Serials that are left out at each start: more than are given out before secondaries that have others are heard."""
 GROWTH: Final = 2000
 """Names that the zone has more than ever before, after which `grown` is told."""
 
@@ -103,7 +105,8 @@ class Registry:
             if not there.serial:  # a store that was lost must not go back to serials that secondaries have seen
                 there = there._replace(serial=int(time.time()))
             apex = Apex(zone, server, mailbox)
-            self._primaries[name] = Primary(apex, store, there, leases=Leases(), clock=time.monotonic)
+            gap = 0 if store.keeper else self._random.randrange(*GAP)
+            self._primaries[name] = Primary(apex, store, there, leases=Leases(), clock=time.monotonic, gap=gap)
         endpoints = self._primaries["endpoints"]
         self._source = RegistrySource(self._catalog, endpoints.content)
         self._source.settled.append(self._told)

@@ -20,14 +20,14 @@ from discovery.registry.keys import KeyRing
 from discovery.registry.messages import reply
 from discovery.registry.notify import NotifyError, read_notify
 from discovery.registry.outline import Outline, fingerprint, outline
-from discovery.registry.primary import Primary, Request
+from discovery.registry.primary import Primary
 from discovery.registry.refusals import Refusals
 from discovery.registry.replays import UNSIGNED_SECONDS, Arrival, Replays
 from discovery.registry.responder import Responder
 from discovery.registry.terms import LEAST_SECONDS, Terms, granted, read_terms
 from discovery.registry.transfer import Served
 from discovery.registry.tsig import TsigError
-from discovery.registry.update import UpdateError, read_update
+from discovery.registry.update import Request, UpdateError, read_update
 from discovery.registry.wire import (
     AXFR,
     FORMERR,

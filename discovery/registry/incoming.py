@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from discovery.registry.content import Change, later, within
+from discovery.registry.tsig import Verifier
 from discovery.registry.wire import IN, QR, RCODE_NAMES, SOA, Message, Record
 
 MOST_RECORDS: Final = 4_000_000
@@ -149,3 +150,19 @@ class Incoming:
             raise TransferError("it has a record of another class, or outside the zone")
         if self._wanted is None or self._wanted(name):
             there.append(record._replace(name=name))
+
+
+class Check:
+    """Checks the messages of an answer, if they are signed, and takes the signatures off."""
+
+    def __init__(self, verifier: Verifier | None, wall: Callable[[], float]) -> None:
+        self._verifier = verifier
+        self._wall = wall
+
+    def __call__(self, answer: bytes) -> bytes:
+        return answer if self._verifier is None else self._verifier.verify(answer, self._wall())
+
+    def end(self) -> None:
+        """That was all of it.  Raises `TransferError` if its last messages are covered by no signature."""
+        if self._verifier is not None and not self._verifier.is_settled:
+            raise TransferError("its last message is not signed")

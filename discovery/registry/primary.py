@@ -13,16 +13,16 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from random import random
-from typing import Final, NamedTuple
+from typing import Final
 
-from discovery.registry.content import Change, Content, Draft, RRset, next_serial
+from discovery.registry.content import Change, Content, Draft, RRset
 from discovery.registry.custody import Custody
-from discovery.registry.keys import Scope
 from discovery.registry.lease import Datum, Leases
+from discovery.registry.lineage import Lineage
 from discovery.registry.store import Arrival, Commit, Outdated, Past, Store, Stored, StoreError, Term, TooLarge, key_of
-from discovery.registry.terms import Terms
+from discovery.registry.terms import Terms, term_of
 from discovery.registry.transfer import Apex, History, Step, step_of
-from discovery.registry.update import CHANGES_IN_STEP, Update, decision
+from discovery.registry.update import CHANGES_IN_STEP, Request, decision
 from discovery.registry.wire import NOERROR, REFUSED, SERVFAIL, to_labels
 
 MOST_WAITING: Final = 1024
@@ -36,24 +36,10 @@ FIRST_PAUSE_SECONDS: Final = 0.004
 MOST_EXPIRED: Final = 1000
 """Records that are removed together, if the store takes so many; others are at the next look."""
 TICK_SECONDS: Final = 1.0
-KEY: Final = 25
-"""The type of records whose lease may be another one (RFC 9664 section 4)."""
 
 log = logging.getLogger(__name__)
 
 _NOTHING: Final = Change((), ())
-
-
-class Request(NamedTuple):
-    """An update that somebody asks for."""
-
-    update: Update
-    scope: Scope
-    owner: bytes = b""
-    """The name of the key that signed it."""
-    terms: Terms | None = None
-    """What was granted; None: what it adds stays."""
-    fingerprint: bytes = b""
 
 
 _Asked = tuple[Request, asyncio.Future[int]]
@@ -64,9 +50,10 @@ class Primary:
 
     def __init__(
         self, apex: Apex, store: Store, stored: Stored, *,
-        leases: Leases, clock: Callable[[], float], chance: Callable[[], float] = random,
+        leases: Leases, clock: Callable[[], float], chance: Callable[[], float] = random, gap: int = 0,
     ) -> None:  # fmt: skip
-        """`clock`: monotonic seconds; `stored`: what the store has of the zone; `chance`: 0 to 1, at random."""
+        """`clock`: monotonic seconds; `stored`: what the store has of the zone; `chance`: 0 to 1, at random;
+        `gap`: serials that are left out, as `lineage` says."""
         self.apex = apex
         self.content = Content(apex.origin, stored.serial)
         self.content.begin(stored.nodes)
@@ -80,6 +67,7 @@ class Primary:
         self._waiting: list[_Asked] = []
         self._woken = asyncio.Event()
         self._failing = False
+        self._lineage = Lineage(gap)
         self._expire_at_once = MOST_EXPIRED
         self._custody = Custody(leases, store.keeper, clock)
         self._beginning = self._custody.begin(stored.terms, store.keepers)
@@ -99,6 +87,11 @@ class Primary:
             self._waiting.append((request, answer))
             self._woken.set()
         return answer
+
+    def overtaken(self, serial: int) -> None:
+        """Somebody has `serial` of this zone; if that was never given out, it goes on from there."""
+        if not self._store.keeper and self._lineage.hear(serial, self.content.serial):
+            self._woken.set()
 
     async def since(self, serial: int) -> Sequence[Step] | None:
         """What happened after `serial`; None: that is not known any more."""
@@ -152,9 +145,18 @@ class Primary:
                     await self._carry_out(batch)
                 finally:
                     _give_up(batch)
+                await self._overtake()
                 await self._expire()
         finally:
             _give_up(self._waiting)
+
+    async def _overtake(self) -> None:
+        """Go on after a serial that others have."""
+        before = self.content.serial
+        if (jump := self._lineage.jump(before, self._clock())) is not None:
+            words = "%s: others have the serial %d, but the store has %d: it is new, or an older copy"
+            log.warning(words, _text(self.apex.origin), jump[0], before)
+            await self._kept(Commit(self.apex.origin, before, jump[1], _NOTHING, {}))
 
     def _begin(self) -> None:
         """Do at once what `run` has not come to."""
@@ -264,7 +266,7 @@ class Primary:
         listed: dict[Datum, Term | None] = {}
         for request in accepted:
             for record in request.update.added():
-                listed[key_of(record)] = _term(request, record.type, self._store.keeper)
+                listed[key_of(record)] = term_of(request.terms, request.owner, record.type, self._store.keeper)
         fresh = set(map(key_of, change.added))
         terms = {datum: listed[datum] if datum in listed else lasting(datum) for datum in fresh | listed.keys()}
         return {
@@ -281,9 +283,12 @@ class Primary:
         if change == _NOTHING and not terms and not read:
             return True
         before = self.content.serial
-        serial = next_serial(before) if change != _NOTHING else before
+        serial = self._lineage.next(before) if change != _NOTHING else before
         nodes = {**{name: draft.get(name) for name, _, _ in terms}, **draft.nodes}
-        commit = Commit(self.apex.origin, before, serial, change, terms, nodes, read, absent)
+        return await self._kept(Commit(self.apex.origin, before, serial, change, terms, nodes, read, absent))
+
+    async def _kept(self, commit: Commit) -> bool:
+        """Have it stored; False: that failed.  Raises `Outdated`, `TooLarge`."""
         try:
             await self._store.commit([commit])
         except (Outdated, TooLarge):
@@ -296,6 +301,8 @@ class Primary:
         if self._failing:
             log.info("updates of %s are stored again", _text(self.apex.origin))
         self._failing = False
+        if commit.serial != commit.before:
+            self._lineage.stored()
         return True
 
     async def _expire(self) -> None:
@@ -333,14 +340,6 @@ def _give_up(asked: list[_Asked]) -> None:
     for _, answer in asked:
         answer.cancel()
     asked.clear()
-
-
-def _term(request: Request, kind: int, keeper: bytes) -> Term | None:
-    """What was granted for a record of that type; None: it stays."""
-    if request.terms is None:
-        return None
-    lease, key_lease = request.terms
-    return Term(request.owner, lease if key_lease is None or kind != KEY else key_lease, keeper)
 
 
 def _text(name: bytes) -> str:

@@ -3,7 +3,8 @@
 A NOTIFY has it ask at once, by UDP, for what changed since its serial; without one it asks every second.  What does
 not fit comes by TCP, and the whole zone where a difference is not to be had or does not fit what is here.  One transfer
 is under way at a time.  When a primary does not answer the next one is asked, and the copy stays as it is: whoever
-serves from it serves on.
+serves from it serves on.  So it does for a moment when a primary lost what it had: a whole zone that lacks much, or
+what must be there, is asked for again before it is believed, since others register anew what they miss.
 
 What is usual, a NOTIFY and a difference that fits, is done aside from the task, by callbacks; all else wakes the task.
 """
@@ -20,7 +21,8 @@ from typing import Final, TypeVar
 
 from discovery.registry import asking, tsig
 from discovery.registry.content import Content, Draft, later
-from discovery.registry.incoming import Behind, Incoming, Outcome, Steps, TransferError, Wanted, Whole
+from discovery.registry.doubt import Doubt
+from discovery.registry.incoming import Behind, Check, Incoming, Outcome, Steps, TransferError, Wanted, Whole
 from discovery.registry.keys import Key
 from discovery.registry.messages import LARGEST_UDP, axfr_query, ixfr_query
 from discovery.registry.parts import Parts, covers, option
@@ -65,6 +67,7 @@ class Secondary:
         """Called with the names that changed, once `content` has them."""
         self.returned: list[Callable[[], None]] = []
         """Called when a primary answers again, after none did."""
+        self.doubt = Doubt()
         self.synced = asyncio.Event()
         """Set once the whole zone is here."""
         self.failure = ""
@@ -140,7 +143,7 @@ class Secondary:
         except OSError as error:
             self._came_aside(check, error)
 
-    def _came_aside(self, check: _Check, answer: asking.Outcome) -> None:
+    def _came_aside(self, check: Check, answer: asking.Outcome) -> None:
         """Have what came in force; anything unusual is for `run`, which asks again."""
         self._is_aside = False
         if self._is_waiting and self._is_usual:
@@ -215,15 +218,18 @@ class Secondary:
         if isinstance(outcome, Behind):
             outcome = await self._by_tcp(self.content.serial)
         try:
-            await self._take(outcome)
+            await self._take(outcome, doubted=True)
         except ValueError as error:
             log.info("a difference from %s does not fit (%s): the whole zone is taken", self.primary, error)
-            await self._take(await self._by_tcp(None))
+            await self._take(await self._by_tcp(None), doubted=True)
 
-    async def _take(self, outcome: Outcome) -> None:
-        """Put in force what came.  Raises ValueError for changes that do not fit."""
+    async def _take(self, outcome: Outcome, *, doubted: bool = False) -> None:
+        """Put in force what came.  Raises ValueError for changes that do not fit.
+
+        `doubted`: a whole zone takes the place of one that was as whole.  Raises TransferError if it is not believed.
+        """
         if isinstance(outcome, Whole):
-            await self._replace(outcome)
+            await self._replace(outcome, doubted=doubted)
         elif isinstance(outcome, Steps):
             self._put(outcome)
 
@@ -237,7 +243,7 @@ class Secondary:
                 self.history.extend(before, steps.changes)
             self._tell(draft.nodes)
 
-    async def _replace(self, whole: Whole) -> None:
+    async def _replace(self, whole: Whole, *, doubted: bool) -> None:
         """Have all that `whole` has, a slice at a time; names that have the same keep the same node."""
         content, fresh = self.content, Draft(Content(self.content.origin))
         for records in _slices(whole.records):
@@ -245,6 +251,8 @@ class Secondary:
                 fresh.add(record)
             await asyncio.sleep(0)
         changed = {name: node for name, node in fresh.nodes.items() if content.nodes.get(name) != node}
+        if doubted and (why := self.doubt.holds(content.nodes, fresh.nodes, asyncio.get_running_loop().time())):
+            raise TransferError(why)
         changed.update(dict.fromkeys(content.nodes.keys() - fresh.nodes.keys(), ()))
         for names in _slices(tuple(changed)):
             content.adopt({name: changed[name] for name in names}, content.serial)
@@ -279,7 +287,7 @@ class Secondary:
         message_id = self._random.randrange(1 << 16).to_bytes(2, "big")
         return b"".join((message_id, before, self.content.serial.to_bytes(4, "big"), after))
 
-    def _read(self, answer: asking.Outcome, check: _Check) -> Outcome:
+    def _read(self, answer: asking.Outcome, check: Check) -> Outcome:
         """What a message says that is all there is."""
         if isinstance(answer, OSError):
             raise answer
@@ -310,28 +318,12 @@ class Secondary:
         verify.end()
         return outcome
 
-    def _signed(self, query: bytes) -> tuple[bytes, _Check]:
+    def _signed(self, query: bytes) -> tuple[bytes, Check]:
         """The query, signed if there is a key, and what checks the answer."""
         if self._key is None:
-            return query, _Check(None, self._wall)
+            return query, Check(None, self._wall)
         signed, mac = tsig.sign(query, self._key, self._wall())
-        return signed, _Check(Verifier(self._key, mac), self._wall)
-
-
-class _Check:
-    """Checks the messages of an answer, if they are signed, and takes the signatures off."""
-
-    def __init__(self, verifier: Verifier | None, wall: Callable[[], float]) -> None:
-        self._verifier = verifier
-        self._wall = wall
-
-    def __call__(self, answer: bytes) -> bytes:
-        return answer if self._verifier is None else self._verifier.verify(answer, self._wall())
-
-    def end(self) -> None:
-        """That was all of it.  Raises `TransferError` if its last messages are covered by no signature."""
-        if self._verifier is not None and not self._verifier.is_settled:
-            raise TransferError("its last message is not signed")
+        return signed, Check(Verifier(self._key, mac), self._wall)
 
 
 def _slices(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from discovery.registry.outline import options
+from discovery.registry.store import Term
 from discovery.registry.wire import Malformed, Message
 
 UPDATE_LEASE: Final = 2
@@ -15,6 +16,8 @@ UPDATE_LEASE: Final = 2
 LEAST_SECONDS: Final = 30
 MOST_SECONDS: Final = 24 * 3600
 MOST_KEY_SECONDS: Final = 7 * 24 * 3600
+KEY: Final = 25
+"""The type of records whose lease may be another one."""
 REFRESH_FROM: Final = 0.80
 REFRESH_UNTIL: Final = 0.85
 
@@ -50,3 +53,11 @@ def granted(asked: Terms, least: int = LEAST_SECONDS) -> Terms:
 def refresh_after(lease: float, chance: float) -> float:
     """Seconds until what was granted `lease` seconds is to be refreshed; `chance`: 0 to 1, at random."""
     return lease * (REFRESH_FROM + (REFRESH_UNTIL - REFRESH_FROM) * chance)
+
+
+def term_of(terms: Terms | None, owner: bytes, kind: int, keeper: bytes) -> Term | None:
+    """How long a record of type `kind` lives for which `terms` were granted; None: it stays."""
+    if terms is None:
+        return None
+    lease, key_lease = terms
+    return Term(owner, lease if key_lease is None or kind != KEY else key_lease, keeper)

@@ -77,6 +77,9 @@ class Served(Protocol):
     async def since(self, serial: int) -> Sequence[Step] | None:
         """What happened after `serial`; None: that is not known any more."""
 
+    def overtaken(self, serial: int) -> None:
+        """Somebody who may be believed has this later serial."""
+
 
 class History:
     """The latest changes of a zone, rendered, up to a bound."""

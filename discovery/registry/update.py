@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from discovery.registry.canonical import canonical
 from discovery.registry.content import Draft, Node, RRset, later
 from discovery.registry.keys import Scope
+from discovery.registry.terms import Terms
 from discovery.registry.wire import (
     ANY,
     CNAME,
@@ -77,6 +78,18 @@ class Update(NamedTuple):
     def added(self) -> Iterable[Record]:
         """The records that it adds, or that are to stay."""
         return (record for record in self.changes if record.klass == IN)
+
+
+class Request(NamedTuple):
+    """An update that somebody asks for."""
+
+    update: Update
+    scope: Scope
+    owner: bytes = b""
+    """The name of the key that signed it."""
+    terms: Terms | None = None
+    """What was granted; None: what it adds stays."""
+    fingerprint: bytes = b""
 
 
 def read_update(message: Message, zone: bytes, limits: Limits = DEFAULT) -> Update:

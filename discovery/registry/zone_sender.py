@@ -84,6 +84,8 @@ class ZoneSender:
             asked.refuse(FORMERR)
             return
         limit = _limit(asked, message)
+        if serial is not None and (asked.verified or asked.is_loopback) and later(serial, zone.content.serial):
+            zone.overtaken(serial)
         if serial is None and asked.stream is None:
             asked.refuse(FORMERR)
         elif serial is not None and (finished := self._at_hand(asked, zone, serial, parts, limit)) is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 
@@ -16,13 +18,15 @@ from config.meta import Named
 from config.settings import NodeConfigSpec, RegistrySettings
 from discovery.catalog import Catalog
 from discovery.endpoint import Endpoint, Replica, ReplicaPort, WorkloadRef
+from discovery.registry.content import Content, later
 from discovery.registry.keys import EVERYTHING
 from discovery.registry.messages import notify
-from discovery.registry.primary import Request
+from discovery.registry.primary import Primary
 from discovery.registry.registrations import origin, registered
 from discovery.registry.responder import Responder
 from discovery.registry.transfer import Apex
-from discovery.registry.update import Update
+from discovery.registry.update import Request, Update
+from discovery.registry.wire import NS, Record
 from mesh.table import ListenerKey
 from sidecar.errors import UserError
 from sidecar.follower import STALE, Follower
@@ -157,6 +161,68 @@ async def test_what_the_registry_loses_is_registered_again(tmp_path: Path) -> No
         await until(lambda: content.serial >= before + 2)
         assert set(ours) <= set(content.records())
         assert made.names() == {"one", "shop-1"}, "it did not lose it itself"
+
+
+def primary_of(made: RegistryAssembly) -> Primary:
+    zones = made.dns._zones
+    assert isinstance(zones, Registry)
+    return zones._primaries["endpoints"]
+
+
+def said(content: Content) -> set[Record]:
+    """What registrants wrote."""
+    return {record for record in content.records() if record.type != NS}
+
+
+LOST = ["deleted", "deleted, with serials ahead of the clock", "an older copy", "an older copy, after a jump"]
+
+
+@pytest.mark.parametrize("case", LOST)
+async def test_a_registry_that_lost_its_store_is_filled_again_and_no_endpoint_is_missed(
+    tmp_path: Path, case: str
+) -> None:
+    where, folder, backup = Network.random().dns, tmp_path / "registry", tmp_path / "backup"
+    missed: list[tuple[str, set[str]]] = []
+    nodes: dict[str, Node] = {}
+    expected = {"shop-1", "shop-2"}
+
+    async def watch() -> None:
+        while True:
+            missed.extend((name, made.names()) for name, made in nodes.items() if made.names() != expected)
+            await asyncio.sleep(0.001)
+
+    async with AsyncExitStack() as stack:
+        async with assembled(folder, config(where)) as there:
+            nodes["a"] = await stack.enter_async_context(following(tmp_path / "a", named_node("a", where)))
+            nodes["a"].follower.replicas.put_replicas("process", [replica(1, node="a")])
+            await until(lambda: len(primary_of(there).content.nodes) > 1)
+        shutil.copytree(folder, backup)
+        async with assembled(folder, config(where)) as there:
+            nodes["b"] = await stack.enter_async_context(following(tmp_path / "b", named_node("b", where)))
+            nodes["b"].follower.replicas.put_replicas("process", [replica(2, node="b")])
+            if case.endswith(("clock", "jump")):
+                primary_of(there).overtaken(primary_of(there).content.serial + 1_000_000)
+                await until(lambda: primary_of(there).content.serial > time.time() + 100_000)
+            await until(lambda: all(each.names() == expected for each in nodes.values()))
+            copies = [each.follower._copy.content for each in nodes.values()]
+            await until(lambda: all(copy.serial == primary_of(there).content.serial for copy in copies))
+            before, everything = copies[0].serial, said(copies[0])
+        shutil.rmtree(folder)
+        if case.startswith("an older"):
+            shutil.copytree(backup, folder)
+        watching = asyncio.create_task(watch())
+        async with assembled(folder, config(where)) as there:
+            content = primary_of(there).content
+            await until(lambda: all(said(each) == everything for each in (content, *copies)), 20)
+            await until(lambda: all(copy.serial == content.serial for copy in copies))
+            assert later(content.serial, before)
+            watching.cancel()
+            assert missed == []
+
+
+def named_node(name: str, where: str) -> ConfigSet:
+    made = node(where)
+    return replace(made, node=replace(made.node, node_name=name))
 
 
 async def test_a_notify_starts_the_clock(tmp_path: Path) -> None:

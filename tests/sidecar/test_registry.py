@@ -23,12 +23,12 @@ from config.settings import NodeConfigSpec, RegistryKey, RegistrySettings
 from discovery.catalog import Catalog
 from discovery.registry import messages
 from discovery.registry.keys import EVERYTHING, NOTHING, Key
-from discovery.registry.primary import Request
 from discovery.registry.registrations import origin, registered
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
+from discovery.registry.serials import Serials
 from discovery.registry.targets import node_records
-from discovery.registry.update import Update
+from discovery.registry.update import Request, Update
 from discovery.registry.wire import IN, NOERROR, NONE, SRV, TXT, A, Record, from_text, to_wire
 from discovery.registry.zone import Zone
 from sidecar.errors import UserError
@@ -199,7 +199,7 @@ def many(count: int) -> dict[Named, Service]:
 
 async def steps_of_a_change(folder: Path, services: dict[Named, Service]) -> int:
     """Calls from what is ours that one change takes, in the loop's thread, to the names that are made of it."""
-    catalog, written, zone = Catalog(), replace(settings(), services=services), Zone(1)
+    catalog, written, zone = Catalog(), replace(settings(), services=services), Zone(Serials(1))
     catalog.define(services)
     async with opened(folder, catalog, written) as registry:
         for named, service in services.items():

@@ -15,7 +15,7 @@ from discovery.registry.content import Change, Content, RRset, content_of, next_
 from discovery.registry.keys import EVERYTHING, Scope
 from discovery.registry.lease import Leases
 from discovery.registry.messages import absent, removed
-from discovery.registry.primary import MOST_TRIES, MOST_WAITING, Primary, Request
+from discovery.registry.primary import MOST_TRIES, MOST_WAITING, Primary
 from discovery.registry.store import (
     Alone,
     Arrival,
@@ -31,7 +31,7 @@ from discovery.registry.store import (
 )
 from discovery.registry.terms import Terms
 from discovery.registry.transfer import step_of
-from discovery.registry.update import CHANGES_IN_STEP, Update
+from discovery.registry.update import CHANGES_IN_STEP, Request, Update
 from discovery.registry.wire import NOERROR, REFUSED, SERVFAIL, YXDOMAIN, Record
 from tests.discovery.registry.test_transfer import APEX, ORIGIN, record
 
