@@ -137,7 +137,8 @@ def _check_source(source: Source, path: str, report: ObjectReport) -> None:
 def _check_known(name: str, known: Sequence[str], path: str, report: ObjectReport) -> None:
     if name and name not in known and not set(name) & {"/", "%"}:
         hint = did_you_mean(name, known)
-        report.error(f"{path}.metric.name", f"no metric is called {shown(name)}; there are {', '.join(known)}{hint}")
+        message = f"no metric is called {shown(name)} here, so none of it is known; there are {', '.join(known)}{hint}"
+        report.warning(f"{path}.metric.name", message)
 
 
 def _check_identifier(metric: MetricIdentifier, path: str, report: ObjectReport) -> None:

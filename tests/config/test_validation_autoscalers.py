@@ -75,12 +75,12 @@ CASES = [
     case(
         "Pods of no name that is known",
         metric(f"{{type: Pods, pods: {{metric: {{name: weft_http_requests_per_secnd}}, {TEN}}}}}"),
-        error(f"{AT}.pods.metric.name", f'; did you mean "{PER_SECOND}"?'),
+        warning(f"{AT}.pods.metric.name", f'; did you mean "{PER_SECOND}"?'),
     ),
     case(
         "Pods of a name that only Services have",
         metric(f"{{type: Pods, pods: {{metric: {{name: {QUEUED}}}, {TEN}}}}}"),
-        error(f"{AT}.pods.metric.name", f"there are {', '.join(POD_METRICS)}"),
+        warning(f"{AT}.pods.metric.name", f"there are {', '.join(POD_METRICS)}"),
     ),
     case(
         "a Service has it",
