@@ -76,7 +76,7 @@ def _items(before: Any, after: Any, path: str) -> Iterator[Change]:
 
 def _by_name(items: Any) -> dict[Any, Any] | None:
     """The items by name; None: some have none, or share one."""
-    if not all(isinstance(item, Mapping) and item.get("name") for item in items):
+    if not all(isinstance(item, Mapping) and item.get("name") and isinstance(item["name"], str) for item in items):
         return None
     named = {item["name"]: item for item in items}
     return named if len(named) == len(items) else None

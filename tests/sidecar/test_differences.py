@@ -30,6 +30,7 @@ CASES: dict[str, tuple[Any, Any, list[Change]]] = {
         {"a": [{"name": "x", "v": 1}, {"name": "x", "v": 3}]},
         [Change("a[1].v", 2, 3)],
     ),
+    "names that are no texts": ({"a": [{"name": ["x"]}]}, {"a": [{"name": ["y"]}]}, [Change("a[0].name[0]", "x", "y")]),
     "null and absent": ({"a": None}, {}, [Change("a", None, ABSENT)]),
     "a secret that differs": ({"s": "(hidden 1a)"}, {"s": "(hidden 2b)"}, [Change("s", "(hidden 1a)", "(hidden 2b)")]),
     "a secret that nobody can compare": ({"s": "(hidden 1a)"}, {"s": "(hidden)"}, []),
