@@ -104,7 +104,7 @@ class Assembly:
         self._tell(written)
         self.autoscaling = self._make_autoscaling()
         self._asking = Asking(self.running, self.recent, time.monotonic)
-        self._rollouts = rollouts_of(self.platform, self._hide)
+        self._rollouts = rollouts_of(self.platform, self._hide, self._reloads)
         self.dns = NodeDNS(config_set, self.catalog, state.path, self._zones)
         self.running.lacks.append(self._lack)
         self.scales = self._tell_scales()

@@ -18,12 +18,18 @@ class Reloads:
         """The last time."""
         self.at = 0.0
         """When it was read the last time, in Unix seconds."""
+        self.looks = 0
+        """How often it was looked whether the manifests changed, and what was found was in force at the end."""
 
     def read(self, successful: bool, at: float) -> None:
         """The configuration was read; not `successful`: at least one object was refused."""
         self._counts["success" if successful else "failure"] += 1
         self.successful = successful
         self.at = at
+
+    def looked(self) -> None:
+        """What the manifests said when the last look at them began is in force."""
+        self.looks += 1
 
     def families(self) -> Iterator[Family]:
         name = "weft_config_reloads_total"

@@ -2,7 +2,8 @@
 
 A change is noticed by looking, or by being asked (SIGHUP); a burst of writes may end before it is read, reading
 takes what is newest, and what comes meanwhile is read next: so changes are joined, and none is lost.  What turns
-out to be the same goes nowhere.  A file that cannot be used is not tried again until it changes.
+out to be the same goes nowhere.  A file that cannot be used is not tried again until it changes.  Each look whose
+findings are in force is told of, so that who edited a file can wait for one that began later.
 """
 
 from __future__ import annotations
@@ -39,15 +40,26 @@ class Reloader:
     """Reads the manifests again when they change, and has what changed put in force."""
 
     def __init__(
-        self, manifests: Manifests, written: Written, put_in_force: PutInForce, asked: asyncio.Event, tell: Tell
+        self,
+        manifests: Manifests,
+        written: Written,
+        put_in_force: PutInForce,
+        asked: asyncio.Event,
+        *,
+        tell: Tell,
+        looked: Callable[[], None],
     ) -> None:
-        """`written` is in force; `asked` is set by who wants a reload; `tell` hears of all that is news."""
+        """`written` is in force; `asked` is set by who wants a reload; `tell` hears of all that is news, and `looked`
+        of each look whose findings are in force."""
         self._manifests = manifests
         self._started_with = written.config_set.node
         self._written = written
         self._put_in_force = put_in_force
         self._asked = asked
         self._tell = tell
+        self._looked = looked
+        self._behind = False
+        """What was found is not in force yet, since it could not be read."""
 
     async def run(self) -> None:
         """Reload whenever there is a reason to, until cancelled."""
@@ -56,10 +68,13 @@ class Reloader:
             if await self._wait(pause) or await self._manifests.changed():
                 await self._settle()
                 await self.reload()
+            if not self._behind:
+                self._looked()
 
     async def reload(self) -> None:
         """Read what is written now, and put it in force if it is not."""
         self._asked.clear()
+        self._behind = True
         try:
             written = await self._manifests.read(self._written.config_set)
         except OSError as error:
@@ -74,6 +89,7 @@ class Reloader:
         different = await run_in_slices(change_steps(before.config_set, written.config_set))
         self._written = written
         await self._put_in_force(written)
+        self._behind = False
         if different != Changes() or written.faults != before.faults:
             log.info("configuration reloaded: %s", different, extra={"errors": written.errors})
             self._tell(written, different)

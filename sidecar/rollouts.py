@@ -1,6 +1,7 @@
 """What the admin API says of Deployments and their revisions, and what is changed through it (``weft rollout``).
 
-``/api/v1/rollouts``: GET lists Deployments with their numbers and conditions; POST with action, namespace and name
+``/api/v1/rollouts``: GET lists Deployments with their numbers and conditions, and counts the looks at the manifests
+whose findings are in force; POST with action, namespace and name
 (and to-revision) carries out undo, restart, pause or resume.  ``/api/v1/rollouts/history`` with namespace and name
 (and revision) lists revisions, or shows the template of one, without anything that may be a secret.
 """
@@ -19,6 +20,7 @@ from discovery.workloads.deployments import Deployments
 from discovery.workloads.reconciler import Reconciler
 from discovery.workloads.revisions import NotNow
 from sidecar.documents import Answer, Document, Query, Question, Refused, Write
+from sidecar.families import Reloads
 from sidecar.logs import timestamp
 from sidecar.platforms import Platforms
 from sidecar.redaction import Hide, shown
@@ -30,18 +32,19 @@ PATH: Final = "/api/v1/rollouts"
 HISTORY: Final = f"{PATH}/history"
 
 
-def rollouts_of(platform: object, hide: Hide) -> Rollouts:
+def rollouts_of(platform: object, hide: Hide, reloads: Reloads) -> Rollouts:
     """Those of what runs replicas here."""
-    return Rollouts(platform.deployments if isinstance(platform, Platforms) else None, hide)
+    return Rollouts(platform.deployments if isinstance(platform, Platforms) else None, hide, reloads)
 
 
 class Rollouts:
     """Answers by path; says nothing where no Deployment can run."""
 
-    def __init__(self, deployments: Deployments[Any] | None, hide: Hide) -> None:
+    def __init__(self, deployments: Deployments[Any] | None, hide: Hide, reloads: Reloads) -> None:
         """`deployments`: what runs here, None: nothing can; `hide`: what is shown of a value that is secret."""
         self._platform = deployments
         self._hide = hide
+        self._reloads = reloads
 
     def answers(self) -> dict[str, Answer]:
         return {PATH: self.document} if self._platform is not None else {}
@@ -60,7 +63,7 @@ class Rollouts:
 
     def document(self) -> tuple[int, Document]:
         statuses = self._platform.statuses() if self._platform is not None else ()
-        return 200, {"rollouts": map(_told, statuses)}
+        return 200, {"looks": self._reloads.looks, "rollouts": map(_told, statuses)}
 
     def history(self, query: Query) -> tuple[int, Document]:
         """Raises Refused."""

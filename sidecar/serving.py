@@ -113,7 +113,8 @@ async def serve(
         listening = partial(_listening, role, node, end)
         progress = Progress(node.running, announcer, to_try, lifecycle.began, listening)
         reload = node.reload if end is None else partial(_reload_all, node, end)
-        reloader = Reloader(manifests, written, reload, lifecycle.reload, partial(_tell, announcer))
+        tell, looked = partial(_tell, announcer), node.running.reloads.looked
+        reloader = Reloader(manifests, written, reload, lifecycle.reload, tell=tell, looked=looked)
         try:
             await node.start()
             if end is not None:

@@ -1,9 +1,13 @@
-"""``weft rollout``: follow, undo, restart or pause a Deployment's rollout, and list revisions; as kubectl does."""
+"""``weft rollout``: follow, undo, restart or pause a Deployment's rollout, and list revisions; as kubectl does.
+
+As kubectl waits until the generation that it sees is observed, status waits until what the manifests say is in force.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,12 +22,18 @@ from sidecar.terminal import printable
 PATH = "/api/v1/rollouts"
 KINDS = ("deployment", "deployments", "deploy", "deployment.apps", "deployments.apps")
 POLL_SECONDS = 0.2
+LOOK_SECONDS = 0.1
+"""As often as a weft looks at a few files."""
+LOOKS = 2
+"""Of these the second began after the first was counted."""
+SILENT_SECONDS = 2.0
+"""After so long it is said what is waited for."""
 DESCRIPTION = """\
-Follows and changes the rollout of a Deployment that a running weft runs: status waits until it is complete (exit
-code 1 if it exceeds its progress deadline); history lists revisions; undo returns to an earlier one; restart replaces
-all replicas; pause and resume hold a new template back.  Manifests stay the source: what undo and restart put in force
-holds, also over restarts of weft, until the template in the manifest is another.  Changes need the state folder of
-the running weft.
+Follows and changes the rollout of a Deployment that a running weft runs: status waits until what the manifests say now
+is rolled out (exit code 1 if that exceeds its progress deadline); history lists revisions; undo returns to an earlier
+one; restart replaces all replicas; pause and resume hold a new template back.  Manifests stay the source: what undo
+and restart put in force holds, also over restarts of weft, until the template in the manifest is another.  Changes
+need the state folder of the running weft.
 """
 
 
@@ -57,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _follow(args: argparse.Namespace, client: AdminClient, name: str) -> int:
-    deadline = time.monotonic() + args.timeout if args.timeout else None
+    deadline = time.monotonic() + args.timeout if args.timeout else float("inf")
+    _wait_until_observed(client, deadline)
     shown = ""
     while True:
         told = _find(client, args.namespace, name)
@@ -73,9 +84,25 @@ def _follow(args: argparse.Namespace, client: AdminClient, name: str) -> int:
         shown = line
         if done or args.watch == "false":
             return 0
-        if deadline is not None and time.monotonic() >= deadline:
-            raise UserError("timed out waiting for the condition")
-        time.sleep(POLL_SECONDS)
+        _wait(POLL_SECONDS, deadline)
+
+
+def _wait_until_observed(client: AdminClient, deadline: float) -> None:
+    """Until what the manifests say now is in force, or was found to have errors: a look that began later has ended."""
+    wanted = _listed(client)["looks"] + LOOKS
+    silent_until = time.monotonic() + SILENT_SECONDS
+    while _listed(client)["looks"] < wanted:
+        if time.monotonic() >= silent_until:
+            silent_until = float("inf")
+            print("waiting until what the manifests say now is in force", file=sys.stderr, flush=True)
+        _wait(LOOK_SECONDS, deadline)
+
+
+def _wait(seconds: float, deadline: float) -> None:
+    """Raises UserError once the deadline, a moment of the monotonic clock, is over."""
+    if time.monotonic() >= deadline:
+        raise UserError("timed out waiting for the condition")
+    time.sleep(seconds)
 
 
 def progress(told: Mapping[str, Any]) -> tuple[str, bool]:
@@ -135,15 +162,20 @@ def _change(args: argparse.Namespace, client: AdminClient, name: str) -> int:
     return 0
 
 
-def _find(client: AdminClient, namespace: str, name: str) -> Mapping[str, Any]:
+def _listed(client: AdminClient) -> Mapping[str, Any]:
     document = client.json(PATH, accept=(200, 404))
     if "rollouts" not in document:
         raise UserError(f"rollout: the weft at {client.address} runs no Deployments")
-    found = [each for each in document["rollouts"] if (each["namespace"], each["name"]) == (namespace, name)]
+    return dict(document)
+
+
+def _find(client: AdminClient, namespace: str, name: str) -> Mapping[str, Any]:
+    rollouts = _listed(client)["rollouts"]
+    found = [each for each in rollouts if (each["namespace"], each["name"]) == (namespace, name)]
     if not found:
         from config.suggestions import did_you_mean
 
-        names = [each["name"] for each in document["rollouts"] if each["namespace"] == namespace]
+        names = [each["name"] for each in rollouts if each["namespace"] == namespace]
         raise UserError(f'rollout: there is no Deployment "{namespace}/{name}"{did_you_mean(name, names)}')
     return dict(found[0])
 

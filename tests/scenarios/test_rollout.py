@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sidecar.load.schedule import poisson
 from sidecar.load.target import Target, parse_target
 from tests.scenarios.editing import Folder, serving_of
 from tests.scenarios.manifests import deployment, service
-from tests.scenarios.weft import Weft, run_weft
+from tests.scenarios.weft import Weft, run_weft, wait_for
 from tests.scenarios.world import all_well, ready, until
 
 RATE = 100.0
@@ -27,8 +27,8 @@ AT_ONCE = {"rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0}}
 ROLLBACK = {"weft.dev/rollback-on-failure": "true"}
 
 
-def app(word: str, annotations: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
-    made = deployment("app", 3, WORD=word)
+def app(word: str, annotations: dict[str, str] | None = None, gate: str = "", **spec: Any) -> dict[str, Any]:
+    made = deployment("app", 3, WORD=word, GATE=gate)
     made["metadata"]["annotations"] = {"kubernetes.io/change-cause": f"made {word}", **(annotations or {})}
     made["spec"] |= spec
     return made
@@ -62,18 +62,17 @@ def revision(weft: Weft) -> int:
     return int(told(weft)["revision"])
 
 
-def rollout(weft: Weft, *words: str, expected: int = 0) -> str:
+def rollout(weft: Weft, *words: str, expected: int = 0, meanwhile: Callable[[Path], None] | None = None) -> str:
     """What ``weft rollout`` says."""
     options = ("--state", str(weft.state), "--admin", weft.network.admin)
-    done = run_weft("rollout", *words, *options)
+    done = run_weft("rollout", *words, *options, meanwhile=meanwhile)
     assert done.returncode == expected, (done.stdout, done.stderr, weft.told())
     return done.stdout + done.stderr
 
 
-async def follow(weft: Weft, at: int, expected: int = 0) -> str:
-    """Wait for the rollout of revision `at` to begin, and follow it with ``weft rollout status``."""
-    await until(lambda: revision(weft) == at, weft.told)
-    return await asyncio.to_thread(rollout, weft, "status", "app", expected=expected)
+async def follow(weft: Weft, at: int, **more: Any) -> str:
+    """Follow the rollout of revision `at`, which was asked for just now, with ``weft rollout status``."""
+    return await asyncio.to_thread(rollout, weft, "status", "app", "--revision", str(at), **more)
 
 
 @asynccontextmanager
@@ -99,11 +98,17 @@ async def under_load(weft: Weft) -> AsyncIterator[None]:
         assert all_well(report), (report, weft.told())
 
 
-async def test_a_rolling_update(weft: Weft, folder: Folder) -> None:
-    before = ready(weft, "app")
+async def test_a_rolling_update(weft: Weft, folder: Folder, tmp_path: Path) -> None:
+    before, gate = ready(weft, "app"), tmp_path / "gate"
+    gate.touch()
+
+    def open_gate(out: Path) -> None:
+        wait_for(lambda: out.exists() and out.read_text(), weft.told)
+        gate.unlink()
+
     async with under_load(weft):
-        folder.put("app", app("two"), service("app", app="app"))
-        said = await follow(weft, 2)
+        folder.put("app", app("two", gate=str(gate)), service("app", app="app"))
+        said = await follow(weft, 2, meanwhile=open_gate)
     assert "out of 3 new replicas have been updated" in said
     assert said.endswith('deployment "app" successfully rolled out\n')
     assert not set(before) & set(ready(weft, "app"))

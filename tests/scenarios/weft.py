@@ -135,12 +135,19 @@ def _fresh(words: Sequence[str], environ: Mapping[str, str], out: Path, err: Pat
         return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=errors, start_new_session=True)
 
 
-def run_weft(*words: str, code: int | None = None, fresh: bool = SOAK) -> subprocess.CompletedProcess[str]:
-    """Run another command of weft to its end, which has to be with this `code`."""
+def run_weft(
+    *words: str, code: int | None = None, fresh: bool = SOAK, meanwhile: Callable[[Path], None] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run another command of weft to its end, which has to be with this `code`.
+
+    `meanwhile` is given the file of what it prints, and may wait for that.
+    """
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
         process = (_fresh if fresh else Prepared)(words, os.environ, out, err)
         try:
+            if meanwhile is not None:
+                meanwhile(out)
             done = subprocess.CompletedProcess(words, process.wait(2 * PATIENCE), out.read_text(), err.read_text())
         finally:
             process.kill()

@@ -12,13 +12,14 @@ from typing import Any
 
 @contextmanager
 def answering(documents: Mapping[str, Any]) -> Iterator[str]:
-    """``HOST:PORT`` of a server that gives these documents by path."""
+    """``HOST:PORT`` of a server that gives these documents by path; one that can be called is made anew each time."""
 
     class Weft(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(json.dumps(documents[self.path]).encode())
+            document = documents[self.path]
+            self.wfile.write(json.dumps(document() if callable(document) else document).encode())
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base class gives it
             """Tests are quiet."""

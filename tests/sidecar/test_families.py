@@ -18,6 +18,13 @@ def test_reloads_are_counted_by_how_they_went() -> None:
     assert "weft_config_last_reload_timestamp_seconds 1000.5\n" in text
 
 
+def test_looks_are_counted() -> None:
+    reloads = Reloads()
+    reloads.looked()
+    reloads.looked()
+    assert reloads.looks == 2
+
+
 def test_build_info_says_the_version() -> None:
     text = b"".join(render([build_info()])).decode()
     assert f'version="{VERSION}"' in text

@@ -55,9 +55,12 @@ class Run:
         self.asked = asyncio.Event()
         self.in_force: list[Written] = []
         self.told: list[tuple[Written, Changes]] = []
+        self.looks: list[int] = []
+        """How much was in force when the end of a look was told of."""
         self.reloader = Reloader(
-            self.disk, Written(FIRST, ()), self._put, self.asked, lambda *told: self.told.append(told)
-        )
+            self.disk, Written(FIRST, ()), self._put, self.asked,
+            tell=lambda *told: self.told.append(told), looked=lambda: self.looks.append(len(self.in_force)),
+        )  # fmt: skip
 
     async def _put(self, written: Written) -> None:
         self.in_force.append(written)
@@ -140,6 +143,23 @@ async def test_a_reader_that_cannot_be_started_is_tried_again(caplog: pytest.Log
         assert not run.in_force
         run.disk.now = Written(SECOND, ())
         await run.until(lambda: run.in_force)
+
+
+async def test_looks_are_told_of_once_what_they_found_is_in_force() -> None:
+    async with running() as run:
+        run.disk.looks = [True]
+        await run.until(lambda: len(run.looks) > 1)
+        assert run.looks[:2] == [1, 1]
+
+
+async def test_looks_are_not_told_of_while_what_they_found_cannot_be_read() -> None:
+    async with running() as run:
+        run.disk.now, run.disk.looks = OSError(24, "Too many open files"), [True]
+        await run.until(lambda: run.disk.reads > 2)
+        assert run.looks == []
+        run.disk.now = Written(SECOND, ())
+        await run.until(lambda: run.looks)
+        assert run.looks[0] == 1
 
 
 async def test_what_needs_a_restart_is_among_the_faults() -> None:

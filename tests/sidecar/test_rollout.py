@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from typing import Any
 
 import pytest
 
 from sidecar import cli
-from sidecar.commands.rollout import progress
+from sidecar.commands.rollout import PATH, progress
 from sidecar.errors import UserError
 from tests.sidecar.commanding import answering
 
@@ -59,8 +60,19 @@ def test_failures(name: str) -> None:
     assert raised.value.exit_code == 1
 
 
+def looking(*listed: dict[str, Any]) -> dict[str, Any]:
+    """A weft that looked at its manifests once more at each answer, and then tells the next one of `listed`."""
+    looks = count(7)
+
+    def listing() -> dict[str, Any]:
+        at = next(looks)
+        return {"looks": at, "rollouts": [listed[min(at - 7, len(listed) - 1)]]}
+
+    return {PATH: listing}
+
+
 def rollout(*words: str, answers: dict[str, Any] | None = None) -> int:
-    documents = {"/api/v1/rollouts": {"rollouts": [told()]}} if answers is None else answers
+    documents = looking(told()) if answers is None else answers
     with answering(documents) as address:
         return cli.main(["rollout", *words, "--admin", address])
 
@@ -69,6 +81,26 @@ def rollout(*words: str, answers: dict[str, Any] | None = None) -> int:
 def test_status(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert rollout("status", *words) == 0
     assert capsys.readouterr().out == 'deployment "shop" successfully rolled out\n'
+
+
+def test_status_is_of_what_the_manifests_say_now(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = looking(told(), told(), told(existing=4, updated=1), told(existing=4, updated=1), told())
+    assert rollout("status", "shop", answers=answers) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{WAITING}1 out of 3 new replicas have been updated...",
+        'deployment "shop" successfully rolled out',
+    ]
+
+
+def test_what_takes_long_to_be_observed_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.commands.rollout.SILENT_SECONDS", 0.0)
+    answers = {PATH: {"looks": 7, "rollouts": [told()]}}
+    assert rollout("status", "shop", "--timeout", "10ms", answers=answers) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("waiting until what the manifests say now is in force")) == ("", 1)
+    assert "timed out" in said.err
 
 
 def test_status_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,10 +113,10 @@ WRONG: dict[str, tuple[tuple[str, ...], dict[str, Any] | None, int, str]] = {
     "another kind": (("status", "service/shop"), None, 2, "service has no rollout"),
     "another revision": (("status", "shop", "--revision", "1"), None, 1, "desired revision (1) is different"),
     "no number": (("undo", "shop", "--to-revision", "x"), None, 2, "must be the number of a revision"),
-    "nothing runs there": (("status", "shop"), {"/api/v1/rollouts": {"error": "none"}}, 1, "runs no Deployments"),
+    "nothing runs there": (("status", "shop"), {PATH: {"error": "none"}}, 1, "runs no Deployments"),
     "no history": (("history", "shop"), {HISTORY: {"error": "no Deployment runs here"}}, 1, "no Deployment runs here"),
     "too late": (
-        ("status", "shop", "--timeout", "10ms"), {"/api/v1/rollouts": {"rollouts": [told(available=1)]}}, 1,
+        ("status", "shop", "--timeout", "300ms"), looking(told(available=1)), 1,
         "timed out waiting for the condition",
     ),
 }  # fmt: skip
@@ -102,7 +134,7 @@ def test_mistakes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_without_waiting(capsys: pytest.CaptureFixture[str]) -> None:
-    answers = {"/api/v1/rollouts": {"rollouts": [told(available=1)]}}
+    answers = looking(told(available=1))
     assert rollout("status", "shop", "--watch", "false", answers=answers) == 0
     assert capsys.readouterr().out == f"{WAITING}1 of 3 updated replicas are available...\n"
 

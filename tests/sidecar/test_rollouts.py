@@ -10,6 +10,7 @@ from config.meta import Named
 from config.resources.workloads import Deployment, EnvVar
 from discovery.workloads.deployments import Deployments
 from sidecar.documents import Document, Query, Refused
+from sidecar.families import Reloads
 from sidecar.redaction import hidden
 from sidecar.rollouts import PATH, Rollouts, rollouts_of
 from tests.discovery.platforms.local import config
@@ -31,7 +32,8 @@ class Bench:
     def __init__(self) -> None:
         self.runner = FakeRunner()
         self.platform: Deployments[FakeRevision] = Deployments(self.runner, Random(7))
-        self.subject = Rollouts(self.platform, hidden)
+        self.reloads = Reloads()
+        self.subject = Rollouts(self.platform, hidden, self.reloads)
 
     async def roll(self, *words: str) -> None:
         for word in words:
@@ -69,6 +71,12 @@ async def test_what_is_told_of_a_rollout(bench: Bench) -> None:
         ("Available", "True", "MinimumReplicasAvailable"),
         ("Progressing", "True", "NewReplicaSetAvailable"),
     ]
+
+
+async def test_looks_at_the_manifests_are_counted(bench: Bench) -> None:
+    before = bench.subject.document()[1]["looks"]
+    bench.reloads.looked()
+    assert (before, bench.subject.document()[1]["looks"]) == (0, 1)
 
 
 async def test_undo_and_restart(bench: Bench) -> None:
@@ -136,5 +144,5 @@ async def test_paths_and_metrics(bench: Bench) -> None:
 
 
 def test_where_no_deployment_can_run_nothing_is_said() -> None:
-    subject = rollouts_of(object(), hidden)
+    subject = rollouts_of(object(), hidden, Reloads())
     assert (subject.answers(), subject.questions(), subject.writes(), list(subject.families())) == ({}, {}, {}, [])
