@@ -4,7 +4,8 @@ A client says the same on a connection again and again; what differs is the requ
 date.  So a short request that is the last one to the letter is not read again, nor are fields that are those of the
 last one; and of fields that begin and end as two requests did, only what is between is read: the value of a field, or
 some lines.  Where the Host comes first and is now this one, now that one, it is read along with the request line.
-What is accepted is as strict, and means the same, as what `read_plain_request` accepts.
+What is accepted is as strict, and means the same, as what `read_request` accepts: it is what `read_plain_request`
+accepts, but that more than 32 plain lines may follow each other.
 """
 
 from __future__ import annotations
@@ -86,11 +87,10 @@ class RequestReader:
         before, after, size = self._before, self._after, len(fields)
         begin, end = len(before), size - len(after)
         if (
-            end < begin
-            or fields[:begin] != before  # a slice that is compared costs less than `startswith`
+            fields[:begin] != before  # a slice that is compared costs less than `startswith`
             or fields[end:] != after
             or size > LONGEST
-            or self._between(fields, begin, end) is None
+            or self._between(fields, begin, end) is None  # so it is where they overlap
         ):
             return False
         if self._cut < -len(after):
@@ -111,14 +111,13 @@ class RequestReader:
     def _learn(self, fields: bytes, host: bytes) -> None:
         """Remember these, and what they and the last ones have in common."""
         known, first = self._fields or b"", _host_line(fields)
-        before = _host_line(known) if self._host else None
+        before = _host_line(known)
         if first and ((before and host != self._host) or self._start is _line_and_host):
             known = known[before.end() :] if before else known
             self._start, self._host = _line_and_host, b""
             self._fields = fields[first.end() :]
             self._compare(known, self._fields, first[0])
         else:
-            known = known if self._host else b""  # without its first line it is like nothing
             self._start, self._host, self._fields = _request_line, host, fields
             self._compare(known, fields, b"")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mesh.http1 import recurring
 from mesh.http1.grammar import KEEP_ALIVE_LENGTH, MAX_FIELDS
 from mesh.http1.recurring import LESSONS, LONGEST, MOST_LINES, SHORT, RequestReader
-from mesh.http1.request import Plain, read_plain_request
+from mesh.http1.request import Plain, read_plain_request, read_request
 
 HOST, KEEP, AGENT = b"Host: shop.test\r\n", b"Connection: keep-alive\r\n", b"User-Agent: one\r\n"
 LONG = b"?" + b"q" * SHORT
@@ -48,6 +48,7 @@ SERIES = {
     "a cookie before all": [head(cookie(number), HOST, AGENT) for number in range(9)],
     "the line that is cut out is before what changes": [head(HOST, KEEP, cookie(number)) for number in range(9)],
     "the line that is cut out is behind what changes": [head(HOST, cookie(number), KEEP) for number in range(9)],
+    "a value that reads like the line that is cut out": [head(HOST, b"A: " + KEEP, cookie(n)) for n in range(9)],
     "a field that has no value at first": [head(HOST, b"A:" + b"x" * number + b"\r\n", AGENT) for number in range(9)],
     "two fields that change": [head(HOST, cookie(number), AGENT, cookie(number + 1), KEEP) for number in range(9)],
     "a field that another takes the place of": [head(HOST, b"%c: a\r\n" % b"AB"[number % 2]) for number in range(9)],
@@ -66,6 +67,13 @@ def test_fields_that_recur_are_not_read_again(series: list[bytes], in_full: list
     assert [reader.read(each) for each in series] == [read_plain_request(each) for each in series]
     heads = [each for each in in_full if each in series]
     assert len(heads) <= 3
+
+
+def test_a_host_that_changes_takes_no_lesson_more(in_full: list[bytes]) -> None:
+    reader = RequestReader()
+    series = SERIES["a Host and a cookie that change"][1:]
+    assert all(reader.read(each) for each in series)
+    assert [each for each in in_full if each in series] == series[:2]
 
 
 CHANGES = {
@@ -110,6 +118,21 @@ def test_what_concerns_this_hop_is_no_value_that_varies() -> None:
         assert reader.read(head(HOST, b"Connection: %ceep-alive\r\n" % b"kK"[number % 2]))
     for said in (b"close", b"upgrade", b"keep-alive, x"):
         assert reader.read(head(HOST, b"Connection: " + said + b"\r\n")) is None
+
+
+MORE_THAN_A_HEAD = {
+    "a body that is yet to come": head(HOST, b"Content-Length: 5\r\n"),
+    "a body": head(HOST, AGENT, b"Content-Length: 5\r\n") + b"12345",
+    "another request": head(HOST, AGENT) + head(HOST),
+    "a part of another": head(HOST, AGENT) + head(HOST)[:-2],
+}
+
+
+@pytest.mark.parametrize("data", MORE_THAN_A_HEAD.values(), ids=MORE_THAN_A_HEAD)
+def test_what_has_more_than_a_head_is_no_lesson(data: bytes) -> None:
+    reader = RequestReader()
+    assert [reader.read(data) for _ in range(3)] == [read_plain_request(data)] * 3
+    assert reader._lessons == LESSONS
 
 
 SMUGGLED = b"A" * (KEEP_ALIVE_LENGTH - 2) + b": Transfer-Encoding: chunked\r\n"
@@ -187,9 +210,25 @@ def test_what_varies_too_much_or_is_long_is_read_in_full(in_full: list[bytes]) -
     assert len(in_full) == learned + 1
 
     reader = RequestReader()
-    for long in (b"A:" + b"x" * LONGEST + b"\r\n", b"a:b\r\n" * MOST_LINES):
-        assert reader.read(head(long, HOST)) == read_plain_request(head(long, HOST))
+    half = b"a:b\r\n" * (MOST_LINES // 2)
+    for long in (head(b"A:" + b"x" * LONGEST + b"\r\n", HOST), head(half, HOST, half)):
+        assert reader.read(long) == read_plain_request(long) is not None
         assert reader._fields is None
+
+    for size in (1, 2, LONGEST):
+        assert reader.read(head(HOST, b"A:" + b"x" * size + b"\r\n"))
+    assert reader._fields == HOST + b"A:xx\r\n\r\n"
+
+
+def test_more_plain_lines_than_follow_each_other_elsewhere_mean_the_same() -> None:
+    reader = RequestReader()
+    around = [b"a:%d\r\n" % number for number in range(30)]
+    data = [head(HOST, *around[:15], *[cookie(1)] * number, *around[15:]) for number in (0, 1, 32)]
+    read = [reader.read(each) for each in data]
+    assert read[:2] == [read_plain_request(each) for each in data[:2]]
+    assert read_plain_request(data[2]) is None
+    careful = read_request(data[2])
+    assert read[2] == (careful.host, careful.lines, len(data[2]), 0)
 
 
 def test_a_short_one_that_comes_again_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
