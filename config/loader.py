@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from config.configset import ConfigSet, Loaded
@@ -22,6 +23,7 @@ from config.errors import Fault, FaultList, Severity
 from config.files import read_texts
 from config.locate import Locator
 from config.meta import Named, ObjectKey, Source
+from config.resources.core import GIVEN, Service
 from config.unread import Unread
 from config.validation import Validation
 from config.vocabulary import recognise
@@ -33,7 +35,8 @@ MAX_NAME = 253
 def load(paths: Sequence[Path], beneath: Collection[str] = (), *, platforms: Collection[str] = ()) -> Loaded:
     """Everything that `paths` (files and folders) say.  Never raises for what is written in them.
 
-    `beneath`: the last files, if what others say of the same objects is meant to stand, which is only warned of.
+    `beneath`: the last files, if what others say of the same objects is meant to stand, which is only warned of, and
+    where both say the same goes without saying.
     `platforms`: those that there are, which floors above know; empty: any that is called like one may be.
     """
     faults = FaultList()
@@ -92,8 +95,8 @@ class Reading:
         self._strict = strict
         self._notices: Notices = {}
         self._layers = [_Layer()]
-        self._written: dict[ObjectKey, list[ObjectKey]] = {}
-        """By what must be unique: the keys of all objects that claim it."""
+        self._written: dict[ObjectKey, list[tuple[ObjectKey, object]]] = {}
+        """By what must be unique: all objects that claim it, and their keys."""
 
     def take(self, document: Document) -> None:
         """Decode the object, or the objects of the List, that a document holds."""
@@ -153,29 +156,40 @@ class Reading:
         walk = Walk(document, self._faults, self._notices, self._strict)
         walk.key = key = _key(kind, node)
         item = complete(kind, decode(kind, node, walk))
-        layer = self._layer(key, document, node)
+        layer = self._layer(key, item, document, node)
         layer.locator.add(key, document, node)
         layer.objects.append((key, document.source(node), item))
         for path in walk.unread:
             layer.unread.add(key, path)
 
-    def _layer(self, key: ObjectKey, document: Document, node: MappingNode) -> _Layer:
+    def _layer(self, key: ObjectKey, item: object, document: Document, node: MappingNode) -> _Layer:
         """Where an object belongs: the first layer, unless its name (or the node's configuration) is taken."""
         same = self._written.setdefault(key._replace(name="") if key.kind == "NodeConfig" else key, [])
-        same.append(key)
+        same.append((key, item))
         if len(same) > len(self._layers):
             self._layers.append(_Layer())
         if len(same) > 1 and key.name:
             where = document.source(_child(_child(node, "metadata"), "name") or node)
-            rule = "a node has one NodeConfig" if key.kind == "NodeConfig" else "duplicate object"
-            place = self._layers[0].locator.locate(same[0])
-            message = f"{rule}; {same[0]} is also written at {place}, and that one stays"
-            severity: Severity = "warning" if where.file in self._beneath else "error"
-            self._faults.add(Fault(severity, where, message, key, "metadata.name"))
+            is_beneath, first = where.file in self._beneath, same[0]
+            if not (is_beneath and _agrees(item, first[1])):
+                self._repeated(where, key, first[0], "warning" if is_beneath else "error")
         return self._layers[len(same) - 1]
+
+    def _repeated(self, where: Source, key: ObjectKey, first: ObjectKey, severity: Severity) -> None:
+        rule = "a node has one NodeConfig" if key.kind == "NodeConfig" else "duplicate object"
+        message = f"{rule}; {first} is also written at {self._layers[0].locator.locate(first)}, and that one stays"
+        self._faults.add(Fault(severity, where, message, key, "metadata.name"))
 
     def _error(self, document: Document, node: Node, message: str) -> None:
         self._faults.add(Fault("error", document.source(node), message))
+
+
+def _agrees(beneath: object, stays: object) -> bool:
+    """Whether an object says what the one says that stays, but for the address that a registry gave it."""
+    if isinstance(beneath, Service) and GIVEN in beneath.metadata.annotations:
+        annotations = {name: value for name, value in beneath.metadata.annotations.items() if name != GIVEN}
+        beneath = replace(beneath, metadata=replace(beneath.metadata, annotations=annotations))
+    return beneath == stays
 
 
 def _child(node: Node | None, name: str) -> Node | None:

@@ -19,7 +19,7 @@ from config.configset import ConfigSet
 from config.errors import Fault
 from config.external_names import with_ports
 from config.meta import Named, ObjectKey, Source, seniority
-from config.resources.core import Service, ServiceSpec
+from config.resources.core import GIVEN, Service, ServiceSpec
 from config.settings import LOCAL_PORTS, NODE_PORTS
 from discovery.assignments import Assignments
 from discovery.local_ports import give_local_ports, port_name
@@ -28,8 +28,6 @@ from discovery.number_pool import NumberPool
 LARGEST_POOL = 1 << 20
 """Addresses of a wide IPv6 range that are given out; explicit ones may lie beyond."""
 NODE_PORT_BAND = 86
-GIVEN = "weft.dev/cluster-ip"
-"""The annotation of a Service that says which address a registry gave it."""
 _HEALTH = -1
 
 

@@ -67,6 +67,10 @@ OWN_LOAD_BALANCER = "weft.dev/lb"
 """The ``loadBalancerClass`` that is served here, as none at all is."""
 
 
+GIVEN = "weft.dev/cluster-ip"
+"""The annotation of a Service that says which address a registry gave it."""
+
+
 class Service(Spec):
     metadata: ObjectMeta
     spec: ServiceSpec = ServiceSpec()

@@ -22,8 +22,8 @@ from config.errors import Fault, FaultList
 from config.frames import answer
 from config.loader import Reading
 from config.meta import ObjectKey, Source
-from config.resources.core import Service
-from discovery.allocation import GIVEN, allocate
+from config.resources.core import GIVEN, Service
+from discovery.allocation import allocate
 from discovery.assignments import Assignments
 from sidecar.channel.messages import LARGEST_OBJECT
 from sidecar.channel.proposal import STORED, Proposal

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from config.loader import load, load_text
 from config.meta import Named, ObjectKey, Source
+from config.resources.core import GIVEN
 from tests.config.reading import lines, read
 
 EXPORTED = sorted(path for path in (Path(__file__).parent / "exported").iterdir())
@@ -26,7 +29,7 @@ def test_what_kubectl_prints_of_objects_is_taken_without_a_word(path: Path) -> N
 
 NOTED = {
     "Deployment/shop/web": {
-        "env[2].valueFrom.resourceFieldRef", "lifecycle.postStart", "resizePolicy", "securityContext", "volumeMounts",
+        "env[2].valueFrom.resourceFieldRef", "resizePolicy", "securityContext", "volumeMounts",
         "initContainers", "spec.securityContext", "serviceAccount", "serviceAccountName", "tolerations",
         "topologySpreadConstraints", "volumes",
     },
@@ -104,6 +107,28 @@ def test_the_first_of_two_of_the_same_name_stays() -> None:
     assert lines(loaded) == [
         "8:18 metadata.name: duplicate object; Service/default/a is also written at file.yaml:1:1, and that one stays"
     ]
+
+
+BENEATH: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
+    "the same": ({}, {}, 0),
+    "with the address that a registry gave it": ({"annotations": {GIVEN: "127.96.0.7"}}, {}, 0),
+    "with another annotation": ({"annotations": {GIVEN: "127.96.0.7", "a": "b"}}, {}, 1),
+    "with another port": ({}, {"ports": [{"port": 81}]}, 1),
+}
+
+
+@pytest.mark.parametrize("name", BENEATH)
+def test_of_the_same_object_elsewhere_it_is_said_what_differs(tmp_path: Path, name: str) -> None:
+    metadata, spec, warnings = BENEATH[name]
+    own: dict[str, Any] = {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}}
+    other = {"metadata": own["metadata"] | {"namespace": "default"} | metadata, "spec": own["spec"] | spec}
+    files = [tmp_path / "own.yaml", tmp_path / "received.json"]
+    for path, item in zip(files, (own, other), strict=True):
+        path.write_text(json.dumps({"apiVersion": "v1", "kind": "Service", **item}))
+    loaded = load(files, {str(files[1])})
+    assert [fault.severity for fault in loaded.faults if "duplicate" in fault.message] == ["warning"] * warnings
+    assert loaded.config_set.services[Named("default", "a")].spec.ports[0].port == 80
+    assert [fault.severity for fault in load(files).faults if "duplicate" in fault.message] == ["error"]
 
 
 def test_the_same_name_elsewhere_is_no_duplicate() -> None:

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from config.configset import ConfigSet
 from config.local_ports import local_ports
 from config.meta import Named, ObjectKey, ObjectMeta, Source
-from config.resources.core import Service, ServicePort, ServiceSpec
+from config.resources.core import GIVEN, Service, ServicePort, ServiceSpec
 from config.settings import NODE_PORTS, NodeConfigSpec, ServiceRange
-from discovery.allocation import GIVEN, Allocated, address_band, allocate
+from discovery.allocation import Allocated, address_band, allocate
 from discovery.assignments import Assignments
 from tests.texts import DIGITS, LETTERS, begun
 

@@ -194,6 +194,7 @@ def test_all_nodes_confirm_before_its_application_ends(tmp_path: Path) -> None:
             assert joined.known()["first"]["role"] == "sidecar"
             assert "confirmed" not in first.told()
             assert "in flight" not in first.told()
+            assert "duplicate" not in first.told(), "its own file and the registry say the same of its Service"
     finally:
         joined.close()
 
