@@ -44,10 +44,7 @@ EFFECTS: Mapping[str, Mapping[str, str]] = {
         "stdin": "standard input is closed",
         "tty": "there is no terminal",
     },
-    "V1Lifecycle": {
-        "postStart": "it is not run",
-        "stopSignal": "the stop signal is SIGTERM, or the image's",
-    },
+    "V1Lifecycle": {"stopSignal": "the stop signal is SIGTERM, or the image's"},
     "V1LifecycleHandler": {"tcpSocket": "it is not run, nor does Kubernetes"},
     "V1ContainerPort": {
         "hostPort": "the port is reached through a Service only",

@@ -68,6 +68,7 @@ class LifecycleHandler(Spec):
 
 class Lifecycle(Spec):
     pre_stop: LifecycleHandler | None = None
+    post_start: LifecycleHandler | None = None
 
 
 class ContainerPort(Spec):

@@ -17,7 +17,7 @@ from config.naming import (
 from config.quantity import parse_quantity
 from config.resources.workloads import Container, EnvFromSource, EnvVar, EnvVarSource, KeySelector
 from config.suggestions import did_you_mean
-from config.validation.probes import check_hook, check_probe
+from config.validation.probes import check_hook, check_probe, hooks
 from config.validation.report import ObjectReport, duplicates, keyed, problem_of
 
 _FIELDS = (
@@ -50,8 +50,8 @@ def check_container(container: Container, path: str, report: ObjectReport) -> No
     ):
         if probe:
             check_probe(probe, container, f"{path}.{field}", report)
-    if container.lifecycle and container.lifecycle.pre_stop:
-        check_hook(container.lifecycle.pre_stop, container, f"{path}.lifecycle.preStop", report)
+    for field, hook in hooks(container):
+        check_hook(hook, container, f"{path}.lifecycle.{field}", report)
 
 
 def _check_ports(container: Container, path: str, report: ObjectReport) -> None:

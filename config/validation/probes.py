@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from config.meta import IntOrString
 from config.naming import PORT_NAME, TOKEN, shown
-from config.resources.workloads import Container, HTTPGetAction, LifecycleHandler, Probe
+from config.resources.workloads import Container, HTTPGetAction, Lifecycle, LifecycleHandler, Probe
 from config.suggestions import did_you_mean
 from config.validation.report import ObjectReport
 from config.validation.services import check_target_port
@@ -28,6 +30,14 @@ def check_probe(probe: Probe, container: Container, path: str, report: ObjectRep
     if probe.exec and not probe.exec.command:
         report.error(f"{path}.exec.command", "a command is needed, as a list of words")
     _check_numbers(probe, path, report)
+
+
+def hooks(container: Container) -> Iterator[tuple[str, LifecycleHandler]]:
+    """Its hooks, each with its field of the container's lifecycle."""
+    lifecycle = container.lifecycle or Lifecycle()
+    for field, hook in (("postStart", lifecycle.post_start), ("preStop", lifecycle.pre_stop)):
+        if hook:
+            yield field, hook
 
 
 def check_hook(hook: LifecycleHandler, container: Container, path: str, report: ObjectReport) -> None:

@@ -9,6 +9,7 @@ from config.naming import DNS_LABEL, shown
 from config.resources.workloads import Deployment, DeploymentStrategy, PodSpec, RollingUpdate
 from config.validation.containers import check_container
 from config.validation.metadata import check_annotations, check_labels
+from config.validation.probes import hooks
 from config.validation.report import ObjectReport, duplicates
 from config.validation.selectors import check_selector, is_empty
 
@@ -86,14 +87,14 @@ def _check_pod(pod: PodSpec, path: str, report: ObjectReport) -> None:
 
 
 def _check_waits(pod: PodSpec, path: str, report: ObjectReport) -> None:
-    """A hook that waits has the time that its container has until SIGKILL, as Kubernetes demands."""
+    """A hook that waits, either of them, has the time that its container has until SIGKILL, as Kubernetes demands."""
     grace = pod.termination_grace_period_seconds
     for i, container in enumerate(pod.containers):
-        hook = container.lifecycle.pre_stop if container.lifecycle else None
-        if hook and hook.sleep and hook.sleep.seconds > grace:
-            message = f"{hook.sleep.seconds} is more than terminationGracePeriodSeconds, which is {grace}"
-            where = f"{path}.containers[{i}].lifecycle.preStop.sleep.seconds"
-            report.error(where, message, f"{path}.terminationGracePeriodSeconds")
+        for field, hook in hooks(container):
+            if hook.sleep and hook.sleep.seconds > grace:
+                message = f"{hook.sleep.seconds} is more than terminationGracePeriodSeconds, which is {grace}"
+                where = f"{path}.containers[{i}].lifecycle.{field}.sleep.seconds"
+                report.error(where, message, f"{path}.terminationGracePeriodSeconds")
 
 
 def _check_port_names_across(pod: PodSpec, path: str, report: ObjectReport) -> None:

@@ -73,6 +73,7 @@ class Container(Restarted):
         self._environment: dict[str, str] = {}
         self._log_began = 0
         """Size of the log file when the process was started."""
+        self._began = 0.0
 
     @property
     def running(self) -> bool:
@@ -134,7 +135,8 @@ class Container(Restarted):
         except CannotStart as error:
             return str(error)
         self.message = self._given_up = ""
-        self._node.prober.start(self._probe_target(), self._on_verdict)
+        if await self._begun(self._probe_target(), lambda: self._stopping or not process.running):
+            self._node.prober.start(self._probe_target(), self._on_verdict)
         await self._until(lambda: self._stopping or bool(self._unhealthy) or not process.running)
         why = self._unhealthy or "stopped"
         if process.running:
@@ -170,6 +172,7 @@ class Container(Restarted):
         except (OSError, ValueError) as error:
             raise CannotStart(_obstacle(error, self._command)) from None
         self.starts += 1
+        self._began = node.clock()
         log.info("container started", extra={**self._names(), "pid": process.pid, "log": str(self.log_file)})
         return process
 
@@ -186,7 +189,9 @@ class Container(Restarted):
             ports[port.container_port] = port.port
             if port.name:
                 ports[port.name] = port.port
-        return self._target(self._pod.address, ports, self._accept_ports, remedy=REMEDY)
+        return self._target(
+            self._pod.address, ports, self._accept_ports, remedy=REMEDY, age=self._node.clock() - self._began
+        )
 
     # What happens to it
 

@@ -1,7 +1,10 @@
-"""The preStop hook of a container (Kubernetes' container lifecycle hooks), carried out once, as a probe is.
+"""The hooks of a container (Kubernetes' container lifecycle hooks), each carried out once, as a probe is.
 
-Its time is part of the grace period.  When it fails, or is not done by the end of that, the container is ended all
-the same; of a hook that used it all up, the program has two seconds more for its stop signal, as kubelet gives it.
+postStart begins as soon as the container runs; as with kubelet, nothing is probed and nothing counts as ready before
+it is done, and when it fails the container is ended and started again.  Kubernetes does not bound it; here it is.
+
+The time of preStop is part of the grace period.  When it fails, or is not done by the end of that, the container is
+ended all the same; of a hook that used it all up, the program has two seconds more for its stop signal.
 """
 
 from __future__ import annotations
@@ -16,6 +19,13 @@ from discovery.probes.target import ProbeTarget
 
 LEAST_SECONDS: Final = 2.0
 """From the stop signal to SIGKILL, whatever time a hook took."""
+START_SECONDS: Final = 600.0
+"""For a postStart hook: after so long, the default of progressDeadlineSeconds, a rollout has given up too."""
+
+
+def patience(hook: LifecycleHandler) -> float:
+    """Seconds in which a postStart hook has to be done; what waits may wait for as long as it says."""
+    return max(START_SECONDS, hook.sleep.seconds + 1.0 if hook.sleep else 0.0)
 
 
 async def run(hook: LifecycleHandler, target: ProbeTarget, seconds: float) -> str:
@@ -28,5 +38,5 @@ async def run(hook: LifecycleHandler, target: ProbeTarget, seconds: float) -> st
             action = Probe(http_get=hook.http_get, exec=hook.exec, timeout_seconds=int(seconds) + 1)
             found = await perform(action, target)
     except TimeoutError:
-        return f"it was not done within the grace period of {seconds:g} s"
+        return f"it was not done within {seconds:g} s"
     return "" if found.outcome is Outcome.SUCCESS else found.reason

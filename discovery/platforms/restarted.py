@@ -59,6 +59,8 @@ class Restarted(ABC):
         self._given_up = ""
         self._hooked_start: int | None = None
         """Of which start the preStop hook has been run."""
+        self._start_failed = False
+        """The last start's postStart hook failed."""
 
     @property
     def restarts(self) -> int:
@@ -153,11 +155,35 @@ class Restarted(ABC):
 
     def _grace_of_kill(self) -> float:
         """A probe that failed may name a grace period of its own."""
-        if not self._stopping:
+        if not (self._stopping or self._start_failed):
             for probe in (self.spec.liveness_probe, self.spec.startup_probe):
                 if probe and probe.termination_grace_period_seconds:
                     return probe.termination_grace_period_seconds
         return self._grace
+
+    async def _begun(self, target: ProbeTarget, over: Callable[[], bool]) -> bool:
+        """Run the postStart hook of what has just been started, if there is one; whether it may be used from now on.
+
+        Else the hook failed, which makes it unhealthy, or it is `over` with this run, which `_wake` announces: then the
+        hook ends unfinished.
+        """
+        self._start_failed = False
+        hook = self.spec.lifecycle.post_start if self.spec.lifecycle else None
+        if hook is None:
+            return not over()
+        self._say("its postStart hook is not done")
+        async with asyncio.TaskGroup() as group:
+            hooked = group.create_task(hooks.run(hook, target, hooks.patience(hook)))
+            hooked.add_done_callback(lambda _: self._wake.set())
+            await self._until(lambda: hooked.done() or over())
+            hooked.cancel()
+        if over() or hooked.cancelled():
+            return False
+        self._say("")
+        if why := hooked.result():
+            self._start_failed, self._unhealthy = True, f"PostStartHookError: {why}"
+            log.warning("postStart hook failed", extra={**self._names(), "reason": why})
+        return not why
 
     async def _hooked(self, target: ProbeTarget) -> float:
         """Run the preStop hook of what runs, once, if there is one; seconds from then on until SIGKILL."""

@@ -110,7 +110,7 @@ spec:
       hostPID: false
       nodeSelector: {}
       containers:
-      - {name: a, image: a, tty: true, lifecycle: {postStart: {exec: {command: [a]}}}}
+      - {name: a, image: a, tty: true, lifecycle: {stopSignal: SIGINT}}
       - {name: b, image: b, tty: true}
 """
 
@@ -120,7 +120,8 @@ def test_what_is_not_used_is_noticed_once_for_each_kind_and_field() -> None:
     assert lines(loaded, "error", "notice") == [
         "9:7 spec.template.spec.hostNetwork: not used by Weft: a replica keeps an address of its own",
         "13:29 spec.template.spec.containers[0].tty: not used by Weft: there is no terminal",
-        "13:52 spec.template.spec.containers[0].lifecycle.postStart: not used by Weft: it is not run",
+        "13:52 spec.template.spec.containers[0].lifecycle.stopSignal: not used by Weft: "
+        "the stop signal is SIGTERM, or the image's",
     ]
     assert len(loaded.config_set.deployments) == 2
 

@@ -68,8 +68,8 @@ CASES = [
 ]
 
 
-def hook(body: str) -> str:
-    return probe(f"{{preStop: {body}}}", "lifecycle")
+def hook(body: str, field: str = "preStop") -> str:
+    return probe(f"{{{field}: {body}}}", "lifecycle")
 
 
 HOOK = f"{AT}.lifecycle.preStop"
@@ -87,6 +87,17 @@ CASES += [
     case("a hook with two", hook("{sleep: {seconds: 5}, exec: {command: [a]}}"), error(HOOK, "exec and sleep exclude")),
     case("a hook to nowhere", hook("{httpGet: {port: htp}}"), error(f"{HOOK}.httpGet.port", 'did you mean "http"')),
     case("a hook without a command", hook("{exec: {}}"), error(f"{HOOK}.exec.command", "needed")),
+    case("a hook of the start", hook("{exec: {command: [hello]}}", "postStart")),
+    case(
+        "a hook of the start that waits too long",
+        hook("{sleep: {seconds: 31}}", "postStart"),
+        error(f"{AT}.lifecycle.postStart.sleep.seconds", "31 is more than terminationGracePeriodSeconds, which is 30"),
+    ),
+    case(
+        "a hook of the start without an action",
+        hook("{}", "postStart"),
+        error(f"{AT}.lifecycle.postStart", "one of exec, httpGet and sleep is needed"),
+    ),
 ]
 
 

@@ -15,7 +15,7 @@ from functools import partial
 from discovery.platforms.docker.body import body, ports_of
 from discovery.platforms.docker.engine import EngineError, NotThere, Unreachable
 from discovery.platforms.docker.host import Host
-from discovery.platforms.docker.lifetime import end_of, make, remove, runs
+from discovery.platforms.docker.lifetime import end_of, make, remove, run_of
 from discovery.platforms.docker.mark import Mark
 from discovery.platforms.docker.sighting import age
 from discovery.platforms.environment import MissingReference, PodFacts, environment
@@ -57,6 +57,8 @@ class DockerContainer(Restarted):
         self._beside = beside
         self._probed = ""
         """The run that the prober knows, and the address."""
+        self._begun_run = ""
+        """The run whose postStart hook is done; one that is found running is taken to have had it, as by kubelet."""
         self._verdict_ready = False
         self._late: dict[tuple[str, ...], str] = {}
         """The last run of each probe's command, which may not have ended."""
@@ -147,10 +149,13 @@ class DockerContainer(Restarted):
     async def _start(self) -> None:
         """Have a container that runs: the one that was found, else a new one, as what ran has left its traces."""
         engine = self._host.engine
-        if not (self.id and await runs(engine, self.id)):
+        found = await run_of(engine, self.id) if self.id else ""
+        if not found:
             old, self.id = self.id, ""
             self.id = await make(engine, self._mark.name, self._body(), old, self._say)
             log.info("container started", extra={**self._names(), "id": self.id[:12]})
+        elif self.pending:
+            self._begun_run = found
         self.starts += 1
 
     def _body(self) -> dict[str, object]:
@@ -174,11 +179,26 @@ class DockerContainer(Restarted):
             elif self._network_run != network:
                 self._unhealthy = "the container whose network it shares has ended"
             else:
-                self._probe()
+                await self._use(network)
                 await self._until(partial(self._moved, known, network))
         if self._unhealthy and not self._stopping:
             return await self._stop_unhealthy()
         return "stopped"
+
+    async def _use(self, network: str) -> None:
+        """Run its postStart hook, once in each run of it, and have it probed."""
+        if not self.address:
+            return
+        run = self.run_of
+        if run != self._begun_run:
+            over = partial(self._over, run, network)
+            if not await self._begun(self._probe_target(), over):
+                return
+            self._begun_run = run
+        self._probe()
+
+    def _over(self, run: str, network: str) -> bool:
+        return self._stopping or self.run_of != run or self._network_run != network
 
     @property
     def _network_run(self) -> str:
@@ -222,8 +242,6 @@ class DockerContainer(Restarted):
 
     def _probe(self) -> None:
         """Have the prober know this run of it, at its address."""
-        if not self.address:
-            return
         now = f"{self.run_of} {self.address}"
         if now != self._probed:
             self._probed = now

@@ -32,11 +32,13 @@ async def make(engine: Connection, name: str, body: Mapping[str, Any], old: str,
     return made
 
 
-async def runs(engine: Connection, container: str) -> bool:
+async def run_of(engine: Connection, container: str) -> str:
+    """Which run of its program this is; empty: it does not run."""
     try:
-        return sighting(await engine.inspect(container)).running
+        found = sighting(await engine.inspect(container))
     except NotThere:
-        return False
+        return ""
+    return found.started if found.running else ""
 
 
 async def end_of(engine: Connection, container: str) -> tuple[str, str]:

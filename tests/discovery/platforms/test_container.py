@@ -345,4 +345,4 @@ async def test_a_hook_that_fails_is_logged_and_its_time_is_of_the_grace(
     assert 0.2 <= asyncio.get_running_loop().time() - began < 2
     assert "term False" in bench.output
     (record,) = (each for each in caplog.records if each.message == "preStop hook failed")
-    assert "within the grace period of 0.2 s" in record.__dict__["reason"]
+    assert "not done within 0.2 s" in record.__dict__["reason"]

@@ -1,4 +1,4 @@
-"""preStop hooks: each action, within the grace period, and what is said when one fails."""
+"""Hooks: each action, within its time, and what is said when one fails."""
 
 from __future__ import annotations
 
@@ -21,12 +21,9 @@ TARGET = ProbeTarget("web-1", "main", "127.0.0.1", execute=execute)
 CASES = {
     "a command": (LifecycleHandler(exec=ExecAction(("bye",))), ""),
     "a command that fails": (LifecycleHandler(exec=ExecAction(("bye", "now"))), "exit code 1"),
-    "a command that takes too long": (
-        LifecycleHandler(exec=ExecAction(("sleep",))),
-        "within the grace period of 0.2 s",
-    ),
+    "a command that takes too long": (LifecycleHandler(exec=ExecAction(("sleep",))), "not done within 0.2 s"),
     "a pause": (LifecycleHandler(sleep=SleepAction(0)), ""),
-    "a pause that is too long": (LifecycleHandler(sleep=SleepAction(60)), "within the grace period of 0.2 s"),
+    "a pause that is too long": (LifecycleHandler(sleep=SleepAction(60)), "not done within 0.2 s"),
     "no such port": (LifecycleHandler(http_get=HTTPGetAction("admin")), "no containerPort is named admin"),
 }
 
@@ -36,6 +33,19 @@ async def test_hooks(case: str) -> None:
     hook, expected = CASES[case]
     why = await hooks.run(hook, TARGET, 0.2)
     assert (expected in why) if expected else not why
+
+
+PATIENCE = {
+    "a command": (LifecycleHandler(exec=ExecAction(("hello",))), 600),
+    "a request": (LifecycleHandler(http_get=HTTPGetAction(80)), 600),
+    "a pause": (LifecycleHandler(sleep=SleepAction(5)), 600),
+    "a pause that is longer": (LifecycleHandler(sleep=SleepAction(900)), 901),
+}
+
+
+@pytest.mark.parametrize(("hook", "seconds"), PATIENCE.values(), ids=PATIENCE)
+def test_how_long_a_start_may_take(hook: LifecycleHandler, seconds: float) -> None:
+    assert hooks.patience(hook) == seconds
 
 
 @pytest.mark.parametrize("status", [204, 500])

@@ -56,6 +56,7 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     "a kind of the future": (manifest("Gateway", "g"), "kind"),
     "a probe that executes": (_deployment(livenessProbe=EXEC), "probe or a hook"),
     "a hook that executes": (_deployment(lifecycle={"preStop": EXEC}), "probe or a hook"),
+    "a hook of the start that executes": (_deployment(lifecycle={"postStart": EXEC}), "probe or a hook"),
     "another object in disguise": (
         Manifest("Service", "default", "web", "", msgspec.Raw(_deployment(command=["sh"]).body)),
         "another object",

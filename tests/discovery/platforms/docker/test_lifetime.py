@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from discovery.platforms.docker.engine import Connection, EngineError, NotThere
-from discovery.platforms.docker.lifetime import end_of, make, remove, runs
+from discovery.platforms.docker.lifetime import end_of, make, remove, run_of
 from tests.discovery.platforms.docker.facts import ID
 from tests.discovery.platforms.docker.fake import fake_engine
 
@@ -20,16 +20,16 @@ async def test_a_life(tmp_path: Path) -> None:
             fake.put(Running=False)
             made = await make(engine, "web", BODY, ID, said.append)
             assert list(fake.containers) == [made]
-            assert await runs(engine, made)
+            assert await run_of(engine, made)
             assert await end_of(engine, made) == ("", "")
             fake.written = "no more"
             fake.exit(made, 7)
-            assert not await runs(engine, made)
+            assert not await run_of(engine, made)
             assert await end_of(engine, made) == ("exit code 7", "no more")
             await remove(engine, "web", 1)
             await remove(engine, "web", 1)
             assert fake.containers == {}
-            assert not await runs(engine, made)
+            assert not await run_of(engine, made)
             with pytest.raises(NotThere):
                 await end_of(engine, made)
             assert said == []
@@ -54,6 +54,6 @@ async def test_nobody_says_how_it_ended_while_the_engine_is_gone(tmp_path: Path)
     try:
         assert await end_of(engine, ID) == ("", "")
         with pytest.raises(EngineError):
-            await runs(engine, ID)
+            await run_of(engine, ID)
     finally:
         await engine.close()
