@@ -31,7 +31,7 @@ http {
 NAMED = """
 options {
   directory "%(folder)s"; pid-file none; session-keyfile none; recursion no;
-  listen-on port %(port)d { 127.0.0.1; }; listen-on-v6 { none; };
+  listen-on port %(port)d { 127.0.0.1; }; listen-on-v6 { none; }; %(options)s
 };
 controls { };
 %(keys)s
@@ -75,11 +75,20 @@ def nginx(folder: Path, root: Path, lasting: int, short: int) -> Iterator[None]:
 
 @contextmanager
 def named(
-    folder: Path, port: int, zones: Mapping[str, str], *, keys: str = "", rules: Mapping[str, str] | None = None
-) -> Iterator[None]:
-    """BIND is the primary of `zones`, which this machine may update; `rules`: what holds for one instead."""
+    folder: Path,
+    port: int,
+    zones: Mapping[str, str],
+    *,
+    keys: str = "",
+    options: str = "",
+    rules: Mapping[str, str] | None = None,
+) -> Iterator[int]:
+    """BIND, by its process id, is the primary of `zones`, which this machine may update.
+
+    `rules`: what holds for one of them instead; `options`: besides the usual ones.
+    """
     folder.mkdir()
-    lines = [NAMED % {"folder": folder, "port": port, "keys": keys}]
+    lines = [NAMED % {"folder": folder, "port": port, "keys": keys, "options": options}]
     for zone, text in zones.items():
         (folder / f"{zone}.zone").write_text(text)
         rule = (rules or {}).get(zone, "allow-update { 127.0.0.1; };")
@@ -91,7 +100,7 @@ def named(
     try:
         wait_for(lambda: process.poll() is not None or " running" in told.read_text(), told.read_text)
         assert process.poll() is None, told.read_text()
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait()
