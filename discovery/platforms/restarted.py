@@ -171,7 +171,7 @@ class Restarted(ABC):
         hook = self.spec.lifecycle.post_start if self.spec.lifecycle else None
         if hook is None:
             return not over()
-        self._say("its postStart hook is not done")
+        self._say(self._with_words("its postStart hook is not done"))
         async with asyncio.TaskGroup() as group:
             hooked = group.create_task(hooks.run(hook, target, hooks.patience(hook)))
             hooked.add_done_callback(lambda _: self._wake.set())

@@ -334,6 +334,72 @@ async def test_its_hook_runs_before_the_stop_signal(tmp_path: Path) -> None:
     assert "term True" in bench.output
 
 
+def begins(script: str, *argv: str) -> Lifecycle:
+    return Lifecycle(post_start=LifecycleHandler(exec=ExecAction((sys.executable, "-S", "-c", script, *argv))))
+
+
+HELD = """
+import os, time
+print(os.getpid(), file=open("pid.new", "w"), flush=True)
+os.rename("pid.new", "pid")
+while not os.path.exists("go"):
+    time.sleep(0.01)
+"""
+
+
+async def test_until_its_first_hook_is_done_it_is_not_probed(bench: Bench) -> None:
+    async with bench.running(SLEEPER, lifecycle=begins(HELD)) as container:
+        await eventually((bench.folder / "pid").exists)
+        assert container.running
+        assert not bench.prober.targets
+        assert container.message == "its postStart hook is not done"
+        (bench.folder / "go").touch()
+        await eventually(lambda: container.ready)
+        assert container.message == ""
+        assert bench.prober.targets[POD.name].age > 0, "initial delays count from its start"
+    assert bench.changes == [True, False]
+
+
+async def test_when_its_first_hook_fails_it_is_ended_and_started_again(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    once = "import os, sys; os.path.exists('second') and sys.exit(0); open('second', 'w').close(); sys.exit(4)"
+    async with bench.running(LISTENS, lifecycle=begins(once)) as container:
+        await eventually(lambda: container.ready)
+        assert (container.restarts, container.last_end) == (1, "PostStartHookError: exit code 4")
+    assert bench.changes == [True, False]
+    told = {record.message: record.__dict__.get("reason") for record in caplog.records}
+    assert told["postStart hook failed"] == "exit code 4"
+    assert told["container does not run"].startswith("CrashLoopBackOff: PostStartHookError: exit code 4; next start in")
+
+
+async def test_a_first_hook_that_keeps_failing_backs_off_and_says_so(bench: Bench) -> None:
+    bench.node.restarts = BackoffPolicy(first=1000, ceiling=1000)
+    async with bench.running(SLEEPER, lifecycle=begins("raise SystemExit(4)")) as container:
+        await bench.said("CrashLoopBackOff: PostStartHookError: exit code 4; next start in 1000 s")
+        assert not container.running
+    assert not bench.prober.targets
+    assert not bench.changes
+
+
+async def test_a_stop_ends_its_first_hook(bench: Bench) -> None:
+    async with bench.running(SLEEPER, lifecycle=begins(HELD)):
+        await eventually((bench.folder / "pid").exists)
+        number = int((bench.folder / "pid").read_text())
+        assert alive(number)
+    await eventually(lambda: not alive(number))
+    assert not bench.prober.targets
+    assert bench.container.last_end == "stopped"
+
+
+async def test_a_program_that_ends_before_its_first_hook_is_done_says_how(bench: Bench) -> None:
+    bench.node.restarts = BackoffPolicy(first=1000, ceiling=1000)
+    async with bench.running("raise SystemExit(3)", lifecycle=begins(HELD)) as container:
+        await bench.said("CrashLoopBackOff: exit code 3; next start in 1000 s")
+        assert container.last_end == "exit code 3"
+    assert not bench.prober.targets
+
+
 async def test_a_hook_that_fails_is_logged_and_its_time_is_of_the_grace(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

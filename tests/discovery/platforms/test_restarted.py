@@ -8,8 +8,17 @@ from random import Random
 import pytest
 
 from config.configset import ConfigSet
-from config.resources.workloads import Container, ExecAction, Lifecycle, LifecycleHandler, Probe
+from config.resources.workloads import (
+    Container,
+    ExecAction,
+    HTTPGetAction,
+    Lifecycle,
+    LifecycleHandler,
+    Probe,
+    SleepAction,
+)
 from discovery.backoff import BackoffPolicy
+from discovery.platforms import hooks
 from discovery.platforms.restarted import Restarted
 from discovery.prober import ProbeTarget, Verdict
 
@@ -31,6 +40,7 @@ class Lamp(Restarted):
         super().__init__(house, spec or Container(name="lamp"), "web-1", grace=30.0)
         self.said: list[str] = []
         self.executed: list[tuple[str, ...]] = []
+        self.unfinished: list[tuple[str, ...]] = []
         self.ready = False
 
     async def run(self) -> None:
@@ -44,6 +54,10 @@ class Lamp(Restarted):
     def grace_of_kill(self) -> float:
         return self._grace_of_kill()
 
+    async def begun(self) -> tuple[bool, str]:
+        """Whether it may be used, and what is wrong with it."""
+        return await self._begun(self.target(), lambda: self._stopping), self._unhealthy
+
     async def hooked(self) -> float:
         return await self._hooked(self.target())
 
@@ -53,7 +67,12 @@ class Lamp(Restarted):
 
     async def execute(self, argv: tuple[str, ...], timeout: float) -> int:
         self.executed.append(argv)
-        return len(argv)
+        try:
+            await asyncio.sleep(60 if argv == ("hang",) else 0)
+        except asyncio.CancelledError:
+            self.unfinished.append(argv)
+            raise
+        return len(argv) if argv != ("well",) else 0
 
     def target(self) -> ProbeTarget:
         return self._target("10.0.0.1", {"http": 80}, (80,), remedy="light it", age=3.0)
@@ -77,6 +96,67 @@ async def test_a_hook_is_run_once_for_each_start() -> None:
         for _ in range(2):  # its liveness probe failed, and then the whole replica is to end, before its end is seen
             assert await lamp.hooked() > 29
     assert lamp.executed == [("out",)] * 2
+
+
+def begins(*argv: str, **spec: Probe) -> Container:
+    return Container(name="lamp", lifecycle=Lifecycle(post_start=LifecycleHandler(exec=ExecAction(argv))), **spec)
+
+
+BEGINNINGS: dict[str, tuple[LifecycleHandler | None, tuple[bool, str]]] = {
+    "there is no hook": (None, (True, "")),
+    "it is done": (LifecycleHandler(exec=ExecAction(("well",))), (True, "")),
+    "a pause": (LifecycleHandler(sleep=SleepAction(0)), (True, "")),
+    "it fails": (LifecycleHandler(exec=ExecAction(("oh", "no"))), (False, "PostStartHookError: exit code 2")),
+    "nobody is there": (
+        LifecycleHandler(http_get=HTTPGetAction("admin")),
+        (False, "PostStartHookError: no containerPort is named admin"),
+    ),
+    "it takes too long": (
+        LifecycleHandler(exec=ExecAction(("hang",))),
+        (False, "PostStartHookError: it was not done within 0.05 s"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("hook", "expected"), BEGINNINGS.values(), ids=BEGINNINGS)
+async def test_what_its_hook_makes_of_a_start(
+    hook: LifecycleHandler | None,
+    expected: tuple[bool, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(hooks, "START_SECONDS", 0.05)
+    lamp = Lamp(House(), Container(name="lamp", lifecycle=Lifecycle(post_start=hook)))
+    assert await lamp.begun() == expected
+    assert lamp.said == (["its postStart hook is not done; it said bye", ""] if hook else [])
+    told = [f"PostStartHookError: {record.__dict__['reason']}" for record in caplog.records]
+    assert told == ([] if expected[0] else [expected[1]])
+
+
+@pytest.mark.parametrize("ending", ["stop", "cancel"])
+async def test_a_stop_ends_its_hook(ending: str, caplog: pytest.LogCaptureFixture) -> None:
+    lamp = Lamp(House(), begins("hang"))
+    beginning = asyncio.create_task(lamp.begun())
+    while not lamp.executed:
+        await asyncio.sleep(0)
+    if ending == "stop":
+        lamp.stop()
+    else:
+        beginning.cancel()
+    (outcome,) = await asyncio.wait_for(asyncio.gather(beginning, return_exceptions=True), 5)
+    assert outcome == (False, "") if ending == "stop" else isinstance(outcome, asyncio.CancelledError)
+    assert lamp.unfinished == [("hang",)]
+    assert not caplog.records
+
+
+async def test_of_a_hook_that_failed_the_grace_of_a_probe_says_nothing() -> None:
+    lamp = Lamp(House(), begins("oh", liveness_probe=OWN_GRACE))
+    assert lamp.grace_of_kill() == 3
+    await lamp.begun()
+    assert lamp.grace_of_kill() == 30.0
+    lamp.spec = begins("well", liveness_probe=OWN_GRACE)
+    await lamp.begun()
+    assert lamp.grace_of_kill() == 3
 
 
 async def test_it_is_probed_as_its_container_says() -> None:

@@ -231,6 +231,112 @@ async def test_weft_ends_though_the_engine_does_not_come_back(tmp_path: Path, mo
         assert len(fake.containers) == 1
 
 
+class Hook:
+    """What a command in a container does: it waits for `go`, and ends with `codes`, the first one first."""
+
+    def __init__(self, *codes: int) -> None:
+        self.codes = list(codes)
+        self.ran: list[str] = []
+        self.ended: list[str] = []
+        self.go = asyncio.Event()
+
+    async def execute(self, container: str, argv: tuple[str, ...], _: object) -> int:
+        assert argv == ("hello",)
+        self.ran.append(container)
+        try:
+            await self.go.wait()
+        finally:
+            self.ended.append(container)
+        return self.codes.pop(0) if self.codes else 0
+
+
+HELLO = Lifecycle(post_start=LifecycleHandler(exec=ExecAction(("hello",))))
+
+
+async def test_until_its_first_hook_is_done_it_is_not_probed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = Hook()
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        monkeypatch.setattr(there.host.engine, "execute", hook.execute)
+        start(there, lifecycle=HELLO)
+        await until(lambda: hook.ran)
+        fake.tell("pause", hook.ran[0])
+        await until(lambda: there.host.conditions[hook.ran[0]].sighting.paused)
+        fake.tell("unpause", hook.ran[0])
+        await until(lambda: not there.host.conditions[hook.ran[0]].sighting.paused)
+        assert not there.prober.targets
+        assert not there.replicas[0].ready
+        assert message(there) == "main: its postStart hook is not done"
+        hook.go.set()
+        await there.one()
+        assert message(there) == ""
+        assert hook.ran == there.running()
+        fake.exit(hook.ran[0])
+        await until(lambda: len(hook.ran) == 2 and there.replicas[0].ready)
+        assert hook.ran[1:] == there.running()
+
+
+async def test_when_its_first_hook_fails_it_is_stopped_and_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = Hook(4)
+    hook.go.set()
+    async with fake_engine(tmp_path) as fake, world(fake) as there:
+        monkeypatch.setattr(there.host.engine, "execute", hook.execute)
+        start(there, lifecycle=HELLO)
+        await there.one()
+        assert len(hook.ran) == 2
+        assert fake.stopped == [(hook.ran[0], "5")]
+        assert list(fake.containers) == hook.ran[1:]
+        assert there.replicas[0].status().last_end == "main: PostStartHookError: exit code 4"
+
+
+async def test_a_first_hook_that_keeps_failing_backs_off_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = Hook(4)
+    hook.go.set()
+    async with fake_engine(tmp_path) as fake, world(fake, restarts=LATER) as there:
+        monkeypatch.setattr(there.host.engine, "execute", hook.execute)
+        start(there, lifecycle=HELLO)
+        await until(lambda: message(there).startswith("main: CrashLoopBackOff: PostStartHookError: exit code 4"))
+        assert there.running() == []
+        assert not there.prober.targets
+
+
+@pytest.mark.parametrize("ending", ["terminate", "exit"])
+async def test_what_ends_meanwhile_ends_its_first_hook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    hook = Hook()
+    async with fake_engine(tmp_path) as fake, world(fake, restarts=LATER) as there:
+        monkeypatch.setattr(there.host.engine, "execute", hook.execute)
+        start(there, lifecycle=HELLO)
+        await until(lambda: hook.ran)
+        if ending == "exit":
+            fake.exit(hook.ran[0], 3)
+            await until(lambda: "CrashLoopBackOff: exit code 3" in message(there))
+        else:
+            there.replicas[0].terminate()
+            await until(lambda: not fake.containers)
+        assert hook.ended == hook.ran
+        assert not there.prober.targets
+
+
+async def test_the_first_hook_of_what_is_found_running_is_not_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = Hook()
+    hook.go.set()
+    async with fake_engine(tmp_path) as fake:
+        for _ in range(2):
+            async with world(fake) as there:
+                monkeypatch.setattr(there.host.engine, "execute", hook.execute)
+                if not there.replicas:
+                    start(there, lifecycle=HELLO)
+                await there.one()
+    assert hook.ran == list(fake.containers)
+
+
 async def test_its_hook_runs_in_it_before_it_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def execute(container: str, argv: tuple[str, ...], _: object) -> int:
         ran.append((argv, there.running() == [container]))
