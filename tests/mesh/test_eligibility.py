@@ -156,6 +156,17 @@ def test_hints_come_before_what_is_preferred_and_give_way_to_failures() -> None:
     assert eligible(states, 10.0, Rules(node="n1", zone="z1", prefer="Zone")) == states[1:]
 
 
+def test_hints_for_elsewhere_leave_nothing_to_prefer() -> None:
+    states = [State(endpoint(0, **FAR, **hinted("z2"))), State(endpoint(1, **HERE, **hinted("z3")))]
+    assert eligible(states, 10.0, Rules(node="n1", zone="z1", prefer="Node")) == states
+
+
+def test_one_that_fails_and_has_no_hint_leaves_none_that_counts() -> None:
+    states = [State(endpoint(0, **hinted("z1"))), State(endpoint(1, **hinted("z2"))), State(endpoint(2, **FAR))]
+    states[2].set_aside_until = 11.0
+    assert eligible(states, 10.0, NEARBY) == states[:2]
+
+
 def test_what_is_near_and_failing_gives_way_to_what_is_far() -> None:
     states = [State(endpoint(0, **HERE), set_aside_until=11.0), State(endpoint(1, **FAR)), State(endpoint(2, **FAR))]
     assert eligible(states, 10.0, Rules(node="n1", zone="z1", prefer="Node")) == states[1:]

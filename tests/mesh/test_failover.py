@@ -452,8 +452,8 @@ async def test_an_early_answer_is_heard_although_the_endpoint_breaks_off() -> No
 GIVEN_UP = b'error=http_response_timeout; details="this proxy is shutting down, and drainTimeout has passed"'
 
 
-def give_up(world: Mesh) -> None:
-    world.proxy.draining = True
+def give_up(world: Mesh, draining: bool = True) -> None:
+    world.proxy.draining = draining
     for client in tuple(world.proxy.clients):
         client.give_up(OVERSTAYED)  # type: ignore[attr-defined]
 
@@ -470,6 +470,17 @@ async def test_who_waits_when_the_proxy_gives_up_is_told_why(method: str) -> Non
         assert answer.startswith(b"HTTP/1.1 504 ")
         assert GIVEN_UP in answer
         assert (world.stats.reasons, world.stats.retries) == ({"http_response_timeout": 1}, {})
+
+
+@pytest.mark.parametrize("draining", [False, True])
+async def test_no_endpoint_is_blamed_for_what_the_proxy_may_have_ended(draining: bool) -> None:
+    async with mesh(silent, silent, ejection=EjectionPolicy(server_errors=1, first=60.0)) as world:
+        wire = await world.dial()
+        await wire.send(GET)
+        await until(lambda: any(endpoint.heads for endpoint in world.endpoints))
+        give_up(world, draining)
+        await wire.until(b"drainTimeout")
+        assert any(state.set_aside_until for state in world.backend.endpoints.values()) is not draining
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 50", "Transfer-Encoding: chunked", "Connection: close"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mesh.balancing.hashing import Bound, hashed, name_of
@@ -18,6 +18,7 @@ def test_hashes_are_known_numbers() -> None:
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=8), st.sampled_from([101, 125, 150, 300]), st.integers(1, 200))
+@example([0, 0, 0], 125, 9)
 def test_nobody_takes_more_than_the_bound(weights: list[int], percent: int, requests: int) -> None:
     """All requests have the same key, so without a bound one candidate would take all."""
     candidates = [One(number, weight) for number, weight in enumerate(weights)]
