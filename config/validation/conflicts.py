@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from typing import TypeVar
 
+from config.addresses import parse_address
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey, seniority
 from config.naming import shown
@@ -19,7 +20,7 @@ from config.scaling import ScalingPolicy
 from config.validation.ingresses import CLASS_FIELDS
 from config.validation.metadata import HasMetadata
 from config.validation.references import port_of_section
-from config.validation.report import ObjectReport, Report
+from config.validation.report import ObjectReport, Report, problem_of
 
 Object = TypeVar("Object", bound=HasMetadata)
 
@@ -64,13 +65,13 @@ def _check_services(config_set: ConfigSet, report: Report, beneath: Collection[s
     ordered = by_age("Service", config_set.services)
     for key, service in sorted(ordered, key=lambda item: config_set.sources[item[0]].file in beneath):
         about = report.of(key)
-        address = service.spec.cluster_ip
-        if address and not service.headless and (holder := addresses.claim(address, "spec.clusterIP", about)):
-            about.error("spec.clusterIP", f"{address} is the address of {holder} too: leave it out to be given another")
+        for path, address in _cluster_ips(service):
+            if holder := addresses.claim(parse_address(address), path, about):
+                about.error(path, f"{address} is the address of {holder} too: leave it out to be given another")
         for path, number in _node_ports(service):
             if holder := node_ports.claim(number, path, about):
                 about.error(path, f"{number} is a node port of {holder} too: leave it out to be given another")
-        for path, port in _balanced_ports(service):
+        for path, port in _balanced_ports(service, about):
             what = (service.spec.load_balancer_ip, port.protocol, port.port)
             if holder := balanced.claim(what, path, about):
                 about.error(
@@ -82,8 +83,19 @@ def _check_services(config_set: ConfigSet, report: Report, beneath: Collection[s
                 )
 
 
-def _balanced_ports(service: Service) -> Iterator[tuple[str, ServicePort]]:
-    if service.balanced:
+def _cluster_ips(service: Service) -> Iterator[tuple[str, str]]:
+    """Those that can be read."""
+    spec = service.spec
+    named = [("spec.clusterIP", spec.cluster_ip)]
+    named += ((f"spec.clusterIPs[{i}]", address) for i, address in enumerate(spec.cluster_ips[1:], 1))
+    return ((path, address) for path, address in named if problem_of(parse_address, address) is None)
+
+
+def _balanced_ports(service: Service, about: ObjectReport) -> Iterator[tuple[str, ServicePort]]:
+    """Nothing of a Service that names an address of which it is not known which one it is."""
+    wanted = service.spec.load_balancer_ip
+    is_known = about.knows("spec.loadBalancerIP") and (not wanted or problem_of(parse_address, wanted) is None)
+    if service.balanced and is_known:
         for i, port in enumerate(service.spec.ports):
             yield f"spec.ports[{i}].port", port
 

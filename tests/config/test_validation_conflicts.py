@@ -94,6 +94,18 @@ CASES = [
         + service("{type: LoadBalancer, loadBalancerIP: 127.0.0.2, ports: [{port: 80}]}", "b"),
     ),
     case(
+        "two LoadBalancers with one port, and one names what is no address",
+        service("{type: LoadBalancer, loadBalancerIP: [127.0.0.1], ports: [{port: 80}]}", "a")
+        + service("{type: LoadBalancer, ports: [{port: 80}]}", "b"),
+        error("spec.loadBalancerIP", "expected"),
+    ),
+    case(
+        "two LoadBalancers with one port on what is no address",
+        service("{type: LoadBalancer, loadBalancerIP: lb, ports: [{port: 80}]}", "a")
+        + service("{type: LoadBalancer, loadBalancerIP: lb, ports: [{port: 80}]}", "b"),
+        *(error("spec.loadBalancerIP", "is not an IP address") for _ in "ab"),
+    ),
+    case(
         "two LoadBalancers with one port by TCP and by UDP",
         service("{type: LoadBalancer, ports: [{port: 53}]}", "a")
         + service("{type: LoadBalancer, ports: [{port: 53, protocol: UDP}]}", "b"),
@@ -103,6 +115,23 @@ CASES = [
         service("{clusterIP: 127.96.1.1, ports: [{port: 80}]}", "a")
         + service("{clusterIP: 127.96.1.1, ports: [{port: 80}]}", "b"),
         error("spec.clusterIP", "Service/default/a ("),
+    ),
+    case(
+        "a second address twice",
+        service("{clusterIP: 127.96.1.1, clusterIPs: [127.96.1.1, '::1:1'], ports: [{port: 80}]}", "a")
+        + service("{clusterIP: 127.96.1.2, clusterIPs: [127.96.1.2, '0::1:1'], ports: [{port: 80}]}", "b"),
+        error("spec.clusterIPs[1]", "0::1:1 is the address of Service/default/a ("),
+    ),
+    case(
+        "second addresses apart",
+        service("{clusterIP: 127.96.1.1, clusterIPs: [127.96.1.1, '::1:1'], ports: [{port: 80}]}", "a")
+        + service("{clusterIP: 127.96.1.2, clusterIPs: [127.96.1.2, '::1:2'], ports: [{port: 80}]}", "b"),
+    ),
+    case(
+        "what is no address twice",
+        service("{clusterIP: x, clusterIPs: [x, z], ports: [{port: 80}]}", "a")
+        + service("{clusterIP: x, clusterIPs: [x, z], ports: [{port: 80}]}", "b"),
+        *(error(path, "is not an IP address") for path in ("spec.clusterIP", "spec.clusterIPs[1]") for _ in "ab"),
     ),
     case("headless twice", service("{clusterIP: None}", "a") + service("{clusterIP: None}", "b")),
     case(
