@@ -87,7 +87,7 @@ class Authority:
         self._least_lease = least_lease
         self._clock = clock
         self._wall = wall
-        self._sender = ZoneSender(keys, transfers_to)
+        self._sender = ZoneSender(keys, transfers_to, clock)
         self._primaries: dict[bytes, Primary] = {}
         self._served: dict[bytes, Served] = {}
         """The zones that are sent: those of the primaries, and copies."""

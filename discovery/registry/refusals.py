@@ -1,4 +1,4 @@
-"""What is said of refused updates (RFC 2136): who sent one and why it was refused, within bounds.
+"""What is said of clients that did not get what they asked for, within bounds; and of refused updates (RFC 2136).
 
 Anybody can send anything, by UDP in the name of others too; so each client and reason is told once a minute, and no
 more than so many in all.
@@ -27,13 +27,31 @@ REASONS: Final = {
 log = logging.getLogger(__name__)
 
 
-class Refusals:
-    """Tells of them; `clock`: monotonic seconds."""
+class Sparing:
+    """Decides what is told; `clock`: monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._since = clock()
         self._told: set[tuple[str, str]] = set()
+
+    def tells(self, client: str, reason: str) -> bool:
+        """Whether this is to be told now, which it then has to be."""
+        now = self._clock()
+        if now - self._since >= WINDOW_SECONDS:
+            self._since = now
+            self._told.clear()
+        if (client, reason) in self._told or len(self._told) >= MOST_TOLD:
+            return False
+        self._told.add((client, reason))
+        return True
+
+
+class Refusals:
+    """Tells of refused updates; `clock`: monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._sparing = Sparing(clock)
 
     def refused(self, client: str, rcode: int) -> None:
         """An update from the address `client` was answered by `rcode`."""
@@ -42,13 +60,8 @@ class Refusals:
 
     def told(self, client: str, reason: str, zone: Labels | None = None) -> None:
         """Log it, if that was not done a moment ago; `zone`: what was to be changed, in the client's words."""
-        now = self._clock()
-        if now - self._since >= WINDOW_SECONDS:
-            self._since = now
-            self._told.clear()
-        if (client, reason) in self._told or len(self._told) >= MOST_TOLD:
+        if not self._sparing.tells(client, reason):
             return
-        self._told.add((client, reason))
         named = "" if zone is None else f" of {shown(_text(zone))}"
         log.info("an update%s from %s is refused: %s", named, client, reason)
 

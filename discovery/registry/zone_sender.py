@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from itertools import islice
@@ -21,6 +22,7 @@ from discovery.registry.asked import Asked, Stream
 from discovery.registry.content import later
 from discovery.registry.keys import KeyRing
 from discovery.registry.parts import Parts, narrowed, nodes_of, read_parts
+from discovery.registry.refusals import Sparing
 from discovery.registry.render import LARGEST_UDP, SMALLEST_UDP
 from discovery.registry.repeated import Repeated
 from discovery.registry.store import StoreError
@@ -40,8 +42,10 @@ log = logging.getLogger(__name__)
 class ZoneSender:
     """Sends zones; `close` ends what is under way."""
 
-    def __init__(self, keys: KeyRing, allowed: Iterable[Network] = ()) -> None:
-        """`allowed`: who may have a zone without a key."""
+    def __init__(
+        self, keys: KeyRing, allowed: Iterable[Network] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`allowed`: who may have a zone without a key; `clock`: monotonic seconds."""
         self._repeated = Repeated(keys)
         self.admit(keys, allowed)
         self._limit = asyncio.Semaphore(AT_ONCE)
@@ -49,6 +53,7 @@ class ZoneSender:
         """One connection has one answer under way: who asks a lot at once is not ahead of others."""
         self._from_store = asyncio.Semaphore(1)
         """What is read from the store for an answer may be many times what the zone is."""
+        self._sparing = Sparing(clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._finished: dict[tuple[bytes, Parts | None, int, int, int, bytes], bytes] = {}
         """By zone, parts, the serials that it leads from and to, how large it may be, and its OPT: all but its id."""
@@ -139,7 +144,9 @@ class ZoneSender:
                     chunks = await _chunks(asked, zone, serial, parts)
                     await _send_all(asked, messages(asked.message[:2], asked.question, chunks, limit, asked.opt))
         except (ConnectionError, TimeoutError) as error:
-            log.info("a zone was not sent to %s as a whole: %s", asked.client, str(error) or "it took too long")
+            reason = str(error) or "it took too long"
+            if self._sparing.tells(asked.client, reason):
+                log.info("a zone was not sent to %s as a whole: %s", asked.client, reason)
             asked.sender(None)
         except asyncio.CancelledError:
             asked.sender(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from ipaddress import ip_network
 
@@ -162,7 +163,8 @@ async def test_a_reader_that_stops(ends: str, monkeypatch: pytest.MonkeyPatch) -
         assert (len(client.taken) > 2) is (ends == "by reading")
 
 
-async def test_one_connection_has_one_transfer_under_way() -> None:
+async def test_one_connection_has_one_transfer_under_way(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "discovery.registry.zone_sender")
     async with registry(Memory()) as where:
         await where.primary.submit(asks(*(record(f"h{number}.a.b") for number in range(500))))
         sender, sent, greedy, modest = ZoneSender(KEYLESS), list[bytes | None](), Slow(), Slow()
@@ -176,3 +178,4 @@ async def test_one_connection_has_one_transfer_under_way() -> None:
         await until(lambda: len(sent) == 1 + zone_sender.AT_ONCE * 2)
         assert sent[1:] == [None] * zone_sender.AT_ONCE * 2
         assert not greedy.taken
+        assert caplog.text.count("a zone was not sent to") == 1, "once for each client and reason"
