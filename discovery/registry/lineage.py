@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from discovery.registry.content import later, next_serial
+from discovery.registry.content import SERIALS, later, next_serial
 
 PAUSE_SECONDS: Final = 1.0
 """At least, from one time that the serials go ahead of others' to the next."""
+FARTHEST: Final = SERIALS // 4
+"""That they go at a time: who has the serial before must not take the next one for an older one."""
 
 
 class Lineage:
@@ -40,9 +42,16 @@ class Lineage:
         return later(theirs, ours)
 
     def jump(self, ours: int, now: float) -> tuple[int, int] | None:
-        """The serial that others have, and the one to go on with; None: they have none that is later."""
-        heard, self._heard = self._heard, None
-        if heard is None or not later(heard, ours) or now < self._jumped_at + PAUSE_SECONDS:
+        """The serial that others have, and the one to go on with; None: they have none that is later, or not yet.
+
+        What was heard stays until that is in force, since a question that is asked again may not be heard again.
+        """
+        heard = self._heard
+        if heard is None or now < self._jumped_at + PAUSE_SECONDS:
+            return None
+        if not later(heard, ours):
+            self._heard = None
             return None
         self._jumped_at = now
-        return heard, next_serial(heard + self._gap)
+        is_far = (heard - ours) % SERIALS > FARTHEST
+        return heard, next_serial(ours + FARTHEST if is_far else heard + self._gap)

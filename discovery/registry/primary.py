@@ -153,10 +153,10 @@ class Primary:
     async def _overtake(self) -> None:
         """Go on after a serial that others have."""
         before = self.content.serial
-        if (jump := self._lineage.jump(before, self._clock())) is not None:
-            words = "%s: others have the serial %d, but the store has %d: it is new, or an older copy"
+        jump = self._lineage.jump(before, self._clock())
+        if jump is not None and await self._kept(Commit(self.apex.origin, before, jump[1], _NOTHING, {})):
+            words = "%s: others have the serial %d, but the store had %d: it is new, or an older copy"
             log.warning(words, _text(self.apex.origin), jump[0], before)
-            await self._kept(Commit(self.apex.origin, before, jump[1], _NOTHING, {}))
 
     def _begin(self) -> None:
         """Do at once what `run` has not come to."""
