@@ -51,13 +51,14 @@ class Site:
         spec: Mapping[str, Any] | None = None,
         annotations: Mapping[str, str] | None = None,
         image: str = IMAGE,
+        grace: int = GRACE_SECONDS,
         **more: Any,
     ) -> None:
         """Write the Deployment anew; `spec` and `annotations`: of the Deployment, `more`: of its container."""
         made = deployment("web", replicas)
         made["metadata"]["annotations"] = annotations or {}
         template = made["spec"]["template"]["spec"]
-        template["terminationGracePeriodSeconds"] = GRACE_SECONDS
+        template["terminationGracePeriodSeconds"] = grace
         template["containers"][0].update({"image": image, **more})
         made["spec"].update(spec or {})
         (self.folder / "deployment.json").write_text(json.dumps(made))
@@ -192,6 +193,41 @@ def test_who_ends_or_fails_its_probe_is_started_anew(site: Site, inside: Engine)
         inside.docker("kill", second)
         wait_for(lambda: not ready(weft, "web"), weft.told)
         assert "liveness probe failed" in weft.told()
+
+
+@pytest.mark.soak
+def test_its_hooks_run_in_the_container(site: Site, inside: Engine) -> None:
+    """Neither start nor end goes on before a hook has found the file that it waits for."""
+    site.put(0)
+    with site.running() as weft:
+        site.put(1, grace=120, lifecycle={"postStart": waits_for("begin"), "preStop": waits_for("end")})
+        (container,) = wait_for(lambda: running_containers(inside), weft.told)
+        wait_for(lambda: waits(inside, container, "begin"), weft.told)
+        assert "its postStart hook is not done" in weft.admin("/readyz").body.decode()
+        assert not replicas(weft)
+        inside.docker("exec", container, "touch", "/tmp/begin")
+        wait_for(lambda: replicas(weft), weft.told)
+        assert ask(weft.address("web")).status == 200
+        site.put(0, grace=120, lifecycle={"postStart": waits_for("begin"), "preStop": waits_for("end")})
+        wait_for(lambda: waits(inside, container, "end"), weft.told)
+        assert running_containers(inside) == {container}
+        inside.docker("exec", container, "touch", "/tmp/end")
+        wait_for(lambda: not running_containers(inside), weft.told)
+
+        site.put(1, lifecycle={"postStart": {"exec": {"command": ["sh", "-c", "exit 4"]}}})
+        wait_for(lambda: "PostStartHookError: exit code 4; next start in" in weft.told(), weft.told)
+        assert not replicas(weft)
+        site.put(1, lifecycle={"postStart": {"exec": {"command": ["true"]}}})
+        wait_for(lambda: replicas(weft), weft.told)
+
+
+def waits_for(name: str) -> dict[str, Any]:
+    """A hook that says where it is, and is done when there is a file of that name."""
+    return {"exec": {"command": ["sh", "-c", f"touch /tmp/{name}-hook; while ! test -e /tmp/{name}; do sleep 1; done"]}}
+
+
+def waits(engine: Engine, container: str, name: str) -> bool:
+    return f"{name}-hook" in engine.docker("exec", container, "ls", "/tmp").split()
 
 
 async def test_what_a_container_uses_is_known(inside: Engine) -> None:
