@@ -30,6 +30,10 @@ class Doubt:
         self._since: float | None = None
         """When a zone came first that was not believed."""
 
+    def settle(self) -> None:
+        """The copy is in step with what a primary has: what was not believed was another matter."""
+        self._since = None
+
     def holds(self, copy: Nodes, offered: Nodes, now: float) -> str:
         """Why `offered` is not to take the place of `copy` yet; empty: it is.  `now`: seconds of any steady clock."""
         lost = len(copy.keys() - offered.keys())

@@ -203,6 +203,7 @@ class Secondary:
             for tell in self.returned:
                 tell()
         self.failure = ""
+        self.doubt.settle()
         self.last_contact = asyncio.get_running_loop().time()
         self.synced.set()
 

@@ -48,3 +48,10 @@ def test_it_is_not_held_for_long() -> None:
     assert doubt.holds(TEN, {}, 7.0 + HOLD_SECONDS - 0.01)
     assert not doubt.holds(TEN, {}, 7.0 + HOLD_SECONDS)
     assert doubt.holds(TEN, {}, 9.0 + HOLD_SECONDS), "and each loss by itself"
+
+
+def test_what_was_doubted_before_a_difference_fitted_was_another_matter() -> None:
+    doubt = Doubt()
+    assert doubt.holds(TEN, {}, 7.0)
+    doubt.settle()
+    assert doubt.holds(TEN, {}, 7.0 + HOLD_SECONDS), "its time begins anew"

@@ -12,6 +12,7 @@ import pytest
 
 from discovery.registry.asking import Tell
 from discovery.registry.content import Content
+from discovery.registry.doubt import HOLD_SECONDS
 from discovery.registry.keys import Key
 from discovery.registry.messages import removed
 from discovery.registry.resolv_conf import Resolver
@@ -59,6 +60,18 @@ async def test_it_takes_the_zone_and_follows(signed: bool) -> None:
             await primary.submit(asks(*(record(f"more{number}.a.b") for number in range(700))))
             made.heard(None, "127.0.0.1")
             await until(lambda: same(made.content, primary.content))
+
+
+async def test_what_was_doubted_before_it_was_in_step_again_is_another_matter() -> None:
+    async with registry(Memory()) as where, secondary(where) as made:
+        await asyncio.wait_for(made.synced.wait(), 5)
+        made.doubt.lacks.append(lambda _: True)
+        now = asyncio.get_running_loop().time
+        assert made.doubt.holds({}, {}, now() - HOLD_SECONDS)
+        before = made.last_contact
+        made.heard(None, "127.0.0.1")
+        await until(lambda: made.last_contact > before)
+        assert made.doubt.holds({}, {}, now())
 
 
 async def test_without_a_notify_it_asks_by_itself() -> None:
