@@ -156,10 +156,10 @@ class Enrolment:
         if self._where is not None:
             self.itself.want(node_records(self._name, self._where, self._parts))
 
-    def answering(self) -> None:
-        """A registry has been heard again."""
+    def answering(self, server: Resolver) -> None:
+        """The zone is followed there from now on."""
         for registrant in (self.endpoints, self.itself):
-            registrant.answering()
+            registrant.answering(server)
 
     async def run(self) -> None:
         """Keep both registered, until cancelled."""

@@ -4,23 +4,48 @@ Where answers are signed, the socket stays open: a question then costs one syste
 are not, each question comes from a port of its own, which whoever forges an answer would have to guess (RFC 5452).
 No socket stays that gave no answer: libuv does not watch one any more that had an error, and its own address may be
 one that this host has no longer.
+
+By TCP there is a connection for each question.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from socket import AF_INET, AF_INET6, SOCK_DGRAM, SOCK_NONBLOCK
 from typing import Final
 
+from discovery.registry.messages import ixfr_query
 from discovery.registry.resolv_conf import Resolver
+from discovery.registry.transfer import Apex
 
 LARGEST: Final = 65535
+AFTER_SERIAL: Final = 4 * 5 + 11
+"""Bytes of a question for a difference from the serial on, without options of EDNS."""
 
 Outcome = bytes | OSError
 """The answer, or why there is none; one that did not come in time is a TimeoutError."""
 Tell = Callable[[Outcome], None]
+
+
+class Question:
+    """A question for a difference, of which all but id and serial stay as they are."""
+
+    def __init__(self, apex: Apex) -> None:
+        self._apex = apex
+        self._options = b""
+        self._before = self._after = b""
+        """What stands between the id and the serial, and behind that."""
+
+    def since(self, serial: int, options: bytes, message_id: int) -> bytes:
+        """For what changed after `serial`; `options`: those of EDNS."""
+        if not self._before or options != self._options:
+            made = ixfr_query(0, self._apex.soa(0), options)
+            at = len(made) - len(options) - AFTER_SERIAL
+            self._options, self._before, self._after = options, made[2:at], made[at + 4 :]
+        return b"".join((message_id.to_bytes(2, "big"), self._before, serial.to_bytes(4, "big"), self._after))
 
 
 class Asking:
@@ -97,3 +122,16 @@ class Asking:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+@asynccontextmanager
+async def connected(
+    where: Resolver, seconds: float
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection, which may take so many seconds to be there.  Raises OSError, TimeoutError."""
+    async with asyncio.timeout(seconds):
+        reader, writer = await asyncio.open_connection(*where)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()

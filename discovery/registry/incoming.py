@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from discovery.registry import tsig
 from discovery.registry.content import Change, later, within
+from discovery.registry.keys import Key
 from discovery.registry.tsig import Verifier
 from discovery.registry.wire import IN, QR, RCODE_NAMES, SOA, Message, Record
 
@@ -56,13 +58,17 @@ class Incoming:
         self._wanted = wanted
         self._ours = serial
         self._last: int | None = None
-        """The serial that the answer leads to."""
         self._take: Callable[[Record], Outcome | None] = self._first
         self._count = 0
         self._records: list[Record] = []
         self._changes: list[tuple[int, Change]] = []
         self._removed: list[Record] = []
         self._serial = 0
+
+    @property
+    def serial(self) -> int | None:
+        """The one that the answer leads to; None: it did not come to that."""
+        return self._last
 
     def feed(self, message: Message, is_udp: bool = False) -> Outcome | None:
         """One message more; the outcome once it is whole.  Raises `TransferError`."""
@@ -166,3 +172,11 @@ class Check:
         """That was all of it.  Raises `TransferError` if its last messages are covered by no signature."""
         if self._verifier is not None and not self._verifier.is_settled:
             raise TransferError("its last message is not signed")
+
+
+def signed(query: bytes, key: Key | None, wall: Callable[[], float]) -> tuple[bytes, Check]:
+    """The query, signed if there is a key, and what checks the answer; `wall`: seconds since 1970."""
+    if key is None:
+        return query, Check(None, wall)
+    made, mac = tsig.sign(query, key, wall())
+    return made, Check(Verifier(key, mac), wall)

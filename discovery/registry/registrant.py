@@ -2,6 +2,7 @@
 
 `discovery.registry.upkeep` says what is to be sent; here it is sent, by UDP and again until there is an answer, by TCP
 where it is large.  A registry that does not answer or refuses gives way to the next one, which is told everything.
+So is the first one again (`preference`), as long as the zone can be followed there.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from discovery.backoff import Backoff, BackoffPolicy
 from discovery.registry import tsig
 from discovery.registry.keys import Key
 from discovery.registry.messages import LARGEST_UDP, update
+from discovery.registry.preference import Preference
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.terms import Terms, read_terms
 from discovery.registry.tsig import TsigError, Verifier
@@ -55,13 +57,14 @@ class Registrant:
         self.failure = ""
         """Why the last try failed; empty if it did not."""
         self._origin = origin
-        self._servers = tuple(servers)
+        self._preference = Preference(servers, random)
+        self._heard = self._preference.first
+        """Who answered last to those who follow the zone."""
         self._key = key
         self._lease = lease
         self._random = random
         self._wall = wall
         self._upkeep = Upkeep()
-        self._turn = 0
         self._backoff = Backoff(RETRIES, random)
         self._woken = asyncio.Event()
         self._answering = asyncio.Event()
@@ -71,7 +74,7 @@ class Registrant:
     @property
     def server(self) -> Resolver:
         """Who is told."""
-        return self._servers[self._turn % len(self._servers)]
+        return self._preference.current
 
     def want(self, records: Iterable[Record]) -> None:
         """These records are to be registered from now on, and no others."""
@@ -88,10 +91,12 @@ class Registrant:
         self._upkeep.lost(records)
         self._changed()
 
-    def answering(self) -> None:
-        """A registry has been heard again: it is tried at once."""
+    def answering(self, server: Resolver) -> None:
+        """The zone is followed there from now on: who has no registry that answers tries again at once."""
+        self._heard = server
         self._backoff.succeeded()
         self._answering.set()
+        self._woken.set()
 
     async def settled(self, seconds: float) -> bool:
         """Wait until the registry has acknowledged what is wanted, at most so long; whether it has."""
@@ -106,9 +111,12 @@ class Registrant:
         loop = asyncio.get_running_loop()
         while True:
             self._woken.clear()
+            if self._return_at <= loop.time():
+                self._preference.take_first()
+                self._upkeep.doubt()
             letter = self._upkeep.letter(loop.time())
             if letter is None:
-                await self._wait(self._upkeep.next_at - loop.time())
+                await self._wait(min(self._upkeep.next_at, self._return_at) - loop.time())
                 continue
             try:
                 lease = await self._send(letter)
@@ -118,6 +126,11 @@ class Registrant:
             else:
                 self._upkeep.acknowledged(lease, loop.time(), self._random.random())
                 self._succeeded()
+
+    @property
+    def _return_at(self) -> float:
+        """When the first registry is to be told again what another one was told."""
+        return self._preference.try_at if self._heard == self._preference.first else float("inf")
 
     def _changed(self) -> None:
         if self._upkeep.is_settled:
@@ -146,9 +159,10 @@ class Registrant:
         if why != self.failure:
             log.warning("nothing can be registered at %s: %s", self.server, why)
         self.failure = why
-        self._turn += 1
-        pause = self._backoff.failed(asyncio.get_running_loop().time())
-        return pause if self._turn % len(self._servers) == 0 else 0.0
+        now = asyncio.get_running_loop().time()
+        self._preference.failed(now)
+        pause = self._backoff.failed(now)
+        return pause if self.server == self._preference.first else 0.0
 
     def _succeeded(self) -> None:
         if self.failure:

@@ -2,9 +2,10 @@
 
 A NOTIFY has it ask at once, by UDP, for what changed since its serial; without one it asks every second.  What does
 not fit comes by TCP, and the whole zone where a difference is not to be had or does not fit what is here.  One transfer
-is under way at a time.  When a primary does not answer the next one is asked, and the copy stays as it is: whoever
-serves from it serves on.  So it does for a moment when a primary lost what it had: a whole zone that lacks much, or
-what must be there, is asked for again before it is believed, since others register anew what they miss.
+is under way at a time.  When a primary does not answer the next one is asked, until the first one has all of this again
+(`preference`), and the copy stays as it is: whoever serves from it serves on.  So it does for a moment when a primary
+lost what it had: a whole zone that lacks much, or what must be there, is asked for again before it is believed, since
+others register anew what they miss.
 
 What is usual, a NOTIFY and a difference that fits, is done aside from the task, by callbacks; all else wakes the task.
 """
@@ -13,22 +14,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from random import Random
 from typing import Final, TypeVar
 
-from discovery.registry import asking, tsig
+from discovery.registry import asking
 from discovery.registry.content import Content, Draft, later
 from discovery.registry.doubt import Doubt
-from discovery.registry.incoming import Behind, Check, Incoming, Outcome, Steps, TransferError, Wanted, Whole
+from discovery.registry.incoming import Behind, Check, Incoming, Outcome, Steps, TransferError, Wanted, Whole, signed
 from discovery.registry.keys import Key
 from discovery.registry.messages import LARGEST_UDP, axfr_query, ixfr_query
 from discovery.registry.parts import Parts, covers, option
+from discovery.registry.preference import Preference
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.transfer import Apex, History
-from discovery.registry.tsig import TsigError, Verifier
+from discovery.registry.tsig import TsigError
 from discovery.registry.wire import Malformed, parse_part
 
 REFRESH_SECONDS: Final = 1.0
@@ -41,8 +43,6 @@ JITTER: Final = 0.2
 UDP_SECONDS: Final = 0.5
 TCP_SECONDS: Final = 10.0
 """Without another message."""
-AFTER_SERIAL: Final = 4 * 5 + 11
-"""Bytes of a question for a difference from the serial on, without options of EDNS."""
 SLICE: Final = 500
 """Records or names that are put in at a time, before the rest of the loop has its turn."""
 
@@ -65,8 +65,8 @@ class Secondary:
         self.content = Content(origin)
         self.followers: list[Callable[[Iterable[bytes]], None]] = []
         """Called with the names that changed, once `content` has them."""
-        self.returned: list[Callable[[], None]] = []
-        """Called when a primary answers again, after none did."""
+        self.returned: list[Callable[[Resolver], None]] = []
+        """Called with a primary that is asked from now on, since it answers: after none did, or as the first of all."""
         self.doubt = Doubt()
         self.synced = asyncio.Event()
         """Set once the whole zone is here."""
@@ -83,28 +83,27 @@ class Secondary:
         self._options = b""
         self._is_partial = False
         """Names are wanted that may not be here."""
-        self._primaries = tuple(primaries)
+        self._preference = Preference(primaries, random)
         self._key = key
         self._random = random
         self._wall = wall
         self._apex = Apex(origin, b"\0", b"\0")
-        self._addresses = frozenset(primary.address for primary in self._primaries)
+        self._addresses = frozenset(primary.address for primary in primaries)
         self._notified = asyncio.Event()
-        self._transfers = 0
         self._asking = asking.Asking(UDP_SECONDS, stays=key is not None)
+        self._trying = asking.Asking(UDP_SECONDS, stays=False)
         self._is_waiting = False
         """`run` has nothing to do."""
         self._is_aside = False
         """A question is under way that `run` knows nothing of."""
         self._is_more = False
         """Something newer was heard of since then."""
-        self._question = b"", b"", b""
-        """The EDNS options of a question for a difference, and what stands before and after the serial."""
+        self._question = asking.Question(self._apex)
 
     @property
     def primary(self) -> Resolver:
         """Who is asked."""
-        return self._primaries[self._transfers % len(self._primaries)]
+        return self._preference.current
 
     def want(self, parts: Parts) -> None:
         """Keep these parts only, from now on; they are asked for as a whole once more.
@@ -148,7 +147,7 @@ class Secondary:
         self._is_aside = False
         if self._is_waiting and self._is_usual:
             try:
-                outcome = self._read(answer, check)
+                outcome = self._read(answer, check, self._incoming(self.content.serial))
                 if isinstance(outcome, Steps):
                     self._put(outcome)
                     self._succeeded()
@@ -165,6 +164,7 @@ class Secondary:
             await self._follow()
         finally:
             self._asking.close()
+            self._trying.close()
 
     async def _follow(self) -> None:
         while True:
@@ -179,12 +179,16 @@ class Secondary:
             else:
                 self._succeeded()
             await self._wait(pause * self._random.uniform(1 - JITTER, 1 + JITTER))
+            if asyncio.get_running_loop().time() >= self._preference.try_at - EARLY:
+                self._try_first()
 
     async def _wait(self, seconds: float) -> None:
         """Until something is to be done, which is at the latest when no primary has been heard for so long."""
         now = asyncio.get_running_loop().time
         until, self._is_waiting = now() + seconds, True
-        while (rest := max(until, self.last_contact + seconds) - now()) > EARLY and not self._notified.is_set():
+        while not self._notified.is_set():
+            if (rest := min(max(until, self.last_contact + seconds), self._preference.try_at) - now()) <= EARLY:
+                break
             with suppress(TimeoutError):
                 async with asyncio.timeout(rest):
                     await self._notified.wait()
@@ -195,17 +199,42 @@ class Secondary:
             kept = "; the endpoints stay as they were" if self.synced.is_set() else ""
             log.warning("the registry %s: %s%s", self.primary, why, kept)
         self.failure = why
-        self._transfers += 1
+        self._preference.failed(asyncio.get_running_loop().time())
+
+    def _try_first(self) -> None:
+        """Ask the first primary aside what it has, while another one is followed."""
+        self._preference.put_off(asyncio.get_running_loop().time())
+        query, check = self._signed(ixfr_query(self._random.randrange(1 << 16), self._apex.soa(self.content.serial)))
+        try:
+            self._trying.ask(self._preference.first, query, partial(self._tried, check))
+        except OSError as error:
+            self._tried(check, error)
+
+    def _tried(self, check: Check, answer: asking.Outcome) -> None:
+        """Follow the first primary from now on, if it has at least what is here."""
+        incoming = self._incoming(self.content.serial)
+        try:
+            self._read(answer, check, incoming)
+        except TROUBLE as error:
+            log.debug("%s is not followed yet: %s", self._preference.first, error)
+            return
+        if incoming.serial is not None and not later(self.content.serial, incoming.serial) and not self.failure:
+            self._preference.take_first()
+            self._notified.set()
+            self._returned()
 
     def _succeeded(self) -> None:
         if self.failure:
-            log.info("the registry %s answers again", self.primary)
-            for tell in self.returned:
-                tell()
+            self._returned()
         self.failure = ""
         self.doubt.settle()
         self.last_contact = asyncio.get_running_loop().time()
         self.synced.set()
+
+    def _returned(self) -> None:
+        log.info("the registry %s answers again", self.primary)
+        for tell in self.returned:
+            tell(self.primary)
 
     async def _catch_up(self) -> None:
         """Ask until nothing is newer."""
@@ -273,26 +302,17 @@ class Secondary:
         come: asyncio.Future[asking.Outcome] = asyncio.get_running_loop().create_future()
         self._asking.ask(self.primary, query, come.set_result)
         try:
-            return self._read(await come, check)
+            return self._read(await come, check, self._incoming(self.content.serial))
         finally:
             self._asking.forget()
 
     def _difference(self) -> bytes:
-        """The question for what changed since our serial."""
-        options, before, after = self._question
-        if not before or options != self._options:
-            made = ixfr_query(0, self._apex.soa(0), self._options)
-            at = len(made) - len(self._options) - AFTER_SERIAL
-            before, after = made[2:at], made[at + 4 :]
-            self._question = self._options, before, after
-        message_id = self._random.randrange(1 << 16).to_bytes(2, "big")
-        return b"".join((message_id, before, self.content.serial.to_bytes(4, "big"), after))
+        return self._question.since(self.content.serial, self._options, self._random.randrange(1 << 16))
 
-    def _read(self, answer: asking.Outcome, check: Check) -> Outcome:
+    def _read(self, answer: asking.Outcome, check: Check, incoming: Incoming) -> Outcome:
         """What a message says that is all there is."""
         if isinstance(answer, OSError):
             raise answer
-        incoming = Incoming(self.content.origin, self.content.serial, self._wanted)
         outcome = incoming.feed(parse_part(check(answer)), is_udp=True)
         check.end()
         assert outcome is not None  # a message by UDP is all there is, or raises
@@ -306,8 +326,8 @@ class Secondary:
         else:
             question = ixfr_query(message_id, self._apex.soa(serial), self._options)
         query, verify = self._signed(question)
-        incoming = Incoming(origin, serial, self._wanted)
-        async with _connected(self.primary) as (reader, writer):
+        incoming = self._incoming(serial)
+        async with asking.connected(self.primary, TCP_SECONDS) as (reader, writer):
             writer.write(len(query).to_bytes(2, "big") + query)
             outcome: Outcome | None = None
             while outcome is None:
@@ -319,23 +339,12 @@ class Secondary:
         verify.end()
         return outcome
 
+    def _incoming(self, serial: int | None) -> Incoming:
+        return Incoming(self.content.origin, serial, self._wanted)
+
     def _signed(self, query: bytes) -> tuple[bytes, Check]:
-        """The query, signed if there is a key, and what checks the answer."""
-        if self._key is None:
-            return query, Check(None, self._wall)
-        signed, mac = tsig.sign(query, self._key, self._wall())
-        return signed, Check(Verifier(self._key, mac), self._wall)
+        return signed(query, self._key, self._wall)
 
 
 def _slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[at : at + SLICE] for at in range(0, len(items), SLICE))
-
-
-@asynccontextmanager
-async def _connected(primary: Resolver) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    async with asyncio.timeout(TCP_SECONDS):
-        reader, writer = await asyncio.open_connection(*primary)
-    try:
-        yield reader, writer
-    finally:
-        writer.transport.abort()

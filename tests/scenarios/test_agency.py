@@ -36,7 +36,35 @@ def test_a_sidecar_follows_its_nodes_agent_also_when_the_registry_is_gone(tmp_pa
             assert followed(first)["failure"] == ""
 
 
-def beside(world: Mesh, agent: Weft, name: str):  # type: ignore[no-untyped-def]
-    folder = Folder(world.folder / name, nodeName=name, registry={"servers": [agent.network.dns], "lease": LEASE})
+def test_a_sidecar_returns_to_its_nodes_agent(tmp_path: Path) -> None:
+    with mesh(tmp_path) as world:
+        registry = world.registry()
+        folder, agent = world.node("agent")
+        _, seen = world.node("seen")
+        world.wait()
+        both = agent.network.dns, registry.network.dns
+        with beside(world, agent, "first", *both, lease="20s") as first:
+            wait_endpoints(seen, 1)
+
+            def follows(server: str) -> bool:
+                assert len(ready(seen, "app")) == len(ready(first, "app")) == 1, "it stays registered and served"
+                assert ask(ports(seen, "app")["http"]).json["replica"] == "first"
+                return followed(first)["registry"] == server and not followed(first)["failure"]
+
+            wait_for(lambda: follows(both[0]), first.told)
+            for _ in range(2):
+                agent.process.kill()
+                agent.process.wait()
+                wait_for(lambda: follows(both[1]), first.told)
+                agent = world.start(folder, "node")
+                world.wait()
+                wait_for(lambda: follows(both[0]), first.told)
+            with sidecar(world, "second"):
+                wait_for(lambda: len(ready(first, "app")) == 2, first.told)
+
+
+def beside(world: Mesh, agent: Weft, name: str, *servers: str, lease: str = LEASE):  # type: ignore[no-untyped-def]
+    registry = {"servers": servers or [agent.network.dns], "lease": lease}
+    folder = Folder(world.folder / name, nodeName=name, registry=registry)
     folder.put("app", APP, OTHER, NOBODY, HEADLESS)
     return running(folder.path, folder.network, *words(name, closed_port()), role="sidecar", fresh=False)

@@ -149,6 +149,22 @@ async def test_a_registry_that_is_heard_again_is_told_at_once(monkeypatch: pytes
     async with registering(address) as made:
         made.want((ONE,))
         await until(lambda: made.failure)
-        made.answering()
-        failed = made._turn
-        await until(lambda: made._turn > failed)
+        made.answering(address)
+        assert made._backoff.failures == 0
+        await until(lambda: made._backoff.failures == 1)
+
+
+async def test_the_first_registry_is_told_again_as_long_as_the_zone_is_followed_there() -> None:
+    async with registry(Memory()) as first, registry(Memory()) as second, registering(first, second) as made:
+        there = [Resolver(each.host, each.port) for each in (first, second)]
+        made.answering(there[1])
+        made.want((ONE,))
+        assert await made.settled(5)
+        made._failed("it did not answer in time")
+        made.want((ONE, TWO))
+        await until(lambda: registered(second) == {TWO})
+        with pytest.raises(AssertionError):
+            await until(lambda: made.server == there[0], seconds=1.2)
+        made.answering(there[0])
+        await until(lambda: registered(first) == {ONE, TWO})
+        assert made.server == there[0]

@@ -195,8 +195,8 @@ async def test_only_the_names_that_are_wanted_are_kept() -> None:
 
 async def test_it_says_when_a_registry_answers_again() -> None:
     async with registry(Memory()) as where, secondary(where) as made:
-        told: list[str] = []
-        made.returned.append(lambda: told.append(made.failure))
+        told: list[Resolver] = []
+        made.returned.append(told.append)
         await asyncio.wait_for(made.synced.wait(), 5)
         assert told == []
         made._failed("it did not answer in time")
@@ -242,3 +242,26 @@ async def test_what_is_heard_of_while_a_question_is_under_way_is_asked_for_next(
         made.heard(where.primary.content.serial, "127.0.0.1")
         await until(lambda: same(made.content, where.primary.content))
         assert not made._notified.is_set()
+
+
+async def test_the_first_primary_is_followed_again_once_it_has_what_is_here() -> None:
+    async with registry(Memory()) as second, registry(Memory()) as first, secondary(first, second) as made:
+        there = [Resolver(each.host, each.port) for each in (first, second)]
+        told: list[Resolver] = []
+        made.returned.append(told.append)
+        await asyncio.wait_for(made.synced.wait(), 5)
+        await second.primary.submit(asks(record("a.a.b"), record("b.a.b")))
+        await second.primary.submit(asks(record("c.a.b")))
+        made._failed("it did not answer in time")
+        made.heard(None, "127.0.0.1")
+        await until(lambda: same(made.content, second.primary.content))
+        assert (made.primary, told) == (there[1], [there[1]])
+        tried = made._preference.try_at
+        await until(lambda: made._preference.try_at > tried)
+        with pytest.raises(AssertionError):
+            await until(lambda: made.primary == there[0], seconds=0.5)
+        await first.primary.submit(asks(record("a.a.b"), record("b.a.b")))
+        await first.primary.submit(asks(record("c.a.b")))
+        await first.primary.submit(asks(record("d.a.b")))
+        await until(lambda: same(made.content, first.primary.content), 30)
+        assert (made.primary, told, made.failure) == (there[0], [there[1], there[0]], "")
