@@ -69,6 +69,13 @@ PORT_NAME = Rule(
     "lower-case letters, digits and single '-', with at least one letter",
     "[^a-z0-9]+",
 )
+SERVICE_PORT_NAME = Rule(
+    "a port name of a Service (DNS label, RFC 1123)",
+    re.compile(_LABEL),
+    62,  # with the `_` before it, it is a label of SRV records
+    _DNS_WORDS,
+    "[^-a-z0-9]+",
+)
 LABEL_VALUE = Rule(
     "a label value",
     re.compile(rf"(?:{_QUALIFIED})?"),

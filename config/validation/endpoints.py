@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from config.addresses import parse_address
-from config.naming import DNS_LABEL, DNS_SUBDOMAIN, LABEL_VALUE, PORT_NAME, label_key
+from config.naming import DNS_LABEL, DNS_SUBDOMAIN, LABEL_VALUE, SERVICE_PORT_NAME, label_key
 from config.resources.core import (
     SERVICE_NAME_LABEL,
     EndpointHints,
@@ -107,7 +107,7 @@ def _check_subset(subset: EndpointSubset, path: str, report: ObjectReport) -> No
 
 def _check_port_words(port: EndpointPort, path: str, report: ObjectReport) -> None:
     if port.name:
-        report.check(f"{path}.name", PORT_NAME.problem(port.name))
+        report.check(f"{path}.name", SERVICE_PORT_NAME.problem(port.name))
     if port.app_protocol:
         report.check(f"{path}.appProtocol", label_key(port.app_protocol))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from config.addresses import parse_address, parse_network
 from config.filters import CORSPolicy, HeaderEdits, RedirectPolicy, RewritePolicy
-from config.naming import DNS_SUBDOMAIN, PORT_NAME, TOKEN, shown
+from config.naming import DNS_SUBDOMAIN, SERVICE_PORT_NAME, TOKEN, shown
 from config.policies import TrafficPolicySpec
 from config.validation.report import ObjectReport, duplicates, keyed, problem_of
 
@@ -124,7 +124,7 @@ def _check_service(path: str, service: str, port: int | str | None, report: Obje
         if not 1 <= int(port) <= 65535:
             report.error(f"{path}.port", f"{port} is not a port number from 1 to 65535")
     elif port is not None:
-        report.check(f"{path}.port", PORT_NAME.problem(port))
+        report.check(f"{path}.port", SERVICE_PORT_NAME.problem(port))
 
 
 def _check_cors(cors: CORSPolicy, report: ObjectReport) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from config.naming import DNS_SUBDOMAIN, PORT_NAME, TOKEN, shown
+from config.naming import DNS_SUBDOMAIN, SERVICE_PORT_NAME, TOKEN, shown
 from config.policies import (
     HTTP_GROUPS,
     RetryPolicy,
@@ -49,7 +49,7 @@ def _check_target(policy: TrafficPolicy, report: ObjectReport) -> None:
     section = target.section_name
     if not section:
         return
-    problem = PORT_NAME.problem(section)
+    problem = SERVICE_PORT_NAME.problem(section)
     if section.isdecimal():
         problem = None if 1 <= int(section) <= 65535 else f"{section} is not a port number from 1 to 65535"
     if problem:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from config.addresses import Network, assignable, parse_address, parse_network
 from config.dns_source import problems as dns_problems
 from config.meta import IntOrString
-from config.naming import DNS_SUBDOMAIN, PORT_NAME, label_key, shown
+from config.naming import DNS_SUBDOMAIN, PORT_NAME, SERVICE_PORT_NAME, label_key, shown
 from config.resources.core import OWN_LOAD_BALANCER, Service, ServicePort, SessionAffinityConfig
 from config.settings import NODE_PORTS
 from config.validation.metadata import check_labels
@@ -112,7 +112,7 @@ def _report_duplicates(fields: Sequence[str], values: Iterable[object], message:
 
 def _check_port(port: ServicePort, path: str, service: Service, report: ObjectReport) -> None:
     if port.name:
-        report.check(f"{path}.name", PORT_NAME.problem(port.name))
+        report.check(f"{path}.name", SERVICE_PORT_NAME.problem(port.name))
     if port.target_port is not None:
         given = [f"{path}.port"] if port.target_port == port.port else []  # which is then what it is by default
         check_target_port(port.target_port, f"{path}.targetPort", report, *given)
