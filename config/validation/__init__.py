@@ -16,7 +16,7 @@ from config.unread import Unread
 from config.validation.autoscalers import check_autoscaler
 from config.validation.conflicts import check_conflicts
 from config.validation.endpoints import check_endpoint_slice, check_endpoints
-from config.validation.index import Index
+from config.validation.index import Index, node_key
 from config.validation.ingresses import check_ingress, check_ingress_class
 from config.validation.metadata import HasMetadata, check_metadata
 from config.validation.node import check_node, network_or_none
@@ -26,12 +26,6 @@ from config.validation.report import Locate, ObjectReport, Report
 from config.validation.secrets import check_config_map, check_secret
 from config.validation.services import RangeInForce, check_service
 from config.validation.workloads import check_deployment
-
-
-def node_key(config_set: ConfigSet) -> ObjectKey:
-    """The NodeConfig that is in force; without a name when none was written."""
-    return next((key for key in config_set.sources if key.kind == "NodeConfig"), ObjectKey("NodeConfig", "", ""))
-
 
 AnyObject = TypeVar("AnyObject", bound=HasMetadata)
 

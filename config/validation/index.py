@@ -19,11 +19,17 @@ SERVICE_NAME_FIELD = keyed("metadata.labels", SERVICE_NAME_LABEL)
 _NO_REGISTRY = RegistrySettings()
 
 
+def node_key(config_set: ConfigSet) -> ObjectKey:
+    """The NodeConfig that is in force; without a name when none was written."""
+    return next((key for key in config_set.sources if key.kind == "NodeConfig"), ObjectKey("NodeConfig", "", ""))
+
+
 class Index:
     """Lookups over a ConfigSet, of which something may be `unread`."""
 
     def __init__(self, config_set: ConfigSet, unread: Unread) -> None:
         self.config_set = config_set
+        self.node = node_key(config_set)
         self._unread = unread
         self._unsure: dict[tuple[str, str, str], bool] = {}
         self._by_label: dict[tuple[str, str, str], list[ObjectKey]] = defaultdict(list)

@@ -283,10 +283,8 @@ def _check_autoscaler(item: HorizontalPodAutoscaler, index: Index, report: Objec
 
 def _check_prometheus(item: HorizontalPodAutoscaler, index: Index, report: ObjectReport) -> None:
     """Without a NodeConfig it is not known where this is to run."""
-    config_set = index.config_set
-    node = next((key for key in config_set.sources if key.kind == "NodeConfig"), None)
-    path = "spec.autoscaler.prometheus.url"
-    if node is None or config_set.node.autoscaler.prometheus.url or not report.knows_of(node, path):
+    node, path = index.node, "spec.autoscaler.prometheus.url"
+    if not node.name or index.config_set.node.autoscaler.prometheus.url or not report.knows_of(node, path):
         return
     for i, metric in enumerate(item.spec.metrics):
         if metric.type == "External":

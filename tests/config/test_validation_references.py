@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from config.meta import ObjectMeta
+from msgspec.structs import replace
+
+from config.loader import load_text
+from config.meta import ObjectKey, ObjectMeta, Source
 from config.resources.core import Service, ServicePort, ServiceSpec
+from config.validation import Validation
 from config.validation.references import port_of_section
 from tests.config.validating import Case, case, check, deployment, document, error, ingress, service, table, warning
 
@@ -237,3 +242,29 @@ def test_sections_are_ports_by_name_or_number() -> None:
         None,
         plain,
     ]
+
+
+class Counted(dict[ObjectKey, Source]):
+    """Counts how often all of it is looked through."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[ObjectKey]:
+        self.walks += 1
+        return super().__iter__()
+
+
+def test_no_autoscaler_has_all_objects_looked_through() -> None:
+    walks = []
+    for count in (1, 20):
+        found = load_text("---\n".join(scaler(number) for number in range(count)), "test").config_set
+        assert len(found.autoscalers) == count
+        sources = Counted(found.sources)
+        Validation(replace(found, sources=sources), lambda *_: Source("test", 1, 1)).faults()
+        walks.append(sources.walks)
+    assert walks[0] == walks[1]
+
+
+def scaler(number: int) -> str:
+    spec = f"{{scaleTargetRef: {{kind: SwarmService, name: s{number}}}, maxReplicas: 3}}"
+    return f"apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: a{number}}}\nspec: {spec}\n"
