@@ -14,6 +14,7 @@ import pytest
 from discovery.registry.content import Change, Content, RRset, content_of, next_serial
 from discovery.registry.keys import EVERYTHING, Scope
 from discovery.registry.lease import Leases
+from discovery.registry.lineage import PAUSE_SECONDS
 from discovery.registry.messages import absent, removed
 from discovery.registry.primary import MOST_TRIES, MOST_WAITING, Primary
 from discovery.registry.store import (
@@ -489,3 +490,27 @@ async def test_a_large_update_hands_the_loop_back_and_is_seen_as_a_whole() -> No
         assert set(seen) <= {0, len(large)}
         assert seen.count(0) > 4
         assert (made.content.serial, made.leases.records) == (8, len(large))
+
+
+async def test_who_is_ahead_is_overtaken_once_that_can_be_stored(caplog: pytest.LogCaptureFixture) -> None:
+    store, clock = Memory(), Clock()
+    async with primary(store, clock) as made:
+        store.broken = True
+        made.overtaken(1000)
+        assert await made.submit(asks(A1)) == SERVFAIL
+        assert await made.submit(asks(A1)) == SERVFAIL
+        store.broken = False
+        clock.now += PAUSE_SECONDS
+        assert await made.submit(asks(A1)) == NOERROR
+        assert await made.submit(asks(A2)) == NOERROR
+        assert made.content.serial == 1002
+    told = [each.getMessage() for each in caplog.records]
+    assert sum("others have the serial 1000, but the store had 8" in each for each in told) == 1
+
+
+async def test_a_store_that_is_shared_has_its_serials_to_itself() -> None:
+    async with primary(Shared()) as made:
+        made.overtaken(1000)
+        assert await made.submit(asks(A1)) == NOERROR
+        assert await made.submit(asks(A2)) == NOERROR
+        assert made.content.serial == 9

@@ -19,7 +19,7 @@ from discovery.registry.messages import ixfr_query
 from discovery.registry.outline import outline
 from discovery.registry.primary import Primary
 from discovery.registry.tsig import sign, verify
-from discovery.registry.wire import REFUSED, from_text, parse_message
+from discovery.registry.wire import NOERROR, REFUSED, from_text, parse_message
 from discovery.registry.zone_sender import ZoneSender
 from tests.discovery.registry.registries import registry
 from tests.discovery.registry.test_authority import until
@@ -73,6 +73,28 @@ async def test_who_gets_a_zone(case: str) -> None:
     (answer,) = sent
     assert answer is not None
     assert (parse_message(answer).rcode != REFUSED) is expected
+
+
+PUSHING: dict[str, tuple[KeyRing, str, Key | None, bool]] = {
+    "this machine": (KEYLESS, "127.0.0.1", None, True),
+    "one whose address may be anybody's": (KEYED, "10.0.0.1", None, False),
+    "one with a key": (KEYED, "11.0.0.1", SOME_KEY, True),
+}
+
+
+@pytest.mark.parametrize("case", PUSHING)
+async def test_whose_later_serial_is_believed(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, client, key, expected = PUSHING[case]
+    store, heard = Memory(), list[int]()
+    primary = Primary(APEX, store, store.stored, leases=Leases(), clock=time.monotonic)
+    monkeypatch.setattr(primary, "overtaken", heard.append)
+    sender = ZoneSender(keys, [ip_network("10.0.0.0/8")])
+    for serial in (6, 7, 8):
+        message, sent = ixfr_query(1, APEX.soa(serial)), list[bytes | None]()
+        verified = None if key is None else verify(sign(message, key, time.time())[0], {key.name: key}, time.time())
+        sender.answer(Asked(message, outline(message), client, verified, sent.append, None, time.time), primary)
+        assert parse_message(sent[0] or b"").rcode == NOERROR
+    assert heard == ([8] if expected else [])
 
 
 async def test_a_difference_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
