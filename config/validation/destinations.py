@@ -4,40 +4,93 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from config.filters import ReencryptPolicy
-from config.meta import IntOrString, Named, ObjectKey
+from config.filters import MirrorPolicy, ReencryptPolicy, SplitTarget
+from config.meta import Named, ObjectKey
 from config.naming import shown
 from config.policies import TrafficPolicy
-from config.resources.core import ConfigMap, Secret
+from config.resources.core import ConfigMap, Secret, Service, ServicePort
 from config.validation.index import Index, check_exists, listed, words_for_missing
 from config.validation.report import ObjectReport, keyed
 
+MOST_PORTS = 4
+"""Missing ports that one message names."""
 _UNTRUSTED = ": no endpoint is trusted, and requests are answered with 502"
 
 
 def check_destinations(policy: TrafficPolicy, index: Index, report: ObjectReport) -> None:
     spec = policy.spec
     for i, part in enumerate(spec.split):
-        _check_service(f"spec.split[{i}]", part.service, part.port, index, report)
+        _check_service(f"spec.split[{i}]", part, policy, index, report)
     if spec.mirror:
-        _check_service("spec.mirror", spec.mirror.service, spec.mirror.port, index, report)
+        _check_service("spec.mirror", spec.mirror, policy, index, report)
     if spec.tls and spec.tls.reencrypt and spec.tls.reencrypt.verify:
         _check_ca(spec.tls.reencrypt, index, report)
 
 
-def _check_service(path: str, name: str, port: IntOrString | None, index: Index, report: ObjectReport) -> None:
-    key = ObjectKey("Service", report.key.namespace, name)
+def _check_service(
+    path: str, part: SplitTarget | MirrorPolicy, policy: TrafficPolicy, index: Index, report: ObjectReport
+) -> None:
+    key = ObjectKey("Service", report.key.namespace, part.service)
     services = index.config_set.services
-    if not check_exists(key, services, index, f"{path}.service", report) or port is None:
+    if not check_exists(key, services, index, f"{path}.service", report):
         return
-    service = services[Named(key.namespace, name)]
+    service = services[Named(key.namespace, key.name)]
+    if part.port is None:
+        _check_same_ports(path, service, policy, index, report)
+        return
     ports = service.spec.ports
-    if service.spec.type == "ExternalName" and not ports and str(port).isdecimal():
+    if service.spec.type == "ExternalName" and not ports and str(part.port).isdecimal():
         return
     known = report.knows_of(key, "spec.ports.*.name", "spec.ports.*.port")
-    if known and not any(str(port) in (each.name, str(each.port)) for each in ports):
-        has = listed([each.name or str(each.port) for each in ports]) or "none"
-        report.error(f"{path}.port", f"{report.elsewhere(key)} has no port {port}; it has {has}", f"{path}.service")
+    if known and not any(str(part.port) in (each.name, str(each.port)) for each in ports):
+        words = f"{report.elsewhere(key)} has no port {part.port}; it has {_ports_of(service)}"
+        report.error(f"{path}.port", words, f"{path}.service")
+
+
+def _check_same_ports(path: str, service: Service, policy: TrafficPolicy, index: Index, report: ObjectReport) -> None:
+    """Without a port that is named, traffic goes on to the port of the same name, else to that of the same number.
+
+    Where some of the traffic finds its port there, the policy stays in force for that.
+    """
+    key = ObjectKey("Service", report.key.namespace, service.metadata.name)
+    target = ObjectKey("Service", report.key.namespace, policy.spec.target_ref.name)
+    fields = ("spec.type", "spec.ports.*.name", "spec.ports.*.port", "spec.ports.*.protocol")
+    sources = _sources(policy, index)
+    if (service.spec.type == "ExternalName" and not service.spec.ports) or not (
+        report.knows_of(key, *fields) and report.knows_of(target, *fields)
+    ):
+        return
+    missing = [port for port in sources if not _has_same(service, port)]
+    if not missing:
+        return
+    wanted = " and ".join(
+        f"{port.name} and no port {port.port}" if port.name else str(port.port) for port in missing[:MOST_PORTS]
+    )
+    words = (
+        f"{report.elsewhere(key)} has no port {wanted}, as {target} has, so that what is sent there finds no"
+        f" endpoint; it has {_ports_of(service)}: name one of these as port"
+    )
+    say = report.error if len(missing) == len(sources) else report.shortcoming
+    say(f"{path}.service", words, f"{path}.port", "spec.targetRef")
+
+
+def _sources(policy: TrafficPolicy, index: Index) -> list[ServicePort]:
+    """The ports whose traffic is sent on: of the Service that the policy is for, or the one that it names."""
+    target = policy.spec.target_ref
+    service = index.config_set.services.get(Named(policy.metadata.namespace, target.name))
+    if target.kind != "Service" or service is None:
+        return []
+    section = target.section_name
+    ports = [port for port in service.spec.ports if port.protocol == "TCP"]
+    return [port for port in ports if not section or section in (port.name, str(port.port))]
+
+
+def _has_same(service: Service, port: ServicePort) -> bool:
+    return any((port.name and port.name == each.name) or port.port == each.port for each in service.spec.ports)
+
+
+def _ports_of(service: Service) -> str:
+    return listed([each.name or str(each.port) for each in service.spec.ports]) or "none"
 
 
 def _check_ca(said: ReencryptPolicy, index: Index, report: ObjectReport) -> None:
