@@ -110,8 +110,10 @@ class View(msgspec.Struct, frozen=True):
         names = self.services.get((labels[-2], labels[-3]))
         if names is None:
             return self._found(None)
-        owner = to_wire((*labels[-3:], *self.domain)) if names.reason else b""
-        return Found(names.made.nodes.get(labels[:-3]), self.apex, self.soa(self.apex), names.reason, owner)
+        node = names.made.nodes.get(labels[:-3])
+        # Why there is nothing comes and goes with the Service, also for names that it does not have.
+        owner = to_wire((*labels[-3:], *self.domain)) if names.reason or node is None else b""
+        return Found(node, self.apex, self.soa(self.apex), names.reason, owner)
 
     def _of_pod(self, labels: Labels) -> Found:
         """An address may be written in several ways: what is said of all of them depends on the one."""

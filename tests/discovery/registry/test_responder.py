@@ -7,7 +7,7 @@ import dns.edns
 import dns.flags
 import dns.message
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.meta import Named
@@ -220,6 +220,7 @@ ENDPOINTS = st.lists(
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), ENDPOINTS, st.sets(st.integers(0, len(ASKED) - 1))), max_size=6))
+@example([("a", [Endpoint("10.0.0.1", 80, True)], set()), ("a", [], {4})])
 def test_what_is_kept_is_what_would_be_said_now(changes: list[tuple[str, list[Endpoint], set[int]]]) -> None:
     text = "apiVersion: v1\nkind: Service\nmetadata: {name: %s}\nspec: {%s, ports: [{name: http, port: 80}]}\n"
     alias = "apiVersion: v1\nkind: Service\nmetadata: {name: alias}\nspec: {type: ExternalName, externalName: %s}\n"
