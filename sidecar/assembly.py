@@ -216,9 +216,9 @@ class Assembly:
             await self.publisher.settled()
             await self.listeners.settled()
         await asyncio.sleep(0)
-        await self.platform.apply(config_set)
-        if self.autoscaling is not None:
+        if self.autoscaling is not None:  # who scales nothing any more cannot change what is released now
             self.autoscaling.define(config_set)
+        await self.platform.apply(config_set)
 
     async def drain(self, delay: float) -> None:
         """Say that the end is near, and go on serving for `delay` seconds: who balances over nodes may notice."""

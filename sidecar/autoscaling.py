@@ -83,6 +83,7 @@ class Autoscaling:
         self._places: list[GivePlaces] = [] if target is None else [lambda: [("", target)]]
         self._standby = standby
         self._dry_run = False
+        self.stopped = False
         self._wanted = asyncio.Event()
         self._prometheus: Prometheus | None = None
         self._access: object = None
@@ -142,6 +143,7 @@ class Autoscaling:
 
     def stop(self) -> None:
         """Decide nothing more: what runs here is about to end."""
+        self.stopped = True
         if self.parts is not None:
             self.parts.controller.define({}, 15.0)
             self.parts.fast.define(())

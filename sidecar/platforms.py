@@ -6,7 +6,7 @@ Of several the first runs the Deployments; the others only say what replicas the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from random import Random
 from typing import Any
 
@@ -92,6 +92,11 @@ class Platforms:
     def desired(self, name: Named) -> int | None:
         """How many replicas there are to be of a Deployment now; None: it does not run here."""
         return self.deployments.desired(name) if self.deployments is not None else None
+
+    def scaled_elsewhere(self, workloads: Collection[WorkloadRef]) -> None:
+        """An autoscaler of another process sets the number of these now."""
+        if self.deployments is not None:
+            self.deployments.scaled_elsewhere([Named(*each[1:]) for each in workloads if each.kind == "Deployment"])
 
     def size(self, name: Named) -> int | None:
         """How many tasks a Swarm service is to have; None: that is not known here."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from pathlib import Path
 from random import Random
@@ -34,6 +34,8 @@ class Deployments(Generic[R]):
         self._keeping = Keeping(history)
         self._around = Surroundings(random, clock, self._publish, self._keeping.keep)
         self._written = ConfigSet()
+        self._scaled: set[Named] = set()
+        self._scaled_elsewhere: frozenset[Named] = frozenset()
         self._reconcilers: dict[Named, Reconciler[R]] = {}
         self._subscribers: list[ReplicasChanged] = []
         self._closing = False
@@ -45,7 +47,7 @@ class Deployments(Generic[R]):
         """Make the Deployments of `config_set` the ones that run; returns when all changes are under way."""
         await self._runner.define(config_set)
         self._written = config_set
-        scaled = _autoscaled(config_set)
+        self._scaled = _autoscaled(config_set)
         if config_set.deployments and not self._retained:  # with none it may be another platform that runs them
             self._retained = True
             await self._keeping.retain(config_set.deployments)
@@ -53,11 +55,19 @@ class Deployments(Generic[R]):
             if key not in self._reconcilers:
                 record = self._keeping.load(key)
                 self._reconcilers[key] = Reconciler(self._runner, deployment, self._around, record)
-            self._reconcilers[key].update(deployment, autoscaled=key in scaled)
+            self._reconcilers[key].update(deployment, autoscaled=self._is_scaled(key))
             await asyncio.sleep(0)
         for key in self._reconcilers.keys() - config_set.deployments.keys():
             self._reconcilers[key].retire()
         self._tidy()
+
+    def scaled_elsewhere(self, names: Collection[Named]) -> None:
+        """An autoscaler of another process sets the number of these now, and of no others."""
+        before, self._scaled_elsewhere = self._scaled_elsewhere, frozenset(names)
+        for name in before ^ self._scaled_elsewhere:
+            found = self._reconcilers.get(name)
+            if found is not None and not found.retired:
+                found.update(found.written, autoscaled=self._is_scaled(name))
 
     def replicas(self) -> tuple[Replica, ...]:
         """All replicas that exist, ready or not, by Deployment and then oldest first."""
@@ -102,6 +112,9 @@ class Deployments(Generic[R]):
             await self._runner.close()
         finally:
             await self._keeping.close()
+
+    def _is_scaled(self, name: Named) -> bool:
+        return name in self._scaled or name in self._scaled_elsewhere
 
     def _changed(self, workload: WorkloadRef | None) -> None:
         self._publish()
@@ -151,6 +164,11 @@ def _autoscaled(config_set: ConfigSet) -> set[Named]:
     found = {Named(namespace, target.name) for namespace, target in targets if target.kind == "Deployment"}
     for name, policy in config_set.policies.items():
         service = config_set.services.get(Named(name.namespace, policy.spec.target_ref.name))
-        if policy.spec.scaling is not None and policy.spec.target_ref.kind == "Service" and service is not None:
+        scaling = policy.spec.scaling
+        if scaling is None or policy.spec.target_ref.kind != "Service" or service is None:
+            continue
+        if (named := scaling.scale_target_ref) is None:
             found.update(config_set.selected(service))
+        elif named.kind == "Deployment":
+            found.add(Named(name.namespace, named.name))
     return found

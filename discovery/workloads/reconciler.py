@@ -66,6 +66,7 @@ class Reconciler(Generic[R]):
         """As the manifest says."""
         self._spec = deployment.spec
         self._desired = deployment.spec.replicas
+        self._autoscaled = False
         self._victims: frozenset[str] = frozenset()
         self._sizes: dict[str, int] = {}
         """How many replicas there are to be, by digest."""
@@ -84,10 +85,11 @@ class Reconciler(Generic[R]):
         """Follow the manifest; a number that `scale` set stands until the manifest's own changes.
 
         With `autoscaled` it stands even then, but that 0 in the manifest switches the Deployment off, and another
-        number after that on.
+        number after that on.  Once it is not autoscaled any more the manifest's number holds again.
         """
+        released, self._autoscaled = self._autoscaled and not autoscaled, autoscaled
         before, written = self._spec.replicas, deployment.spec.replicas
-        if self.retired or (written != before and not (autoscaled and written and before)):
+        if self.retired or released or (written != before and not (autoscaled and written and before)):
             self._desired = written
         self.retired = False
         self.written, self._spec = deployment, deployment.spec

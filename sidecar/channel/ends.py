@@ -22,6 +22,7 @@ from sidecar.enrolment import node_name
 from sidecar.errors import UserError
 from sidecar.follower import Follower
 from sidecar.options import Address
+from sidecar.platforms import Platforms
 from sidecar.registry import Registry
 from sidecar.roles import UP
 from sidecar.standing import Standing
@@ -109,6 +110,8 @@ def node_end(options: ChannelOptions, node: Assembly, taken: Received, role: str
     _tell(end.carrying, node, follower.copies)
     node.elsewhere = end.drained
     node.wake_by(end)
+    if isinstance(node.platform, Platforms):
+        end.scaling.follow = node.platform.scaled_elsewhere
     node.scales.elsewhere = end.scaling.behind
     node.scales.sizes.append(lambda name: end.scaling.size(WorkloadRef(KIND, *name)))
     return end

@@ -222,6 +222,8 @@ class Nodes:
     def define(self, autoscaled: Mapping[str, bool], sleepers: Mapping[str, Sleeper] = NO_SLEEPERS) -> None:
         """These have an autoscaler now, and may sleep or not; `sleepers`: what there is to know of those that may."""
         if (autoscaled, sleepers) != (self.autoscaled, self.sleepers):
+            for node in self if autoscaled.keys() != self.autoscaled.keys() else ():
+                node.wanted = {name: each for name, each in node.wanted.items() if name in autoscaled}
             self.autoscaled, self.sleepers = autoscaled, sleepers
             self.tell()
 

@@ -156,8 +156,8 @@ class RegistryEnd:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _tell_of(self, autoscaling: Autoscaling) -> None:
-        """Have nodes know which Deployments are scaled."""
-        while True:
+        """Have nodes know which Deployments are scaled, the last ones also after it has stopped."""
+        while not autoscaling.stopped:
             targets = autoscaling.targets().items()
             sleepers = {name_of(each): await self._sleeper(autoscaling, each) for each, sleeps in targets if sleeps}
             self.nodes.define({name_of(each): sleeps for each, sleeps in targets}, sleepers)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from typing import Final
 
 from msgspec import structs
@@ -47,12 +47,16 @@ class Scaling:
         self._sent: Scales | None = None
         self._turn = 0
         self._usage: dict[str, dict[str, tuple[Used, ...]]] = {}
+        self.follow: Callable[[Collection[WorkloadRef]], None] = lambda _: None
+        """Told of all that are autoscaled, whenever that was said."""
+        self._is_new = False
+        """Nothing was said on this connection: a registry that has just begun may not know all of them yet."""
         self.next = 0.0
         """When something is said again, in seconds of the clock that `due` is given."""
 
     def begin(self) -> None:
         """There is a new connection: everything is to be said."""
-        self._sent, self.next = None, 0.0
+        self._sent, self.next, self._is_new = None, 0.0, True
 
     def lost(self) -> None:
         """The connection is gone; what may sleep is still known, so that it is said why nobody wakes it."""
@@ -65,6 +69,9 @@ class Scaling:
             if wanted.replicas is not None and wanted != before.get(ref):
                 self._to_do[ref] = wanted
                 self._woken.set()
+        self._to_do = {ref: each for ref, each in self._to_do.items() if ref in self._wanted}
+        self.follow({*self._wanted, *(before if self._is_new else ())})
+        self._is_new = False
         self.next = 0.0
 
     def wakes(self, workload: WorkloadRef) -> bool:

@@ -10,7 +10,7 @@ from config.configset import ConfigSet
 from config.meta import Named, ObjectMeta
 from config.policies import TargetRef, TrafficPolicy, TrafficPolicySpec
 from config.resources.core import Service, ServicePort, ServiceSpec
-from config.scaling import ScalingPolicy
+from config.scaling import ScaleTargetRef, ScalingPolicy
 from discovery.endpoint import Replica, WorkloadRef
 from discovery.workloads.deployments import Deployments
 from tests.discovery.platforms.local import SHOP, config
@@ -110,3 +110,32 @@ async def test_histories_of_deployments_that_went_while_weft_was_down_go(runner:
     await platform.apply(config(shop(1)))
     await platform.close()
     assert [path.name for path in tmp_path.iterdir()] == ["default.shop.json"]
+
+
+async def test_a_deployment_that_is_scaled_elsewhere_is_released_when_it_is_not(runner: FakeRunner) -> None:
+    platform = Deployments(runner, Random(7))
+    named = Named("default", "shop")
+    await platform.apply(config(shop(3)))
+    platform.scaled_elsewhere([named])
+    await platform.set(SHOP, 0)
+    await platform.apply(config(shop(3)))
+    platform.scaled_elsewhere([named, Named("default", "gone")])
+    assert platform.desired(named) == 0
+    platform.scaled_elsewhere([])
+    assert platform.desired(named) == 3
+
+
+async def test_a_named_target_is_scaled_until_its_policy_goes(runner: FakeRunner) -> None:
+    platform = Deployments(runner, Random(7))
+    named, scaling = Named("default", "shop"), ScalingPolicy(scale_target_ref=ScaleTargetRef("Deployment", "shop"))
+    service = Service(metadata=ObjectMeta("shop", "default"), spec=ServiceSpec(ports=(ServicePort(port=80),)))
+    spec = TrafficPolicySpec(TargetRef("Service", "shop"), scaling=scaling)
+    policy = TrafficPolicy(metadata=ObjectMeta("shop", "default"), spec=spec)
+    written = replace(config(shop(3)), services={named: service})
+    await platform.apply(replace(written, policies={named: policy}))
+    await platform.set(SHOP, 0)
+    platform.scaled_elsewhere([named])
+    platform.scaled_elsewhere([])
+    assert platform.desired(named) == 0, "its policy is there"
+    await platform.apply(written)
+    assert platform.desired(named) == 3

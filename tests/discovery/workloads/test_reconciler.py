@@ -105,6 +105,18 @@ async def test_an_autoscaled_number_outlives_edits_but_for_the_switch(
     assert bench.subject.desired == desired
 
 
+@pytest.mark.parametrize(("scaled", "written"), [(0, 3), (7, 3), (0, 1)])
+async def test_once_nothing_scales_it_the_manifest_holds(bench: Bench, scaled: int, written: int) -> None:
+    bench.subject.update(shop(written), autoscaled=True)
+    bench.subject.scale(scaled)
+    assert bench.subject.desired == scaled
+    bench.subject.update(shop(written))
+    assert (bench.subject.desired, len(bench.ids)) == (written, written)
+    bench.subject.scale(scaled)
+    bench.subject.update(shop(written))
+    assert bench.subject.desired == scaled, "only once"
+
+
 async def test_victims_go_first(bench: Bench) -> None:
     bench.update(shop(3))
     bench.runner.become_ready()

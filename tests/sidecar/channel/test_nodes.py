@@ -9,7 +9,7 @@ import pytest
 from mesh.stats import BackendFrame
 from sidecar.channel import nodes as module
 from sidecar.channel import tally
-from sidecar.channel.messages import Hello, InForce, Stats
+from sidecar.channel.messages import Hello, InForce, Stats, Wanted
 from sidecar.channel.nodes import Nodes
 
 HELLO = Hello(1, "0.1")
@@ -126,3 +126,14 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {node.name for node in nodes} == {"stays", "7", "8"}
     nodes.forget(["8"])
     assert {node.name for node in nodes} == {"stays", "8"}
+
+
+def test_what_was_wanted_of_who_is_not_scaled_any_more_is_forgotten() -> None:
+    nodes = _nodes("a")
+    node = nodes.came("a", HELLO, "")
+    nodes.define({"default/web": True, "default/api": False})
+    node.wanted = {name: Wanted(name, replicas=0) for name in ("default/web", "default/api")}
+    nodes.define({"default/api": False})
+    nodes.define({"default/web": True, "default/api": False})
+    said = {each.name: each.replicas for each in nodes.wanted_of(node).workloads}
+    assert said == {"default/web": None, "default/api": 0}

@@ -20,6 +20,7 @@ from discovery.platforms.swarm.labels import NAMES
 from discovery.registry.documents import Documents
 from discovery.registry.journal import Journal
 from sidecar.autoscaling import Autoscaling
+from sidecar.channel import registry_end
 from sidecar.channel.nodes import Sleeper
 from sidecar.channel.received import Received
 from sidecar.channel.registry_end import RegistryEnd
@@ -88,7 +89,10 @@ class Sleeping:
         return {}
 
 
-async def test_nodes_are_told_what_managers_alone_know_of_a_swarm(tmp_path: Path) -> None:
+async def test_nodes_are_told_what_managers_alone_know_of_a_swarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_end, "LOOK_SECONDS", 0.01)
     names = {"default.blue": "shop/front"}
     scalers = {Named("default", name): swarm_scaler(name) for name in ("blue", "gone", "plain")}
     found = ConfigMap(ObjectMeta(name=NAMES.name, namespace=NAMES.namespace), names)
@@ -106,6 +110,9 @@ async def test_nodes_are_told_what_managers_alone_know_of_a_swarm(tmp_path: Path
     running = asyncio.create_task(end.run())
     try:
         await until(lambda: bool(end.nodes.sleepers))
+        autoscaling.stop()
+        await asyncio.sleep(0.05)
+        assert set(end.nodes.autoscaled) == set(end.nodes.sleepers), "a registry that ends releases nothing"
     finally:
         running.cancel()
         await asyncio.wait([running])

@@ -128,3 +128,29 @@ async def test_of_what_others_scale_only_its_use_is_said() -> None:
     assert (workload.name, workload.desired, workload.copies) == (name_of(service), 0, ())
     assert list(workload.usage) == ["r0"]
     assert said.loads == {"r0": Load(2, 9)}
+
+
+async def test_who_is_autoscaled_is_told_and_an_answer_of_a_new_connection_takes_nobody_away() -> None:
+    told: list[set[str]] = []
+    scaling = Scaling(None, loads)
+    scaling.follow = lambda refs: told.append({each.name for each in refs})
+    scaling.begin()
+    scaling.take(wanted(2))
+    scaling.take(Autoscaled())
+    scaling.take(wanted(2))
+    scaling.lost()
+    scaling.begin()
+    scaling.take(wanted(2, name="default/api"))
+    scaling.take(wanted(2, name="default/api"))
+    assert told == [{"web"}, set(), {"web"}, {"web", "api"}, {"api"}]
+
+
+async def test_what_nobody_scales_any_more_is_not_carried_out() -> None:
+    world = Target(desired=2)
+    scaling = Scaling(world, loads)
+    scaling.take(wanted(0))
+    scaling.take(Autoscaled())
+    running = asyncio.create_task(scaling.run())
+    await asyncio.sleep(0.01)
+    running.cancel()
+    assert world.told == []
