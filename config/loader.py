@@ -32,15 +32,23 @@ from config.walk import Notices, Walk, describe, is_null, shorten
 MAX_NAME = 253
 
 
-def load(paths: Sequence[Path], beneath: Collection[str] = (), *, platforms: Collection[str] = ()) -> Loaded:
+def load(
+    paths: Sequence[Path],
+    beneath: Collection[str] = (),
+    *,
+    platforms: Collection[str] = (),
+    before: ConfigSet | None = None,
+) -> Loaded:
     """Everything that `paths` (files and folders) say.  Never raises for what is written in them.
 
     `beneath`: the last files, if what others say of the same objects is meant to stand, which is only warned of, and
     where both say the same goes without saying.
     `platforms`: those that there are, which floors above know; empty: any that is called like one may be.
+    `before`: what was in force, with all addresses: its objects keep what another one claims too.
     """
     faults = FaultList()
-    return _load(read_texts(paths, faults), Reading(faults, beneath=beneath, platforms=platforms), faults)
+    reading = Reading(faults, beneath=beneath, platforms=platforms, before=before)
+    return _load(read_texts(paths, faults), reading, faults)
 
 
 def load_text(text: str, name: str, strict: bool = True) -> Loaded:
@@ -87,9 +95,11 @@ class Reading:
         strict: bool = True,
         beneath: Collection[str] = (),
         platforms: Collection[str] = (),
+        before: ConfigSet | None = None,
     ) -> None:
-        """The last three as in `load_text` and `load`."""
+        """The last four as in `load_text` and `load`."""
         self._faults = faults
+        self._before = before
         self._platforms = platforms
         self._beneath = beneath
         self._strict = strict
@@ -108,7 +118,9 @@ class Reading:
         if self._is_puzzling():
             first.unread.add_anything()
         found_in = ConfigSet.of(first.objects)
-        validation = Validation(found_in, first.locator.locate, first.unread, self._platforms, self._beneath)
+        validation = Validation(
+            found_in, first.locator.locate, first.unread, self._platforms, self._beneath, before=self._before
+        )
         found = validation.faults()
         invalid = {fault.object for fault in found if fault.disables}
         valid = ConfigSet.of(entry for entry in first.objects if entry[0] not in invalid | first.unread.keys())

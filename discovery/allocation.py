@@ -1,6 +1,7 @@
 """ClusterIPs, node ports and local ports for Services that ask for one: the same every time, as far as can be.
 
-What a manifest states comes first, then what a registry gave a Service that it stores, which stands in an annotation,
+What a Service had in force before, and still states or still leaves open, stays its own.  Else what a manifest states
+comes first, then what a registry gave a Service that it stores, which stands in an annotation,
 so that all nodes give it the same; then what was remembered, then a stable hash of the name with the next free number
 after it.  As in Kubernetes (KEP 3070 for addresses, KEP 3668 for node ports) the lower band of a range is left to
 explicit choices until everything above it is taken, so that the two rarely meet.
@@ -39,11 +40,12 @@ class Allocated(NamedTuple):
     faults: tuple[Fault, ...]
 
 
-def allocate(config_set: ConfigSet, remembered: Assignments) -> Allocated:
+def allocate(config_set: ConfigSet, remembered: Assignments, before: ConfigSet | None = None) -> Allocated:
     """Fill in clusterIP, nodePort and healthCheckNodePort of all Services that need one and have none; with
     ``reach: ports`` a port of 127.0.0.1 too.  ExternalName Services without ports are given those that are asked for.
 
-    A Service whose explicit number another one has, or for which nothing is left, is an error and is left out.
+    `before`: what was in force, with all numbers.  A Service whose explicit number another one has, or for which
+    nothing is left, is an error and is left out.
     `assignments` is what to remember: all that was given out here, for the Services that exist now.
     """
     node = config_set.node.service_range
@@ -51,7 +53,7 @@ def allocate(config_set: ConfigSet, remembered: Assignments) -> Allocated:
         network = parse_service_range(node.cidr, node.reach)
     except ValueError as problem:
         return Allocated(config_set, remembered, (_range_fault(config_set, str(problem)),))
-    return _Allocation(config_set, network).run(remembered)
+    return _Allocation(config_set, network).run(remembered, before or ConfigSet())
 
 
 class _Wish(NamedTuple):
@@ -63,6 +65,12 @@ class _Wish(NamedTuple):
     address: bool
     ports: tuple[tuple[int, str], ...]
     """Positions of the ports that want a node port, and what these are remembered by; `_HEALTH`: the health check."""
+
+    @classmethod
+    def of(cls, named: Named, service: Service, has_address: bool) -> _Wish:
+        spec = service.spec
+        wants_address = not has_address and spec.cluster_ip != "None" and spec.type != "ExternalName"
+        return cls(named, str(named), service, wants_address, tuple(_ports_without_number(named, spec)))
 
 
 class _Allocation:
@@ -81,8 +89,14 @@ class _Allocation:
         self._ports: dict[str, int] = {}
         self._faults: list[Fault] = []
 
-    def run(self, remembered: Assignments) -> Allocated:
+    def run(self, remembered: Assignments, before: ConfigSet) -> Allocated:
         ordered = sorted(self._services.items(), key=lambda item: seniority(item[1].metadata))
+        standing = [(*item, before.services[item[0]].spec) for item in ordered if item[0] in before.services]
+        for named, service, previous in standing:
+            self._hold_stated_again(named, service.spec, previous)
+        for named, service, previous in standing:
+            has_address = self._address_in_range(service.spec.cluster_ip) != 0
+            self._hold_given_again(_Wish.of(named, service, has_address), previous, remembered)
         wishes = [wish for named, service in ordered if (wish := self._hold_explicit(named, service))]
         for wish in wishes:
             self._hold_address(wish, wish.service.metadata.annotations.get(GIVEN, ""))
@@ -103,6 +117,22 @@ class _Allocation:
         self._services = services
         return given
 
+    def _hold_stated_again(self, named: Named, spec: ServiceSpec, previous: ServiceSpec) -> None:
+        address = self._address_in_range(spec.cluster_ip)
+        if address and address == self._address_in_range(previous.cluster_ip):
+            self._addresses.hold(address, named)
+        for number in _stated_ports(spec) & _stated_ports(previous):
+            self._node_ports.hold(number, named)
+
+    def _hold_given_again(self, wish: _Wish, previous: ServiceSpec, remembered: Assignments) -> None:
+        text = wish.service.metadata.annotations.get(GIVEN, "") or remembered.cluster_ips.get(wish.text, "")
+        if self._address_in_range(text) == self._address_in_range(previous.cluster_ip):
+            self._hold_address(wish, text)
+        had = _stated_ports(previous)
+        for _, where in wish.ports:
+            if remembered.node_ports.get(where) in had:
+                self._hold_port(wish, where, remembered)
+
     def _hold_explicit(self, named: Named, service: Service) -> _Wish | None:
         """Reserve what the manifest states; what the Service wants beyond that, if anything."""
         spec = service.spec
@@ -115,11 +145,8 @@ class _Allocation:
                 self._hold(self._node_ports, port.node_port, str(port.node_port), named, path)
         if number := spec.health_check_node_port:
             self._hold(self._node_ports, number, str(number), named, "spec.healthCheckNodePort")
-        wants_address = not address and spec.cluster_ip != "None" and spec.type != "ExternalName"
-        ports = tuple(_ports_without_number(named, spec))
-        if named not in self._services or not (wants_address or ports):
-            return None
-        return _Wish(named, str(named), service, wants_address, ports)
+        wish = _Wish.of(named, service, address != 0)
+        return wish if named in self._services and (wish.address or wish.ports) else None
 
     def _hold(self, pool: NumberPool, number: int, text: str, named: Named, path: str) -> None:
         if holder := pool.hold(number, named):
@@ -137,9 +164,12 @@ class _Allocation:
     def _hold_remembered(self, wish: _Wish, remembered: Assignments) -> None:
         self._hold_address(wish, remembered.cluster_ips.get(wish.text, ""))
         for _, where in wish.ports:
-            port = remembered.node_ports.get(where, 0)
-            if port in NODE_PORTS and self._node_ports.hold_free(port, wish.named):
-                self._ports[where] = port
+            self._hold_port(wish, where, remembered)
+
+    def _hold_port(self, wish: _Wish, where: str, remembered: Assignments) -> None:
+        port = remembered.node_ports.get(where, 0)
+        if port in NODE_PORTS and self._node_ports.hold_free(port, wish.named):
+            self._ports[where] = port
 
     def _fulfil(self, wish: _Wish) -> None:
         """Replace the Service by one that has all it wants, or leave it out when something is used up."""
@@ -194,6 +224,10 @@ class _Allocation:
         if len(after) == len(before) and all(after[named] is service for named, service in before.items()):
             return self._config_set
         return replace(self._config_set, services=after)
+
+
+def _stated_ports(spec: ServiceSpec) -> set[int]:
+    return {*(port.node_port for port in spec.ports), spec.health_check_node_port} - {0}
 
 
 def _ports_without_number(named: Named, spec: ServiceSpec) -> Iterator[tuple[int, str]]:

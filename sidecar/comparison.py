@@ -8,17 +8,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import msgspec
+from msgspec.structs import replace
+
+from config.configset import KINDS, ConfigSet, Loaded
 from config.errors import Fault
 from config.loader import load
-from config.meta import ObjectKey
-from discovery.allocation import allocate
+from config.meta import ObjectKey, Source
 from discovery.assignments import Assignments, load_assignments
 from discovery.platforms.making import names
 from sidecar.fingerprints import noted_fingerprints
+from sidecar.last_good import with_objects
 from sidecar.objects import key_of
 from sidecar.redaction import Hide, hidden, maker_of, shown
+from sidecar.settling import settle
+
+CLAIMING: Final = frozenset({"Service", "TrafficPolicy", "HorizontalPodAutoscaler"})
+"""Kinds of which one can have what another one asks for."""
 
 Objects = Mapping[ObjectKey, Mapping[str, Any]]
 
@@ -35,16 +43,49 @@ class Comparison(NamedTuple):
 
 def compare(listed: Sequence[Mapping[str, Any]], paths: Sequence[Path], state: Path) -> Comparison:
     """`listed` are the objects of ``/api/v1/config``; `state` is the folder of the weft that listed them."""
-    loaded = load(paths, platforms=names())
     before = {key_of(item): item["object"] for item in listed}
-    allocated = allocate(loaded.config_set, _assigned(state / "assignments.json", before))
-    faults = tuple(fault for fault in (*loaded.faults, *allocated.faults) if fault.severity == "error")
+    places = {key_of(item): item["source"] for item in listed}
+    running = _claiming(before, places)
+    loaded = load(paths, platforms=names(), before=running)
+    stay = [key for key in before if key not in loaded.config_set.sources and _kept(key, places[key], loaded.faults)]
+    loaded = _with_services(loaded, running, stay)
+    settled, allocated = settle(loaded, running, running, _assigned(state / "assignments.json", before))
+    faults = tuple(fault for fault in settled.faults if fault.severity == "error")
     hide = _fingerprints(state, before)
     config_set = allocated.config_set
     after = {key: shown(config_set.get(key), hide) for key in config_set.sources if config_set.get(key) is not None}
-    places = {key_of(item): item["source"] for item in listed}
-    kept = tuple(key for key in before if key not in after and _kept(key, places[key], faults))
+    kept = tuple(key for key in before if key in settled.kept or (key not in after and key in stay))
     return Comparison(before, after | {key: before[key] for key in kept}, faults, kept, hide is not hidden)
+
+
+def _claiming(before: Objects, places: Mapping[ObjectKey, str]) -> ConfigSet:
+    """The objects that claim what only one can have, and of policies only what they claim."""
+    return ConfigSet.of(
+        (key, _source(places[key]), msgspec.convert(_claims(key, item), KINDS[key.kind]))
+        for key, item in before.items()
+        if key.kind in CLAIMING
+    )
+
+
+def _claims(key: ObjectKey, item: Mapping[str, Any]) -> Mapping[str, Any]:
+    if key.kind != "TrafficPolicy":
+        return item
+    spec = {"targetRef": item["spec"]["targetRef"]}
+    if "scaling" in item["spec"]:
+        named = item["spec"]["scaling"].get("scaleTargetRef")
+        spec["scaling"] = {} if named is None else {"scaleTargetRef": named}
+    return {**item, "spec": spec}
+
+
+def _source(place: str) -> Source:
+    file, line, column = place.rsplit(":", 2)
+    return Source(file, int(line), int(column))
+
+
+def _with_services(loaded: Loaded, running: ConfigSet, stay: Sequence[ObjectKey]) -> Loaded:
+    """With what stays and may stand in the way of what is new."""
+    services = tuple(key for key in stay if key.kind == "Service" and key in running.sources)
+    return replace(loaded, config_set=with_objects(loaded.config_set, running, services), kept=services)
 
 
 def _fingerprints(state: Path, before: Objects) -> Hide:
@@ -60,6 +101,7 @@ def _kept(key: ObjectKey, place: str, faults: Sequence[Fault]) -> bool:
     return any(
         fault.object == key or (fault.object is None and Path(fault.source.file).name == Path(file).name)
         for fault in faults
+        if fault.severity == "error"
     )
 
 

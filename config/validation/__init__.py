@@ -35,10 +35,12 @@ class Validation:
 
     def __init__(
         self, config_set: ConfigSet, locate: Locate, unread: Unread | None = None, platforms: Collection[str] = (),
-        beneath: Collection[str] = (),
+        beneath: Collection[str] = (), *, before: ConfigSet | None = None,
     ) -> None:  # fmt: skip
-        """`platforms`: those that there are; empty: that is not known; `beneath`: files that give way to others."""
+        """`platforms`: those that there are; empty: that is not known; `beneath`: files that give way to others;
+        `before`: what was in force, with all addresses, which it keeps."""
         self._beneath = beneath
+        self._before = before
         self._platforms = platforms
         self._config_set = config_set
         self._report = Report(locate, unread)
@@ -49,7 +51,7 @@ class Validation:
         """All faults of all objects."""
         _check_objects(self._config_set, self._service_range, self._report, self._platforms)
         check_references(self._config_set, self._index, self._report)
-        check_conflicts(self._config_set, self._report, self._beneath)
+        check_conflicts(self._config_set, self._report, self._beneath, self._before)
         return self._report.faults
 
     def faults_of_others(self, others: ConfigSet, locate: Locate, unread: Unread) -> list[Fault]:

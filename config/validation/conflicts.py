@@ -1,17 +1,19 @@
 """What only one object can have: addresses, node ports, hosts with paths, targets.
 
-The older object keeps it (``creationTimestamp``, then namespace and name), as is usual between Ingresses; the
-fault stands at the other one and names both.  Of Services those that come from elsewhere give way to those that are
-written here, however old.
+Who had an address, a port or a target in force before keeps it, as in Kubernetes, whose API server refuses the
+newcomer.  Else the older object does (``creationTimestamp``, then namespace and name), as is usual between Ingresses.
+The fault stands at the other one and names both.  Of Services those that come from elsewhere give way to those that
+are written here, whatever was before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
 from config.addresses import parse_address
 from config.configset import ConfigSet
+from config.errors import Fault
 from config.meta import Named, ObjectKey, seniority
 from config.naming import shown
 from config.resources.core import Service, ServicePort
@@ -25,21 +27,29 @@ from config.validation.report import ObjectReport, Report, problem_of
 Object = TypeVar("Object", bound=HasMetadata)
 
 
-def check_conflicts(config_set: ConfigSet, report: Report, beneath: Collection[str] = ()) -> None:
-    """All claims of several objects on the same thing; `beneath`: the files whose Services give way to others."""
-    _check_services(config_set, report, beneath)
+def check_conflicts(
+    config_set: ConfigSet, report: Report, beneath: Collection[str] = (), before: ConfigSet | None = None
+) -> None:
+    """All claims of several objects on the same thing.
+
+    `beneath`: the files whose Services give way to others; `before`: what was in force, with all addresses.
+    """
+    _check_services(config_set, report, beneath, before or ConfigSet())
     _check_paths(config_set, report)
     _check_default_classes(config_set, report)
-    _check_policies(config_set, report)
-    _check_autoscalers(config_set, report)
+    _check_policies(config_set, report, before or ConfigSet())
+    _check_autoscalers(config_set, report, before or ConfigSet())
 
 
-def displaced(config_set: ConfigSet, beneath: Collection[str]) -> frozenset[ObjectKey]:
-    """The Services of the files `beneath` that have to give way to another one."""
-    report = Report(lambda key, _: config_set.sources[key])
-    _check_services(config_set, report, beneath)
-    found = {fault.object for fault in report.faults if fault.object is not None}
-    return frozenset(key for key in found if config_set.sources[key].file in beneath)
+def service_conflicts(config_set: ConfigSet, beneath: Collection[str], before: ConfigSet) -> tuple[Fault, ...]:
+    """The same of Services alone, of a set whose objects were not all written together."""
+    report = _report_of(config_set)
+    _check_services(config_set, report, beneath, before)
+    return tuple(report.faults)
+
+
+def _report_of(config_set: ConfigSet) -> Report:
+    return Report(lambda key, _: config_set.sources[key])
 
 
 def by_age(kind: str, objects: Mapping[Named, Object]) -> Iterator[tuple[ObjectKey, Object]]:
@@ -60,27 +70,55 @@ class _Claims:
         return None if holder == about.key else about.elsewhere(holder, where)
 
 
-def _check_services(config_set: ConfigSet, report: Report, beneath: Collection[str]) -> None:
-    addresses, node_ports, balanced = _Claims(), _Claims(), _Claims()
-    ordered = by_age("Service", config_set.services)
-    for key, service in sorted(ordered, key=lambda item: config_set.sources[item[0]].file in beneath):
+class _Claim(NamedTuple):
+    what: Hashable
+    about: ObjectReport
+    path: str
+    words: tuple[str, str]
+    """What is said to who comes second, before and after the holder."""
+    given: tuple[str, ...] = ()
+
+    @property
+    def mark(self) -> tuple[ObjectKey, Hashable]:
+        """What it has in common with the same claim of before."""
+        return self.about.key, self.what
+
+
+def _settle(claims: Iterable[_Claim], before: Iterable[_Claim], is_last: Callable[[ObjectKey], bool]) -> None:
+    """Give everything to the first who asks, those being first who had it `before`, and some the last."""
+    had, holders = {claim.mark for claim in before}, _Claims()
+    for claim in sorted(claims, key=lambda claim: (is_last(claim.about.key), claim.mark not in had)):
+        if holder := holders.claim(claim.what, claim.path, claim.about):
+            first, second = claim.words
+            claim.about.error(claim.path, f"{first} {holder}{second}", *claim.given)
+
+
+def _is_never_last(_: ObjectKey) -> bool:
+    return False
+
+
+def _check_services(config_set: ConfigSet, report: Report, beneath: Collection[str], before: ConfigSet) -> None:
+    had = _service_claims(before, _report_of(before))
+    _settle(_service_claims(config_set, report), had, lambda key: config_set.sources[key].file in beneath)
+
+
+def _service_claims(config_set: ConfigSet, report: Report) -> Iterator[_Claim]:
+    """Of the oldest Service first."""
+    another = " too: leave it out to be given another"
+    for key, service in by_age("Service", config_set.services):
         about = report.of(key)
-        for path, address in _cluster_ips(service):
-            if holder := addresses.claim(parse_address(address), path, about):
-                about.error(path, f"{address} is the address of {holder} too: leave it out to be given another")
+        for path, text in _cluster_ips(service):
+            yield _Claim(parse_address(text), about, path, (f"{text} is the address of", another))
         for path, number in _node_ports(service):
-            if holder := node_ports.claim(number, path, about):
-                about.error(path, f"{number} is a node port of {holder} too: leave it out to be given another")
+            yield _Claim(number, about, path, (f"{number} is a node port of", another))
         for path, port in _balanced_ports(service, about):
+            words = (
+                f"{port.port}/{port.protocol} on the node addresses belongs to the LoadBalancer",
+                ": choose another port, or give one of them an address of its own (loadBalancerIP, one of "
+                "nodeAddresses)",
+            )
             what = (service.spec.load_balancer_ip, port.protocol, port.port)
-            if holder := balanced.claim(what, path, about):
-                about.error(
-                    path,
-                    f"{port.port}/{port.protocol} on the node addresses belongs to the LoadBalancer {holder}: choose "
-                    "another port, or give one of them an address of its own (loadBalancerIP, one of nodeAddresses)",
-                    "spec.type",
-                    "spec.loadBalancerClass",
-                )
+            yield _Claim(what, about, path, words, ("spec.type", "spec.loadBalancerClass"))
 
 
 def _cluster_ips(service: Service) -> Iterator[tuple[str, str]]:
@@ -148,8 +186,11 @@ def _check_default_classes(config_set: ConfigSet, report: Report) -> None:
             about.error("spec.ingressClassName", message, *CLASS_FIELDS)
 
 
-def _check_policies(config_set: ConfigSet, report: Report) -> None:
-    claims = _Claims()
+def _check_policies(config_set: ConfigSet, report: Report, before: ConfigSet) -> None:
+    _settle(_policy_claims(config_set, report), _policy_claims(before, _report_of(before)), _is_never_last)
+
+
+def _policy_claims(config_set: ConfigSet, report: Report) -> Iterator[_Claim]:
     for key, policy in by_age("TrafficPolicy", config_set.policies):
         about, target = report.of(key), policy.spec.target_ref
         if not about.knows(*(f"spec.targetRef.{field}" for field in ("kind", "name", "sectionName"))):
@@ -158,20 +199,24 @@ def _check_policies(config_set: ConfigSet, report: Report) -> None:
         service = config_set.services.get(Named(key.namespace, target.name))
         if target.kind == "Service" and section and service and (port := port_of_section(service, section)):
             section = port.key
-        if holder := claims.claim((key.namespace, target.kind, target.name, section), "spec.targetRef", about):
-            what = f"{target.kind} {shown(target.name)}" + (f", port {section}" if section else "")
-            about.error("spec.targetRef", f"{what} has the policy {holder} already: join the two")
+        words = f"{target.kind} {shown(target.name)}" + (f", port {section}" if section else "")
+        what = (key.namespace, target.kind, target.name, section)
+        yield _Claim(what, about, "spec.targetRef", (f"{words} has the policy", " already: join the two"))
 
 
-def _check_autoscalers(config_set: ConfigSet, report: Report) -> None:
+def _check_autoscalers(config_set: ConfigSet, report: Report, before: ConfigSet) -> None:
     """What is scaled by a HorizontalPodAutoscaler is not scaled by a policy, however old that is."""
-    claims = _Claims()
+    had = _scaling_claims(before, _report_of(before))
+    _settle(_scaling_claims(config_set, report), had, lambda key: key.kind == "TrafficPolicy")
+
+
+def _scaling_claims(config_set: ConfigSet, report: Report) -> Iterator[_Claim]:
     for key, item in by_age("HorizontalPodAutoscaler", config_set.autoscalers):
         about, target = report.of(key), item.spec.scale_target_ref
-        if not about.knows("spec.scaleTargetRef.kind", "spec.scaleTargetRef.name"):
-            continue
-        if holder := claims.claim((key.namespace, target.kind, target.name), "spec.scaleTargetRef", about):
-            about.error("spec.scaleTargetRef", f"{target.kind} {shown(target.name)} is scaled by {holder} already")
+        if about.knows("spec.scaleTargetRef.kind", "spec.scaleTargetRef.name"):
+            words = (f"{target.kind} {shown(target.name)} is scaled by", " already")
+            what = (key.namespace, target.kind, target.name)
+            yield _Claim(what, about, "spec.scaleTargetRef", words)
     for key, policy in by_age("TrafficPolicy", config_set.policies):
         service = config_set.services.get(Named(key.namespace, policy.spec.target_ref.name))
         if policy.spec.scaling is None or policy.spec.target_ref.kind != "Service" or service is None:
@@ -180,8 +225,8 @@ def _check_autoscalers(config_set: ConfigSet, report: Report) -> None:
         if not about.knows("spec.targetRef", "spec.scaling"):
             continue
         for kind, name in _scaled(config_set, service, policy.spec.scaling, about):
-            if holder := claims.claim((name.namespace, kind, name.name), "spec.scaling", about):
-                about.error("spec.scaling", f"{kind} {shown(name.name)} is scaled by {holder} already: remove one")
+            words = (f"{kind} {shown(name.name)} is scaled by", " already: remove one")
+            yield _Claim((name.namespace, kind, name.name), about, "spec.scaling", words)
 
 
 def _scaled(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from config.configset import ConfigSet
+from config.loader import load
 from config.meta import Named, ObjectKey, ObjectMeta
 from config.resources.core import ConfigMap
 from config.validation.conflicts import by_age
@@ -219,6 +224,44 @@ def test_the_older_one_keeps_it(tmp_path: Path) -> None:
     (fault,) = faults_of(text + endpoints_of("a") + endpoints_of("b"), tmp_path)
     assert fault.object == ObjectKey("Service", "default", "a")
     assert f"Service/default/b ({tmp_path / 'm.yaml'}:9:" in fault.message
+
+
+BALANCED = "{type: LoadBalancer, ports: [{port: 80}]}"
+FIXED = "{clusterIP: 127.96.0.9, ports: [{port: 80}]}"
+CHECKED = (
+    "{type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 30099, "
+    "loadBalancerClass: other/one, ports: [{port: 80}]}"
+)
+HELD: dict[str, Callable[[str], str]] = {
+    "a node port": lambda name: node_port(name, 30001),
+    "an address": lambda name: service(FIXED, name),
+    "a port of the node": lambda name: service(BALANCED, name),
+    "a port of a health check": lambda name: service(CHECKED, name),
+    "the target of a policy": lambda name: policy(name, "{kind: Service, name: web}"),
+    "what is scaled": autoscaler,
+}
+
+
+@pytest.mark.parametrize("what", HELD)
+def test_who_had_it_before_keeps_it(what: str, tmp_path: Path) -> None:
+    """Whatever the two are called, and at a first start the first by name does."""
+    file = tmp_path / "m.yaml"
+    rest = WEB + deployment()
+    file.write_text(HELD[what]("slow") + rest)
+    before = load([file]).config_set
+    file.write_text(HELD[what]("aaa") + HELD[what]("slow") + rest)
+    for given, loser, holder in ((before, "aaa", "slow"), (ConfigSet(), "slow", "aaa")):
+        errors = [fault for fault in load([file], before=given).faults if fault.severity == "error"]
+        assert {fault.object.name for fault in errors if fault.object} == {loser}
+        assert all(f"default/{holder} (" in fault.message for fault in errors)
+
+
+def test_what_was_given_up_is_free(tmp_path: Path) -> None:
+    file = tmp_path / "m.yaml"
+    file.write_text(node_port("slow", 30001))
+    before = load([file]).config_set
+    file.write_text(node_port("aaa", 30001) + node_port("slow", 30002))
+    assert not load([file], before=before).failed
 
 
 def test_by_age() -> None:

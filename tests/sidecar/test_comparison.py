@@ -134,3 +134,31 @@ def test_the_state_folder_of_another_weft_says_nothing(folder: Path) -> None:
 def test_a_weft_that_hides_merely(folder: Path) -> None:
     running = listed(folder, hidden)
     assert found(compare(running, [folder / "manifests"], folder / "state")) == []
+
+
+NEWCOMER = "apiVersion: v1\nkind: Service\nmetadata: {name: aaa}\nspec: {%s}\n"
+CLAIMS = {
+    "an address": "clusterIP: 127.96.77.7, ports: [{port: 80}]",
+    "a node port": "type: NodePort, ports: [{port: 80, nodePort: PORT}]",
+}
+
+
+@pytest.mark.parametrize("unclear", [False, True], ids=["read", "unreadable"])
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_newcomer_moves_nothing(name: str, unclear: bool, folder: Path) -> None:
+    running = listed(folder, new_fingerprints(folder / "state"))
+    port = next(each["object"]["spec"]["ports"][0]["nodePort"] for each in running if each["kind"] == "Service")
+    (folder / "manifests" / "aaa.yaml").write_text(NEWCOMER % CLAIMS[name].replace("PORT", str(port)))
+    if unclear:
+        (folder / "manifests" / "all.yaml").write_text("{")
+    comparison = compare(running, [folder / "manifests"], folder / "state")
+    assert found(comparison) == []
+    told = [fault.message for fault in comparison.faults if fault.object == ObjectKey("Service", "default", "aaa")]
+    assert ["Service/default/shop" in message for message in told] == [True]
+
+
+def test_a_policy_that_runs_keeps_its_target(folder: Path) -> None:
+    text = MANIFESTS.rpartition("---")[2].replace("name: shop}\nspec", "name: aaa}\nspec")
+    comparison = compared(folder, (OTHER, f"{OTHER}---{text}"), "other.yaml")
+    assert found(comparison) == []
+    assert [fault.object.name for fault in comparison.faults if fault.object] == ["aaa"]

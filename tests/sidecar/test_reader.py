@@ -8,6 +8,7 @@ import pytest
 
 from config.loader import load
 from config.meta import Named, ObjectKey
+from config.resources.core import ServiceSpec
 from sidecar.reader import RECEIVED, read
 
 SERVICE = """\
@@ -111,3 +112,67 @@ def test_what_came_by_the_channel_gives_way_to_what_own_manifests_come_to_say(
         assert f"Service/default/zz ({own}:" in told[0].message
     own.write_text("")
     assert [named.name for named in read([own, received], state).config_set.services] == ["aa"]
+
+
+SLOW, AAA = Named("default", "slow"), Named("default", "aaa")
+PLAIN = "apiVersion: v1\nkind: Service\nmetadata: {name: %s}\nspec: {%s, ports: [{port: 80%s}]}\n---\n"
+NEWCOMERS = {
+    "a node port": ("type: NodePort", ", nodePort: 30080", "type: NodePort", ", nodePort: 30080"),
+    "a node port that was given": ("type: NodePort", "", "type: NodePort", ", nodePort: {port}"),
+    "an address": ("clusterIP: 127.96.0.9", "", "clusterIP: 127.96.0.9", ""),
+    "an address that was given": ("type: ClusterIP", "", "clusterIP: {address}", ""),
+    "an address that was given and is now stated": ("type: ClusterIP", "", "clusterIP: {address}", ""),
+    "a port of the node": ("type: LoadBalancer", "", "type: LoadBalancer", ""),
+}
+
+
+def _claims(spec: ServiceSpec) -> tuple[object, ...]:
+    return spec.cluster_ip, spec.ports
+
+
+@pytest.mark.parametrize("unclear", [False, True], ids=["read", "unreadable"])
+@pytest.mark.parametrize("name", NEWCOMERS)
+def test_who_had_it_keeps_it(name: str, unclear: bool, tmp_path: Path, state: Path) -> None:
+    """Also when what is written of it cannot be read any more, and over restarts."""
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    slow, (kind, port, *newcomer) = folder / "slow.yaml", NEWCOMERS[name]
+    slow.write_text(PLAIN % ("slow", kind, port))
+    before = read([folder], state).config_set
+    spec = before.services[SLOW].spec
+    stated = [text.format(address=spec.cluster_ip, port=spec.ports[0].node_port) for text in newcomer]
+    if "now stated" in name:
+        slow.write_text(PLAIN % ("slow", *stated))
+    (folder / "aaa.yaml").write_text(PLAIN % ("aaa", *stated))
+    if unclear:
+        slow.write_text("{")
+    for _ in range(2):
+        after = read([folder], state)
+        assert set(after.config_set.services) == {SLOW}
+        assert _claims(after.config_set.services[SLOW].spec) == _claims(spec)
+        refused = [fault for fault in after.faults if fault.object == ObjectKey("Service", *AAA)]
+        assert ["Service/default/slow" in fault.message for fault in refused if fault.severity == "error"] == [True]
+    (folder / "slow.yaml").unlink()
+    assert set(read([folder], state).config_set.services) == {AAA}
+
+
+def test_what_is_taken_back_by_a_mistake_is_nobody_elses(tmp_path: Path, state: Path) -> None:
+    """`api` cannot have what it wants, so it keeps what `aaa` wants, which keeps what `new` wants."""
+    file = tmp_path / "all.yaml"
+    file.write_text("".join(SERVICE % each for each in (("web", NEW, 30080), ("api", NEW, 30081), ("aaa", NEW, 30082))))
+    before = read([file], state).config_set.services
+    after = (("web", NEW, 30080), ("api", OLD, 30080), ("aaa", OLD, 30081), ("new", OLD, 30082))
+    file.write_text("".join(SERVICE % each for each in after))
+    loaded = read([file], state)
+    assert loaded.config_set.services == before
+    assert sorted(key.name for key in loaded.kept) == ["aaa", "api"]
+
+
+def test_two_may_exchange_what_they_have(tmp_path: Path, state: Path) -> None:
+    file = tmp_path / "both.yaml"
+    file.write_text(SERVICE % ("web", OLD, 30080) + SERVICE % ("api", NEW, 30081))
+    read([file], state)
+    file.write_text(SERVICE % ("web", OLD, 30081) + SERVICE % ("api", NEW, 30080))
+    after = read([file], state)
+    assert not after.failed
+    assert [after.config_set.services[each].spec.ports[0].node_port for each in (WEB, API)] == [30081, 30080]
