@@ -326,4 +326,5 @@ def _zone(primary: Primary) -> Document:
         "names": len(primary.content.nodes),
         "leases": primary.leases.leases,
         "expirySuspended": primary.leases.is_suspended,
+        "silentRecords": primary.leases.silent,
     }

@@ -164,13 +164,23 @@ def _node_row(node: JSONObject) -> tuple[str, ...]:
 def dns_lines(dns: JSONObject, paint: Painter) -> Iterator[str]:
     """Where DNS is served or why it is not, and the Services whose endpoints DNS does not tell."""
     yield f"DNS at {dns['served']}" if dns["served"] else paint("yellow", f"DNS is not served: {dns['note']}")
-    for zone in dns.get("zones", {}).values():
+    for name, zone in dns.get("zones", {}).items():
         if "registry" in zone:
             yield registry_line(zone, paint)
+        if zone.get("expirySuspended"):
+            yield paint("yellow", expiry_line(name, zone))
     for source in dns["sources"]:
         if source["failure"]:
             name = f"{source['namespace']}/{source['service']}"
             yield paint("yellow", f"  Service {name}: {source['type']}: {source['failure']}")
+
+
+def expiry_line(name: str, zone: JSONObject) -> str:
+    """That leases do not end in time, and what to do about that."""
+    return (
+        f"expiry of {name} is stopped: {zone['silentRecords']} records are silent, too many at once: proxies rely on"
+        " their own checks; bring their nodes back, or delete by nsupdate what is to go before it is forgotten"
+    )
 
 
 def registry_line(zone: JSONObject, paint: Painter) -> str:

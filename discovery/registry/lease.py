@@ -118,6 +118,8 @@ class Leases:
         self.leases = 0
         self.is_suspended = False
         """Whether what is due is held back because too much is."""
+        self.silent = 0
+        """How many records were not refreshed in time, when was last looked."""
 
     def refresh(self, fingerprint: bytes, term: float, now: float) -> bool:
         """A message came whose bytes stand for all of a lease; False: not known, or late, so it is to be read.
@@ -216,7 +218,8 @@ class Leases:
         while self._expired and self._expired[0][0] <= now:
             self._expired.popleft()
         gone = sum(count for _, count in self._expired)
-        silent = gone + sum(lease.count for lease in self._late.values())
+        self.silent = sum(lease.count for lease in self._late.values())
+        silent = gone + self.silent
         known = self.records + gone
         self.is_suspended = silent > max(self._few, MOST_SILENT * known)
         terms = (HELD_TERMS_ALONE if 2 * silent > known else HELD_TERMS) if self.is_suspended else 0
@@ -240,7 +243,7 @@ class Leases:
         self._watched.clear()
         self._late.clear()
         self._expired.clear()
-        self.is_suspended = False
+        self.is_suspended, self.silent = False, 0
         for lease in leases:
             lease.watched_at = None
             self._bump(lease, lease.term, now)

@@ -171,6 +171,19 @@ def test_which_registry_is_followed_and_how_well(said: dict[str, Any], line: str
     assert report.render(Painter(io.StringIO())).split("\n")[-2:] == ["DNS at 127.0.0.1:1053", line]
 
 
+def test_a_registry_says_that_expiry_is_stopped() -> None:
+    zone = {"serial": 7, "names": 3, "leases": 2}
+    for stopped in (False, True):
+        zones = {"endpoints": {**zone, "expirySuspended": stopped, "silentRecords": 14}, "nodes": {"serial": 1}}
+        dns = {"served": "127.0.0.1:1053", "sources": [], "zones": zones}
+        _, *said = (
+            Report([], READY, [], [], READ, [], dns).render(Painter(io.StringIO())).split("DNS at 127.0.0.1:1053")
+        )
+        lines = said[0].strip().splitlines()
+        assert len(lines) == stopped
+        assert all(words in line for line in lines for words in ("expiry of endpoints is stopped: 14 ", "nsupdate"))
+
+
 def test_nodes_of_a_registry_are_shown_with_what_they_lack() -> None:
     here = {
         "name": "here", "leased": True, "connected": True, "role": "node", "version": "0.1", "address": "10.0.0.1",

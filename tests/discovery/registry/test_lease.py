@@ -133,7 +133,7 @@ def test_when_many_go_silent_nothing_expires_until_they_are_few_again() -> None:
         assert made.refresh(b"fp%d" % number, TERM, 20)
     assert (len(made.due(27)), made.is_suspended) == (0, False)
     assert (len(made.due(30)), made.is_suspended) == (8, False)
-    assert (made.due(47), made.is_suspended) == ([], True)
+    assert (made.due(47), made.is_suspended, made.silent) == ([], True, 40)
     assert made.due(100) == []
     for number in range(2, 10):
         made.renew(b"%d" % number, data(number, 1, 2), TERM, 101, b"fp%d" % number)
