@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from mesh import reasons
 from sidecar.terminal import Painter, printable
 
 MOST_RULES = 12
 """Lost rules that are shown in a text."""
+COMMON: Final[Mapping[str, str]] = {
+    "http_request_error": "the request did not arrive as it should",
+    "http_request_denied": reasons.DENIED.details,
+    "destination_not_found": "nothing is served there",
+    "destination_unavailable": reasons.NO_ENDPOINTS.details,
+    "connection_limit_reached": "as much was in flight or waited as may",
+    "connection_terminated": "the connection was closed before its end",
+    "http_response_timeout": "it was not answered in time",
+}
+"""By reason code that several causes share, and a record does not tell apart: what is true of all of them."""
 
 
 def render(told: Mapping[str, Any], paint: Painter) -> str:
@@ -46,7 +56,7 @@ def _exchange(record: Mapping[str, Any]) -> Iterator[str]:
     if record.get("endpoint"):
         yield _row("endpoint", f"{record['endpoint']}, try {record.get('tries', 1)}")
     if record.get("reason"):
-        yield _row("reason", f"{record['reason']}: {told_reason(record['reason'])}")
+        yield _row("reason", f"{record['reason']}: {told_reason(record['reason'], record.get('status', 0))}")
     yield _row("took", f"{record.get('seconds', 0.0) * 1000:.1f} ms")
 
 
@@ -57,10 +67,11 @@ def _carried(record: Mapping[str, Any]) -> str:
     return printable(f"{record.get('method', '-')} {record.get('host', '')}{record.get('target', '')}")
 
 
-def told_reason(code: str) -> str:
-    """What a reason code may mean; several causes can share one."""
-    known = [reason for reason in vars(reasons).values() if isinstance(reason, reasons.Reason)]
-    return " or ".join(dict.fromkeys(reason.details for reason in known if reason.error == code)) or "unknown"
+def told_reason(code: str, status: int) -> str:
+    """What a reason code with the `status` that was answered (0: none) means; of several causes what all come to."""
+    known = [each for each in vars(reasons).values() if isinstance(each, reasons.Reason) and each.error == code]
+    texts = {each.details for each in known if each.status == status} or {each.details for each in known}
+    return COMMON[code] if len(texts) > 1 else next(iter(texts), "unknown")
 
 
 def _request(told: Mapping[str, Any]) -> Iterator[str]:
@@ -98,6 +109,8 @@ def _backend(told: Mapping[str, Any], paint: Painter) -> Iterator[str]:
         yield _row("policy", f"{name} of {policy['target']} ({policy['source']}): {_said(policy['says'])}")
     if not told["policies"]:
         yield _row("policy", "none: defaults hold")
+    if "exchange" in told:
+        yield _row("now", "these are the endpoints as they are now, not as they were for the request")
     for name, endpoint in zip(["endpoints"] + [""] * len(told["endpoints"]), told["endpoints"], strict=False):
         mark = paint("green", "yes") if endpoint["eligible"] else paint("red", "no ")
         who = f" {endpoint['replica']}" if endpoint["replica"] else ""

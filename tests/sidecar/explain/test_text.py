@@ -12,7 +12,7 @@ from config.policies import RetryPolicy
 from mesh import reasons
 from mesh.access_log import AccessRecord
 from sidecar.explain.explanation import explain_record
-from sidecar.explain.text import MOST_RULES, render, told_reason
+from sidecar.explain.text import COMMON, MOST_RULES, render, told_reason
 from sidecar.terminal import Painter
 from tests.mesh.making import config, endpoint, ingress, policy, service
 from tests.sidecar.explaining import explained, known
@@ -67,14 +67,34 @@ def test_an_exchange_that_was() -> None:
         assert part in text
 
 
-@pytest.mark.parametrize("reason", [each for each in vars(reasons).values() if isinstance(each, reasons.Reason)])
-def test_every_reason_code_is_explained(reason: reasons.Reason) -> None:
-    if reason.error:
-        assert reason.details in told_reason(reason.error)
+REASONS = [each for each in vars(reasons).values() if isinstance(each, reasons.Reason) and each.error]
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason_is_explained_by_one_text(reason: reasons.Reason) -> None:
+    texts = {each.details for each in REASONS if (each.error, each.status) == (reason.error, reason.status)}
+    assert told_reason(reason.error, reason.status) == (COMMON[reason.error] if len(texts) > 1 else reason.details)
+    everywhere = {each.details for each in REASONS if each.error == reason.error}
+    assert told_reason(reason.error, 0) == (COMMON[reason.error] if len(everywhere) > 1 else reason.details)
 
 
 def test_a_code_that_nobody_knows() -> None:
-    assert told_reason("from_the_future") == "unknown"
+    assert told_reason("from_the_future", 503) == "unknown"
+
+
+def test_a_503_that_was_has_one_reason_and_endpoints_of_now() -> None:
+    there = known(config(service("shop")), shop={"http": (endpoint(0),)})
+    (backend,) = there.compiled.backends.values()
+    record = AccessRecord(
+        1.0, "192.0.2.1", "127.96.0.1:80", "default", "shop", "http", "GET", "/", 503, "destination_unavailable"
+    )
+    lines = [
+        re.sub(" +", " ", line).strip() for line in render(explain_record(record, backend, there), PLAIN).split("\n")
+    ]
+    assert "reason destination_unavailable: the Service has no ready endpoint" in lines
+    (marked,) = (number for number, line in enumerate(lines) if line.startswith("now these are the endpoints"))
+    assert lines[marked + 1].startswith("endpoints yes 10.0.0.0:8080")
+    assert "now " not in render(explained("http://127.96.0.1/", there), PLAIN).replace("left for retries now", "")
 
 
 @pytest.mark.parametrize(
