@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from config.configset import ConfigSet
 from config.meta import Named
+from config.resources.core import ServiceSpec
 from mesh.listener import ListenerState
 from mesh.table import Listener, ListenerKey, RoutingTable
 from mesh.tls.names import Certificate, ServerNames
@@ -115,8 +116,19 @@ def _of_service(named: Named, question: Question, place: Place) -> Found:
         listener = place.table.listeners.get(ListenerKey(address, question.port, question.transport))
         if listener is not None:
             return Found(listener, f"the name is that of Service {named}, whose clusterIP is {address}")
+    if without := _without_address(spec):
+        return Found(None, f"Service {named} {without}")
     ports = ", ".join(f"{each.port}/{each.protocol}" for each in spec.ports) or "(none)"
     return Found(None, f"Service {named} serves no port {question.port}/{question.transport}: it has the ports {ports}")
+
+
+def _without_address(spec: ServiceSpec) -> str:
+    """That a Service has no address of its own, and how its endpoints are found; empty: it may have one."""
+    if spec.type == "ExternalName":
+        return f"is an ExternalName, which has no port here: DNS answers its name with a CNAME to {spec.external_name}"
+    if spec.cluster_ip == "None":
+        return "is headless, which has no port here: DNS answers its name with the addresses of its endpoints"
+    return ""
 
 
 def _entrance(question: Question, place: Place) -> Found:

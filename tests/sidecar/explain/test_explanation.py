@@ -267,4 +267,14 @@ def test_tls(host: str, verdict: str, secret: str | None) -> None:
 
 def test_a_headless_name_says_what_is_missing() -> None:
     written = config(service("db", ServicePort(5432), cluster_ip="None"))
-    assert "serves no port 80" in explained("http://db/", known(written))["verdict"]
+    for port in (80, 5432):
+        verdict = explained(f"http://db:{port}/", known(written))["verdict"]
+        assert "Service default/db is headless, which has no port here: DNS answers" in verdict
+        assert "serves no port" not in verdict
+
+
+def test_an_external_name_says_how_it_is_found() -> None:
+    written = config(service("pay", ServicePort(8080), type="ExternalName", external_name="pay.example"))
+    verdict = explained("http://pay:8080/", known(written))["verdict"]
+    assert verdict.startswith("no connection: Service default/pay is an ExternalName")
+    assert "DNS answers its name with a CNAME to pay.example" in verdict
