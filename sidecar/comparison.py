@@ -6,7 +6,7 @@ A reload keeps an object that has errors as it is, and whatever stood in a file 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -60,11 +60,16 @@ def compare(listed: Sequence[Mapping[str, Any]], paths: Sequence[Path], state: P
 
 def _claiming(before: Objects, places: Mapping[ObjectKey, str]) -> ConfigSet:
     """The objects that claim what only one can have, and of policies only what they claim."""
-    return ConfigSet.of(
-        (key, _source(places[key]), msgspec.convert(_claims(key, item), KINDS[key.kind]))
-        for key, item in before.items()
-        if key.kind in CLAIMING
-    )
+    return ConfigSet.of(_claimants(before, places))
+
+
+def _claimants(before: Objects, places: Mapping[ObjectKey, str]) -> Iterator[tuple[ObjectKey, Source, Any]]:
+    for key, item in before.items():
+        if key.kind in CLAIMING:
+            try:
+                yield key, _source(places[key]), msgspec.convert(_claims(key, item), KINDS[key.kind])
+            except msgspec.ValidationError:  # listed by another version, which knows it differently
+                continue
 
 
 def _claims(key: ObjectKey, item: Mapping[str, Any]) -> Mapping[str, Any]:

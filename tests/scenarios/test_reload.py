@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import signal
 import ssl
@@ -23,6 +24,7 @@ from tests.scenarios.weft import PATIENCE, Weft, alive, ask, run_weft, wait_for
 from tests.scenarios.world import all_well, load, ready, until
 
 MIB = 1024 * 1024
+APP = "Service", "app"
 
 
 @pytest.fixture
@@ -102,6 +104,27 @@ async def test_a_mistake_takes_nothing_out_of_force_also_over_a_restart(folder: 
         wait_for(lambda: "errors" not in status(weft), weft.told)
         assert "\nweft_config_last_reload_successful 1\n" in weft.admin("/metrics").body.decode()
         assert weft.stop() == 0
+
+
+def test_a_newcomer_takes_no_address_from_who_has_it(shared: Folder, weft: Weft) -> None:
+    """Its name comes first, and the address was given out, not written; `weft diff` says so too."""
+    address, before = weft.address("app"), reads(weft)
+    listed = json.loads(weft.admin("/api/v1/config").body)["objects"]
+    given = next(each["object"]["spec"]["clusterIP"] for each in listed if (each["kind"], each["name"]) == APP)
+    claiming = service("aaa", app="app")
+    claiming["spec"]["clusterIP"] = given
+    shared.put("aaa", claiming)
+    try:
+        wait_reload(weft, before)
+        said = run_weft("diff", str(shared.path), "--state", str(weft.state), code=2)
+        assert said.stdout == "nothing would change\n"
+        assert f"{given} belongs to Service/default/app" in said.stderr
+        assert weft.address("app") == address
+        assert ask(address).status == 200
+        assert '"aaa"' not in weft.admin("/api/v1/config").body.decode()
+    finally:
+        shared.drop("aaa")
+    wait_for(lambda: "errors" not in status(weft), weft.told)
 
 
 def test_a_hangup_reads_the_manifests_again(weft: Weft) -> None:

@@ -162,3 +162,10 @@ def test_a_policy_that_runs_keeps_its_target(folder: Path) -> None:
     comparison = compared(folder, (OTHER, f"{OTHER}---{text}"), "other.yaml")
     assert found(comparison) == []
     assert [fault.object.name for fault in comparison.faults if fault.object] == ["aaa"]
+
+
+def test_what_another_version_knows_differently_stands_in_nobodys_way(folder: Path) -> None:
+    running = listed(folder, new_fingerprints(folder / "state"))
+    next(each for each in running if each["kind"] == "Service")["object"]["spec"]["type"] = "Other"
+    comparison = compare(running, [folder / "manifests"], folder / "state")
+    assert [(each.key.name, each.what) for each in found(comparison)] == [("shop", "changed")]
