@@ -74,6 +74,7 @@ class Rollouts:
             "namespace": rollout.name.namespace,
             "name": rollout.name.name,
             "revision": newest.number if newest is not None else 0,
+            "departs": rollout.revisions.departs,
             "revisions": [
                 {"revision": entry.number, "digest": entry.digest, "changeCause": entry.cause}
                 for entry in record.by_number
@@ -157,6 +158,7 @@ def _told(status: WorkloadStatus) -> dict[str, Any]:
         "unavailable": status.unavailable,
         "message": status.message,
         "rolledBack": status.rolled_back,
+        "departs": status.departs,
         "conditions": [
             {
                 "type": each.type,

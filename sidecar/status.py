@@ -20,6 +20,8 @@ INGRESS_HEADINGS = ("INGRESS", "HOST", "SERVED AT")
 
 ROLLOUT_HEADINGS = ("DEPLOYMENT", "READY", "UP-TO-DATE", "AVAILABLE", "REVISION", "ROLLOUT")
 
+DEPARTS = "undone, rolled back: the template in force is not the manifest's, until that is another"
+
 MOST_FAULTS = 10
 
 MOST_HOSTS = 20
@@ -72,6 +74,8 @@ class Report(NamedTuple):
             lines += ["", *ingress_lines(self.ingresses, paint)]
         if self.rollouts:
             lines += ["", *table((ROLLOUT_HEADINGS, *map(rollout_row, self.rollouts)), paint)]
+            if any(told.get("departs") for told in self.rollouts):
+                lines.append(paint("yellow", DEPARTS))
         if self.platforms:
             lines += ["", *(line for each in self.platforms for line in platform_lines(each, paint))]
         if self.dns:
@@ -125,7 +129,7 @@ def rollout_row(told: JSONObject) -> tuple[str, ...]:
         str(told["updated"]),
         str(told["available"]),
         str(told["revision"]),
-        f"{said}, rolled back" if told["rolledBack"] else said,
+        ", ".join([said, *(["rolled back"] if told["rolledBack"] else ["undone"] if told.get("departs") else [])]),
     )
 
 

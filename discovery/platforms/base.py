@@ -84,6 +84,8 @@ class WorkloadStatus(msgspec.Struct, frozen=True):
     conditions: tuple[Condition, ...] = ()
     rolled_back: str = ""
     """Why an older template than the manifest's is in force, without anybody's asking; empty: it is not."""
+    departs: bool = False
+    """The template in force is another than the manifest's, apart from a restart."""
 
     @property
     def complete(self) -> bool:

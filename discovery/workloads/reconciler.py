@@ -162,6 +162,7 @@ class Reconciler(Generic[R]):
             paused=revisions.paused,
             conditions=tuple(self._conditions()),
             rolled_back=revisions.rolled_back,
+            departs=revisions.departs,
         )
 
     # One step

@@ -54,6 +54,12 @@ class Revisions(Generic[R]):
         return self.record.overlay.failed if self.record.overlay is not None else ""
 
     @property
+    def departs(self) -> bool:
+        """Whether the template in force is another than the manifest's, apart from a restart."""
+        overlay = self.record.overlay
+        return overlay is not None and restarted(overlay.template, "") != restarted(self._deployment.spec.template, "")
+
+    @property
     def digest(self) -> str:
         """Of the newest; empty where there is none."""
         return self.current.digest if self.current is not None else ""

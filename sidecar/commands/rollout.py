@@ -137,7 +137,10 @@ def history_lines(told: Mapping[str, Any]) -> Iterator[str]:
     yield head
     yield f"{'REVISION':<10}CHANGE-CAUSE"
     for each in told["revisions"]:
-        yield f"{each['revision']:<10}{printable(each['changeCause']) or '<none>'}"
+        mark = " (current)" if each["revision"] == told.get("revision") else ""
+        yield f"{each['revision']:<10}{printable(each['changeCause']) or '<none>'}{mark}"
+    if told.get("departs"):
+        yield f"the template of revision {told['revision']} is in force, not the manifest's, until that is another"
 
 
 def _history(args: argparse.Namespace, client: AdminClient, name: str) -> int:

@@ -155,6 +155,17 @@ def test_history(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_history_marks_the_current_revision_and_says_whose_template_is_in_force(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for departs in (False, True):
+        said = {**REVISIONS, "revision": 2, "departs": departs}
+        assert rollout("history", "shop", answers={HISTORY: said}) == 0
+        _, _, first, second, *more = capsys.readouterr().out.splitlines()
+        assert (first.split(), second.split()) == (["1", "first"], ["2", "<none>", "(current)"])
+        assert [line.startswith("the template of revision 2 is in force, not the") for line in more] == [True] * departs
+
+
 def test_one_revision(capsys: pytest.CaptureFixture[str]) -> None:
     answers = {f"{HISTORY}&revision=2": {**REVISIONS, "template": {"spec": {}}}}
     assert rollout("history", "shop", "--revision", "2", answers=answers) == 0

@@ -100,6 +100,19 @@ async def test_pause_and_resume(bench: Bench) -> None:
     assert (bench.told["revision"], bench.told["paused"]) == (2, False)
 
 
+async def test_an_undo_is_told_until_the_manifest_has_another_template(bench: Bench) -> None:
+    def departs() -> tuple[object, object]:
+        return bench.told["departs"], bench.subject.history(SHOP)[1]["departs"]
+
+    await bench.roll("a")
+    await bench.roll("b")
+    assert departs() == (False, False)
+    await bench.post("undo")
+    assert departs() == (True, True)
+    await bench.roll("c")
+    assert departs() == (False, False)
+
+
 async def test_a_template_without_its_secrets(bench: Bench) -> None:
     await bench.roll("a")
     _, document = bench.subject.history({**SHOP, "revision": ["1"]})

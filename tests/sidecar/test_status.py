@@ -98,6 +98,16 @@ def test_rollouts() -> None:
     assert report.as_json()["rollouts"] == told
 
 
+def test_an_undo_is_remarked_on_once() -> None:
+    told = {"namespace": "default", "name": "web", "ready": 2, "replicas": 2, "updated": 2, "available": 2}
+    told |= {"revision": 3, "conditions": [], "rolledBack": ""}
+    for departs in (False, True):
+        report = Report([], READY, [], [], READ, [], rollouts=[told | {"departs": departs}] * 2)
+        text = report.render(Painter(io.StringIO()))
+        assert text.count("-, undone\n") == 2 * departs
+        assert text.count("the template in force is not the manifest's") == departs
+
+
 def test_nothing_to_show() -> None:
     assert Report([], READY, [], [], READ, []).render(Painter(io.StringIO())) == "no services"
 

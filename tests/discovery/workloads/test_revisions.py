@@ -59,6 +59,18 @@ def test_undo_holds_until_the_template_is_another() -> None:
     assert bench.subject.digest == bench.digest("b"), "what was undone once is not undone again"
 
 
+def test_what_departs_from_the_manifest() -> None:
+    bench = Bench("a", "b")
+    bench.subject.restart("2026-01-01T00:00:00Z")
+    assert not bench.subject.departs, "a restart is no other template"
+    bench.subject.undo(1)
+    assert bench.subject.departs
+    bench.subject.restart("2026-01-01T00:00:01Z")
+    assert bench.subject.departs
+    bench.follow("c")
+    assert not bench.subject.departs
+
+
 def test_undo_holds_over_restarts() -> None:
     bench = Bench("a", "b")
     bench.subject.undo()
