@@ -43,7 +43,8 @@ def settle(
             without_objects(loaded.config_set, lost) if lost else loaded.config_set, remembered, before
         )
         told = (*(fault for fault in clashes if fault.object not in silent), *allocated.faults)
-        faults = (*faults, *(fault for fault in told if fault not in faults))
+        known = set(faults)
+        faults = (*faults, *(fault for fault in told if fault not in known))
         older = _still_good(refused(told), loaded.config_set, good)
         if not older:
             return Settled(_without(loaded, lost, faults), allocated)
