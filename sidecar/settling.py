@@ -7,6 +7,7 @@ until all agree.  Each object goes back once at most.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import count
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -18,6 +19,9 @@ from config.validation.conflicts import service_conflicts
 from discovery.allocation import Allocated, allocate
 from discovery.assignments import Assignments
 from sidecar.last_good import with_objects, without_objects
+
+MOST_STEPS = 20
+"""A longer row of Services that each want what the next one has ends with all of them as they were."""
 
 
 class Settled(NamedTuple):
@@ -35,7 +39,7 @@ def settle(
     them that were kept do so without a word.
     """
     faults = loaded.faults
-    while True:
+    for steps in count():
         clashes = service_conflicts(loaded.config_set, beneath, before) if loaded.kept else ()
         lost = refused(clashes)
         silent = {key for key in lost.intersection(loaded.kept) if loaded.config_set.sources[key].file in beneath}
@@ -47,9 +51,13 @@ def settle(
         faults = (*faults, *(fault for fault in told if fault not in known))
         older = _still_good(refused(told), loaded.config_set, good)
         if not older:
-            return Settled(_without(loaded, lost, faults), allocated)
+            break
+        if steps >= MOST_STEPS:
+            services = [key for key in loaded.config_set.sources if key.kind == "Service"]
+            older = _still_good(services, loaded.config_set, good)
         changed = with_objects(loaded.config_set, good, older)
         loaded = replace(loaded, config_set=changed, kept=(*loaded.kept, *older))
+    return Settled(_without(loaded, lost, faults), allocated)
 
 
 def refused(faults: Iterable[Fault]) -> set[ObjectKey]:

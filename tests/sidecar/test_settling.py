@@ -8,7 +8,7 @@ from config.configset import ConfigSet, Loaded
 from config.meta import ObjectKey, ObjectMeta, Source
 from config.resources.core import Service, ServicePort, ServiceSpec
 from discovery.assignments import Assignments
-from sidecar.settling import refused, settle
+from sidecar.settling import MOST_STEPS, refused, settle
 
 Ports = dict[str, int]
 
@@ -65,3 +65,12 @@ def test_what_was_kept_from_elsewhere_gives_way_without_a_word() -> None:
     settled, allocated = settle(loaded, stored, ConfigSet(), Assignments(), {"stored.yaml"})
     assert ports_of(allocated.config_set) == {"b": 30001}
     assert (settled.faults, settled.kept) == ((), ())
+
+
+def test_a_long_row_goes_back_as_a_whole() -> None:
+    had = {f"s{i:03}": 30000 + i for i in range(100)}
+    before = services(had)
+    wanted = services({name: min(port + 1, 30099) for name, port in had.items()})
+    loaded, allocated = settle(Loaded(wanted), before, before, Assignments())
+    assert ports_of(allocated.config_set) == had
+    assert len(refused(loaded.faults)) <= MOST_STEPS + 1
