@@ -12,6 +12,7 @@ from typing import Any
 from tests.scenarios.manifests import deployment, service
 from tests.scenarios.test_autoscaling import IN_FLIGHT, RATE, SLOW_MS, TARGET, autoscaler, of_service, running, told
 from tests.scenarios.test_channel import mesh, serves
+from tests.scenarios.weft import wait_for
 from tests.scenarios.world import all_well, load, ready, until
 
 APP = service("app", app="app")
@@ -43,3 +44,14 @@ async def test_load_at_one_node_scales_what_another_runs(
         await until(lambda: running(made.registry) == 2, lambda: f"{told(made.registry)}\n{made.registry.told()}")
         await until(lambda: len(ready(sends, "app")) == 2, runs.told)
         assert told(made.registry)["standby"] == ""
+
+
+def test_what_sleeps_at_a_node_has_its_manifests_number_once_nothing_scales_it(tmp_path: Path) -> None:
+    with mesh(tmp_path, autoscaler={"period": "1s"}) as made:
+        scaler = autoscaler(of_service(IN_FLIGHT, str(TARGET)), 0, 3, scaleDown={"stabilizationWindowSeconds": 1})
+        made.apply(APP, deployment("app", 3), scaler)
+        runs = made.node("runs", "--run", "default/app")
+        for step in (3, 0):
+            wait_for(lambda step=step: len(ready(runs, "app")) == step)  # type: ignore[misc]
+        made.weft("delete", "hpa", "app")
+        wait_for(lambda: len(ready(runs, "app")) == 3)
