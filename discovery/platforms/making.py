@@ -6,18 +6,16 @@ imports what the platform is made of only when one is made: the names alone are 
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from config.meta import Named
 from discovery.platforms import makers
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from config.settings import NodeConfigSpec
     from discovery.platforms.base import Drained, Platform, PlatformStanding
     from discovery.platforms.environment import ServedAt
@@ -70,7 +68,7 @@ class MakerModule(Protocol):
 
 def names() -> tuple[str, ...]:
     """Of all platforms that there are, sorted."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(makers.__path__)))
+    return tuple(sorted(file.stem for folder in makers.__path__ for file in Path(folder).glob("[!_]*.py")))
 
 
 def maker(name: str) -> MakerModule:
