@@ -152,11 +152,11 @@ async def test_rolling_restarts_lose_no_request(tmp_path: Path, size: Callable[[
                 )
                 await asyncio.to_thread(serves, weft, 2)
             stop.set()
-        answered = [pid for each in clients for pid in each.result()[0]]
+        answered = [each.result()[0] for each in clients]
         failed = [what for each in clients for what in each.result()[1]]
         assert not failed, (failed[:5], [each.told()[-3000:] for each in nodes])
-        assert len(answered) > 100
-        assert len(set(answered)) == len(weft.replicas())
+        assert all(len(set(pids)) > 2 for pids in answered), "each was answered before a restart and after it"
+        assert len(set().union(*answered)) == len(weft.replicas())
         document = made.registry.admin("/api/v1/nodes").json
         assert document["unconfirmed"] == [], document
 

@@ -137,7 +137,7 @@ async def test_usage_and_age(tmp_path: Path) -> None:
         if Path("/proc/self/stat").exists():
             assert used.cpu_seconds is not None
             assert used.memory is not None
-            assert used.memory > 1_000_000
+            assert used.memory > 100_000
         assert platform.usage(WorkloadRef("Deployment", "default", "other")) == {}
         assert platform.usage(WorkloadRef("Job", "default", "shop")) == {}
 
