@@ -11,8 +11,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 GROUP = $(BIN)/python -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups'][sys.argv[1]])"
 # Folders of tests, those that take longest first; of interop, those files apart that share a Docker Engine.
-WAITING := scenarios interop engine
-LONG := $(WAITING) mesh discovery sidecar
+LONG := scenarios interop mesh discovery engine sidecar
 SUITES := $(LONG) \
 	$(filter-out $(LONG) policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
 ENGINE := tests/interop/test_docker.py
@@ -20,11 +19,6 @@ ENGINE := tests/interop/test_docker.py
 ENGINES := $(filter-out $(ENGINE),$(wildcard $(addprefix tests/interop/test_,docker*.py image.py swarm*.py)))
 ALL := engines $(SUITES)
 RUN = $(if $(WEFT_SOAK),$(ALL),$(SUITES))
-
-# So many suites at a time.  Those that mostly wait, for time and for programs that they start, would last longest in the end:
-# they go first wherever they have something to do, and the others use what they leave of the processors.
-JOBS = $(if $(WEFT_SOAK),4,6)
-BEHIND = $(if $(WEFT_SOAK)$(filter $(WAITING:%=test-%),$@),,nice -n 5)
 
 # A test that is out of time fails; should its end hang too, its process is ended.
 END = $(if $(WEFT_SOAK),,-o faulthandler_timeout=200 -o faulthandler_exit_on_timeout=true)
@@ -39,8 +33,8 @@ demo: $(STAMP)
 	@exec $(BIN)/weft up examples/shop
 
 test: $(DEV_STAMP)
-	@echo "the tests of $(RUN), $(JOBS) at a time; each reports when it is done ..."
-	@$(MAKE) --no-print-directory --jobs $(JOBS) --keep-going --output-sync=target $(RUN:%=test-%)
+	@echo "the tests of $(RUN), four at a time; each reports when it is done ..."
+	@$(MAKE) --no-print-directory --jobs 4 --keep-going --output-sync=target $(RUN:%=test-%)
 
 soak: export WEFT_SOAK = 1
 soak: wheels test
@@ -57,7 +51,7 @@ test-engines: FILES = $(ENGINES)
 test-interop: FILES = tests/interop $(addprefix --ignore=,$(ENGINE) $(ENGINES))
 $(ALL:%=test-%): $(DEV_STAMP)
 	@echo "tests of $(@:test-%=%)"
-	@$(BEHIND) $(BIN)/python -m pytest $(FILES) $(END) -p no:cacheprovider \
+	@$(BIN)/python -m pytest $(FILES) $(END) -p no:cacheprovider \
 		$(if $(filter test-scenarios,$@),--numprocesses 2 --dist loadfile --max-worker-restart 1,-p no:xdist)
 
 check: $(DEV_STAMP)
