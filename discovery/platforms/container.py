@@ -116,6 +116,7 @@ class Container(Restarted):
                 return await process.wait()
         finally:
             process.kill()
+            await process.wait()
 
     # One run of the process
 
