@@ -73,7 +73,7 @@ async def test_promql_drives_an_autoscaler(tmp_path: Path) -> None:
             report = await load(weft.address("app"), rate=45, seconds=11, connections=16)
             assert all_well(report)
             found = told(weft)
-            assert 3 <= found["desiredReplicas"] <= 5, found
+            assert 3 <= found["desiredReplicas"] <= 8, found  # who was late sends faster for a while
             assert found["metrics"][0]["metric"] == "external metric app_rate(nil)"
             await until(lambda: len(ready(weft, "app")) == running(weft), weft.told)
             await until(lambda: running(weft) == 2, lambda: str(told(weft)))
