@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from config.configset import ConfigSet
 from config.meta import Named, ObjectMeta
-from config.resources.core import Namespace, Service, ServicePort
+from config.resources.core import Namespace, ServicePort
 from discovery.catalog import Catalog
 from discovery.endpoint import Endpoint
 from discovery.registry import wire
@@ -277,41 +279,12 @@ CHANGES = st.lists(
 )
 
 
-@given(CHANGES)
-def test_a_zone_that_followed_every_change_is_the_one_made_at_once(
-    changes: list[tuple[str, tuple[list[str], bool, bool] | None]],
-) -> None:
-    services: dict[Named, Service] = {}
-    catalog, zone = Catalog(), Zone(Serials(0))
-    config_set = ConfigSet()
-    for name, what in changes:
-        key = Named("default", name)
-        services = {each: value for each, value in services.items() if each != key}
-        if what is not None:
-            addresses, headless, ready = what
-            ip = "None" if headless else f"10.96.0.{ord(name)}"
-            services[key] = service(name, ServicePort(port=80, name="http"), cluster_ip=ip)
-            endpoints = {"http": tuple(Endpoint(address, 80, ready=ready) for address in addresses)}
-            catalog.change_endpoints("test", {key: endpoints})
-        config_set = replace(config_set, services=services)
-        catalog.define(services)
-        zone.update(config_set, catalog.snapshot)
-    at_once = Zone(Serials(0)).update(config_set, catalog.snapshot)
-    followed = zone.update(config_set, catalog.snapshot)
-    assert followed.services == at_once.services
-    assert {k: set(v) for k, v in followed.owners.items()} == {k: set(v) for k, v in at_once.owners.items()}
-    assert followed.namespaces == at_once.namespaces
-    assert followed.pods == at_once.pods
+Change = tuple[str, tuple[list[str], bool, bool] | None]
+"""Of a Service: its endpoints' addresses, whether it is headless, whether they are ready; None: it goes."""
 
 
-@given(CHANGES)
-def test_a_serial_rises_when_the_content_of_its_zone_changes_and_only_then(
-    changes: list[tuple[str, tuple[list[str], bool, bool] | None]],
-) -> None:
-    catalog, zone, config_set = Catalog(), Zone(Serials(7)), ConfigSet()
-    config_set = replace(config_set, node=replace(config_set.node, pod_cidr="10.0.0.0/31"))
-    was = everything(zone.update(config_set, catalog.snapshot))
-    last = dict.fromkeys(was, 8)
+def after_each(changes: list[Change], config_set: ConfigSet, catalog: Catalog) -> Iterator[ConfigSet]:
+    """What is written after each change; `catalog` knows of it too."""
     for name, what in changes:
         key = Named("default", name)
         services = {each: value for each, value in config_set.services.items() if each != key}
@@ -323,6 +296,29 @@ def test_a_serial_rises_when_the_content_of_its_zone_changes_and_only_then(
             catalog.change_endpoints("test", {key: endpoints})
         config_set = replace(config_set, services=services)
         catalog.define(services)
+        yield config_set
+
+
+@given(CHANGES)
+def test_a_zone_that_followed_every_change_is_the_one_made_at_once(changes: list[Change]) -> None:
+    catalog, zone, config_set = Catalog(), Zone(Serials(0)), ConfigSet()
+    for config_set in after_each(changes, ConfigSet(), catalog):
+        zone.update(config_set, catalog.snapshot)
+    at_once = Zone(Serials(0)).update(config_set, catalog.snapshot)
+    followed = zone.update(config_set, catalog.snapshot)
+    assert followed.services == at_once.services
+    assert {k: set(v) for k, v in followed.owners.items()} == {k: set(v) for k, v in at_once.owners.items()}
+    assert followed.namespaces == at_once.namespaces
+    assert followed.pods == at_once.pods
+
+
+@given(CHANGES)
+def test_a_serial_rises_when_the_content_of_its_zone_changes_and_only_then(changes: list[Change]) -> None:
+    catalog, zone = Catalog(), Zone(Serials(7))
+    first = replace(ConfigSet(), node=replace(ConfigSet().node, pod_cidr="10.0.0.0/31"))
+    was = everything(zone.update(first, catalog.snapshot))
+    last = dict.fromkeys(was, 8)
+    for config_set in after_each(changes, first, catalog):
         made = zone.update(config_set, catalog.snapshot)
         now = everything(made)
         for each in now:
