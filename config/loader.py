@@ -117,9 +117,9 @@ class Reading:
         first, *others = self._layers
         if self._is_puzzling():
             first.unread.add_anything()
-        found_in = ConfigSet.of(first.objects)
+        written = ConfigSet.of(first.objects)
         validation = Validation(
-            found_in, first.locator.locate, first.unread, self._platforms, self._beneath, before=self._before
+            written, first.locator.locate, first.unread, self._platforms, self._beneath, before=self._before
         )
         found = validation.faults()
         invalid = {fault.object for fault in found if fault.disables}

@@ -1,9 +1,9 @@
 """ClusterIPs, node ports and local ports for Services that ask for one: the same every time, as far as can be.
 
 What a Service had in force before, and still states or still leaves open, stays its own.  Else what a manifest states
-comes first, then what a registry gave a Service that it stores, which stands in an annotation,
-so that all nodes give it the same; then what was remembered, then a stable hash of the name with the next free number
-after it.  As in Kubernetes (KEP 3070 for addresses, KEP 3668 for node ports) the lower band of a range is left to
+comes first, then what a registry gave a Service that it stores, which stands in an annotation, so that all nodes give
+it the same; then what was remembered, then a stable hash of the name with the next free number after it.  As in
+Kubernetes (KEP 3070 for addresses, KEP 3668 for node ports) the lower band of a range is left to
 explicit choices until everything above it is taken, so that the two rarely meet.
 """
 
