@@ -141,8 +141,8 @@ async def _stream(
     request: web.BaseRequest, status: int, headers: Mapping[str, str], parts: Iterable[bytes]
 ) -> web.StreamResponse:
     response = web.StreamResponse(status=status, headers=headers)
-    await response.prepare(request)
-    with suppress(ConnectionResetError):  # the client has left in the midst of it
+    with suppress(ConnectionResetError):  # the client has left, before it or in the midst of it
+        await response.prepare(request)
         for part in parts if request.method != "HEAD" else ():
             if part:  # an empty one is a pause
                 await response.write(part)
@@ -154,8 +154,8 @@ async def _stream(
 async def _follow(request: web.BaseRequest, lines: AsyncGenerator[bytes, None]) -> web.StreamResponse:
     response = web.StreamResponse(headers=LINES)
     async with aclosing(lines):
-        await response.prepare(request)
         with suppress(ConnectionResetError):  # the reader has left
+            await response.prepare(request)
             if request.method != "HEAD":
                 async for line in lines:
                     await response.write(line)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from itertools import repeat
 
 import pytest
+from aiohttp import web
 
 from sidecar import admin
 from sidecar.admin import AdminServer, host_allowed
@@ -185,3 +186,37 @@ async def test_questions_and_streams(name: str) -> None:
     async with answering() as address:
         got, _, body = await ask(address, path, method)
     assert (got, body) == (status, expected)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/count?to=3"])
+async def test_a_client_that_has_left_before_its_answer_is_no_error(
+    path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken: list[asyncio.Transport] = []
+
+    class Watched(admin._Server):
+        def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+            super().connection_made(handler, transport)
+            taken.append(transport)
+
+    def hang_up() -> Iterable[bytes]:
+        taken[0].abort()
+        return iter([b"weft_a 1\n"])
+
+    def follow(query: Query) -> AsyncGenerator[bytes, None]:
+        hang_up()
+        return counting(query)
+
+    monkeypatch.setattr(admin, "_Server", Watched)
+    server = AdminServer({}, hang_up, {}, {"/count": follow})
+    sock = socket.create_server(("127.0.0.1", 0))
+    await server.start(sock)
+    reader, writer = await asyncio.open_connection(*sock.getsockname())
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    with suppress(ConnectionResetError):
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+    with suppress(ConnectionResetError):
+        await writer.wait_closed()
+    await server.close()
+    assert not caplog.records
