@@ -45,31 +45,28 @@ class Sniffer(Peeking):
         self._watch(PATIENCE)
 
     def on_event(self, fd: int, events: int) -> None:
+        self._look(over=bool(events & EPOLLRDHUP))
+
+    def on_deadline(self, now: float) -> None:
+        self._look(over=True)  # a loop that was held up may not have told yet of what came in time
+
+    def _look(self, *, over: bool) -> None:
+        """Decide by what has come; `over`: no more is waited for."""
         try:
             prefix = self._line.recv(ENOUGH, MSG_PEEK)
         except BlockingIOError:
-            return
+            prefix = b""
         except OSError:
             self.abort()
             return
         verdict = detect(prefix) if prefix else "more"
         if verdict != "more":
             self._decide(verdict)
-        elif events & EPOLLRDHUP:
+        elif over:
             self._conclude(silent=not prefix)
 
-    def on_deadline(self, now: float) -> None:
-        try:
-            silent = not self._line.recv(1, MSG_PEEK)
-        except BlockingIOError:
-            silent = True
-        except OSError:
-            self.abort()
-            return
-        self._conclude(silent)
-
     def _conclude(self, silent: bool) -> None:
-        """No more is waited for."""
+        """It cannot be told by what has come."""
         if not self._listener.http_required:
             self._decide("silent" if silent else "tcp")
         elif silent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 
 import pytest
 
@@ -64,6 +65,18 @@ async def test_a_server_that_speaks_first_is_waited_for() -> None:
         await wire.send(b"GET / HTTP/1.1\r\n")
         assert await wire.exactly(16) == b"GET / HTTP/1.1\r\n"
         assert world.stats.detected == {"silent": 1}
+
+
+async def test_what_came_in_time_counts_though_the_loop_was_held_up() -> None:
+    async with relaying(answering(OK), protocol="detect") as world:
+        wire = await world.connect()
+        await until(lambda: world.proxy.clients)
+        (sniffing,) = world.proxy.clients
+        assert isinstance(sniffing, sniffer.Sniffer)
+        os.write(wire.writer.get_extra_info("socket").fileno(), GET)
+        sniffing.on_deadline(0)  # before the loop looks at the socket
+        assert (await wire.message())[1] == b"ok"
+        assert world.stats.detected == {"http": 1}
 
 
 async def test_a_half_said_word_becomes_tcp() -> None:
