@@ -1,15 +1,15 @@
 """What the admin API says of the channel, and the stored manifests that are written through it.
 
 ``GET /api/v1/nodes``: the nodes.  ``/api/v1/manifests``: GET lists what is stored, without its content; POST of
-``{"files": [{"name", "text"}]}`` applies, DELETE with kind, namespace and name deletes; both with ``dry-run`` change
-nothing.  A change that is refused gets 422, and all that is wrong.
+``{"files": [{"name", "text"}]}`` applies, DELETE of ``{"objects": [{"kind", "namespace", "name"}]}`` deletes those that
+are stored; both with ``dry-run`` change nothing.  A change that is refused gets 422, and all that is wrong.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -17,7 +17,7 @@ from config.errors import Fault
 from config.meta import ObjectKey
 from discovery.registry.content import SERIALS, later
 from discovery.registry.store import StoreError
-from sidecar.channel.keeping import MOST_BYTES, Keeping, Outcome
+from sidecar.channel.keeping import MOST_BYTES, Keeping
 from sidecar.channel.nodes import KnownNode, Nodes
 from sidecar.channel.proposal import STORED
 from sidecar.channel.shelf import Shelf
@@ -32,8 +32,21 @@ class _File(msgspec.Struct, frozen=True):
     text: str
 
 
+class _Object(msgspec.Struct, frozen=True):
+    kind: str
+    namespace: str
+    name: str
+
+
 class _Files(msgspec.Struct, frozen=True):
     files: list[_File]
+
+
+class _Objects(msgspec.Struct, frozen=True):
+    objects: list[_Object]
+
+
+_Asked = TypeVar("_Asked", _Files, _Objects)
 
 
 class Administration:
@@ -76,9 +89,11 @@ class Administration:
         dry_run = "dry-run" in query
         try:
             if method == "POST":
-                outcome = await self._keeping.apply(_files(body), dry_run=dry_run)
+                files = [(each.name, each.text) for each in _decoded(body, _Files).files]
+                outcome = await self._keeping.apply(files, dry_run=dry_run)
             else:
-                outcome = await self._delete(query, dry_run)
+                keys = [ObjectKey(each.kind, each.namespace, each.name) for each in _decoded(body, _Objects).objects]
+                outcome = await self._keeping.delete(keys, dry_run=dry_run)
         except (StoreError, OSError) as error:
             raise Refused(f"it cannot be stored: {error}", 503) from None
         document = {
@@ -86,13 +101,6 @@ class Administration:
             "faults": list(_faults(outcome.faults)),
         }
         return (422 if outcome.refused else 200), document
-
-    async def _delete(self, query: Query, dry_run: bool) -> Outcome:
-        key = ObjectKey(*(query.get(name, [""])[0] for name in ("kind", "namespace", "name")))
-        outcome = await self._keeping.delete(key, dry_run=dry_run)
-        if outcome is None:
-            raise Refused(f"{key} is not stored", 404)
-        return outcome
 
 
 def _node(name: str, node: KnownNode | None, leased: bool, serial: int, now: float) -> dict[str, object]:
@@ -115,11 +123,11 @@ def _node(name: str, node: KnownNode | None, leased: bool, serial: int, now: flo
     }
 
 
-def _files(body: bytes) -> list[tuple[str, str]]:
+def _decoded(body: bytes, shape: type[_Asked]) -> _Asked:
     if len(body) > MOST_BYTES:
         raise Refused(f"more than {MOST_BYTES >> 20} MiB of manifests at once", 413)
     try:
-        return [(each.name, each.text) for each in msgspec.json.decode(body, type=_Files).files]
+        return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise Refused(f"the body is not what it should be: {error}") from None
 

@@ -39,7 +39,7 @@ JUDGE: Final = "sidecar.channel.judge"
 
 log = logging.getLogger(__name__)
 
-What = Literal["created", "configured", "unchanged", "deleted"]
+What = Literal["created", "configured", "unchanged", "deleted", "not stored"]
 
 
 class Change(NamedTuple):
@@ -113,16 +113,16 @@ class Keeping:
                 await self._store([new[key] for key, what in changes if what != "unchanged"], ())
             return outcome
 
-    async def delete(self, key: ObjectKey, *, dry_run: bool = False) -> Outcome | None:
-        """Store it no longer; None: it is not stored.  What others lack then is only warned of.  Raises as `apply`."""
+    async def delete(self, keys: Sequence[ObjectKey], *, dry_run: bool = False) -> Outcome:
+        """Store those no longer that are.  What others lack then is only warned of.  Raises as `apply`."""
         async with self._one:
-            if key not in self.stored:
-                return None
-            loaded = await self._judged((), (key,))
+            gone = [key for key in dict.fromkeys(keys) if key in self.stored]
+            loaded = await self._judged((), gone) if gone else Loaded(ConfigSet(), ())
             faults = tuple(msgspec.structs.replace(fault, severity="warning") for fault in loaded.faults)
             if not dry_run:
-                await self._store((), (key,))
-            return Outcome((Change(key, "deleted"),), faults)
+                await self._store((), gone)
+            changes = (Change(key, "deleted" if key in gone else "not stored") for key in dict.fromkeys(keys))
+            return Outcome(tuple(changes), faults)
 
     async def _judged(self, files: Sequence[tuple[str, str]], gone: Sequence[ObjectKey]) -> Loaded:
         stored = [(key, each.body.decode()) for key, each in self.stored.items()]

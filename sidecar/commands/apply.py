@@ -19,6 +19,8 @@ from sidecar.reading import AdminClient, admin_address
 from sidecar.terminal import Painter, printable
 
 PATH = "/api/v1/manifests"
+MISSING = "not stored"
+"""What becomes of an object that was to be deleted and is not there."""
 COLOURS = {"error": "red", "warning": "yellow", "notice": "dim"}
 
 
@@ -29,11 +31,15 @@ def add_parser(subparsers: Any) -> None:
         description="Stores the objects of the files in the registry, all or none; where they are stored already, they "
         "are replaced.  Needs the state folder of the registry.",
     )
+    add_files(parser, required=True)
+    add_writing(parser)
+
+
+def add_files(parser: Any, *, required: bool = False) -> None:
     parser.add_argument(
-        "-f", "--filename", metavar="PATH", dest="paths", type=read_path, action="append", required=True,
+        "-f", "--filename", metavar="PATH", dest="paths", type=read_path, action="append", required=required,
         help="a file or folder of manifests; may be given several times",
     )  # fmt: skip
-    add_writing(parser)
 
 
 def add_writing(parser: Any) -> None:
@@ -53,14 +59,14 @@ def run(args: argparse.Namespace) -> int:
     return write(args, "POST", PATH, json.dumps({"files": files}).encode())
 
 
-def write(args: argparse.Namespace, method: str, path: str, body: bytes = b"") -> int:
+def write(args: argparse.Namespace, method: str, path: str, body: bytes) -> int:
     """Have the registry carry it out, and tell what came of it; the exit code."""
     options = read_options(args)
     client = AdminClient(admin_address(options))
     if "manifests" not in client.json(PATH, accept=(200, 404)):
         raise UserError(f"the weft at {client.address} stores no manifests: --admin names one with --peers")
     if args.dry_run:
-        path += f"{'&' if '?' in path else '?'}dry-run"
+        path += "?dry-run"
     status, document = client.write(method, path, noted_token(options.state), body)
     if args.json:
         print(json.dumps(document, indent=2))
@@ -68,10 +74,12 @@ def write(args: argparse.Namespace, method: str, path: str, body: bytes = b"") -
         for line in told(document, Painter(sys.stderr)):
             print(line, file=sys.stderr)
         for change in document["changes"] if status == 200 else ():
-            print(f"{_name(change)} {change['what']}{' (dry run)' if args.dry_run else ''}")
+            where = sys.stderr if change["what"] == MISSING else sys.stdout
+            print(f"{_name(change)} {change['what']}{' (dry run)' if args.dry_run else ''}", file=where)
         if status != 200:
             print("nothing was changed", file=sys.stderr)
-    return 0 if status == 200 else FAILURE
+    is_done = status == 200 and all(change["what"] != MISSING for change in document["changes"])
+    return 0 if is_done else FAILURE
 
 
 def told(document: Mapping[str, Any], paint: Painter) -> Iterator[str]:

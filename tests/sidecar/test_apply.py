@@ -58,11 +58,11 @@ async def test_files_are_applied_and_objects_deleted(tmp_path: Path, capsys: pyt
         assert there.stored[WEB_KEY].source == f"{file}:1:1"
         assert await weft("apply", "-f", str(tmp_path), "--json", *options) == 0
         assert json.loads(capsys.readouterr().out)["changes"][0]["what"] == "unchanged"
-        assert await weft("delete", "svc", "web", *options) == 0
+        assert await weft("delete", "-f", str(file), *options) == 0
         assert "Service/default/web deleted" in capsys.readouterr().out
         assert not there.stored
         assert await weft("delete", "svc", "web", *options) == 1
-        assert "Service/default/web is not stored" in capsys.readouterr().err
+        assert "Service/default/web not stored" in capsys.readouterr().err
 
 
 async def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

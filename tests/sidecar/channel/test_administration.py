@@ -60,12 +60,10 @@ async def test_manifests_are_applied_listed_and_deleted(tmp_path: Path) -> None:
         faults: Any = document["faults"]
         errors = [fault for fault in faults if fault["severity"] == "error"]
         assert (status, [fault["source"][:11] for fault in errors]) == (422, ["bad.yaml:5:"])
-        query = {"kind": ["Service"], "namespace": ["default"], "name": ["web"]}
-        assert (await said.write("DELETE", {**query, "dry-run": [""]}, b""))[0] == 200
-        assert (await said.write("DELETE", query, b""))[0] == 200
-        with pytest.raises(Refused, match="Service/default/web is not stored") as refused:
-            await said.write("DELETE", query, b"")
-        assert refused.value.status == 404
+        web = json.dumps({"objects": [{"kind": "Service", "namespace": "default", "name": "web"}]}).encode()
+        for query, what in (({"dry-run": [""]}, "deleted"), ({}, "deleted"), ({}, "not stored")):
+            status, document = await said.write("DELETE", query, web)
+            assert (status, _plain((status, document))["changes"][0]["what"]) == (200, what)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"files": [1]}', b'{"files": [{"name": "a"}]}', b"\xff"])

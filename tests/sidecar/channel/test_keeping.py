@@ -96,21 +96,21 @@ async def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
         assert [change.what for change in (await there.apply([WEB], dry_run=True)).changes] == ["created"]
         assert not there.stored
         await there.apply([WEB])
-        outcome = await there.delete(WEB_KEY, dry_run=True)
-        assert outcome
+        outcome = await there.delete([WEB_KEY], dry_run=True)
+        assert [change.what for change in outcome.changes] == ["deleted"]
         assert there.stored
 
 
 async def test_deleting_warns_of_what_is_missing_then(tmp_path: Path) -> None:
     async with keeping(tmp_path) as there:
         await there.apply([WEB, SITE])
-        outcome = await there.delete(WEB_KEY)
-        assert outcome
+        outcome = await there.delete([WEB_KEY])
         assert [(change.what, fault.severity) for change in outcome.changes for fault in outcome.faults] == [
             ("deleted", "warning")
         ]
         assert set(there.stored) == set(there._shelf.stored) == {ObjectKey("Ingress", "default", "site")}
-        assert await there.delete(WEB_KEY) is None
+        absent = await there.delete([WEB_KEY])
+        assert ([change.what for change in absent.changes], absent.faults) == (["not stored"], ())
         shop = await there.apply([("shop.json", json.dumps(service("shop")))])
         assert not shop.refused
 
@@ -165,7 +165,7 @@ async def test_what_another_registry_stores_is_distributed(tmp_path: Path, monke
     try:
         for act, there in (
             (one.apply([WEB, TUNED]), {WEB_KEY, ObjectKey("TrafficPolicy", "default", "web")}),
-            (one.delete(WEB_KEY), {ObjectKey("TrafficPolicy", "default", "web")}),
+            (one.delete([WEB_KEY]), {ObjectKey("TrafficPolicy", "default", "web")}),
         ):
             await act
             store.broken = True
