@@ -42,6 +42,14 @@ LANE = {
     "window": "6s", "maxReplicas": 6,
 }  # fmt: skip
 """Of a fast lane."""
+INTRODUCED = {
+    "targetRef": {"kind": "Service", "name": "shop", "sectionName": "8095"},
+    "protocol": "tcp",
+    "proxyProtocol": {"send": "v1"},
+}
+"""Of a policy: the tasks behind a published port are told their clients."""
+CLIENT = "127.0.0.77"
+"""Where a client of the tests comes from that is to be told from others."""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +67,8 @@ def manager(swarm: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     network = Network.random()
     folder = written(
         tmp_path_factory.mktemp("manager") / "manifests", swarm, network, scaler("loop", 2, 5), scaler("zero", 0, 2),
-        service("lane", {"http": 8080}), policy("lane", scaling=LANE), autoscaler={"period": "1s"},
+        service("lane", {"http": 8080}), policy("lane", scaling=LANE), policy("shop", **INTRODUCED),
+        autoscaler={"period": "1s"},
     )  # fmt: skip
     with swarm.inside(), running(folder, network) as weft:
         yield weft
@@ -159,23 +168,33 @@ def status(weft: Weft) -> str:
     return run_weft("status", "--admin", weft.network.admin, code=0).stdout
 
 
+def echoed(host: str, port: int) -> tuple[str, int]:
+    """What the echo of a task got for a hello from `CLIENT`, and from which of its ports."""
+    with socket.create_connection((host, port), PATIENCE, source_address=(CLIENT, 0)) as client:
+        client.sendall(b"hello")
+        client.shutdown(socket.SHUT_WR)
+        return b"".join(iter(partial(client.recv, 65_536), b"")).decode(), client.getsockname()[1]
+
+
 async def test_a_service_is_scaled_and_updated_without_losing_a_request(
     engine: Engine, weft: Weft, size: Callable[[int, int], int]
 ) -> None:
-    publish(engine, "web", "8088:8080/tcp", "--update-order", "start-first")
-    address = await asyncio.to_thread(served, weft, "web", 8088, 3)
-    before = {replica for replica, _ in tasks(weft, "web")}
+    publish(engine, "shop", "8088:8080,8095:9090/tcp", "--update-order", "start-first")
+    address = await asyncio.to_thread(served, weft, "shop", 8088, 3)
+    before = {replica for replica, _ in tasks(weft, "shop")}
     assert "X-Forwarded-For: 127.0.0.1" in (await asyncio.to_thread(ask, address)).json["lines"], "the client's own"
+    said, source = await asyncio.to_thread(echoed, weft.network.node, 8095)
+    assert said == f"PROXY TCP4 {CLIENT} {weft.network.node} {source} 8095\r\nhello"
 
     async def act() -> None:
-        await asyncio.to_thread(engine.docker, "service", "scale", "--detach", "web=4")
-        await until(lambda: settled(weft, "web", 4), weft.told)
-        await asyncio.to_thread(engine.docker, "service", "scale", "--detach", "web=2")
-        await until(lambda: settled(weft, "web", 2), weft.told)
-        words = ("service", "update", "--detach", "--no-resolve-image", "--image", SECOND, "web")
+        await asyncio.to_thread(engine.docker, "service", "scale", "--detach", "shop=4")
+        await until(lambda: settled(weft, "shop", 4), weft.told)
+        await asyncio.to_thread(engine.docker, "service", "scale", "--detach", "shop=2")
+        await until(lambda: settled(weft, "shop", 2), weft.told)
+        words = ("service", "update", "--detach", "--no-resolve-image", "--image", SECOND, "shop")
         await asyncio.to_thread(engine.docker, *words)
         await until(
-            lambda: settled(weft, "web", 2) and not before & {replica for replica, _ in tasks(weft, "web")}, weft.told
+            lambda: settled(weft, "shop", 2) and not before & {replica for replica, _ in tasks(weft, "shop")}, weft.told
         )
 
     with ExitStack() as silent:
@@ -184,7 +203,7 @@ async def test_a_service_is_scaled_and_updated_without_losing_a_request(
         for report in await under_load(address, act, rate=size(40, 500), seconds=size(3, 25), connections=16):
             assert all_well(report), (report.statuses, report.errors, weft.told())
         for client in early:  # as browsers have them
-            client.sendall(b"GET / HTTP/1.1\r\nHost: web\r\n\r\n")
+            client.sendall(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
             assert client.recv(65_536).startswith(b"HTTP/1.1 200 "), weft.told()
 
 
@@ -231,7 +250,7 @@ time.sleep(600)
 
 
 async def test_the_loop_closes(engine: Engine, weft: Weft, size: Callable[[int, int], int]) -> None:
-    publish(engine, "loop", "8092:8080/tcp", replicas=2)
+    publish(engine, "loop", "8092:8080/tcp", "--label", "weft.dev/protocol=http", replicas=2)
     address = await asyncio.to_thread(served, weft, "loop", 8092, 2)
     wanted = math.ceil(RATE * SLOW_MS / 1000 / TARGET)
 
