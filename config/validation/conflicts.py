@@ -11,14 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
 from config.addresses import parse_address
 from config.configset import ConfigSet
 from config.errors import Fault
 from config.meta import Named, ObjectKey, seniority
 from config.naming import shown
-from config.resources.core import Service, ServicePort
+from config.resources.core import Service
 from config.resources.networking import Ingress
 from config.scaling import ScalingPolicy
+from config.settings import NodeConfigSpec
+from config.validation.doors import Place, node_doors, service_doors
+from config.validation.index import node_key
 from config.validation.ingresses import CLASS_FIELDS
 from config.validation.metadata import HasMetadata
 from config.validation.references import port_of_section
@@ -35,6 +40,7 @@ def check_conflicts(
     `beneath`: the files whose Services give way to others; `before`: what was in force, with all addresses.
     """
     _check_services(config_set, report, beneath, before or ConfigSet())
+    _check_node_doors(config_set, report)
     _check_paths(config_set, report)
     _check_default_classes(config_set, report)
     _check_policies(config_set, report, before or ConfigSet())
@@ -85,12 +91,18 @@ class _Claim(NamedTuple):
 
 
 def _settle(claims: Iterable[_Claim], before: Iterable[_Claim], is_last: Callable[[ObjectKey], bool]) -> None:
-    """Give everything to the first who asks, those being first who had it `before`, and some the last."""
+    """Give everything to the first who asks, those being first who had it `before`, and some the last.
+
+    One field may ask for several things; what it is refused first is said.
+    """
     had, holders = {claim.mark for claim in before}, _Claims()
+    refused: set[tuple[ObjectKey, str]] = set()
     for claim in sorted(claims, key=lambda claim: (is_last(claim.about.key), claim.mark not in had)):
-        if holder := holders.claim(claim.what, claim.path, claim.about):
+        field = claim.about.key, claim.path
+        if field not in refused and (holder := holders.claim(claim.what, claim.path, claim.about)):
             first, second = claim.words
             claim.about.error(claim.path, f"{first} {holder}{second}", *claim.given)
+            refused.add(field)
 
 
 def _is_never_last(_: ObjectKey) -> bool:
@@ -98,11 +110,12 @@ def _is_never_last(_: ObjectKey) -> bool:
 
 
 def _check_services(config_set: ConfigSet, report: Report, beneath: Collection[str], before: ConfigSet) -> None:
-    had = _service_claims(before, _report_of(before))
-    _settle(_service_claims(config_set, report), had, lambda key: config_set.sources[key].file in beneath)
+    node = _known_node(config_set, report)  # of today for both: who had a port at all addresses had it at new ones
+    had = _service_claims(before, _report_of(before), node)
+    _settle(_service_claims(config_set, report, node), had, lambda key: config_set.sources[key].file in beneath)
 
 
-def _service_claims(config_set: ConfigSet, report: Report) -> Iterator[_Claim]:
+def _service_claims(config_set: ConfigSet, report: Report, node: NodeConfigSpec) -> Iterator[_Claim]:
     """Of the oldest Service first."""
     another = " too: leave it out to be given another"
     for key, service in by_age("Service", config_set.services):
@@ -111,14 +124,33 @@ def _service_claims(config_set: ConfigSet, report: Report) -> Iterator[_Claim]:
             yield _Claim(parse_address(text), about, path, (f"{text} is the address of", another))
         for path, number in _node_ports(service):
             yield _Claim(number, about, path, (f"{number} is a node port of", another))
-        for path, port in _balanced_ports(service, about):
-            words = (
-                f"{port.port}/{port.protocol} on the node addresses belongs to the LoadBalancer",
-                ": choose another port, or give one of them an address of its own (loadBalancerIP, one of "
-                "nodeAddresses)",
-            )
-            what = (service.spec.load_balancer_ip, port.protocol, port.port)
-            yield _Claim(what, about, path, words, ("spec.type", "spec.loadBalancerClass"))
+        for door in service_doors(service, node):
+            if about.knows(*door.given):
+                words = (f"{door.place} belongs to", f": {door.remedy}")
+                yield _Claim(door.place, about, door.path, words, door.given)
+
+
+def _known_node(config_set: ConfigSet, report: Report) -> NodeConfigSpec:
+    """The NodeConfig, without addresses if it is not known which ones it has."""
+    node = config_set.node
+    is_known = report.of(node_key(config_set)).knows("spec.nodeAddresses", "spec.serviceRange.reach")
+    return node if is_known else replace(node, node_addresses=())
+
+
+def _check_node_doors(config_set: ConfigSet, report: Report) -> None:
+    """Services that ask for what the node itself listens at: a warning, for all else of them is served."""
+    named = node_key(config_set)
+    about_node = report.of(named)
+    own: dict[Place, str] = {}
+    for path, place in node_doors(config_set):
+        if about_node.knows(path):
+            own[place] = f"{path} of {about_node.elsewhere(named, path) if named.name else 'the default NodeConfig'}"
+    node = _known_node(config_set, report)
+    for key, service in by_age("Service", config_set.services):
+        about = report.of(key)
+        for door in service_doors(service, node):
+            if where := own.get(door.place):
+                about.warning(door.path, f"{door.place} is {where} too: choose another for one of them", *door.given)
 
 
 def _cluster_ips(service: Service) -> Iterator[tuple[str, str]]:
@@ -127,15 +159,6 @@ def _cluster_ips(service: Service) -> Iterator[tuple[str, str]]:
     named = [("spec.clusterIP", spec.cluster_ip)]
     named += ((f"spec.clusterIPs[{i}]", address) for i, address in enumerate(spec.cluster_ips[1:], 1))
     return ((path, address) for path, address in named if problem_of(parse_address, address) is None)
-
-
-def _balanced_ports(service: Service, about: ObjectReport) -> Iterator[tuple[str, ServicePort]]:
-    """Nothing of a Service that names an address of which it is not known which one it is."""
-    wanted = service.spec.load_balancer_ip
-    is_known = about.knows("spec.loadBalancerIP") and (not wanted or problem_of(parse_address, wanted) is None)
-    if service.balanced and is_known:
-        for i, port in enumerate(service.spec.ports):
-            yield f"spec.ports[{i}].port", port
 
 
 def _node_ports(service: Service) -> Iterator[tuple[str, int]]:

@@ -51,6 +51,10 @@ def autoscaler(name: str) -> str:
     return document("HorizontalPodAutoscaler", spec, name, "autoscaling/v2")
 
 
+def node(spec: str) -> str:
+    return document("NodeConfig", f"spec: {spec}", "node", "weft.dev/v1")
+
+
 def default_class(name: str) -> str:
     return (
         "apiVersion: networking.k8s.io/v1\nkind: IngressClass\n"
@@ -91,12 +95,64 @@ CASES = [
         "two LoadBalancers with one port",
         service("{type: LoadBalancer, ports: [{port: 80}]}", "a")
         + service("{type: LoadBalancer, ports: [{port: 81, name: one}, {port: 80, name: two}]}", "b"),
-        error("spec.ports[1].port", "80/TCP on the node addresses belongs to the LoadBalancer Service/default/a ("),
+        error("spec.ports[1].port", "80/TCP at 127.0.0.1 belongs to Service/default/a ("),
     ),
     case(
         "two LoadBalancers with one port on addresses of their own",
         service("{type: LoadBalancer, loadBalancerIP: 127.0.0.1, ports: [{port: 80}]}", "a")
-        + service("{type: LoadBalancer, loadBalancerIP: 127.0.0.2, ports: [{port: 80}]}", "b"),
+        + service("{type: LoadBalancer, loadBalancerIP: 127.0.0.2, ports: [{port: 80}]}", "b")
+        + node("{nodeAddresses: [127.0.0.1, 127.0.0.2]}"),
+    ),
+    case(
+        "two LoadBalancers with one port, and one on all addresses",
+        service("{type: LoadBalancer, ports: [{port: 80}]}", "a")
+        + service("{type: LoadBalancer, loadBalancerIP: 127.0.0.2, ports: [{port: 80}]}", "b")
+        + node("{nodeAddresses: [127.0.0.1, 127.0.0.2]}"),
+        error("spec.ports[0].port", "80/TCP at 127.0.0.2 belongs to Service/default/a ("),
+    ),
+    case(
+        "two LoadBalancers with one port on addresses that are not known",
+        service("{type: LoadBalancer, ports: [{port: 80}]}", "a")
+        + service("{type: LoadBalancer, ports: [{port: 80}]}", "b")
+        + node("{nodeAddresses: [[]]}"),
+        error("spec.nodeAddresses[0]", "expected"),
+    ),
+    case(
+        "two Services with one external address",
+        service("{externalIPs: [127.0.0.8, 127.0.0.9], ports: [{name: a, port: 80}, {name: b, port: 443}]}", "a")
+        + service("{externalIPs: [127.0.0.9], ports: [{name: a, port: 80}, {name: b, port: 443}]}", "b"),
+        error("spec.externalIPs[0]", "80/TCP at 127.0.0.9 belongs to Service/default/a ("),
+    ),
+    case(
+        "an external address of two Services with ports of their own",
+        service("{externalIPs: [127.0.0.9], ports: [{port: 53}]}", "a")
+        + service("{externalIPs: [127.0.0.9], ports: [{port: 53, protocol: UDP}]}", "b")
+        + service("{externalIPs: [127.0.0.9], ports: [{port: 80}]}", "c"),
+    ),
+    case(
+        "an external address that a LoadBalancer has, a node port, a clusterIP",
+        service("{type: LoadBalancer, clusterIP: 127.96.0.9, ports: [{port: 80, nodePort: 30080}]}", "a")
+        + service("{externalIPs: [127.0.0.1], ports: [{port: 80}]}", "b")
+        + service("{externalIPs: [127.0.0.1], ports: [{port: 30080}]}", "c")
+        + service("{externalIPs: [127.96.0.9], ports: [{port: 80}]}", "d"),
+        error("spec.externalIPs[0]", "80/TCP at 127.0.0.1 belongs to Service/default/a ("),
+        error("spec.externalIPs[0]", "30080/TCP at 127.0.0.1 belongs to Service/default/a ("),
+        error("spec.externalIPs[0]", "80/TCP at 127.96.0.9 belongs to Service/default/a ("),
+    ),
+    case(
+        "what the node itself listens at",
+        service("{externalIPs: [127.0.0.1], ports: [{port: 1053, protocol: UDP}]}", "a")
+        + service("{type: LoadBalancer, ports: [{port: 9000}]}", "b")
+        + service("{type: LoadBalancer, ports: [{port: 8080}]}", "web")
+        + rule("c", "x.y", "/").replace("number: 80}", "number: 8080}")
+        + node("{admin: 'localhost:9000'}"),
+        warning("spec.externalIPs[0]", "1053/UDP at 127.0.0.1 is spec.dns of NodeConfig/node ("),
+        warning("spec.ports[0].port", "9000/TCP at 127.0.0.1 is spec.admin of NodeConfig/node ("),
+        warning("spec.ports[0].port", "8080/TCP at 127.0.0.1 is spec.ingress.http of NodeConfig/node ("),
+    ),
+    case(
+        "what the node would listen at for an Ingress",
+        service("{type: LoadBalancer, ports: [{name: a, port: 8080}, {name: b, port: 8443}]}"),
     ),
     case(
         "two LoadBalancers with one port, and one names what is no address",
@@ -237,6 +293,7 @@ HELD: dict[str, Callable[[str], str]] = {
     "an address": lambda name: service(FIXED, name),
     "a port of the node": lambda name: service(BALANCED, name),
     "a port of a health check": lambda name: service(CHECKED, name),
+    "an external address": lambda name: service("{externalIPs: [127.0.0.9], ports: [{port: 80}]}", name),
     "the target of a policy": lambda name: policy(name, "{kind: Service, name: web}"),
     "what is scaled": autoscaler,
 }

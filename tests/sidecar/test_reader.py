@@ -86,7 +86,7 @@ def test_what_came_by_the_channel_gives_way_to_own_manifests(tmp_path: Path) -> 
 TAKEN = {
     "a ClusterIP": ("{clusterIP: 127.96.0.9, ports: [{port: 80}]}", "127.96.0.9 is the address of"),
     "a node port": ("{type: NodePort, ports: [{port: 80, nodePort: 30080}]}", "30080 is a node port of"),
-    "a port of a LoadBalancer": ("{type: LoadBalancer, ports: [{port: 8080}]}", "belongs to the LoadBalancer"),
+    "a port of a LoadBalancer": ("{type: LoadBalancer, ports: [{port: 8080}]}", "belongs to"),
 }
 
 

@@ -35,7 +35,7 @@ TAKES: dict[str, tuple[Any, Any, str, str]] = {
     ),
     "the port of a LoadBalancer": (
         {**service("aa"), "spec": {"type": "LoadBalancer", "ports": [{"port": 8080}]}}, WRITTEN_BALANCED,
-        "spec.ports[0].port", "belongs to the LoadBalancer Service/default/zz (the registry's 0.json:10:",
+        "spec.ports[0].port", "belongs to Service/default/zz (the registry's 0.json:10:",
     ),
     "all that, though it is older": (
         {
