@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from config.configset import ConfigSet
 from config.defaults import DEFAULT_NAMESPACE
 from config.meta import Named
-from config.naming import DNS_LABEL
+from config.naming import DNS_LABEL, label_key
 
 KIND: Final = "SwarmService"
 """Of workloads: an autoscaler's scaleTargetRef names it."""
@@ -23,7 +23,7 @@ NAMES: Final = Named(DEFAULT_NAMESPACE, "swarm-services.weft.dev")
 PUBLISH: Final = "weft.dev/publish"
 """``8088:8080/tcp``, several with commas: the port on all nodes, the container's, the protocol."""
 PROTOCOL: Final = "weft.dev/protocol"
-"""What the published ports speak, as in a Service's appProtocol; without it that is found out."""
+"""What all published TCP ports speak, as in a Service's appProtocol; without it that is found out."""
 
 SERVICE_NAME: Final = "com.docker.swarm.service.name"
 """Of a container: its service."""
@@ -77,7 +77,19 @@ def behind(service: Named, named: Mapping[str, Named]) -> Iterator[Named]:
 def published_ports(labels: Mapping[str, str]) -> tuple[PublishedPort, ...]:
     """What the label asks for.  Raises ValueError, in words for the user."""
     texts = [text.strip() for text in labels.get(PUBLISH, "").split(",")]
-    return tuple(dict.fromkeys(_published(text) for text in texts if text))
+    found: dict[str, PublishedPort] = {}
+    for port in (_published(text) for text in texts if text):
+        if found.setdefault(str(port), port) != port:
+            raise ValueError(f"label {PUBLISH}: port {port} is there for two ports of the container")
+    return tuple(found.values())
+
+
+def published_protocol(labels: Mapping[str, str]) -> str:
+    """The appProtocol that the label asks for; empty: none.  Raises ValueError, in words for the user."""
+    text = labels.get(PROTOCOL, "")
+    if text and (problem := label_key(text)):
+        raise ValueError(f"label {PROTOCOL}: {problem}")
+    return text
 
 
 def _published(text: str) -> PublishedPort:

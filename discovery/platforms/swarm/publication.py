@@ -20,7 +20,7 @@ from config.meta import Named, ObjectMeta
 from config.naming import DNS_LABEL
 from config.resources.core import ConfigMap, Service, ServicePort, ServiceSpec
 from discovery.platforms.docker.labels import SERVICE, service_of
-from discovery.platforms.swarm.labels import NAMES, PROTOCOL, PUBLISH, PublishedPort, key_of, published_ports
+from discovery.platforms.swarm.labels import NAMES, PUBLISH, PublishedPort, key_of, published_ports, published_protocol
 from discovery.platforms.swarm.listing import SwarmService
 
 OWNER: Final = "weft.dev/swarm-service"
@@ -108,7 +108,7 @@ def _refusals(service: SwarmService, docker: Mapping[tuple[int, str], str], *, n
 
 
 def _service(service: SwarmService, name: Named, ports: list[PublishedPort]) -> Service:
-    protocol = service.labels.get(PROTOCOL, "")
+    protocol = published_protocol(service.labels)
     return Service(
         metadata=ObjectMeta(name=name.name, namespace=name.namespace, annotations={OWNER: service.name}),
         spec=ServiceSpec(

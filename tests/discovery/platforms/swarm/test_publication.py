@@ -8,12 +8,13 @@ from discovery.platforms.swarm.labels import named_in
 from discovery.platforms.swarm.publication import manifest, publication
 from tests.discovery.platforms.swarm.facts import known
 
+PROTOCOL = "weft.dev/protocol"
 PUBLISH = "weft.dev/publish"
 SERVICE = "weft.dev/service"
 
 
 def test_a_label_becomes_a_load_balancer() -> None:
-    made = publication([known(labels={PUBLISH: "8088:8080/tcp", "weft.dev/protocol": "http"})])
+    made = publication([known(labels={PUBLISH: "8088:8080/tcp", PROTOCOL: "http"})])
     loaded = load_text(manifest(made).decode(), "found.json")
     assert not [fault for fault in loaded.faults if fault.severity == "error"]
     (service,) = loaded.config_set.services.values()
@@ -24,9 +25,10 @@ def test_a_label_becomes_a_load_balancer() -> None:
 
 
 def test_several_ports_have_names() -> None:
-    made = publication([known(labels={PUBLISH: "80:8080,53:5353/udp"})])
+    made = publication([known(labels={PUBLISH: "80:8080,53:5353/udp", PROTOCOL: "tcp"})])
     (service,) = load_text(manifest(made).decode(), "found.json").config_set.services.values()
-    assert [(port.name, port.protocol) for port in service.spec.ports] == [("p80-tcp", "TCP"), ("p53-udp", "UDP")]
+    ports = [(port.name, port.protocol, port.app_protocol) for port in service.spec.ports]
+    assert ports == [("p80-tcp", "TCP", "tcp"), ("p53-udp", "UDP", "")]
 
 
 def test_a_stack_is_a_namespace() -> None:
@@ -70,6 +72,8 @@ REFUSED = {
     "all ports are Docker's": ([known("db", ports=(80,)), known(labels={PUBLISH: "80"})], "publishes it for db"),
     "no port": ([known(labels={PUBLISH: "http"})], "is no PORT:CONTAINERPORT"),
     "empty": ([known(labels={PUBLISH: ""})], "names no port"),
+    "two ports at one": ([known(labels={PUBLISH: "80:8080,80:8081/tcp"})], "80/tcp is there for two ports"),
+    "no protocol": ([known(labels={PUBLISH: "80", PROTOCOL: "my proto"})], 'label weft.dev/protocol: "my proto" is not'),
     "no name": ([known("w" * 64, {PUBLISH: "80"})], "none that a Service can have"),
     "published twice": (
         [known("a", {PUBLISH: "80", SERVICE: "web"}), known("b", {PUBLISH: "81", SERVICE: "web"})],
