@@ -260,6 +260,21 @@ async def test_a_split_sends_a_share_elsewhere() -> None:
                 backend.retire()
 
 
+async def test_retries_beside_a_split_stay_with_the_service_that_was_chosen() -> None:
+    """By the policy that splits, not by that of the Service."""
+    around = Around()
+    unwilling = answering(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+    split = filters(around, split=(SplitTarget("v1"),))
+    async with mesh(answering(OK), unwilling, unwilling, filters=split, retries=RetryPolicy(on=("503",))) as world:
+        v1 = around.others["v1"]
+        v1.apply(BackendPlan(v1.key, tuple(world.addresses[1:]), retries=RetryPolicy(attempts=0)))
+        world.use(world.addresses[0])
+        assert (await world.ask(GET)).startswith(b"HTTP/1.1 503 No")
+        assert [bool(endpoint.heads) for endpoint in world.endpoints] == [False, True, True]
+        assert v1.stats.retries == {"tried": 2, "exhausted": 1}
+        v1.retire()
+
+
 async def test_a_mirror_is_sent_all_and_its_answer_is_not_waited_for() -> None:
     around, answered = Around(), asyncio.Event()
 
