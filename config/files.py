@@ -1,7 +1,8 @@
 """Paths to texts: manifest files, alone or in folders, read with bounds.
 
 A folder stands for all its ``.yaml``, ``.yml`` and ``.json`` files, those of its folders included, in the order of
-their names.  Names that begin with a dot are left out: editors and mounted ConfigMaps keep second copies there.
+their names.  Names that begin with a dot are left out: editors and mounted ConfigMaps keep second copies there.  A
+pipe is read if this process was handed it open, as standard input and a shell's ``<(command)`` are.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_FILES = 10_000
 MAX_FOLDERS = 50_000
 SUFFIXES = (".yaml", ".yml", ".json")
+STDIN = Path("/dev/stdin")
+_HANDED_OVER = (Path("/dev/fd"), Path("/proc/self/fd"))
 
 _OTHER_ENCODINGS = (
     (b"\xff\xfe\x00\x00", "UTF-32"),
@@ -40,7 +43,12 @@ def read_texts(paths: Sequence[Path], faults: FaultList) -> Iterator[tuple[str, 
         seen.add(real)
         text = _read(path, faults)
         if text is not None:
-            yield str(path), text
+            yield _name(path), text
+
+
+def is_open(path: Path) -> bool:
+    """Whether it is something that this process was handed open, which may be read but once."""
+    return path == STDIN or path.parent in _HANDED_OVER
 
 
 def manifest_files(paths: Sequence[Path], faults: FaultList, entered: Callable[[str], object] = str) -> Iterator[Path]:
@@ -78,13 +86,13 @@ def _walk(folder: Path, faults: FaultList, entered: Callable[[str], object]) -> 
 
 def _read(path: Path, faults: FaultList) -> str | None:
     try:
-        # A pipe or a device could block for ever.
-        regular = stat.S_ISREG(path.stat().st_mode)
-        data = _read_bytes(path) if regular else b""
+        # Any other pipe, or a device, could block for ever.
+        readable = is_open(path) or stat.S_ISREG(path.stat().st_mode)
+        data = _read_bytes(path) if readable else b""
     except OSError as error:
         _fault(faults, path, f"cannot be read: {error.strerror}")
         return None
-    if not regular:
+    if not readable:
         _fault(faults, path, "not a regular file")
     elif len(data) > MAX_BYTES:
         _fault(faults, path, f"larger than {MAX_BYTES // (1024 * 1024)} MiB")
@@ -94,7 +102,8 @@ def _read(path: Path, faults: FaultList) -> str | None:
 
 
 def _read_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
+    # Standard input may be a socket, which has no path that opens it.
+    with open(0, "rb", closefd=False) if path == STDIN else path.open("rb") as file:
         return file.read(MAX_BYTES + 1)
 
 
@@ -114,4 +123,8 @@ def decode_text(data: bytes, path: Path, faults: FaultList) -> str | None:
 
 
 def _fault(faults: FaultList, path: Path, message: str, line: int = 1, column: int = 1) -> None:
-    faults.add(Fault("error", Source(str(path), line, column), message))
+    faults.add(Fault("error", Source(_name(path), line, column), message))
+
+
+def _name(path: Path) -> str:
+    return "<stdin>" if path == STDIN else str(path)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from config.addresses import parse_host_port
 from config.durations import parse_duration
+from config.files import STDIN, is_open
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
@@ -94,10 +95,18 @@ def read_number(text: str) -> float:
 
 
 def read_path(text: str) -> Path:
-    """A file or folder of manifests; raises ArgumentTypeError for none, as a variable that is not set leaves."""
+    """A file or folder of manifests, or ``-``; raises ArgumentTypeError for none, as a variable not set leaves."""
     if not text:
         raise argparse.ArgumentTypeError("an empty path: write . for this folder")
-    return Path(text)
+    return STDIN if text == "-" else Path(text)
+
+
+def read_lasting_path(text: str) -> Path:
+    """As `read_path`, of what is read again whenever it changes; raises ArgumentTypeError for a pipe."""
+    path = read_path(text)
+    if is_open(path):
+        raise argparse.ArgumentTypeError(f"{text}: a running weft reads its manifests again: save them in a file")
+    return path
 
 
 def read_seconds(text: str) -> float:

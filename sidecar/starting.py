@@ -7,13 +7,15 @@ import gc
 import sys
 from functools import partial
 
-from sidecar.options import read_options, read_path
+from sidecar.options import read_lasting_path, read_options
 from sidecar.roles import Role
 
 
 def add_paths(parser: argparse.ArgumentParser) -> None:
     """Declare the manifests that a role is started with."""
-    parser.add_argument("paths", metavar="PATH", nargs="+", type=read_path, help="files or folders of manifests")
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="+", type=read_lasting_path, help="files or folders of manifests"
+    )
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:

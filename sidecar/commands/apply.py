@@ -38,7 +38,7 @@ def add_parser(subparsers: Any) -> None:
 def add_files(parser: Any, *, required: bool = False) -> None:
     parser.add_argument(
         "-f", "--filename", metavar="PATH", dest="paths", type=read_path, action="append", required=required,
-        help="a file or folder of manifests; may be given several times",
+        help="a file or folder of manifests, or - for standard input; may be given several times",
     )  # fmt: skip
 
 

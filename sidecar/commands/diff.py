@@ -26,7 +26,9 @@ def add_parser(subparsers: Any) -> None:
         description="Compares manifests with what a running weft has in force. Exit code 0: the same, 1: different, "
         "2: it cannot be told, or a manifest has errors.",
     )
-    parser.add_argument("paths", nargs="+", type=read_path, metavar="PATH", help="as weft up was given")
+    parser.add_argument(
+        "paths", nargs="+", type=read_path, metavar="PATH", help="as weft up was given; - for standard input"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

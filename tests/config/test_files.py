@@ -82,6 +82,19 @@ def test_encodings(tmp_path: Path, data: bytes, text: str | None, fault: str) ->
     assert (fault in faults[0]) if fault else faults == []
 
 
+def test_a_pipe_that_was_handed_over_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_BYTES", 4)
+    for text, fault in (("a: 1", []), ("a: 12", ["larger than"])):
+        reading, writing = os.pipe()
+        os.write(writing, text.encode())
+        os.close(writing)
+        path = Path(f"/dev/fd/{reading}")
+        found, faults = texts(path, path)
+        os.close(reading)
+        assert found == ([] if fault else [(str(path), text)])
+        assert [words in said for words, said in zip(fault, faults, strict=True)] == [True] * len(fault)
+
+
 def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipe, large, folder = tmp_path / "pipe", tmp_path / "large.yaml", tmp_path / "empty"
     os.mkfifo(pipe)

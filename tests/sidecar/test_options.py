@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from sidecar import cli
-from sidecar.options import Address, add_options, default_state, parse_address, read_options, read_path, read_seconds
+from sidecar.options import (
+    Address,
+    add_options,
+    default_state,
+    parse_address,
+    read_lasting_path,
+    read_options,
+    read_path,
+    read_seconds,
+)
 
 ADDRESSES = {
     "v4": ("127.0.0.1:9901", Address("127.0.0.1", 9901)),
@@ -82,10 +91,28 @@ def test_options_stand_before_or_after_the_command(words: list[str]) -> None:
     assert (options.admin, options.log_level, options.log_format) == (None, "", "text")
 
 
-def test_an_empty_path_is_not_the_folder_that_one_is_in() -> None:
-    assert read_path(".") == Path()
-    with pytest.raises(argparse.ArgumentTypeError, match="an empty path"):
-        read_path("")
+PATHS = {
+    "this folder": (".", Path(), ""),
+    "nothing": ("", "an empty path", ""),
+    "standard input": ("-", Path("/dev/stdin"), "save them in a file"),
+    "a pipe of the shell": ("/dev/fd/63", Path("/dev/fd/63"), "save them in a file"),
+}
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_paths(name: str) -> None:
+    text, read, refused = PATHS[name]
+    if isinstance(read, Path):
+        assert read_path(text) == read
+    else:
+        refused = read
+        with pytest.raises(argparse.ArgumentTypeError, match=refused):
+            read_path(text)
+    if refused:
+        with pytest.raises(argparse.ArgumentTypeError, match=refused):
+            read_lasting_path(text)
+    else:
+        assert read_lasting_path(text) == read
 
 
 @pytest.mark.parametrize(

@@ -185,11 +185,14 @@ def test_what_kubectl_get_prints_is_accepted() -> None:
     }
 
 
-def test_as_a_process(manifest: Path) -> None:
+@pytest.mark.parametrize("name", ["m.yaml", "-"])
+def test_as_a_process(manifest: Path, name: str) -> None:
     manifest.write_text(WRONG)
-    command = [sys.executable, "-m", "sidecar", "validate", str(manifest)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "sidecar", "validate", name if name == "-" else str(manifest)]
+    done = subprocess.run(command, cwd=ROOT, input=WRONG, capture_output=True, text=True, check=False)
     assert done.returncode == 1
+    shown = "<stdin>" if name == "-" else manifest
+    assert f"{shown}:10:17: Service/default/web: spec.ports[0].nodePort: error:" in done.stdout
     assert done.stdout.endswith("1 object, 1 error, 1 warning\n")
     assert "\x1b" not in done.stdout
     assert done.stderr == ""
