@@ -73,7 +73,7 @@ REFUSED = {
     "no port": ([known(labels={PUBLISH: "http"})], "is no PORT:CONTAINERPORT"),
     "empty": ([known(labels={PUBLISH: ""})], "names no port"),
     "two ports at one": ([known(labels={PUBLISH: "80:8080,80:8081/tcp"})], "80/tcp is there for two ports"),
-    "no protocol": ([known(labels={PUBLISH: "80", PROTOCOL: "my proto"})], 'label weft.dev/protocol: "my proto" is not'),
+    "no protocol": ([known(labels={PUBLISH: "80", PROTOCOL: "my proto"})], 'weft.dev/protocol: "my proto" is not'),
     "no name": ([known("w" * 64, {PUBLISH: "80"})], "none that a Service can have"),
     "published twice": (
         [known("a", {PUBLISH: "80", SERVICE: "web"}), known("b", {PUBLISH: "81", SERVICE: "web"})],
