@@ -26,18 +26,11 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``weft`` with `argv` (default: the process's own) and return its exit code."""
-    words, beyond = _split(list(sys.argv[1:] if argv is None else argv))
-    modules = _command_modules(words)
-    parser = _build_parser(modules)
-    args = parser.parse_args(words)
-    args.beyond = beyond
-    if args.command is None:
-        parser.print_help()
-        return 0
     try:
-        code = int(modules[args.command].run(args))
-        sys.stdout.flush()
-        return code
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:  # also after --help, which ends by SystemExit
+            sys.stdout.flush()
     except UserError as error:
         sys.stderr.write(f"weft: {error}\n")
         return error.exit_code
@@ -45,6 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _reader_left()
+
+
+def _run(words: list[str]) -> int:
+    words, beyond = _split(words)
+    modules = _command_modules(words)
+    parser = _build_parser(modules)
+    args = parser.parse_args(words)
+    args.beyond = beyond
+    if args.command is None:
+        parser.print_help()
+        return 0
+    return int(modules[args.command].run(args))
 
 
 def _split(words: list[str]) -> tuple[list[str], tuple[str, ...]]:

@@ -90,19 +90,19 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"load: {args.data[1:]} cannot be read: {fault.strerror}") from None
     schedule = evenly(args.rate) if args.arrivals == "even" else poisson(args.rate, random.Random())
 
-    async def load() -> int:
+    async def load() -> Report:
         generator = Generator(target, schedule, args.connections, args.timeout)
         async with told(generator, args.duration, sys.stderr):
-            report = await generator.run(args.rate, args.duration)
-        print(msgspec.json.encode(report).decode() if args.json else render(report))
-        _plot(report, args.plot)
-        return 0 if report.answered and not report.errors else 1
+            return await generator.run(args.rate, args.duration)
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(load())
+            report = runner.run(load())
     except ConnectionError as error:
         raise UserError(f"load: {error}") from None
+    print(msgspec.json.encode(report).decode() if args.json else render(report))
+    _plot(report, args.plot)
+    return 0 if report.answered and not report.errors else 1
 
 
 def _check_plot(args: argparse.Namespace) -> None:

@@ -41,6 +41,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     try:
         return _ACTIONS[args.action](args)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise UserError(f"token: the state folder cannot be used ({error.strerror})") from None
     except ValueError as error:
