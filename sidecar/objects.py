@@ -76,10 +76,14 @@ def chosen(items: Iterable[Item], kind: str, namespace: str, name: str) -> list[
     there = [item for item in of_kind if not namespace or item["namespace"] in (namespace, "")]
     found = [item for item in there if not name or item["name"] == name]
     if name and not found:
-        names = sorted({item["name"] for item in there})
-        where = f" in namespace {namespace}" if namespace else ""
-        raise Unknown(f'no {kind or "object"} "{name}" is in force{where}{did_you_mean(name, names)}')
+        raise Unknown(absent(kind or "object", name, namespace, [item["name"] for item in there]))
     return sorted(found, key=key_of)
+
+
+def absent(kind: str, name: str, namespace: str, names: Iterable[str]) -> str:
+    """That there is none of that name, and which of `names` may be meant."""
+    where = f" in namespace {namespace}" if namespace else ""
+    return f'{kind} "{name}" not found{where}{did_you_mean(name, sorted(set(names) - {""}))}'
 
 
 def manifest(item: Item) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sidecar.errors import UserError
-from sidecar.objects import REPLICAS, Item, Unknown, chosen, endpoint_rows, key_of, kind_of, manifest, rows
+from sidecar.objects import REPLICAS, Item, Unknown, absent, chosen, endpoint_rows, key_of, kind_of, manifest, rows
 from sidecar.options import read_options
 from sidecar.reading import AdminClient, admin_address
 from sidecar.status import remark_line, table
@@ -68,7 +68,10 @@ def run(args: argparse.Namespace) -> int:
 def _show_endpoints(args: argparse.Namespace) -> int:
     """Of all Services, whatever they come from; a name is that of a replica."""
     told = AdminClient(admin_address(read_options(args))).json("/api/v1/endpoints")["endpoints"]
-    found = [each for each in told if args.namespace in ("", each["namespace"]) and args.name in ("", each["replica"])]
+    there = [each for each in told if args.namespace in ("", each["namespace"])]
+    found = [each for each in there if args.name in ("", each["replica"])]
+    if args.name and not found:
+        raise UserError(f"get: {absent('pod', args.name, args.namespace, [each['replica'] for each in there])}")
     if args.output == "json":
         print(json.dumps(found, indent=2))
     elif args.output == "yaml":

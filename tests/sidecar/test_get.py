@@ -24,7 +24,7 @@ ITEMS[1]["status"] = {"state": "pending", "reasons": ["waits for a clusterIP"], 
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    with answering({"/api/v1/config": {"objects": ITEMS}}) as address:
+    with answering({"/api/v1/config": {"objects": ITEMS}, "/api/v1/endpoints": {"endpoints": ENDPOINTS}}) as address:
         yield address
 
 
@@ -52,8 +52,9 @@ def test_all_as_yaml(address: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 MISTAKES = {
+    "no such pod": (["pods", "shop-1-z", "-n", "default"], 'get: pod "shop-1-z" not found in namespace default; did'),
     "no such kind": (["job"], 'get: no kind is called "job"'),
-    "no such name": (["svc", "shp"], 'get: no Service "shp" is in force; did you mean "shop"?'),
+    "no such name": (["svc", "shp"], 'get: Service "shp" not found; did you mean "shop"?'),
 }
 
 

@@ -61,7 +61,7 @@ def test_what_is_chosen(kind: str, namespace: str, name: str, found: list[str]) 
 
 
 def test_a_name_that_is_not_there() -> None:
-    with pytest.raises(Unknown, match='no Service "bb" is in force in namespace default'):
+    with pytest.raises(Unknown, match='Service "bb" not found in namespace default'):
         chosen(ITEMS, "Service", "default", "bb")
 
 
