@@ -19,7 +19,8 @@ def check(path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise NoPicture(f"{path}: the picture is a PNG; call it {path.with_suffix('.png')}")
     if find_spec("matplotlib") is None:
-        raise NoPicture("a picture needs matplotlib: pip install 'weft[plot]', or draw with --plot alone")
+        install = ".venv/bin/pip install -e '.[plot]' in weft's clone"
+        raise NoPicture(f"a picture needs matplotlib: {install}, or draw with --plot alone")
     if not path.parent.is_dir():
         raise NoPicture(f"{path}: there is no folder {path.parent}")
 

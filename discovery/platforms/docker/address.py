@@ -26,4 +26,5 @@ def engine_of(node: NodeConfigSpec) -> str:
 
 def lacking(platform: str, error: ImportError) -> CannotMake:
     """What is said where the library is not installed."""
-    return CannotMake(f"the platform {platform} needs {error.name}: pip install 'weft[docker]'")
+    install = ".venv/bin/pip install -e '.[docker]' in weft's clone"
+    return CannotMake(f"the platform {platform} needs {error.name}: {install}")
