@@ -18,9 +18,9 @@ from msgspec.structs import replace
 
 from config.addresses import parse_host_port
 from config.configset import ConfigSet
+from config.ingress_class import default_classes, verdict
 from config.meta import Named, ObjectKey, seniority
 from mesh.backend import Backend
-from mesh.ingress_class import default_classes, verdict
 from mesh.ingress_part import IngressPart, Resolver, part_steps
 from mesh.matcher import Matcher, matcher_steps
 from mesh.plan import BackendKey, BackendPlan

@@ -14,11 +14,11 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from config.ingress_class import Verdict
 from config.meta import Named
 from config.resources.core import Service, ServicePort
 from config.resources.networking import Ingress, IngressBackend, IngressServiceBackend
 from mesh.backend import Backend
-from mesh.ingress_class import Verdict
 from mesh.live import Live
 from mesh.plan import BackendKey, BackendPlan
 from mesh.policing import Basis

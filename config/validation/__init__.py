@@ -13,6 +13,7 @@ from config.configset import ConfigSet
 from config.errors import Fault
 from config.meta import Named, ObjectKey, ObjectMeta
 from config.unread import Unread
+from config.validation.annotations import check_annotations
 from config.validation.autoscalers import check_autoscaler
 from config.validation.conflicts import check_conflicts
 from config.validation.endpoints import check_endpoint_slice, check_endpoints
@@ -51,6 +52,7 @@ class Validation:
         """All faults of all objects."""
         _check_objects(self._config_set, self._service_range, self._report, self._platforms)
         check_references(self._config_set, self._index, self._report)
+        check_annotations(self._config_set, self._report)
         check_conflicts(self._config_set, self._report, self._beneath, self._before)
         return self._report.faults
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from config.ingress_class import Verdict
 from config.resources.core import Service, ServicePort
 from config.resources.networking import (
     HTTPIngressPath,
@@ -14,7 +15,6 @@ from config.resources.networking import (
     TypedLocalObjectReference,
 )
 from mesh.backend import Backend
-from mesh.ingress_class import Verdict
 from mesh.ingress_part import IngressPart, Resolver, part_steps
 from mesh.live import Live
 from mesh.plan import BackendKey

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from config.ingress_class import default_classes, verdict
 from config.resources.networking import CLASS_ANNOTATION, Ingress, IngressClass
-from mesh.ingress_class import default_classes, verdict
 from tests.mesh.making import config, ingress, ingress_class
 
 NGINX = ingress_class("nginx", "k8s.io/ingress-nginx")
