@@ -13,6 +13,8 @@ import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
 
+from tests.tools import tables
+
 gc.disable()  # until all is collected that lives to the end
 SOAK = os.environ.get("WEFT_SOAK") == "1"
 SOAK_SECONDS = 7200
@@ -35,9 +37,11 @@ def size() -> Callable[[int, int], int]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A test may take what pyproject.toml says; at full size much longer."""
+    """A test may take what pyproject.toml says; at full size much longer, and each row for itself."""
     if SOAK:
         config.option.timeout = SOAK_SECONDS
+    else:
+        config.pluginmanager.register(tables)
 
 
 def fast_loop() -> asyncio.AbstractEventLoop:
