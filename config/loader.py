@@ -7,7 +7,7 @@ vocabulary: a process that serves traffic uses `config.aside` instead.
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from config.locate import Locator
 from config.meta import Named, ObjectKey, Source
 from config.resources.core import GIVEN, Service
 from config.unread import Unread
-from config.validation import Validation
+from config.validation import NO_PLATFORMS, Validation
 from config.vocabulary import recognise
 from config.walk import Notices, Walk, describe, is_null, shorten
 
@@ -36,14 +36,15 @@ def load(
     paths: Sequence[Path],
     beneath: Collection[str] = (),
     *,
-    platforms: Collection[str] = (),
+    platforms: Mapping[str, bool] = NO_PLATFORMS,
     before: ConfigSet | None = None,
 ) -> Loaded:
     """Everything that `paths` (files and folders) say.  Never raises for what is written in them.
 
     `beneath`: the last files, if what others say of the same objects is meant to stand, which is only warned of, and
     where both say the same goes without saying.
-    `platforms`: those that there are, which floors above know; empty: any that is called like one may be.
+    `platforms`: those that there are, as floors above know them, and whether each makes Services of what it finds;
+    empty: any that is called like one may be.
     `before`: what was in force, with all addresses: its objects keep what another one claims too.
     """
     faults = FaultList()
@@ -94,7 +95,7 @@ class Reading:
         faults: FaultList,
         strict: bool = True,
         beneath: Collection[str] = (),
-        platforms: Collection[str] = (),
+        platforms: Mapping[str, bool] = NO_PLATFORMS,
         before: ConfigSet | None = None,
     ) -> None:
         """The last four as in `load_text` and `load`."""

@@ -18,7 +18,7 @@ from config.errors import Fault
 from config.loader import load
 from config.meta import ObjectKey, Source
 from discovery.assignments import Assignments, load_assignments
-from discovery.platforms.making import names
+from discovery.platforms.making import known
 from sidecar.fingerprints import noted_fingerprints
 from sidecar.last_good import with_objects
 from sidecar.objects import key_of
@@ -46,7 +46,7 @@ def compare(listed: Sequence[Mapping[str, Any]], paths: Sequence[Path], state: P
     before = {key_of(item): item["object"] for item in listed}
     places = {key_of(item): item["source"] for item in listed}
     running = _claiming(before, places)
-    loaded = load(paths, platforms=names(), before=running)
+    loaded = load(paths, platforms=known(), before=running)
     stay = [key for key in before if key not in loaded.config_set.sources and _kept(key, places[key], loaded.faults)]
     loaded = _with_services(loaded, running, stay)
     settled, allocated = settle(loaded, running, running, _assigned(state / "assignments.json", before))

@@ -16,7 +16,7 @@ from config.loader import load
 from config.meta import Source
 from discovery.allocation import allocate
 from discovery.assignments import Assignments, load_assignments, save_assignments
-from discovery.platforms.making import names
+from discovery.platforms.making import known
 from sidecar.last_good import keep, load_last_good, store_last_good, without_objects
 from sidecar.settling import refused, settle
 from sidecar.state import FOUND
@@ -40,7 +40,7 @@ def read(paths: Sequence[Path], state: Path) -> Loaded:
     # What is stored at a registry is judged there, so that all nodes that it goes to agree.
     own = without_objects(good, [key for key, source in good.sources.items() if source.file in beneath])
     before = allocate(own, remembered).config_set
-    loaded = keep(load(paths, beneath, platforms=names(), before=before), good)
+    loaded = keep(load(paths, beneath, platforms=known(), before=before), good)
     loaded, allocated = settle(loaded, good, before, remembered, beneath)
     faults = [*loaded.faults, *forgotten]
     lost = refused(allocated.faults)

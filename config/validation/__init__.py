@@ -7,7 +7,8 @@ Nothing here stops at the first fault and nothing here changes an object.  One m
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 from config.configset import ConfigSet
 from config.errors import Fault
@@ -28,6 +29,9 @@ from config.validation.secrets import check_config_map, check_secret
 from config.validation.services import RangeInForce, check_service
 from config.validation.workloads import check_deployment
 
+NO_PLATFORMS: Final[Mapping[str, bool]] = MappingProxyType({})
+"""It is not known which there are."""
+
 AnyObject = TypeVar("AnyObject", bound=HasMetadata)
 
 
@@ -35,17 +39,18 @@ class Validation:
     """The checks of `config_set`, of which something may be `unread`; an object with an error must not be used."""
 
     def __init__(
-        self, config_set: ConfigSet, locate: Locate, unread: Unread | None = None, platforms: Collection[str] = (),
-        beneath: Collection[str] = (), *, before: ConfigSet | None = None,
+        self, config_set: ConfigSet, locate: Locate, unread: Unread | None = None,
+        platforms: Mapping[str, bool] = NO_PLATFORMS, beneath: Collection[str] = (), *, before: ConfigSet | None = None,
     ) -> None:  # fmt: skip
-        """`platforms`: those that there are; empty: that is not known; `beneath`: files that give way to others;
-        `before`: what was in force, with all addresses, which it keeps."""
+        """`platforms`: those that there are, and whether they make Services of what they find; `beneath`: files that
+        give way to others; `before`: what was in force, with all addresses, which it keeps."""
         self._beneath = beneath
         self._before = before
         self._platforms = platforms
         self._config_set = config_set
         self._report = Report(locate, unread)
-        self._index = Index(config_set, self._report.unread)
+        finding = [name for name in config_set.node.platforms if platforms.get(name)]
+        self._index = Index(config_set, self._report.unread, finding)
         self._service_range = _range_in_force(config_set, self._report.of(node_key(config_set)))
 
     def faults(self) -> list[Fault]:

@@ -32,7 +32,8 @@ def _check_service(
 ) -> None:
     key = ObjectKey("Service", report.key.namespace, part.service)
     services = index.config_set.services
-    if not check_exists(key, services, index, f"{path}.service", report):
+    lost = "no copy is sent" if isinstance(part, MirrorPolicy) else "what is sent there is answered with 503"
+    if not check_exists(key, services, index, f"{path}.service", report, meanwhile=lost):
         return
     service = services[Named(key.namespace, key.name)]
     if part.port is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey, matches
@@ -27,7 +27,9 @@ def node_key(config_set: ConfigSet) -> ObjectKey:
 class Index:
     """Lookups over a ConfigSet, of which something may be `unread`."""
 
-    def __init__(self, config_set: ConfigSet, unread: Unread) -> None:
+    def __init__(self, config_set: ConfigSet, unread: Unread, finding: Sequence[str] = ()) -> None:
+        """`finding`: the platforms of the node that may yet find Services which are not written."""
+        self._finding = finding
         self.config_set = config_set
         self.node = node_key(config_set)
         self._unread = unread
@@ -44,6 +46,12 @@ class Index:
     def is_missing(self, key: ObjectKey, known: Container[Named]) -> bool:
         """Whether the object is neither `known` nor among what could not be read."""
         return Named(key.namespace, key.name) not in known and not self._unread.may_be(key)
+
+    def until_found(self, key: ObjectKey) -> str:
+        """Who may yet find an object that is missing, as words to go on with; empty: nobody."""
+        if key.kind != "Service" or not self._finding:
+            return ""
+        return f", but the platform {' or '.join(self._finding)} may find it: until then "
 
     def knows_pods(self, namespace: str) -> bool:
         """Whether the labels of all pods of a namespace could be read."""
@@ -89,11 +97,23 @@ def words_for_missing(key: ObjectKey, known: Iterable[Named], so: str = "") -> s
 
 
 def check_exists(
-    key: ObjectKey, known: Mapping[Named, object], index: Index, path: str, report: ObjectReport, *given: str
+    key: ObjectKey,
+    known: Mapping[Named, object],
+    index: Index,
+    path: str,
+    report: ObjectReport,
+    *given: str,
+    meanwhile: str = "",
 ) -> bool:
-    """An error if there is no object of `key`; whether it is `known`."""
+    """An error if there is no object of `key`; whether it is `known`.
+
+    A warning where a platform may yet find it, with what happens `meanwhile`.
+    """
     if index.is_missing(key, known):
-        report.error(path, words_for_missing(key, known), *given)
+        if until_found := index.until_found(key):
+            report.warning(path, words_for_missing(key, known, until_found + meanwhile), *given)
+        else:
+            report.error(path, words_for_missing(key, known), *given)
     return Named(key.namespace, key.name) in known
 
 

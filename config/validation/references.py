@@ -156,7 +156,10 @@ def _check_backend(backend: IngressServiceBackend, path: str, index: Index, repo
     key = ObjectKey("Service", report.key.namespace, backend.name)
     services = index.config_set.services
     if index.is_missing(key, services):
-        report.shortcoming(f"{path}.name", words_for_missing(key, services, _UNANSWERED))
+        if until_found := index.until_found(key):
+            report.warning(f"{path}.name", words_for_missing(key, services, until_found + _UNANSWERED))
+        else:
+            report.shortcoming(f"{path}.name", words_for_missing(key, services, f": {_UNANSWERED}"))
     if Named(key.namespace, key.name) not in services:
         return
     service = services[Named(key.namespace, key.name)]
@@ -166,7 +169,7 @@ def _check_backend(backend: IngressServiceBackend, path: str, index: Index, repo
     field = "name" if backend.port.name else "number"
     fields = ("name",) if backend.port.name else ("port",)
     if not found and (ports or service.spec.type != "ExternalName") and _knows_ports(service, key, fields, report):
-        words = _no_such_port(key, wanted, service, report, _UNANSWERED)
+        words = _no_such_port(key, wanted, service, report, f": {_UNANSWERED}")
         report.shortcoming(f"{path}.port.{field}", words, f"{path}.port")
 
 
@@ -184,7 +187,7 @@ def _no_such_port(key: ObjectKey, wanted: str, service: Service, report: ObjectR
     return f"{report.elsewhere(key)} has no port {wanted}{so}; it has {has or 'none'}{hint}"
 
 
-_UNANSWERED = ": its requests are answered with 503"
+_UNANSWERED = "its requests are answered with 503"
 """What becomes of a rule that leads nowhere; all other rules of the Ingress are served."""
 _UNTRUSTED = ": the hosts get a certificate that no client trusts"
 """What becomes of an Ingress whose Secret cannot be used; all else of it is served."""
@@ -325,7 +328,8 @@ def _check_policy(policy: TrafficPolicy, index: Index, report: ObjectReport) -> 
     if target.kind == "Ingress":
         check_exists(key, objects.ingresses, index, f"{path}.name", report, f"{path}.kind")
         return
-    exists = check_exists(key, objects.services, index, f"{path}.name", report, f"{path}.kind")
+    where = f"{path}.name"
+    exists = check_exists(key, objects.services, index, where, report, f"{path}.kind", meanwhile="the policy rests")
     if not exists or not target.section_name:
         return
     service = objects.services[Named(key.namespace, key.name)]

@@ -78,7 +78,12 @@ def maker(name: str) -> MakerModule:
     return cast("MakerModule", import_module(f"{makers.__name__}.{name}"))
 
 
+def known() -> dict[str, bool]:
+    """By name, all platforms that there are, and whether each makes Services of what it finds."""
+    return {name: maker(name).FINDS for name in names()}
+
+
 def finding(platforms: Iterable[str]) -> tuple[str, ...]:
     """Those of `platforms` that make Services of what they find."""
-    known = names()
-    return tuple(name for name in platforms if name in known and maker(name).FINDS)
+    there = names()
+    return tuple(name for name in platforms if name in there and maker(name).FINDS)

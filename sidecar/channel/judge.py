@@ -25,6 +25,7 @@ from config.meta import ObjectKey, Source
 from config.resources.core import GIVEN, Service
 from discovery.allocation import allocate
 from discovery.assignments import Assignments
+from discovery.platforms.making import known
 from sidecar.channel.messages import LARGEST_OBJECT
 from sidecar.channel.proposal import STORED, Proposal
 
@@ -122,7 +123,7 @@ def _file(key: ObjectKey, text: str) -> tuple[str, str]:
 
 def _read(files: Iterable[tuple[str, str]], beneath: Collection[str] = ()) -> Loaded:
     faults = FaultList()
-    reading = Reading(faults, beneath=beneath)
+    reading = Reading(faults, beneath=beneath, platforms=known())
     for name, text in files:
         for document in parse(text, name, faults):
             reading.take(document)

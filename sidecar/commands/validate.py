@@ -34,8 +34,9 @@ def add_parser(subparsers: Any) -> None:
         description="Reads manifests as weft up does and prints all that is wrong with them.  Exit code 1 on errors.",
     )
     parser.add_argument(
-        "paths", nargs="+", type=read_path, metavar="PATH", help="a file, or a folder of YAML and JSON files"
-    )
+        "paths", nargs="+", type=read_path, metavar="PATH",
+        help="a file, a folder of YAML and JSON files, or - for standard input",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -55,9 +56,9 @@ def examine(paths: list[Path]) -> Findings:
     from config.loader import load
     from discovery.allocation import allocate
     from discovery.assignments import Assignments
-    from discovery.platforms.making import names
+    from discovery.platforms.making import known
 
-    loaded = load(paths, platforms=names())
+    loaded = load(paths, platforms=known())
     faults = (*loaded.faults, *allocate(loaded.config_set, Assignments()).faults)
     if not any(fault.severity == "error" and fault.object and fault.object.kind == "NodeConfig" for fault in faults):
         faults += tuple(_without_command(loaded.config_set))  # else its images are not known

@@ -13,7 +13,7 @@ from config.meta import Named, matches
 from discovery.allocation import allocate
 from discovery.assignments import load_assignments
 from discovery.catalog import Catalog
-from discovery.platforms.making import names
+from discovery.platforms.making import known
 from discovery.sources import manifest
 from mesh.compiler import compile as compile_table
 from mesh.live import Live
@@ -30,7 +30,7 @@ class Manifests(NamedTuple):
 
 def known_from(paths: Sequence[Path], state: Path) -> Manifests:
     """Read `paths`; addresses that are not written are those that the state folder remembers, else as at a start."""
-    loaded = load(paths, platforms=names())
+    loaded = load(paths, platforms=known())
     remembered, _ = load_assignments(state / "assignments.json")
     allocated = allocate(loaded.config_set, remembered)
     config_set = allocated.config_set

@@ -261,7 +261,7 @@ def test_which_platforms_there_are_is_said_by_who_reads(tmp_path: Path) -> None:
     path = tmp_path / "node.yaml"
     spec = "spec: {platforms: [process,\n  dokcer]}\n"
     path.write_text(f"apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {{name: a}}\n{spec}")
-    assert load([path]).faults == load([path], platforms=("dokcer", "process")).faults == ()
-    (fault,) = load([path], platforms=("docker", "process")).faults
+    assert load([path]).faults == load([path], platforms={"dokcer": False, "process": False}).faults == ()
+    (fault,) = load([path], platforms={"docker": False, "process": False}).faults
     assert str(fault.source) == f"{path}:5:3"
     assert fault.message == '"dokcer" is not one of docker, process; did you mean "docker"?'

@@ -12,7 +12,19 @@ from config.meta import ObjectKey, ObjectMeta, Source
 from config.resources.core import Service, ServicePort, ServiceSpec
 from config.validation import Validation
 from config.validation.references import port_of_section
-from tests.config.validating import Case, case, check, deployment, document, error, ingress, service, table, warning
+from tests.config.validating import (
+    Case,
+    case,
+    check,
+    deployment,
+    document,
+    error,
+    ingress,
+    node,
+    service,
+    table,
+    warning,
+)
 
 WEB = service("{ports: [{port: 80, name: http}, {port: 81, name: admin}]}")
 PORTS = "{ports: [{name: http, containerPort: 8080}, {name: dns, containerPort: 53, protocol: UDP}]}"
@@ -227,9 +239,59 @@ REST = [
 ]
 
 
+def policy_to(more: str) -> str:
+    return policy(f"{{kind: Service, name: web}}, {more}")
+
+
+SWARM, BOTH, DOCKER = (node(f"{{platforms: [{names}]}}") for names in ("swarm", "process, swarm", "docker"))
+MAY = "does not exist, but the platform swarm may find it: until then "
+FOUND = [
+    case(
+        "a policy of a Service to be found",
+        SWARM + policy("{kind: Service, name: blue}"),
+        warning("spec.targetRef.name", f"Service/default/blue {MAY}the policy rests"),
+    ),
+    case(
+        "a misspelt one, perhaps",
+        BOTH + policy("{kind: Service, name: wep, sectionName: http}"),
+        warning("spec.targetRef.name", 'the policy rests; did you mean "web"'),
+    ),
+    case(
+        "an Ingress to it",
+        BOTH + to("blue", "{number: 80}"),
+        warning(f"{BACKEND}.name", f"Service/default/blue {MAY}its requests are answered with 503"),
+    ),
+    case(
+        "a split to it",
+        SWARM + policy_to("split: [{service: blue, weight: 1}]"),
+        warning("spec.split[0].service", f"{MAY}what is sent there is answered with 503"),
+    ),
+    case(
+        "a mirror to it",
+        SWARM + policy_to("mirror: {service: blue}"),
+        warning("spec.mirror.service", "no copy is sent"),
+    ),
+    case(
+        "a policy of no Ingress, which nobody finds",
+        SWARM + policy("{kind: Ingress, name: blue}"),
+        error("spec.targetRef.name", "does not exist"),
+    ),
+    case(
+        "a policy of a Service that this platform does not make",
+        DOCKER + policy("{kind: Service, name: blue}"),
+        error("spec.targetRef.name", "does not exist"),
+    ),
+]
+
+
 @table(SERVICES + INGRESSES + ENVIRONMENT + REST)
 def test_references(case: Case, tmp_path: Path) -> None:
     check(case, tmp_path)
+
+
+@table(FOUND)
+def test_what_a_platform_may_find(case: Case, tmp_path: Path) -> None:
+    check(case, tmp_path, {"docker": False, "process": False, "swarm": True})
 
 
 def test_sections_are_ports_by_name_or_number() -> None:

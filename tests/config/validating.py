@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import pytest
 
 from config.errors import Fault
 from config.loader import load
+from config.validation import NO_PLATFORMS
 
 Expected = tuple[str, str, str]
 
@@ -36,16 +38,16 @@ def table(cases: list[Case]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=[each.name for each in cases])
 
 
-def faults_of(text: str, folder: Path) -> list[Fault]:
+def faults_of(text: str, folder: Path, platforms: Mapping[str, bool] = NO_PLATFORMS) -> list[Fault]:
     """Errors and warnings of a stream of manifests."""
     file = folder / "m.yaml"
     file.write_text(text)
-    return [fault for fault in load([file]).faults if fault.severity != "notice"]
+    return [fault for fault in load([file], platforms=platforms).faults if fault.severity != "notice"]
 
 
-def check(case: Case, folder: Path) -> None:
+def check(case: Case, folder: Path, platforms: Mapping[str, bool] = NO_PLATFORMS) -> None:
     """The faults are those of the case, no more and no less, and each has a place and an object."""
-    found = faults_of(case.text, folder)
+    found = faults_of(case.text, folder, platforms)
     listing = "\n".join(f"{fault.severity} {fault}" for fault in found)
     places = sorted((fault.severity, fault.path) for fault in found)
     assert places == sorted(each[:2] for each in case.expected), listing

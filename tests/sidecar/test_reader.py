@@ -9,7 +9,9 @@ import pytest
 from config.loader import load
 from config.meta import Named, ObjectKey
 from config.resources.core import ServiceSpec
+from mesh.attachment import policy_statuses
 from sidecar.reader import RECEIVED, read
+from sidecar.state import FOUND
 
 SERVICE = """\
 apiVersion: v1
@@ -176,3 +178,17 @@ def test_two_may_exchange_what_they_have(tmp_path: Path, state: Path) -> None:
     after = read([file], state)
     assert not after.failed
     assert [after.config_set.services[each].spec.ports[0].node_port for each in (WEB, API)] == [30081, 30080]
+
+
+def test_a_policy_of_a_service_that_a_platform_finds_later_comes_into_force(tmp_path: Path, state: Path) -> None:
+    file, found = tmp_path / "swarm.yaml", state / FOUND
+    node = "apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {name: node}\nspec: {platforms: [swarm]}\n---\n"
+    spec = "{targetRef: {kind: Service, name: web}, timeouts: {request: 1s}}"
+    file.write_text(f"{node}apiVersion: weft.dev/v1\nkind: TrafficPolicy\nmetadata: {{name: p}}\nspec: {spec}\n")
+    told = []
+    for paths in ([file], [file, found]):
+        after = read(paths, state)
+        statuses = policy_statuses(after.config_set.policies, after.config_set.services)
+        told.append(([fault.severity for fault in after.faults], [status.state for _, status in statuses]))
+        found.write_text(SERVICE % ("web", OLD, 30080))
+    assert told == [(["warning"], ["pending"]), ([], ["accepted"])]

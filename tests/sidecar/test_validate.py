@@ -39,6 +39,9 @@ spec:
     spec: {containers: [{name: web, image: "web:1"}, {name: own, image: "own:1", command: [own]}]}
 """
 NODE = "---\napiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {name: node}\nspec: "
+POLICY = (
+    "apiVersion: weft.dev/v1\nkind: TrafficPolicy\nmetadata: {name: p}\nspec: {targetRef: {kind: Service, name: web}}\n"
+)
 NOTICED = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec: {}\n"
 
 
@@ -58,6 +61,7 @@ def manifest(tmp_path: Path) -> Path:
         (UNRUNNABLE, 0, "1 object, 0 errors, 1 warning"),
         (UNRUNNABLE + NODE + "{images: {'web:1': [web]}}\n", 0, "2 objects, nothing wrong"),
         (UNRUNNABLE + NODE + "{platforms: [docker]}\n", 0, "2 objects, nothing wrong"),
+        (POLICY + NODE + "{platforms: [swarm]}\n", 0, "2 objects, 0 errors, 1 warning"),
         (UNRUNNABLE + NODE + "{images: {'web:1': [web]}, typo: 1}\n", 1, "2 objects, 1 error, 0 warnings"),
         ("# nothing\n", 0, "no objects found"),
     ],
@@ -70,6 +74,7 @@ def manifest(tmp_path: Path) -> Path:
         "no command",
         "command",
         "elsewhere",
+        "to be found",
         "unknown images",
         "empty",
     ],

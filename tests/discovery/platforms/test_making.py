@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from discovery.platforms import makers
-from discovery.platforms.making import CannotMake, Made, finding, maker, names
+from discovery.platforms.making import CannotMake, Made, finding, known, maker, names
 from tests.discovery.platforms.making import parts
 
 FIFTH = """
@@ -23,6 +23,7 @@ def make(parts, runs):
 def test_those_that_there_are() -> None:
     assert names() == ("docker", "process", "swarm")
     assert finding(names()) == ("swarm",)
+    assert known() == {"docker": False, "process": False, "swarm": True}
     assert finding(("process", "nomad")) == ()
 
 

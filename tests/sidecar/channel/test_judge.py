@@ -20,6 +20,7 @@ TO_WEB = ingress("site", "a.example", "web")
 BROKEN = {**service("bad"), "spec": {"ports": [{"port": 0}]}}
 NODE = {"apiVersion": "weft.dev/v1", "kind": "NodeConfig", "metadata": {"name": "n"}}
 OTHER_RANGE = {**NODE, "spec": {"serviceRange": {"cidr": "127.50.0.0/16"}}}
+MANAGER = {**NODE, "spec": {"platforms": ["swarm"]}}
 FIXED = {**service("fixed"), "spec": {"clusterIP": "127.50.0.9", "ports": [{"port": 80}]}}
 WRITTEN = {**service("zz"), "spec": {"clusterIP": "127.96.0.9", "ports": [{"port": 80}]}}
 WRITTEN_OPEN = {**service("zz"), "spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}}
@@ -75,6 +76,7 @@ ROWS: dict[str, tuple[Proposal, str]] = {
     "one that needs another new one": (_proposal([TO_WEB, WEB]), ""),
     "one that needs a stored one": (_proposal([TO_WEB], [WEB]), ""),
     "one that needs what nobody has": (_proposal([TO_WEB]), "0.json"),
+    "one that needs what the swarm of the registry may have": (_proposal([TO_WEB], node=MANAGER), ""),
     "one that is faulty": (_proposal([WEB, BROKEN]), "1.json"),
     "one in place of a stored one": (_proposal([WEB], [WEB, TO_WEB]), ""),
     "one that breaks a stored one": (_proposal([service("web", {"other": 99})], [WEB, TO_WEB]), "stored"),
