@@ -137,7 +137,7 @@ class Assembly:
         if isinstance(self.platform, Platforms):
             scales.sizes.append(self.platform.size)
         self.proxy.live.asleep = scales.asleep
-        self.dns.follow_scales(desired)
+        self.dns.follow_scales(scales.sleeps)
         return scales
 
     def _tell(self, written: Written) -> None:

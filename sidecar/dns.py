@@ -28,7 +28,7 @@ from discovery.registry.authority import Authority
 from discovery.registry.forward import Forwarder
 from discovery.registry.found import Joined, Names
 from discovery.registry.gate import Gate, gate_at
-from discovery.registry.names import Desired
+from discovery.registry.names import Asleep
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.responder import Responder
 from discovery.registry.serials import kept_in
@@ -152,9 +152,9 @@ class NodeDNS:
         """Why the names are not known yet; empty: they are."""
         return "" if self._zones is None else self._zones.lack
 
-    def follow_scales(self, desired: Desired) -> None:
-        """Say that a Service is scaled to zero when it is so now, whatever its manifests say."""
-        self._zone.desired = desired
+    def follow_scales(self, asleep: Asleep) -> None:
+        """Say that a Service is scaled to zero when it is so now; before `start`."""
+        self._zone.asleep = asleep
 
     def put_in_force(self, config_set: ConfigSet, snapshot: Snapshot) -> None:
         """This is in force now, and its names follow soon."""

@@ -28,6 +28,7 @@ from sidecar.families import Reloads, build_info
 from sidecar.fingerprints import new_fingerprints
 from sidecar.garbage import Garbage
 from sidecar.registry import Registry
+from sidecar.scales import Scales
 from sidecar.standing import Standing
 from sidecar.state import FOUND, StateFolder
 from sidecar.written import Written
@@ -50,6 +51,7 @@ class RegistryAssembly:
         self._zones = Registry(config_set, catalog, state.path, Random())
         self.dns = NodeDNS(config_set, catalog, state.path, self._zones)
         self._platforms = _platforms(config_set.node, state)
+        self.dns.follow_scales(self._scales().sleeps)
         self.autoscaling = Autoscaling(config_set, target=self._platforms, standby=self._zones.standby)
 
     async def start(self) -> None:
@@ -121,6 +123,13 @@ class RegistryAssembly:
         own = chain(self._reloads.families(), [build_info()], self.dns.families(), self.autoscaling.families())
         platforms = self._platforms.families() if self._platforms is not None else ()
         return render(chain(own, platforms, process_families()))
+
+    def _scales(self) -> Scales:
+        """Deployments run elsewhere, so their manifests count."""
+        scales = Scales(lambda: self.running.config_set, lambda _: None)
+        if self._platforms is not None:
+            scales.sizes.append(self._platforms.size)
+        return scales
 
     def _tell(self, written: Written) -> None:
         """Have readers know what was read, and how that went."""

@@ -45,6 +45,10 @@ class Scales:
         numbers += [size for name in swarm if (size := self._size(name)) is not None]
         return bool(numbers) and not any(numbers)
 
+    def sleeps(self, service: Named) -> bool:
+        """The same, as `discovery.registry.names.Asleep`."""
+        return self.asleep(BackendKey(*service, ""))
+
     def behind(self, key: BackendKey) -> tuple[WorkloadRef, ...]:
         """The Deployments that the Service of a Backend selects, and what a swarm may have, each once."""
         config_set = self._config_set()

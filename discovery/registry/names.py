@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from config.meta import Named, matches
+from config.meta import Named
 from config.naming import DNS_LABEL
 from config.resources.core import Service
 from config.resources.workloads import Deployment
@@ -36,12 +36,13 @@ class Record(NamedTuple):
 
 
 Deployments = Mapping[Named, Deployment]
-Desired = Callable[[Named], int | None]
-"""How many replicas a Deployment is to have now; None: as its manifest says."""
+Asleep = Callable[[Named], bool]
+"""Whether a Service is scaled to zero now."""
 
 
-def as_written(_: Named) -> None:
-    """No platform says otherwise."""
+def never(_: Named) -> bool:
+    """Nobody knows of any."""
+    return False
 
 
 def service_name(named: Named, domain: str) -> str:
@@ -72,9 +73,7 @@ def counts(service: Service, endpoint: Endpoint) -> bool:
     return service.spec.publish_not_ready_addresses or (endpoint.ready and not endpoint.terminating)
 
 
-def lack(
-    service: Service, endpoints: PortEndpoints, deployments: Deployments, desired: Desired = as_written
-) -> Reason | None:
+def lack(service: Service, endpoints: PortEndpoints) -> Reason | None:
     """Why a headless Service has no records; None when it has some, or is none."""
     if not service.headless:
         return None
@@ -84,17 +83,14 @@ def lack(
     name = f"Service {service.metadata.namespace}/{service.metadata.name}"
     if there:
         return Reason(NOT_READY, f"{name}: not ready: none of {len({each.address for each in there})} endpoints")
-    wanted = [
-        each.spec.replicas if live is None else live
-        for known, each in deployments.items()
-        for live in (desired(known),)
-        if each.metadata.namespace == service.metadata.namespace
-        and service.spec.selector
-        and matches(service.spec.selector, each.spec.template.metadata.labels)
-    ]
-    if wanted and not any(wanted):
-        return Reason(SCALED_TO_ZERO, f"{name}: scaled to zero")
-    return Reason(NOT_READY, f"{name}: not ready: it has no endpoints")
+    return Reason(NOT_READY, f"{name}: not ready: it has no endpoints", lasts=False)
+
+
+def lack_now(named: Named, lack: Reason | None, asleep: Asleep) -> Reason | None:
+    """The same at this moment: how many endpoints there are to be differs without a name being another one."""
+    if lack is None or lack.lasts or not asleep(named):
+        return lack
+    return Reason(SCALED_TO_ZERO, f"Service {named.namespace}/{named.name}: scaled to zero", lasts=False)
 
 
 def dashed(address: str) -> str:

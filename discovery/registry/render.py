@@ -43,6 +43,8 @@ class Reason(NamedTuple):
 
     code: int
     text: str = ""
+    lasts: bool = True
+    """Whether it is so until names differ; else it may be another one at any time."""
 
 
 class Answer(NamedTuple):

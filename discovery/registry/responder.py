@@ -169,7 +169,7 @@ class Responder:
         finished = self.finish(query, answer, tcp)
         finished.tally[0] += 1
         message = query.id + finished.next()
-        if _is_common(query):
+        if _is_common(query) and (answer.reason is None or answer.reason.lasts):
             self._keep(tail, finished, answer, _parts(query, answer), kept_ones)
         return message
 

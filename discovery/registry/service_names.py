@@ -23,9 +23,7 @@ from discovery.registry import rdata, reverse, wire
 from discovery.registry.content import Node, RRset
 from discovery.registry.names import (
     Deployments,
-    Desired,
     addresses,
-    as_written,
     dashed,
     lack,
     records,
@@ -88,7 +86,6 @@ def names_of(
     named: Named,
     config_set: ConfigSet,
     endpoints: PortEndpoints,
-    desired: Desired = as_written,
     was: ServiceNames | None = None,
 ) -> ServiceNames:
     """The names of one Service.  What DNS cannot say, such as a name that gets too long, is left out.
@@ -109,7 +106,7 @@ def names_of(
     return ServiceNames(
         made=made,
         reverse=pointers,
-        reason=lack(service, endpoints, deployments, desired),
+        reason=lack(service, endpoints),
         pods=was.pods if was is not None and is_same else _spelled(there),
         addresses=there,
     )

@@ -26,8 +26,9 @@ from discovery.registry.differences import Differences, zone_of
 from discovery.registry.found import Found
 from discovery.registry.names import (
     SCHEMA_VERSION,
-    Desired,
-    as_written,
+    Asleep,
+    lack_now,
+    never,
     undashed,
 )
 from discovery.registry.render import Reason
@@ -74,6 +75,7 @@ class View(msgspec.Struct, frozen=True):
     """How many Services of a namespace have an endpoint with an address."""
     moved: frozenset[bytes] | None = None
     """The names that differ from the view before, but for SOA records; None: any may."""
+    asleep: Asleep = never
 
     def find(self, labels: Labels) -> Found | None:
         """What is known of a name; None: it is not ours to know."""
@@ -113,7 +115,8 @@ class View(msgspec.Struct, frozen=True):
         node = names.made.nodes.get(labels[:-3])
         # Why there is nothing comes and goes with the Service, also for names that it does not have.
         owner = to_wire((*labels[-3:], *self.domain)) if names.reason or node is None else b""
-        return Found(node, self.apex, self.soa(self.apex), names.reason, owner)
+        reason = lack_now(Named(labels[-2].decode(), labels[-3].decode()), names.reason, self.asleep)
+        return Found(node, self.apex, self.soa(self.apex), reason, owner)
 
     def _of_pod(self, labels: Labels) -> Found:
         """An address may be written in several ways: what is said of all of them depends on the one."""
@@ -156,8 +159,8 @@ class Zone:
         self._pods: dict[bytes, dict[str, int]] = {}
         self.view: View | None = None
         """None: nothing is known yet."""
-        self.desired: Desired = as_written
-        """Asked whenever the endpoints of a Service change."""
+        self.asleep: Asleep = never
+        """Asked of a Service that has no endpoints; set before there is a view."""
 
     def steps(self, config_set: ConfigSet, snapshot: Snapshot) -> Generator[None, None, View]:
         """Make the view of what was written and what exists now, in steps; it is in `view` after the last one.
@@ -174,7 +177,7 @@ class Zone:
                 was = None
                 if before is not None and is_comparable and before.services.get(named) == config_set.services[named]:
                     was = self._services.get(_key(named))
-                fresh[_key(named)] = names_of(named, config_set, endpoints, self.desired, was)
+                fresh[_key(named)] = names_of(named, config_set, endpoints, was)
                 yield
         keys = list(dict.fromkeys(map(_key, touched)))
         differences = Differences(domain)
@@ -287,6 +290,7 @@ class Zone:
             owners=self._owners,
             pods=self._pods,
             moved=moved,
+            asleep=self.asleep,
         )
 
     def _namespaces(self, config_set: ConfigSet) -> frozenset[bytes]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from discovery.registry.names import SCALED_TO_ZERO
 from tests.scenarios.manifests import deployment, ingress, service
+from tests.scenarios.test_nodes import asked, reasons
 from tests.scenarios.weft import ask
 from tests.scenarios.world import weft_up
 
@@ -43,8 +45,11 @@ def test_a_rule_that_leads_nowhere_takes_nothing_else_out_of_force(tmp_path: Pat
 
 
 def test_a_service_that_is_scaled_to_zero_is_told_from_one_that_is_not_ready(tmp_path: Path) -> None:
-    with weft_up(tmp_path, deployment("none", 0), service("none", app="none"), service("bare")) as weft:
+    headless = service("idle", app="none")
+    headless["spec"]["clusterIP"] = "None"
+    with weft_up(tmp_path, deployment("none", 0), service("none", app="none"), service("bare"), headless) as weft:
         weft.wait_ready()
+        assert reasons(asked(weft, "idle.default.svc.cluster.local")) == [SCALED_TO_ZERO]
         for name, why in (("none", "the Service is scaled to zero"), ("bare", "the Service has no ready endpoint")):
             answer = ask(weft.address(name))
             said = f'weft; error=destination_unavailable; details="{why}"'

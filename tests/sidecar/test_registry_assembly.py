@@ -18,11 +18,13 @@ from msgspec.structs import replace
 
 from config.configset import ConfigSet
 from config.settings import DockerSettings, NodeConfigSpec
+from discovery.registry.names import NOT_READY, SCALED_TO_ZERO
 from sidecar.errors import UserError
 from sidecar.registry import Registry
 from sidecar.registry_assembly import RegistryAssembly
 from sidecar.state import FOUND, StateFolder
 from sidecar.written import Written
+from tests.discovery.objects import named, service
 from tests.discovery.platforms.swarm.fake import fake_swarm
 from tests.discovery.sources.test_registry import ONE, SERVICES, SHOP
 from tests.scenarios.weft import Network
@@ -139,17 +141,27 @@ async def test_what_is_written_is_served_while_the_catalog_is_filled(
             await made.stop()
 
 
+async def why_nothing(made: RegistryAssembly) -> int:
+    answer = await ask(made, dns.message.make_query("web.default.svc.cluster.local", "A", use_edns=0))
+    (option,) = answer.options
+    assert isinstance(option, EDEOption)
+    return int(option.code)
+
+
 async def test_a_swarm_that_its_engine_manages_is_looked_at(tmp_path: Path) -> None:
     async with fake_swarm(tmp_path) as engine:
-        engine.put_service(labels={"weft.dev/publish": "8088:8080"})
+        engine.put_service(labels={"weft.dev/publish": "8088:8080"}, replicas=0)
         node = NodeConfigSpec(
             dns=f"{Network.random().prefix}.1:1053", platforms=("swarm",), docker=DockerSettings(host=engine.host)
         )
-        async with assembled(tmp_path / "state", ConfigSet(node=node)) as registry:
+        written = ConfigSet(node=node, services=named(service("web", cluster_ip="None")))
+        async with assembled(tmp_path / "state", written) as registry:
+            assert await why_nothing(registry) == NOT_READY
             await registry.start_platform()
             async with asyncio.timeout(PATIENCE):
                 while not (tmp_path / "state" / FOUND).exists():
                     await asyncio.sleep(0.01)
+            assert await why_nothing(registry) == SCALED_TO_ZERO
             ((_, told),) = [registry.answers()["/api/v1/platforms"]()]
             assert [each["name"] for each in told["platforms"]] == ["swarm"]
             assert b"weft_platform_connected" in b"".join(registry.metrics())

@@ -8,7 +8,7 @@ from config.meta import LabelSelector, Named, ObjectMeta
 from config.resources.core import Service, ServicePort
 from config.resources.workloads import Deployment, DeploymentSpec, PodMetadata, PodSpec, PodTemplate
 from discovery.endpoint import Endpoint, WorkloadRef
-from discovery.registry.names import NOT_READY, SCALED_TO_ZERO, Record, dashed, lack, records, undashed
+from discovery.registry.names import NOT_READY, SCALED_TO_ZERO, Record, dashed, lack, lack_now, records, undashed
 from tests.discovery.objects import service
 
 HTTP, UNNAMED = ServicePort(port=80, name="http"), ServicePort(port=9000)
@@ -129,40 +129,24 @@ def test_one_record_per_address_of_a_hostname() -> None:
     assert [record for record in found if record.startswith("web.")] == ["web.@ A 10.0.0.1", "web.@ A 10.0.0.2"]
 
 
-LACKS: dict[str, tuple[Service, tuple[Endpoint, ...], Any, int | None]] = {
-    "a ready one": (service("shop", HTTP, cluster_ip="None"), (endpoint(),), {}, None),
-    "an address of its own": (service("shop", HTTP, cluster_ip="10.96.0.9"), (), {}, None),
-    "none ready": (service("shop", HTTP, cluster_ip="None"), (endpoint(ready=False),), {}, NOT_READY),
-    "none at all": (service("shop", HTTP, cluster_ip="None"), (), {}, NOT_READY),
-    "none wanted": (
-        service("shop", HTTP, selector={"app": "shop"}, cluster_ip="None"), (), deployment(0), SCALED_TO_ZERO,
-    ),
-    "wanted, and not there yet": (
-        service("shop", HTTP, selector={"app": "shop"}, cluster_ip="None"), (), deployment(2), NOT_READY,
-    ),
-    "another's replicas": (
-        service("shop", HTTP, selector={"app": "cart"}, cluster_ip="None"), (), deployment(0), NOT_READY,
-    ),
-}  # fmt: skip
+LACKS: dict[str, tuple[str, tuple[Endpoint, ...], bool, int | None]] = {
+    "a ready one": ("None", (endpoint(),), False, None),
+    "an address of its own": ("10.96.0.9", (), True, None),
+    "none ready": ("None", (endpoint(ready=False),), False, NOT_READY),
+    "the last one ends": ("None", (endpoint(terminating=True),), True, NOT_READY),
+    "none at all": ("None", (), False, NOT_READY),
+    "none wanted": ("None", (), True, SCALED_TO_ZERO),
+}
 
 
 @pytest.mark.parametrize("case", LACKS)
 def test_why_there_is_nothing(case: str) -> None:
-    each, endpoints, deployments, code = LACKS[case]
-    reason = lack(each, {"http": endpoints}, deployments)
+    cluster_ip, endpoints, asleep, code = LACKS[case]
+    shop = Named("default", "shop")
+    found = lack(service("shop", HTTP, cluster_ip=cluster_ip), {"http": endpoints})
+    reason = lack_now(shop, found, {shop: asleep}.__getitem__)
     assert (reason and reason.code) == code
-
-
-@pytest.mark.parametrize(
-    ("live", "code"), [({}, SCALED_TO_ZERO), ({"app": 0}, SCALED_TO_ZERO), ({"app": 2}, NOT_READY)]
-)
-def test_what_counts_is_how_many_there_are_to_be_now(live: dict[str, int], code: int) -> None:
-    each, endpoints, deployments, written = LACKS["none wanted"]
-    assert written == SCALED_TO_ZERO
-    assert [named.name for named in deployments] == ["app"]
-    reason = lack(each, {"http": endpoints}, deployments, lambda named: live.get(named.name))
-    assert reason is not None
-    assert reason.code == code
+    assert reason is None or reason.lasts == bool(endpoints), "without endpoints that is asked each time"
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "fd00::1", "::1", "1::", "::", "::ffff:a00:1"])

@@ -131,22 +131,20 @@ def test_why_is_told_only_to_who_sent_opt(name: str, told: list[str]) -> None:
     assert ask(made, name).options == ()
 
 
-def test_scaled_to_zero() -> None:
-    text = (
-        EMPTY.replace("ports:", "selector: {app: db}, ports:")
-        + """
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: db}
-spec:
-  replicas: 0
-  selector: {matchLabels: {app: db}}
-  template: {metadata: {labels: {app: db}}, spec: {containers: [{name: db, image: db}]}}
-"""
-    )
-    answer = ask(responder(text), f"empty.default.svc.{Z}", use_edns=0)
-    assert [option.to_text() for option in answer.options] == ["EDE 49153: Service default/empty: scaled to zero"]
+def test_scaled_to_zero_is_said_while_it_is_so() -> None:
+    config_set, zone, made = written(EMPTY), Zone(Serials(0)), Responder(Random(1))
+    asleep: set[Named] = set()
+    zone.asleep = asleep.__contains__
+    made.put_in_force(zone.update(config_set, existing(config_set).snapshot))
+    said = []
+    for now in (set(), {Named("default", "empty")}, set()):
+        asleep.clear()
+        asleep |= now
+        for name in ("empty", "x.empty"):
+            (option,) = ask(made, f"{name}.default.svc.{Z}", use_edns=0).options
+            said.append(option.to_text().partition(": ")[2])
+    idle = "Service default/empty: not ready: it has no endpoints"
+    assert said == [idle] * 2 + ["Service default/empty: scaled to zero"] * 2 + [idle] * 2
 
 
 def test_a_chain_that_goes_round_ends() -> None:
