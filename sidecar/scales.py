@@ -35,6 +35,9 @@ class Scales:
         self.elsewhere: Callable[[Service], Sequence[WorkloadRef]] = lambda _: ()
         """What else stands behind a Service, as its manifests, or labels of Swarm services, are not known here."""
 
+        self.told: Callable[[WorkloadRef], bool] = lambda _: False
+        """Whether `elsewhere` knows all Services behind which something stands: then its name says nothing."""
+
     def asleep(self, key: BackendKey) -> bool:
         """Whether the Service of a Backend is scaled to zero."""
         config_set = self._config_set()
@@ -57,7 +60,8 @@ class Scales:
             return ()
         deployments = (WorkloadRef("Deployment", *name) for name in self._known_behind(config_set, key))
         swarm = (WorkloadRef(KIND, *name) for name in behind(Named(key.namespace, key.service), self._named))
-        return tuple(dict.fromkeys((*deployments, *self.elsewhere(service), *swarm)))
+        guessed = (each for each in swarm if not self.told(each))
+        return tuple(dict.fromkeys((*deployments, *self.elsewhere(service), *guessed)))
 
     def _size(self, name: Named) -> int | None:
         return next((found for size in self.sizes if (found := size(name)) is not None), None)

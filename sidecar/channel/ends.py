@@ -112,7 +112,7 @@ def node_end(options: ChannelOptions, node: Assembly, taken: Received, role: str
     node.wake_by(end)
     if isinstance(node.platform, Platforms):
         end.scaling.follow = node.platform.scaled_elsewhere
-    node.scales.elsewhere = end.scaling.behind
+    node.scales.elsewhere, node.scales.told = end.scaling.behind, end.scaling.wakes
     node.scales.sizes.append(lambda name: end.scaling.size(WorkloadRef(KIND, *name)))
     return end
 

@@ -99,6 +99,11 @@ def test_who_is_no_manager_knows_what_the_registry_says() -> None:
     scales.elsewhere = lambda service: (ref("bare", "SwarmService"),)
     assert scales.behind(bare) == (ref("bare", "SwarmService"),), "each once"
     assert not scales.asleep(bare), "how many there are is not known"
+    scales.told = {ref("bare", "SwarmService")}.__contains__
+    assert scales.behind(bare) == (ref("bare", "SwarmService"),)
+    scales.elsewhere = lambda _: ()
+    assert scales.behind(bare) == (), "its label names another Service"
+    assert scales.behind(WEB) == (ref("web", "SwarmService"),)
 
 
 def test_deployments_are_looked_for_once() -> None:
