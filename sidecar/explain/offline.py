@@ -8,17 +8,14 @@ from typing import NamedTuple
 
 from config.configset import ConfigSet
 from config.errors import Fault
-from config.loader import load
 from config.meta import Named, matches
-from discovery.allocation import allocate
-from discovery.assignments import load_assignments
 from discovery.catalog import Catalog
-from discovery.platforms.making import known
 from discovery.sources import manifest
 from mesh.compiler import compile as compile_table
 from mesh.live import Live
 from sidecar.explain.explanation import Explanation, Known, explain
 from sidecar.explain.question import Question
+from sidecar.reader import decide
 
 ZERO = 0.0
 
@@ -29,18 +26,16 @@ class Manifests(NamedTuple):
 
 
 def known_from(paths: Sequence[Path], state: Path) -> Manifests:
-    """Read `paths`; addresses that are not written are those that the state folder remembers, else as at a start."""
-    loaded = load(paths, platforms=known())
-    remembered, _ = load_assignments(state / "assignments.json")
-    allocated = allocate(loaded.config_set, remembered)
-    config_set = allocated.config_set
+    """Read `paths` as a start would: who has something in force by the state folder keeps it, addresses too."""
+    loaded = decide(paths, state.resolve()).loaded
+    config_set = loaded.config_set
     catalog = Catalog()
     catalog.define(config_set.services)
     catalog.put_endpoints("manifest", manifest.endpoints(config_set))
     compiled = compile_table(config_set, catalog.snapshot, None, Live(lambda: ZERO))
     for key, backend in compiled.backends.items():
         backend.apply(compiled.table.backends[key])
-    return Manifests(Known(compiled, {}, ZERO, running=False), (*loaded.faults, *allocated.faults))
+    return Manifests(Known(compiled, {}, ZERO, running=False), loaded.faults)
 
 
 def explain_offline(question: Question, known: Known) -> Explanation:

@@ -64,6 +64,16 @@ def test_a_new_service_that_takes_the_port_of_another_is_left_out(tmp_path: Path
     assert after.kept == ()
 
 
+def test_files_of_the_state_folder_make_no_other_project_of_it(tmp_path: Path, state: Path) -> None:
+    """What a platform finds is written there as soon as there is something."""
+    file, found = tmp_path / "web.yaml", state / FOUND
+    file.write_text(SERVICE % ("web", OLD, 30080))
+    read([file], state)
+    found.write_text(SERVICE % ("api", OLD, 30081))
+    file.write_text("{")
+    assert read([file, found], state).kept == (ObjectKey("Service", *WEB),)
+
+
 def test_without_mistakes_it_is_what_the_loader_says(tmp_path: Path, state: Path) -> None:
     file = tmp_path / "web.yaml"
     file.write_text(SERVICE % ("web", OLD, 30080))

@@ -10,6 +10,7 @@ from discovery.assignments import Assignments, save_assignments
 from sidecar.explain.explanation import Explanation
 from sidecar.explain.offline import explain_offline, known_from
 from sidecar.explain.question import parse_question
+from sidecar.reader import read
 
 MANIFESTS = """
 apiVersion: v1
@@ -67,6 +68,30 @@ def folder(tmp_path: Path) -> Path:
 
 def told(folder: Path, url: str) -> Explanation:
     return explain_offline(parse_question(url), known_from([folder / "all.yaml"], folder / "state").known)
+
+
+BALANCED = """
+apiVersion: v1
+kind: Service
+metadata: {{name: {}}}
+spec: {{type: LoadBalancer, ports: [{{port: 9080}}]}}
+---
+"""
+
+
+def test_who_has_an_address_by_the_state_folder_keeps_it(folder: Path) -> None:
+    """As at a start, and nothing is written; without a state folder the first by name has it."""
+    file, state = folder / "all.yaml", folder / "state"
+    state.mkdir()
+    file.write_text(BALANCED.format("slow"))
+    read([file], state)
+    file.write_text(BALANCED.format("aaa") + BALANCED.format("slow"))
+    before = {path: path.read_bytes() for path in state.iterdir()}
+    assert told(folder, "http://127.0.0.1:9080/")["backend"]["service"] == "slow"
+    assert {path: path.read_bytes() for path in state.iterdir()} == before
+    for path in state.iterdir():
+        path.unlink()
+    assert told(folder, "http://127.0.0.1:9080/")["backend"]["service"] == "aaa"
 
 
 def test_replicas_are_told_by_their_workload(folder: Path) -> None:
