@@ -5,12 +5,14 @@ Kinds go by their names in any case, by their plurals, and by kubectl's short na
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from config.configset import API_VERSIONS, KINDS
 from config.meta import ObjectKey
 from config.suggestions import did_you_mean
+from sidecar.filled import filled
 from sidecar.status import port_text
 
 SHORT: Mapping[str, str] = {
@@ -28,6 +30,8 @@ SHORT: Mapping[str, str] = {
 }
 REPLICAS = frozenset({"po", "pod", "pods", "replica", "replicas", "rs", "replicaset", "replicasets"})
 """What is no object of a manifest: it is shown by the endpoints that it is."""
+_WITH_STATUS = frozenset({"Service", "Namespace", "Deployment", "Ingress", "HorizontalPodAutoscaler"})
+"""Kinds that have a status in Kubernetes, where its readers pass over what they do not know."""
 Item = Mapping[str, Any]
 Column = tuple[str, Callable[[Item], str]]
 
@@ -87,9 +91,20 @@ def absent(kind: str, name: str, namespace: str, names: Iterable[str]) -> str:
 
 
 def manifest(item: Item) -> dict[str, Any]:
-    """As it could be written in a file, with what became of it as its status."""
-    head = {"apiVersion": API_VERSIONS[item["kind"]], "kind": item["kind"]}
-    return head | dict(item["object"]) | {"status": {name: said for name, said in item["status"].items() if said}}
+    """As it could be written in a file, with what became of it as its status if its kind has one."""
+    kind = item["kind"]
+    status = {name: said for name, said in item["status"].items() if said} if kind in _WITH_STATUS else {}
+    made = {"apiVersion": API_VERSIONS[kind], "kind": kind, **filled(kind, item["object"])}
+    if kind == "Secret" and "data" in made:  # what is shown instead of a value is to be as readable as the value
+        made["data"] = {name: b64encode(said.encode()).decode() for name, said in made["data"].items()}
+    return made | ({"status": status} if status else {})
+
+
+def manifests(items: Sequence[Item], name: str) -> dict[str, Any]:
+    """As kubectl prints them: the object alone that was asked for by `name`, else a List."""
+    if name and len(items) == 1:
+        return manifest(items[0])
+    return {"apiVersion": "v1", "kind": "List", "items": [manifest(item) for item in items]}
 
 
 def rows(items: Sequence[Item], kind: str) -> list[tuple[str, ...]]:

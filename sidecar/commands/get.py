@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sidecar.errors import UserError
-from sidecar.objects import REPLICAS, Item, Unknown, absent, chosen, endpoint_rows, key_of, kind_of, manifest, rows
+from sidecar.objects import REPLICAS, Item, Unknown, absent, chosen, endpoint_rows, key_of, kind_of, manifests, rows
 from sidecar.options import read_options
 from sidecar.reading import AdminClient, admin_address
+from sidecar.redaction import HIDDEN
 from sidecar.status import remark_line, table
 from sidecar.terminal import Painter
 
@@ -50,12 +51,14 @@ def run(args: argparse.Namespace) -> int:
         items = chosen(objects, kind, args.namespace, args.name)
     except Unknown as fault:
         raise UserError(f"get: {fault}") from None
+    if args.output != "table" and HIDDEN[:-1] in json.dumps([item["object"] for item in items]):
+        print("values that may be secret are hidden: do not apply this", file=sys.stderr)
     if args.output == "json":
-        print(json.dumps([manifest(item) for item in items], indent=2))
+        print(json.dumps(manifests(items, args.name), indent=2))
     elif args.output == "yaml":
         import yaml
 
-        print(yaml.safe_dump_all([manifest(item) for item in items], sort_keys=False, allow_unicode=True), end="")
+        print(yaml.safe_dump(manifests(items, args.name), sort_keys=False, allow_unicode=True), end="")
     elif not items:
         hint = "; weft get pods shows endpoints that are in use" if kind in {"Endpoints", "EndpointSlice"} else ""
         print(f"no {kind or 'object'} {'that is stored ' if args.stored else ''}is in force{hint}", file=sys.stderr)

@@ -41,14 +41,17 @@ def test_a_table(address: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_one_of_a_namespace_as_json(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["get", "services", "cart", "-n", "other", "--json", "--admin", address]) == 0
-    (found,) = json.loads(capsys.readouterr().out)
+    found = json.loads(capsys.readouterr().out)
     assert (found["kind"], found["metadata"], found["apiVersion"]) == ("Service", {"name": "cart"}, "v1")
 
 
 def test_all_as_yaml(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["get", "all", "-o", "yaml", "--admin", address]) == 0
-    found = list(yaml.safe_load_all(capsys.readouterr().out))
-    assert [each["kind"] for each in found] == ["Secret", "Service", "Service"]
+    printed = capsys.readouterr()
+    assert "do not apply this" in printed.err
+    found = yaml.safe_load(printed.out)
+    assert (found["apiVersion"], found["kind"]) == ("v1", "List")
+    assert [each["kind"] for each in found["items"]] == ["Secret", "Service", "Service"]
 
 
 MISTAKES = {

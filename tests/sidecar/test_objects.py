@@ -109,7 +109,10 @@ def test_rows_of_all_kinds_say_which() -> None:
 
 
 def test_a_manifest_says_what_it_is_and_what_became_of_it() -> None:
-    made = manifest(item("Service", "a"))
+    made = manifest(item("Service", "a", spec={"type": "ExternalName"}))
     assert made == {
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "status": {"state": "accepted"},
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"},
+        "spec": {"type": "ExternalName", "sessionAffinity": "None"}, "status": {"state": "accepted"},
     }  # fmt: skip
+    secret = manifest(item("Secret", "a", data={"k": "(hidden)"}))
+    assert (secret["data"], "status" in secret) == ({"k": "KGhpZGRlbik="}, False)
