@@ -125,6 +125,19 @@ class ConfigSet(msgspec.Struct, frozen=True):
             if name.namespace == namespace and matches(wanted, each.spec.template.metadata.labels)
         )
 
+    def scaled_by(self, policy: TrafficPolicy) -> tuple[tuple[str, Named], ...]:
+        """Kind and name of what a policy's `scaling` sets the number of: what it names, else what its Service selects.
+
+        Of that there may be several only where validation has not seen it.
+        """
+        scaling, target, namespace = policy.spec.scaling, policy.spec.target_ref, policy.metadata.namespace
+        service = self.services.get(Named(namespace, target.name)) if target.kind == "Service" else None
+        if scaling is None or service is None:
+            return ()
+        if (named := scaling.scale_target_ref) is not None:
+            return ((named.kind, Named(namespace, named.name)),)
+        return tuple(("Deployment", name) for name in self.selected(service))
+
 
 class ConfigSetBuilder:
     """Makes a set object by object, in steps that are all short, reusing what is in a previous set."""

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey
-from config.resources.core import Service
-from config.scaling import ScalingPolicy
 from discovery.endpoint import WorkloadRef
 from mesh.exposition import Family
 from mesh.status import ACCEPTED, ObjectStatus
@@ -36,6 +34,8 @@ if TYPE_CHECKING:
     GivePlaces = Callable[[], Iterable[tuple[str, ScaleTarget]]]
 
 log = logging.getLogger("weft.autoscaler")
+
+NOTHING_SCALED = "scaling: nothing is scaled, for the Service selects no Deployment, and no scaleTargetRef names one"
 
 
 def steady_clock() -> Callable[[], float]:
@@ -88,6 +88,8 @@ class Autoscaling:
         self._prometheus: Prometheus | None = None
         self._access: object = None
         self._closing: set[asyncio.Task[None]] = set()
+        self._unscaled: frozenset[Named] = frozenset()
+        """Policies with `scaling` that scale nothing."""
         self.define(config_set)
 
     def define(self, config_set: ConfigSet) -> None:
@@ -100,7 +102,9 @@ class Autoscaling:
         if (parts := self.parts) is not None:
             parts.executor.dry_run = settings.dry_run or self._dry_run
             parts.controller.define(config_set.autoscalers, settings.period)
-            parts.fast.define(_lanes(config_set) if has_lanes else ())
+            lanes = tuple(_lanes(config_set)) if has_lanes else ()
+            parts.fast.define(lanes)
+            self._unscaled = _unscaled(config_set, lanes) if has_lanes else frozenset()
             self._ask_at(config_set)
             parts.controller.external = self._prometheus
 
@@ -175,12 +179,13 @@ class Autoscaling:
             yield from families(self._scalers)
 
     def status(self, key: ObjectKey) -> ObjectStatus | None:
-        """What became of a HorizontalPodAutoscaler; None for what is none."""
-        if key.kind != "HorizontalPodAutoscaler":
-            return None
-        scaler = self.parts.controller.scalers.get(Named(key.namespace, key.name)) if self.parts is not None else None
+        """What became of an autoscaler, or of the scaling of a policy; None for what is neither."""
+        name = Named(key.namespace, key.name)
+        if key.kind == "TrafficPolicy" and name in self._unscaled:
+            return ObjectStatus("degraded", (NOTHING_SCALED,))
+        scaler = next((each for each in self._scalers if (each.kind, each.name) == (key.kind, name)), None)
         if scaler is None or scaler.decision is None:
-            return ACCEPTED
+            return ACCEPTED if key.kind == "HorizontalPodAutoscaler" else None
         bad = [each.message for each in scaler.decision.conditions if _is_bad(each)]
         return ObjectStatus("degraded", tuple(bad)) if bad else ACCEPTED
 
@@ -254,24 +259,22 @@ def _lanes(config_set: ConfigSet) -> Iterator[Lane]:
     from mesh.autoscaling.fast_lane import Lane
 
     for name, policy in sorted(config_set.policies.items()):
-        reference = policy.spec.target_ref
-        key = Named(name.namespace, reference.name)
-        service = config_set.services.get(key)
-        if policy.spec.scaling is None or reference.kind != "Service" or service is None:
+        found = config_set.scaled_by(policy)
+        if policy.spec.scaling is None or len(found) != 1:
             continue
-        target = _scaled(config_set, service, name.namespace, policy.spec.scaling)
-        if target is not None:
-            section = reference.section_name
-            named = next((port.key for port in service.spec.ports if section in (port.name, str(port.port))), section)
-            yield Lane(policy.metadata, policy.spec.scaling, key, named if section else "", target)
+        [(kind, target)] = found
+        reference = policy.spec.target_ref
+        key, section = Named(name.namespace, reference.name), reference.section_name
+        ports = config_set.services[key].spec.ports
+        named = next((port.key for port in ports if section in (port.name, str(port.port))), section)
+        yield Lane(policy.metadata, policy.spec.scaling, key, named if section else "", WorkloadRef(kind, *target))
 
 
-def _scaled(config_set: ConfigSet, service: Service, namespace: str, scaling: ScalingPolicy) -> WorkloadRef | None:
-    """What a policy names, else the one Deployment that its Service selects; None: there is none, or are several."""
-    if (named := scaling.scale_target_ref) is not None:
-        return WorkloadRef(named.kind, namespace, named.name)
-    found = config_set.selected(service)
-    return WorkloadRef("Deployment", *found[0]) if len(found) == 1 else None
+def _unscaled(config_set: ConfigSet, lanes: Iterable[Lane]) -> frozenset[Named]:
+    """The policies whose `scaling` has no effect."""
+    specs = ((name, policy.spec) for name, policy in config_set.policies.items())
+    scaling = {name for name, spec in specs if spec.scaling and spec.target_ref.kind == "Service"}
+    return frozenset(scaling - {Named(lane.metadata.namespace, lane.metadata.name) for lane in lanes})
 
 
 def _is_bad(condition: Condition) -> bool:

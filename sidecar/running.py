@@ -58,7 +58,7 @@ class Running(Standing):
     listeners: Listeners
     platform: Runs
     autoscaled: Callable[[ObjectKey], ObjectStatus | None] = lambda _: None
-    """What became of a HorizontalPodAutoscaler; None of what is none, and where none acts."""
+    """What became of an autoscaler, or of the scaling of a policy; None of what is neither, and where none acts."""
     asleep: Callable[[Named], str] = lambda _: ""
     """What is to be said of a Service that is scaled to zero; empty of one that is not."""
     _was_ready: bool = False
@@ -114,7 +114,8 @@ class Running(Standing):
         """What became of an object, and of its listeners."""
         compiled = self.publisher.compiled
         status = compiled.statuses.get(key) if compiled else None
-        status = status or self.autoscaled(key) or NOT_YET.get(key.kind, ACCEPTED)
+        if status is None or status.state == "accepted":
+            status = self.autoscaled(key) or status or NOT_YET.get(key.kind, ACCEPTED)
         sleeping = self.asleep(Named(key.namespace, key.name)) if key.kind == "Service" else ""
         return self._told(key, status, (*self._remarks(status), *filter(None, [sleeping])))
 

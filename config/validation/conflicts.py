@@ -20,7 +20,6 @@ from config.meta import Named, ObjectKey, seniority
 from config.naming import shown
 from config.resources.core import Service
 from config.resources.networking import Ingress
-from config.scaling import ScalingPolicy
 from config.settings import NodeConfigSpec
 from config.validation.doors import Place, node_doors, service_doors
 from config.validation.index import node_key
@@ -241,28 +240,14 @@ def _scaling_claims(config_set: ConfigSet, report: Report) -> Iterator[_Claim]:
             what = (key.namespace, target.kind, target.name)
             yield _Claim(what, about, "spec.scaleTargetRef", words)
     for key, policy in by_age("TrafficPolicy", config_set.policies):
-        service = config_set.services.get(Named(key.namespace, policy.spec.target_ref.name))
-        if policy.spec.scaling is None or policy.spec.target_ref.kind != "Service" or service is None:
-            continue
         about = report.of(key)
         if not about.knows("spec.targetRef", "spec.scaling"):
             continue
-        for kind, name in _scaled(config_set, service, policy.spec.scaling, about):
+        found = config_set.scaled_by(policy)
+        if len(found) > 1:
+            service = shown(policy.spec.target_ref.name)
+            message = f"Service {service} selects {len(found)} Deployments: say which with scaleTargetRef"
+            about.error("spec.scaling", message, "spec.scaling.scaleTargetRef")
+        for kind, name in found:
             words = (f"{kind} {shown(name.name)} is scaled by", " already: remove one")
             yield _Claim((name.namespace, kind, name.name), about, "spec.scaling", words)
-
-
-def _scaled(
-    config_set: ConfigSet, service: Service, scaling: ScalingPolicy, report: ObjectReport
-) -> Iterator[tuple[str, Named]]:
-    """What a policy of `service` scales, by kind and name."""
-    if scaling.scale_target_ref is not None:
-        yield scaling.scale_target_ref.kind, Named(report.key.namespace, scaling.scale_target_ref.name)
-        return
-    found = config_set.selected(service)
-    if len(found) > 1:
-        message = (
-            f"Service {shown(service.metadata.name)} selects {len(found)} Deployments: say which with scaleTargetRef"
-        )
-        report.error("spec.scaling", message, "spec.scaling.scaleTargetRef")
-    yield from (("Deployment", name) for name in found)

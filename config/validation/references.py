@@ -20,6 +20,7 @@ from config.validation.index import Index, check_exists, listed, words_for_missi
 from config.validation.ingresses import CLASS_FIELDS
 from config.validation.node_secrets import check_node_secrets
 from config.validation.report import ObjectReport, Report, keyed
+from config.validation.scaling import check_scaled
 
 T = TypeVar("T")
 _PORTS = "spec.template.spec.containers.*.ports.*"
@@ -34,6 +35,7 @@ def check_references(objects: ConfigSet, index: Index, report: Report) -> None:
     _each("HorizontalPodAutoscaler", objects.autoscalers, _check_autoscaler, index, report)
     _each("TrafficPolicy", objects.policies, _check_policy, index, report)
     _each("TrafficPolicy", objects.policies, check_destinations, index, report)
+    _each("TrafficPolicy", objects.policies, check_scaled, index, report)
     check_node_secrets(objects, index, report)
 
 

@@ -162,13 +162,6 @@ def _autoscaled(config_set: ConfigSet) -> set[Named]:
     """The Deployments whose number an autoscaler sets."""
     targets = ((name.namespace, hpa.spec.scale_target_ref) for name, hpa in config_set.autoscalers.items())
     found = {Named(namespace, target.name) for namespace, target in targets if target.kind == "Deployment"}
-    for name, policy in config_set.policies.items():
-        service = config_set.services.get(Named(name.namespace, policy.spec.target_ref.name))
-        scaling = policy.spec.scaling
-        if scaling is None or policy.spec.target_ref.kind != "Service" or service is None:
-            continue
-        if (named := scaling.scale_target_ref) is None:
-            found.update(config_set.selected(service))
-        elif named.kind == "Deployment":
-            found.add(Named(name.namespace, named.name))
+    for policy in config_set.policies.values():
+        found.update(name for kind, name in config_set.scaled_by(policy) if kind == "Deployment")
     return found

@@ -18,7 +18,7 @@ from discovery.platforms.making import maker as platform_maker
 from mesh.autoscaling.fast_lane import LOOKS, TICK_SECONDS
 from mesh.status import ACCEPTED
 from sidecar.assembly import Assembly
-from sidecar.autoscaling import Autoscaling, steady_clock
+from sidecar.autoscaling import NOTHING_SCALED, Autoscaling, steady_clock
 from tests.discovery.platforms.making import parts
 from tests.discovery.platforms.swarm.fake import fake_swarm
 from tests.mesh.autoscaling.objects import Written
@@ -125,6 +125,23 @@ async def test_policies_are_lanes_and_sleep_until_they_are_woken() -> None:
     assert await made.wake(web)
     assert world.told == [(1, ())]
     assert not await made.wake(WorkloadRef("Deployment", "default", "other"))
+
+
+async def test_what_became_of_the_scaling_of_policies() -> None:
+    web = [service("web", app="web"), policy("web", **FAST)]
+    key, plain = ObjectKey("TrafficPolicy", "default", "web"), ObjectKey("TrafficPolicy", "default", "plain")
+    made = Autoscaling(load_text(listed(Network.random(), *web), "test").config_set, World, World())
+    assert made.status(plain) is None
+    status = made.status(key)
+    assert status is not None
+    assert (status.state, status.reasons) == ("degraded", (NOTHING_SCALED,))
+    made.define(load_text(listed(Network.random(), *web, deployment("web", 1)), "test").config_set)
+    assert made.status(key) is None, "nothing is decided yet"
+    assert made.parts is not None
+    await made.parts.fast.tick()
+    status = made.status(key)
+    assert status is not None
+    assert status.reasons == ("nothing has been measured yet",)
 
 
 async def test_a_policy_scales_a_service_of_a_swarm(tmp_path: Path) -> None:
