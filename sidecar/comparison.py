@@ -6,27 +6,24 @@ A reload keeps an object that has errors as it is, and whatever stood in a file 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
-from config.configset import KINDS, ConfigSet, Loaded
+from config.configset import ConfigSet, Loaded
 from config.errors import Fault
 from config.loader import load
 from config.meta import ObjectKey, Source
 from discovery.assignments import Assignments, load_assignments
 from discovery.platforms.making import known
+from sidecar.claims import claiming
 from sidecar.fingerprints import noted_fingerprints
 from sidecar.last_good import with_objects
 from sidecar.objects import key_of
 from sidecar.redaction import Hide, hidden, maker_of, shown
 from sidecar.settling import settle
-
-CLAIMING: Final = frozenset({"Service", "TrafficPolicy", "HorizontalPodAutoscaler"})
-"""Kinds of which one can have what another one asks for."""
 
 Objects = Mapping[ObjectKey, Mapping[str, Any]]
 
@@ -45,7 +42,7 @@ def compare(listed: Sequence[Mapping[str, Any]], paths: Sequence[Path], state: P
     """`listed` are the objects of ``/api/v1/config``; `state` is the folder of the weft that listed them."""
     before = {key_of(item): item["object"] for item in listed}
     places = {key_of(item): item["source"] for item in listed}
-    running = _claiming(before, places)
+    running = claiming((key, _source(places[key]), item) for key, item in before.items())
     loaded = load(paths, platforms=known(), before=running)
     stay = [key for key in before if key not in loaded.config_set.sources and _kept(key, places[key], loaded.faults)]
     loaded = _with_services(loaded, running, stay)
@@ -56,30 +53,6 @@ def compare(listed: Sequence[Mapping[str, Any]], paths: Sequence[Path], state: P
     after = {key: shown(config_set.get(key), hide) for key in config_set.sources if config_set.get(key) is not None}
     kept = tuple(key for key in before if key in settled.kept or (key not in after and key in stay))
     return Comparison(before, after | {key: before[key] for key in kept}, faults, kept, hide is not hidden)
-
-
-def _claiming(before: Objects, places: Mapping[ObjectKey, str]) -> ConfigSet:
-    """The objects that claim what only one can have, and of policies only what they claim."""
-    return ConfigSet.of(_claimants(before, places))
-
-
-def _claimants(before: Objects, places: Mapping[ObjectKey, str]) -> Iterator[tuple[ObjectKey, Source, Any]]:
-    for key, item in before.items():
-        if key.kind in CLAIMING:
-            try:
-                yield key, _source(places[key]), msgspec.convert(_claims(key, item), KINDS[key.kind])
-            except msgspec.ValidationError:  # listed by another version, which knows it differently
-                continue
-
-
-def _claims(key: ObjectKey, item: Mapping[str, Any]) -> Mapping[str, Any]:
-    if key.kind != "TrafficPolicy":
-        return item
-    spec = {"targetRef": item["spec"]["targetRef"]}
-    if "scaling" in item["spec"]:
-        named = item["spec"]["scaling"].get("scaleTargetRef")
-        spec["scaling"] = {} if named is None else {"scaleTargetRef": named}
-    return {**item, "spec": spec}
 
 
 def _source(place: str) -> Source:

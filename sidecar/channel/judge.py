@@ -1,10 +1,10 @@
 """What the helper process does that judges manifests before they are stored: all of them, with those that are.
 
 They are accepted as a whole or not at all.  What counts against them is every error in themselves, and every error
-that they would bring to objects that are stored; not what was wrong with these before.  What a Service of the
-registry's own files has is taken; one with the same name stands beside it, since nodes get it, and with the same
-address.  Services that leave their address open are given one, for good: so all nodes that have the registry's range
-agree.  Imported by the helper only.
+that they would bring to objects that are stored; not what was wrong with these before.  What one of these has, or a
+Service of the registry's own files, is taken; one with the same name stands beside it, since nodes get it, and with
+the same address.  Services that leave their address open are given one, for good: so all nodes that have the
+registry's range agree.  Imported by the helper only.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from discovery.assignments import Assignments
 from discovery.platforms.making import known
 from sidecar.channel.messages import LARGEST_OBJECT
 from sidecar.channel.proposal import STORED, Proposal
+from sidecar.claims import claiming
 
 NODE: Final = "the registry's NodeConfig"
 OWN: Final = "the registry's"
@@ -51,7 +52,9 @@ def judge(proposal: Proposal) -> Loaded:
     written = _own_files(proposal, replaced - set(proposal.gone))
     files = {name for name, _ in proposal.new}
     beneath = files | {name for name, _ in left}
-    whole = _read([*written, *proposal.new, *left, *node], beneath)
+    given = Assignments(_given(proposal))
+    in_force = allocate(replace(_in_force(proposal), node=_read(node).config_set.node), given).config_set
+    whole = _read([*written, *proposal.new, *left, *node], beneath, in_force)
     own = [fault for fault in whole.faults if fault.source.file in files and not _is_twice(fault)]
     own += filter(_is_twice, alone.faults)
     others = [fault for fault in whole.faults if fault.source.file not in {*files, NODE} and fault.severity == "error"]
@@ -60,7 +63,7 @@ def judge(proposal: Proposal) -> Loaded:
         before = _read([*_own_files(proposal, ()), *stored, *node], {name for name, _ in stored})
         known = {(fault.object, fault.path, fault.message) for fault in before.faults}
         others = [fault for fault in others if (fault.object, fault.path, fault.message) not in known]
-    allocated = allocate(whole.config_set, Assignments(_given(proposal)))
+    allocated = allocate(whole.config_set, given, in_force)
     own += [fault for fault in allocated.faults if fault.source.file in files]
     objects = [
         (key, source, _addressed(key, whole.config_set.get(key), allocated.assignments.cluster_ips))
@@ -68,6 +71,14 @@ def judge(proposal: Proposal) -> Loaded:
         if source.file in files and key.kind != "NodeConfig"
     ]
     return Loaded(ConfigSet.of(objects), (*own, *_unfit(alone, files), *_beside(proposal, alone), *others))
+
+
+def _in_force(proposal: Proposal) -> ConfigSet:
+    """What has something now that only one can have: those of before keep it, whatever a new one is called."""
+    stored = [(key, _place(key), msgspec.json.decode(text)) for key, text in proposal.stored]
+    there = {key for key, *_ in stored}
+    own = [(key, source, msgspec.json.decode(text)) for key, source, text in proposal.own if key not in there]
+    return claiming([*stored, *own])
 
 
 def _own_files(proposal: Proposal, but: Collection[ObjectKey]) -> list[tuple[str, str]]:
@@ -118,12 +129,16 @@ def _addressed(key: ObjectKey, item: object, given: Mapping[str, str]) -> object
 
 
 def _file(key: ObjectKey, text: str) -> tuple[str, str]:
-    return f"{STORED}{key}", text
+    return _place(key).file, text
 
 
-def _read(files: Iterable[tuple[str, str]], beneath: Collection[str] = ()) -> Loaded:
+def _place(key: ObjectKey) -> Source:
+    return Source(f"{STORED}{key}", 1, 1)
+
+
+def _read(files: Iterable[tuple[str, str]], beneath: Collection[str] = (), before: ConfigSet | None = None) -> Loaded:
     faults = FaultList()
-    reading = Reading(faults, beneath=beneath, platforms=known())
+    reading = Reading(faults, beneath=beneath, platforms=known(), before=before)
     for name, text in files:
         for document in parse(text, name, faults):
             reading.take(document)

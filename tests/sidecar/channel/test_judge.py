@@ -10,10 +10,10 @@ import pytest
 from config.configset import Loaded
 from config.errors import Fault
 from config.meta import Named, ObjectKey, Source
-from discovery.allocation import GIVEN
+from config.resources.core import GIVEN
 from sidecar.channel.judge import LARGEST, judge
 from sidecar.channel.proposal import Proposal
-from tests.scenarios.manifests import deployment, ingress, service
+from tests.scenarios.manifests import deployment, ingress, policy, service
 
 WEB, SHOP = service("web"), service("shop")
 TO_WEB = ingress("site", "a.example", "web")
@@ -122,6 +122,29 @@ def test_what_a_service_of_the_registrys_own_files_has_is_taken(case: str) -> No
 def _told(loaded: Loaded) -> list[Fault]:
     """Without what is said of all Services here: that they select nothing."""
     return [fault for fault in loaded.faults if "no selector" not in fault.message]
+
+
+STORED_OPEN = {**service("zz"), "metadata": {"name": "zz", "annotations": {GIVEN: "127.50.7.7"}}}
+NEWCOMERS: dict[str, tuple[Any, Any, str]] = {
+    **{name: TAKES[name][:3] for name in TAKES},
+    "an address that was given": (
+        {**service("aa"), "spec": {"clusterIP": "127.50.7.7", "ports": [{"port": 80}]}}, STORED_OPEN, "spec.clusterIP",
+    ),
+    "the target of a policy": (
+        {**policy("web", timeouts={"idle": "5s"}), "metadata": {"name": "aa"}},
+        {**policy("web", timeouts={"idle": "90s"}), "metadata": {"name": "zz"}}, "spec.targetRef",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NEWCOMERS)
+def test_what_a_stored_object_has_is_taken(case: str) -> None:
+    """Whatever the new one is called: the fault is its own, and names what has it."""
+    new, stored, path = NEWCOMERS[case]
+    node = OTHER_RANGE if "given" in case else None
+    errors = [fault for fault in judge(_proposal([new], [WEB, stored], node=node)).faults if fault.severity == "error"]
+    assert {(str(fault.object).rpartition("/")[2], fault.path) for fault in errors} == {("aa", path)}
+    assert all(str(_key(stored)) in fault.message for fault in errors)
 
 
 def test_what_was_stored_before_is_not_held_against_others() -> None:
