@@ -55,9 +55,14 @@ class SwarmConnection(Connection):
     async def listing(self) -> Listing:
         """What the swarm has now.  The services are asked for first: a task's is there then."""
         async with bounded():
-            services = await self._docker.services.list()
-            tasks = await self._docker.tasks.list(filters={"desired-state": list(TASK_STATES)})
+            services = await self._read("services")
+            tasks = await self._read("tasks", filters=json.dumps({"desired-state": TASK_STATES}))
             return listing(services, tasks)
+
+    async def _read(self, path: str, **params: str) -> bytes:
+        """An answer as it came: of a large swarm the library would make objects for far too long."""
+        async with self._docker._query(path, params=params) as answer:
+            return bytes(await answer.read())
 
     async def scale(self, service: str, replicas: int) -> None:
         """Have a service be of that size, whoever else changes it meanwhile.  Raises NotThere."""
@@ -77,10 +82,8 @@ class SwarmConnection(Connection):
         """Whether the specification that was read is still the one in force, so that this could replace it."""
         try:
             async with bounded():
-                path, data = f"services/{service}/update", json.dumps(spec)
-                await self._docker._query_json(
-                    path, method="POST", params=params, data=data
-                )  # the library has no other way
+                path = f"services/{service}/update"  # by the library's own ways not all of a specification can be sent
+                await self._docker._query_json(path, method="POST", params=params, data=json.dumps(spec))
         except EngineError as error:
             if "out of sequence" in str(error):
                 return False

@@ -6,9 +6,9 @@ for: one that is no longer among them is about to end, or has ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -120,12 +120,12 @@ class _Task(msgspec.Struct):
     status: _Status = msgspec.field(default_factory=_Status, name="Status")
 
 
-def listing(services: Sequence[Mapping[str, Any]], tasks: Sequence[Mapping[str, Any]]) -> Listing:
-    """Raises ValueError for answers that are none."""
+def listing(services: bytes, tasks: bytes) -> Listing:
+    """Reads JSON.  Raises ValueError for answers that are none."""
     try:
-        found = msgspec.convert(services, list[_Service])
-        running = msgspec.convert(tasks, list[_Task])
-    except msgspec.ValidationError as error:
+        found = msgspec.json.decode(services, type=list[_Service])
+        running = msgspec.json.decode(tasks, type=list[_Task])
+    except msgspec.MsgspecError as error:
         raise ValueError(f"the engine says of the swarm what cannot be read: {error}") from None
     return Listing({each.id: _service(each) for each in found}, {each.id: _task(each) for each in running})
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from discovery.platforms.swarm.labels import PublishedPort
-from discovery.platforms.swarm.listing import SwarmService, listing
+from discovery.platforms.swarm.listing import Listing, SwarmService, listing
 
 TASK = "9hi5m27wckaq2mzd54xw8ygs8"
 
@@ -50,9 +52,14 @@ def container_labels(service: str = "web", task: str = TASK, **more: str) -> dic
     }
 
 
+def listed(services: Sequence[object], tasks: Sequence[object] = ()) -> Listing:
+    """What is read of such answers."""
+    return listing(*(json.dumps(each).encode() for each in (services, tasks)))
+
+
 def known(name: str = "web", labels: dict[str, str] | None = None, ports: tuple[int, ...] = ()) -> SwarmService:
     """The same service, read."""
-    (found,) = listing([service(name, labels, ports)], []).services.values()
+    (found,) = listed([service(name, labels, ports)]).services.values()
     return found
 
 

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 from config.meta import Named
-from discovery.platforms.swarm.listing import listing
 from discovery.platforms.swarm.status import status_of, statuses
-from tests.discovery.platforms.swarm.facts import service, task
+from tests.discovery.platforms.swarm.facts import listed, service, task
 
 
 def test_services_and_their_tasks() -> None:
     services = [service("web"), service("every", replicas=None), service("w" * 64)]
     tasks = [task("a"), task("b", state="starting", Err="no such image"), task("c", of="every")]
-    found = listing(services, tasks)
+    found = listed(services, tasks)
     every, web = statuses(found)
     assert (every.workload.name, every.desired, every.ready) == ("every", 1, 1)
     assert (web.desired, web.existing, web.running, web.ready, web.available) == (2, 2, 1, 1, 1)
