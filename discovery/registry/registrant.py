@@ -22,9 +22,19 @@ from discovery.registry.messages import LARGEST_UDP, update
 from discovery.registry.preference import Preference
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.terms import Terms, read_terms
-from discovery.registry.tsig import TsigError, Verifier
+from discovery.registry.tsig import TsigError, Unsigned, Verifier
 from discovery.registry.upkeep import Letter, Upkeep
-from discovery.registry.wire import NOERROR, QR, RCODE_NAMES, UPDATE_OPCODE, Malformed, Message, Record, parse_message
+from discovery.registry.wire import (
+    NOERROR,
+    QR,
+    RCODE_NAMES,
+    SERVFAIL,
+    UPDATE_OPCODE,
+    Malformed,
+    Message,
+    Record,
+    parse_message,
+)
 
 RESEND_SECONDS: Final = 0.3
 TRIES: Final = 4
@@ -181,11 +191,21 @@ class Registrant:
             query, mac = tsig.sign(query, self._key, self._wall())
             verifier = Verifier(self._key, mac)
             verify = lambda answer: verifier.verify(answer, self._wall())  # noqa: E731 - the other one is no function
-        message = parse_message(verify(await deliver(self.server, query)))
+        message = parse_message(_read(verify, await deliver(self.server, query)))
         if message.flags & 0xF != NOERROR:
             rcode = message.flags & 0xF
             raise Refused(f"it answers {RCODE_NAMES.get(rcode, rcode)}")
         return _granted(message, self._lease)
+
+
+def _read(verify: Callable[[bytes], bytes], answer: bytes) -> bytes:
+    """The answer as it was signed.  Who hands an UPDATE on has no key, so what it says itself it cannot sign."""
+    try:
+        return verify(answer)
+    except Unsigned as error:
+        if error.rcode != SERVFAIL:
+            raise
+        raise Refused("it cannot reach a registry (it answers SERVFAIL, which is not signed)") from None
 
 
 async def deliver(server: Resolver, query: bytes) -> bytes:

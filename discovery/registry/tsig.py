@@ -18,6 +18,7 @@ from discovery.registry.wire import (
     HEADER,
     NOTAUTH,
     QR,
+    RCODE_NAMES,
     RD,
     TSIG,
     Labels,
@@ -88,6 +89,15 @@ class TsigError(Exception):
         self.by_peer = by_peer
         self.key = key
         """With which the answer is signed; None: it cannot be."""
+
+
+class Unsigned(TsigError):
+    """An answer without the signature that it should have, as it comes from who has not the key."""
+
+    def __init__(self, record: Record, rcode: int) -> None:
+        super().__init__(record, BADSIG)
+        self.args = (f"it answers {RCODE_NAMES.get(rcode, rcode)}, which is not signed",)
+        self.rcode = rcode
 
 
 class Verified(NamedTuple):
@@ -299,7 +309,9 @@ class Verifier:
         parts = outline(message)
         if not parts.signature:
             self._unsigned += 1
-            if self._is_first or self._unsigned > MOST_UNSIGNED:
+            if self._is_first:
+                raise Unsigned(_fresh(message, self._key, now), message[3] & 0xF)
+            if self._unsigned > MOST_UNSIGNED:
                 raise TsigError(_fresh(message, self._key, now), BADSIG)
             self._with(message)
             return message

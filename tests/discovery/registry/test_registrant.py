@@ -12,12 +12,14 @@ import pytest
 
 from discovery.backoff import BackoffPolicy
 from discovery.registry import registrant as module
+from discovery.registry.asked import error
 from discovery.registry.keys import Key, KeyRing
 from discovery.registry.messages import LARGEST_UDP
+from discovery.registry.outline import outline
 from discovery.registry.registrant import Registrant
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.terms import Terms
-from discovery.registry.wire import Record
+from discovery.registry.wire import NOERROR, SERVFAIL, Record
 from tests.discovery.registry.registries import Registry, registry
 from tests.discovery.registry.servers import sockets, upstream
 from tests.discovery.registry.test_authority import KEYS, NODE, until
@@ -127,6 +129,23 @@ async def test_a_refusal_is_told_and_tried_again(caplog: pytest.LogCaptureFixtur
         assert await made.settled(5)
         assert (registered(where), made.failure) == ({ONE}, "")
         assert "nothing can be registered at" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("rcode", "why"),
+    [
+        (SERVFAIL, "it cannot reach a registry (it answers SERVFAIL, which is not signed)"),
+        (NOERROR, "it answers NOERROR, which is not signed"),
+    ],
+)
+async def test_an_answer_of_who_has_not_the_key_is_told_as_what_it_is(rcode: int, why: str) -> None:
+    def say(query: bytes, _tcp: bool) -> list[bytes]:
+        return [error(query, outline(query), rcode)]
+
+    async with upstream(say) as agent, registering(agent.address, key=NODE) as made:
+        made.want((ONE,))
+        await until(lambda: made.failure != "")
+        assert made.failure == why
 
 
 async def test_what_got_lost_and_what_is_left_over() -> None:
