@@ -7,7 +7,7 @@ without a readiness probe is; who looks for that is told by `Observed.silent`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -100,6 +100,17 @@ def accept_ports(replica: Replica, services: Mapping[Named, Service]) -> tuple[i
     return tuple(dict.fromkeys(port for port in ports if port))
 
 
+class _Made(NamedTuple):
+    """What a container is as long as it is in this condition."""
+
+    condition: Condition
+    replica: Replica | None
+    """As if it listened and was wanted; None: it cannot be dialled, or nobody knows it."""
+    run: Run | None = None
+    """None: it need not accept anywhere."""
+    ports: tuple[int, ...] = ()
+
+
 class Observed:
     """The replicas, each the same object until it differs."""
 
@@ -110,6 +121,9 @@ class Observed:
         self.silent: dict[Run, tuple[int, ...]] = {}
         """Those that nobody vouches for, and the ports that each is to accept at."""
         self._identify = identify
+        self._place: Place | None = None
+        self._made: dict[str, _Made] = {}
+        """By container: of hundreds an event is about one."""
         self._known: dict[str, Replica] = {}
 
     def update(
@@ -123,35 +137,43 @@ class Observed:
     ) -> None:
         """Follow what is held of the containers; `now`: Unix time.
 
-        `accepted`: runs that are known to listen, None: nobody looks; `unwanted`: replicas that are to end.
+        `place`: another object whenever it differs, or what containers are told by; `accepted`: runs that are known to
+        listen, None: nobody looks; `unwanted`: replicas that are to end.
         """
+        before = self._made if place is self._place else {}
+        self._place, self._made = place, {}
         known: dict[str, Replica] = {}
         self.containers, self.silent = {}, {}
-        for container, made in self._made(conditions, place, now, accepted):
-            known[made.id] = self._kept(replace(made, ready=False, terminating=True) if made.id in unwanted else made)
-            self.containers[made.id] = container
+        for container, condition in conditions.items():
+            made = before.get(container)
+            if made is None or made.condition is not condition:
+                made = self._make(condition, place, now)
+            self._made[container] = made
+            if (replica := made.replica) is None:
+                continue
+            if made.run is not None:
+                self.silent[made.run] = made.ports
+                if accepted is not None and made.run not in accepted:
+                    replica = replace(replica, ready=False, serving=False)
+            if replica.id in unwanted:
+                replica = replace(replica, ready=False, terminating=True)
+            known[replica.id] = self._kept(replica, now)
+            self.containers[replica.id] = container
         self._known = known
         self.replicas = tuple(known.values())
 
-    def _kept(self, made: Replica) -> Replica:
-        """The replica as it was, if nothing of it differs but the time."""
-        before = self._known.get(made.id)
-        if before is None or before.ready != made.ready:
-            return made
-        made = replace(made, since=before.since)
-        return before if before == made else made
+    def _make(self, condition: Condition, place: Place, now: float) -> _Made:
+        who = self._identify(condition.sighting)
+        replica = replica_of(condition, who, place, now) if who is not None else None
+        ports = accept_ports(replica, place.services) if replica is not None and not replica.vouched else ()
+        if replica is None or not ports:
+            return _Made(condition, replica)
+        return _Made(condition, replica, Run(replica.id, condition.sighting.started, replica.address), ports)
 
-    def _made(
-        self, conditions: Mapping[str, Condition], place: Place, now: float, accepted: Collection[Run] | None
-    ) -> Iterator[tuple[str, Replica]]:
-        for container, condition in conditions.items():
-            who = self._identify(condition.sighting)
-            made = replica_of(condition, who, place, now) if who is not None else None
-            if made is None:
-                continue
-            ports = () if made.vouched else accept_ports(made, place.services)
-            run = Run(made.id, condition.sighting.started, made.address)
-            if ports:
-                self.silent[run] = ports
-            listens = not ports or accepted is None or run in accepted
-            yield container, made if listens else replace(made, ready=False, serving=False)
+    def _kept(self, replica: Replica, now: float) -> Replica:
+        """The replica as it was, if nothing of it differs but the time."""
+        before = self._known.get(replica.id)
+        since = now if before is None or before.ready != replica.ready else before.since
+        if replica.since != since:
+            replica = replace(replica, since=since)
+        return before if before == replica else replica

@@ -62,10 +62,11 @@ class Watched:
 
     def update(self) -> None:
         """Follow what is held of the containers."""
-        place = self._place._replace(kinds=self.observer.kinds)
+        if self._place.kinds is not self.observer.kinds:
+            self._place = self._place._replace(kinds=self.observer.kinds)
         conditions, listening = self.observer.observation.conditions, self._listening
         accepted = listening.accepted if listening is not None else None
-        self._observed.update(conditions, place, time.time(), accepted=accepted, unwanted=self.unwanted)
+        self._observed.update(conditions, self._place, time.time(), accepted=accepted, unwanted=self.unwanted)
         self._changed()
         if listening is not None:
             listening.follow(self._observed.silent)

@@ -14,7 +14,9 @@ async def test_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.delitem(sys.modules, "discovery.platforms.docker.platform", raising=False)
     monkeypatch.delitem(sys.modules, "discovery.platforms.docker.engine", raising=False)
     monkeypatch.setitem(sys.modules, "aiodocker", None)
-    with pytest.raises(CannotMake, match=r"the platform docker needs aiodocker: .venv/bin/pip install -e '\.\[docker\]' in"):
+    with pytest.raises(
+        CannotMake, match=r"the platform docker needs aiodocker: .venv/bin/pip install -e '\.\[docker\]' in"
+    ):
         docker.make(parts(tmp_path), False)
 
 

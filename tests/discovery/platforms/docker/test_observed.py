@@ -115,3 +115,13 @@ def test_without_a_check_it_is_ready_once_it_has_accepted() -> None:
     assert (observed.replicas[0].ready, observed.silent) == (True, {})
     observed.update({ID: condition()}, PLACE, 4.0, accepted=())
     assert (observed.replicas[0].ready, observed.silent) == (True, {}), "nothing is sent to it"
+
+
+def test_who_a_container_is_is_asked_when_it_or_what_is_in_force_differs() -> None:
+    asked: list[str] = []
+    observed = Observed(lambda seen: asked.append(seen.id) or identify(seen))
+    one, other, newer = condition(), Condition(seen(id="b" * 64, name="other")), PLACE._replace()
+    for place, first, times in ((PLACE, one, 2), (PLACE, one, 0), (PLACE, condition(ending=True), 1), (newer, one, 2)):
+        asked.clear()
+        observed.update({ID: first, other.sighting.id: other}, place, 1.0, accepted=None)
+        assert (len(asked), len(observed.replicas)) == (times, 2)
