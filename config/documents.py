@@ -8,6 +8,7 @@ aliases expand to, and documents.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from yaml._yaml import CParser
 from yaml.error import MarkedYAMLError, YAMLError
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
+from yaml.parser import ParserError
+from yaml.scanner import ScannerError
 
 from config.errors import Fault, FaultList
 from config.meta import Source
@@ -104,7 +107,9 @@ def _parse_chunk(chunk: str, file: str, lines_before: int, faults: FaultList) ->
                 _Expansion().measure(root)
             yield Document(root, file, lines_before)
     except YAMLError as error:
-        faults.add(_syntax_fault(error, chunk, file, lines_before))
+        is_json = file.endswith(".json") and isinstance(error, ScannerError | ParserError)
+        fault = _json_fault(chunk, file, lines_before) if is_json else None
+        faults.add(fault or _syntax_fault(error, chunk, file, lines_before))
 
 
 class _Parser(CParser):
@@ -202,6 +207,17 @@ def _join_surrogates(match: re.Match[str]) -> str:
         return match.group()
     high, low = (int(group, 16) for group in match.groups())
     return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08X}"
+
+
+def _json_fault(chunk: str, file: str, lines_before: int) -> Fault | None:
+    """What is wrong with it as JSON, in its words; None: nothing is, or it is nested too deeply."""
+    try:
+        json.loads(chunk)
+    except json.JSONDecodeError as error:
+        return Fault("error", Source(file, lines_before + error.lineno, error.colno), f"not valid JSON: {error.msg}")
+    except RecursionError:
+        return None
+    return None
 
 
 def _syntax_fault(error: YAMLError, chunk: str, file: str, lines_before: int) -> Fault:

@@ -84,6 +84,25 @@ def test_one_bad_document_costs_only_itself(text: str, fault: str) -> None:
     assert faults[0].startswith(f"{int(line) + 2}:{rest}")
 
 
+JSON = {
+    "a comma too few": ('{"a": 1\n "b": 2}', "2:2 not valid JSON: Expecting ',' delimiter"),
+    "a quote too few": ('\n{"a": "b}', "2:7 not valid JSON: Unterminated string"),
+    "what no JSON is, and YAML is": ("{a: 1,}", ""),
+    "deep": ("[" * 200, "1:100 not valid YAML: nested deeper than 100 levels"),
+    "JSON that is no YAML": ('["\\ud83d"]', "1:3 not valid YAML"),
+    "deeper than JSON is read": ('["\\ud83d", ' + "[" * 1_000_000, "1:3 not valid YAML"),
+}
+
+
+@pytest.mark.parametrize("name", JSON)
+def test_what_is_called_json_is_told_of_in_its_words(name: str) -> None:
+    text, words = JSON[name]
+    faults = FaultList()
+    list(parse(text, "m.json", faults))
+    told = [f"{fault.source.line}:{fault.source.column} {fault.message}" for fault in faults.all()]
+    assert [each.startswith(words) for each in told] == [True] * bool(words)
+
+
 @pytest.mark.parametrize("text", ["a: {{ .Values.a }}-b\n", "{{- if .Values.a }}\na: b\n{{- end }}\n"])
 def test_a_template_is_told_from_a_slip(text: str) -> None:
     _, faults = documents(text)
