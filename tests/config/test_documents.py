@@ -89,8 +89,8 @@ JSON = {
     "a quote too few": ('\n{"a": "b}', "2:7 not valid JSON: Unterminated string"),
     "what no JSON is, and YAML is": ("{a: 1,}", ""),
     "deep": ("[" * 200, "1:100 not valid YAML: nested deeper than 100 levels"),
-    "JSON that is no YAML": ('["\\ud83d"]', "1:3 not valid YAML"),
-    "deeper than JSON is read": ('["\\ud83d", ' + "[" * 1_000_000, "1:3 not valid YAML"),
+    "JSON that is no YAML": ('["\\ud83d"]', "1:5 not valid YAML"),
+    "deeper than JSON is read": ('["\\ud83d", ' + "[" * 1_000_000, "1:5 not valid YAML"),
 }
 
 
