@@ -12,6 +12,7 @@ from zlib import crc32
 import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from tests.tools import tables
 
@@ -28,6 +29,10 @@ settings.register_profile(
 )
 settings.register_profile("soak", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("soak" if SOAK else "bounded")
+if not SOAK:
+    # Few samples are hardly of the constants in weft's modules: reading these takes seconds, and whatever changed there
+    # would change the samples.
+    providers._get_local_constants = lambda: providers._local_constants
 
 
 @pytest.fixture(scope="session")
