@@ -6,11 +6,13 @@ Service, its service the name.  What ``docker compose run`` starts for once stan
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from config.defaults import DEFAULT_NAMESPACE
 from config.meta import Named
+from config.naming import DNS_LABEL
 from discovery.endpoint import ReplicaPort
 
 SERVICE: Final = "weft.dev/service"
@@ -30,6 +32,8 @@ SWARM_TASK: Final = "com.docker.swarm.task.id"
 WORKLOAD: Final = "weft.dev/workload"
 """NAMESPACE/NAME of the Deployment for which Weft has started the container."""
 
+_NAMED: Final = re.compile(r"([^=\s]+)=([0-9]{1,5})(?:/((?i:tcp|udp)))?")
+
 
 def service_of(labels: Mapping[str, str]) -> Named | None:
     """The Service that a container which others started stands behind; None: it has no such label."""
@@ -46,13 +50,36 @@ def service_of(labels: Mapping[str, str]) -> Named | None:
 
 def named_ports(labels: Mapping[str, str]) -> tuple[ReplicaPort, ...]:
     """The ports that have names; what cannot be read of them is left out."""
-    found = [_port(text) for text in labels.get(PORTS, "").split(",")]
-    return tuple(port for port in found if port is not None)
+    return tuple(port for _, port in _ports(labels) if port is not None)
+
+
+def faults(labels: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with those of a container that others started, in words for the user."""
+    if problem := service_fault(labels):
+        yield problem
+    for text, port in _ports(labels):
+        if port is None:
+            yield f"label {PORTS}: {text!r} is no NAME=PORT/tcp, such as http=8080"
+
+
+def service_fault(labels: Mapping[str, str]) -> str:
+    """Why what `service_of` says can be no Service; empty: it can."""
+    service = service_of(labels)
+    if service is None or not any(map(DNS_LABEL.problem, service)):
+        return ""
+    if text := labels.get(SERVICE):
+        return f"label {SERVICE}: {text!r} is no NAME or NAMESPACE/NAME of a Service"
+    return f"Compose's {service} can be no Service: name one by the label {SERVICE}"
+
+
+def _ports(labels: Mapping[str, str]) -> Iterator[tuple[str, ReplicaPort | None]]:
+    """What is between the commas, and what it is read as."""
+    texts = (text.strip() for text in labels.get(PORTS, "").split(","))
+    return ((text, _port(text)) for text in texts if text)
 
 
 def _port(text: str) -> ReplicaPort | None:
-    name, _, target = text.strip().partition("=")
-    number, _, protocol = target.partition("/")
-    if not (name and number.isascii() and number.isdigit() and 0 < int(number[:6]) < 65536):
+    found = _NAMED.fullmatch(text)
+    if found is None or not 0 < (number := int(found[2])) < 65536:
         return None
-    return ReplicaPort(int(number), int(number), name, (protocol or "tcp").upper())
+    return ReplicaPort(number, number, found[1], (found[3] or "tcp").upper())

@@ -100,6 +100,12 @@ def accept_ports(replica: Replica, services: Mapping[Named, Service]) -> tuple[i
     return tuple(dict.fromkeys(port for port in ports if port))
 
 
+def _unreached(seen: Sighting) -> str:
+    if wanted := seen.labels.get(labels.NETWORK):
+        return f"label {labels.NETWORK}: it has no address in a network {wanted!r}"
+    return "it is in no network that this machine can dial, such as a bridge"
+
+
 class _Made(NamedTuple):
     """What a container is as long as it is in this condition."""
 
@@ -109,6 +115,8 @@ class _Made(NamedTuple):
     run: Run | None = None
     """None: it need not accept anywhere."""
     ports: tuple[int, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """What is wrong with it, in words for the user."""
 
 
 class Observed:
@@ -125,6 +133,11 @@ class Observed:
         self._made: dict[str, _Made] = {}
         """By container: of hundreds an event is about one."""
         self._known: dict[str, Replica] = {}
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is wrong with containers, in words for the user."""
+        return tuple(remark for made in self._made.values() for remark in made.remarks)
 
     def update(
         self,
@@ -163,12 +176,17 @@ class Observed:
         self.replicas = tuple(known.values())
 
     def _make(self, condition: Condition, place: Place, now: float) -> _Made:
-        who = self._identify(condition.sighting)
-        replica = replica_of(condition, who, place, now) if who is not None else None
-        ports = accept_ports(replica, place.services) if replica is not None and not replica.vouched else ()
-        if replica is None or not ports:
-            return _Made(condition, replica)
-        return _Made(condition, replica, Run(replica.id, condition.sighting.started, replica.address), ports)
+        seen = condition.sighting
+        who = self._identify(seen)
+        if who is None:
+            return _Made(condition, None)
+        remarks = tuple(f"{seen.name}: {each}" for each in labels.faults(seen.labels))
+        replica = replica_of(condition, who, place, now)
+        if replica is None:
+            return _Made(condition, None, remarks=(*remarks, f"{seen.name}: {_unreached(seen)}"))
+        ports = () if replica.vouched else accept_ports(replica, place.services)
+        run = Run(replica.id, seen.started, replica.address) if ports else None
+        return _Made(condition, replica, run, ports, remarks)
 
     def _kept(self, replica: Replica, now: float) -> Replica:
         """The replica as it was, if nothing of it differs but the time."""

@@ -93,8 +93,8 @@ class DockerPlatform:
         return self.deployments.usage(workload) if self.deployments is not None else {}
 
     def standing(self) -> PlatformStanding:
-        """Whether the engine is there."""
-        return replace(self._watched.observer.standing, replicas=len(self.replicas()))
+        """Whether the engine is there, and what is wrong with containers."""
+        return replace(self._watched.standing, replicas=len(self.replicas()))
 
     async def close(self) -> None:
         """Observe no more; containers run on, and those of Deployments are found again."""

@@ -7,8 +7,11 @@ import time
 from collections.abc import Callable, Collection
 from random import Random
 
+from msgspec.structs import replace
+
 from config.configset import ConfigSet
 from discovery.endpoint import Replica
+from discovery.platforms.base import PlatformStanding
 from discovery.platforms.docker.engine import Connection
 from discovery.platforms.docker.listening import Listening
 from discovery.platforms.docker.observation import Matters
@@ -53,6 +56,11 @@ class Watched:
     def containers(self) -> dict[str, str]:
         """By replica."""
         return self._observed.containers
+
+    @property
+    def standing(self) -> PlatformStanding:
+        """How the engine stands, and what is wrong with containers; of replicas those that others have started."""
+        return replace(self.observer.standing, replicas=len(self.replicas), remarks=self._observed.remarks)
 
     def define(self, config_set: ConfigSet) -> None:
         """This is in force now."""

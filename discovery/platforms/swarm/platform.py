@@ -125,11 +125,11 @@ class SwarmPlatform:
         return {task: (self._usage.of(self._watched.containers[task], spec),) for task in here}
 
     def standing(self) -> PlatformStanding:
-        """Whether the engine is there, which ports are not Weft's, and why labels of services may not count."""
-        remarks = self._publication.remarks if self._publication is not None else ()
-        if self._manifests is not None and self._manager.trouble:
-            remarks = (self._manager.trouble, *remarks)
-        return replace(self._watched.observer.standing, replicas=len(self.replicas()), remarks=remarks)
+        """Whether the engine is there, which ports are not Weft's, and why labels may not count."""
+        standing = self._watched.standing
+        published = self._publication.remarks if self._publication is not None else ()
+        trouble = (self._manager.trouble,) if self._manifests is not None and self._manager.trouble else ()
+        return replace(standing, remarks=(*trouble, *published, *standing.remarks))
 
     async def close(self) -> None:
         """Observe no more; services run on."""

@@ -17,9 +17,8 @@ import msgspec
 from config.configset import API_VERSIONS
 from config.encode import encode
 from config.meta import Named, ObjectMeta
-from config.naming import DNS_LABEL
 from config.resources.core import ConfigMap, Service, ServicePort, ServiceSpec
-from discovery.platforms.docker.labels import SERVICE, service_of
+from discovery.platforms.docker.labels import SERVICE, service_fault, service_of
 from discovery.platforms.swarm.labels import NAMES, PUBLISH, PublishedPort, key_of, published_ports, published_protocol
 from discovery.platforms.swarm.listing import SwarmService
 
@@ -72,10 +71,10 @@ def _names(services: Iterable[SwarmService]) -> tuple[dict[Named, Named], list[s
     names: dict[Named, Named] = {}
     remarks: list[str] = []
     for each in services:
-        service = service_of({SERVICE: each.labels.get(SERVICE, "")})
-        if service is not None and any(map(DNS_LABEL.problem, service)):
-            text = each.labels[SERVICE]
-            remarks.append(f"{each.name}: label {SERVICE}: {text!r} is no NAME or NAMESPACE/NAME of a Service")
+        label = {SERVICE: each.labels.get(SERVICE, "")}
+        service = service_of(label)
+        if problem := service_fault(label):
+            remarks.append(f"{each.name}: {problem}")
         elif service is not None and each.named is not None:
             names[each.named] = service
     return names, remarks

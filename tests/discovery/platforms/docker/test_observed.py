@@ -125,3 +125,29 @@ def test_who_a_container_is_is_asked_when_it_or_what_is_in_force_differs() -> No
         asked.clear()
         observed.update({ID: first, other.sighting.id: other}, place, 1.0, accepted=None)
         assert (len(asked), len(observed.replicas)) == (times, 2)
+
+
+REMARKS: dict[str, tuple[dict[str, dict[str, str]], str]] = {
+    "nothing": ({}, ""),
+    "nobody": ({"labels": {}, "addresses": {}}, ""),
+    "no bridge": (
+        {"addresses": {"ov": "10.0.0.2"}},
+        "it is in no network that this machine can dial, such as a bridge",
+    ),
+    "not in the network": (
+        {"labels": {"weft.dev/service": "web", "weft.dev/network": "front"}},
+        "label weft.dev/network: it has no address in a network 'front'",
+    ),
+    "a label": (
+        {"labels": {"weft.dev/service": "web", "weft.dev/ports": "80"}},
+        "label weft.dev/ports: '80' is no NAME=PORT/tcp, such as http=8080",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REMARKS)
+def test_what_is_wrong_with_a_container_is_said(case: str) -> None:
+    changes, said = REMARKS[case]
+    observed = Observed(identify)
+    observed.update({ID: Condition(seen(**changes))}, PLACE, 1.0, accepted=None)
+    assert observed.remarks == ((f"web-1: {said}",) if said else ())

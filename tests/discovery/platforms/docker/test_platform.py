@@ -26,6 +26,7 @@ async def test_containers_are_replicas_of_this_node(tmp_path: Path) -> None:
     told: list[tuple[Replica, ...]] = []
     async with fake_engine(tmp_path) as fake:
         fake.put()
+        fake.containers[ID]["Config"]["Labels"]["weft.dev/ports"] = "80"
         platform = DockerPlatform(fake.host, Random(1), PROBER)
         platform.subscribe(told.append)
         await platform.apply(ConfigSet(node=NodeConfigSpec(node_name="one")))
@@ -35,7 +36,8 @@ async def test_containers_are_replicas_of_this_node(tmp_path: Path) -> None:
         (replica,) = platform.replicas()
         assert (replica.node, replica.address, replica.services) == ("one", "172.17.0.2", (Named("shop", "web"),))
         assert told[-1] == platform.replicas()
-        assert (platform.standing().name, platform.standing().replicas) == ("docker", 1)
+        standing = platform.standing()
+        assert (standing.name, standing.replicas, len(standing.remarks)) == ("docker", 1, 1)
         await platform.apply(ConfigSet(node=NodeConfigSpec(node_name="two")))
         assert told[-1][0].node == "two"
         await platform.close()
