@@ -9,14 +9,19 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
+from functools import partial
+from ipaddress import ip_address
 from typing import Final, Literal
 
+from config.addresses import Network
 from config.settings import UNPRIVILEGED_STEP
-from mesh.table import Entry, ListenerKey, Transport
+from mesh.table import Entry, ListenerKey
 
 BACKLOG: Final = 4096
 QUEUE: Final = 4 * 2**20
 """Bytes of datagrams that may wait for their turn, as far as the system allows (net.core.rmem_max)."""
+_IPV6_FREEBIND: Final = 78
+"""Linux's option for addresses that are on no interface (ipv6(7)); Python has no name for it."""
 REMEDY: Final = (
     "allow it with `sysctl net.ipv4.ip_unprivileged_port_start={port}`, or `setcap cap_net_bind_service=+ep` on the "
     "python3 binary, or AmbientCapabilities=CAP_NET_BIND_SERVICE in a systemd unit"
@@ -57,9 +62,12 @@ class Bound:
         self.reason = reason
 
 
-def listen(address: str, port: int) -> socket.socket:
-    """Open a listening socket, which is not inherited; options that are set here go over to what it accepts."""
-    listening = _socket(address, socket.SOCK_STREAM)
+def listen(address: str, port: int, *, routed: bool = False) -> socket.socket:
+    """Open a listening socket, which is not inherited; options that are set here go over to what it accepts.
+
+    `routed`: the address is this machine's by a route alone, which for IPv6 has to be said.
+    """
+    listening = _socket(address, socket.SOCK_STREAM, routed)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -71,9 +79,9 @@ def listen(address: str, port: int) -> socket.socket:
     return listening
 
 
-def receive(address: str, port: int) -> socket.socket:
-    """Open a socket for datagrams, which is not inherited and which nobody shares."""
-    receiving = _socket(address, socket.SOCK_DGRAM)
+def receive(address: str, port: int, *, routed: bool = False) -> socket.socket:
+    """Open a socket for datagrams, which is not inherited and which nobody shares; `routed` as in `listen`."""
+    receiving = _socket(address, socket.SOCK_DGRAM, routed)
     try:
         receiving.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUE)
         receiving.bind((address, port))
@@ -83,20 +91,26 @@ def receive(address: str, port: int) -> socket.socket:
     return receiving
 
 
-def _socket(address: str, kind: socket.SocketKind) -> socket.socket:
+def _socket(address: str, kind: socket.SocketKind, routed: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     made = socket.socket(family, kind | socket.SOCK_NONBLOCK)
     if family == socket.AF_INET6:
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if routed:
+            made.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
     return made
 
 
-_OPENERS: Final[dict[Transport, Opener]] = {"TCP": listen, "UDP": receive}
+def bind(
+    wanted: ListenerKey, entry: What = "ClusterIP", opener: Opener | None = None, *, routed: Network | None = None
+) -> Bound:
+    """Open a socket at `wanted`, or near it; the addresses of `routed` are this machine's by a route alone.
 
-
-def bind(wanted: ListenerKey, entry: What = "ClusterIP", opener: Opener | None = None) -> Bound:
-    """Open a socket at `wanted`, or near it.  Raises `BindError`."""
-    opener = opener or _OPENERS[wanted.transport]
+    Raises `BindError`.
+    """
+    if opener is None:
+        by_route = routed is not None and ip_address(wanted.address) in routed
+        opener = partial(listen if wanted.transport == "TCP" else receive, routed=by_route)
     try:
         return Bound(opener(wanted.address, wanted.port), wanted)
     except PermissionError:

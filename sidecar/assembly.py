@@ -34,6 +34,7 @@ from mesh.log_lines import FORMATS
 from mesh.metrics import page, process_families
 from mesh.proxy import Proxy
 from mesh.recent import Recent
+from mesh.sockets import bind
 from mesh.tls import expiry
 from sidecar import views
 from sidecar.asking import Asking
@@ -46,6 +47,7 @@ from sidecar.families import Reloads, build_info
 from sidecar.fingerprints import new_fingerprints
 from sidecar.garbage import Garbage
 from sidecar.joining import Draining, served_at
+from sidecar.local_route import routed
 from sidecar.platforms import Platforms, for_node
 from sidecar.publisher import Publisher
 from sidecar.pulse import Pulse
@@ -83,7 +85,7 @@ class Assembly:
         self._garbage = Garbage(lambda: len(self.proxy.clients))
         if isinstance(self._zones, Registry):
             self._zones.grown.append(self._garbage.keep)
-        self.listeners = Listeners(self.proxy)
+        self.listeners = Listeners(self.proxy, partial(bind, routed=routed(config_set.node.service_range)))
         self._inbound = self._zones.publish_at(self.listeners.inbound)
         self.publisher = Publisher(self.proxy, config_set, self.catalog.snapshot)
         self._pulse = Pulse(loop, self.proxy.deadlines)

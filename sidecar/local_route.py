@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from config.addresses import Network, parse_network
 from config.settings import ServiceRange
 from sidecar.errors import UserError
 
@@ -24,6 +25,11 @@ log = logging.getLogger(__name__)
 
 Run = Callable[..., tuple[int, str]]
 """Runs a program to its end, which holds the loop, before and after there is traffic; its exit code, what it said."""
+
+
+def routed(service_range: ServiceRange) -> Network | None:
+    """The range whose addresses are this machine's by its route alone, if there is one."""
+    return parse_network(service_range.cidr) if service_range.reach == "route" else None
 
 
 @contextmanager

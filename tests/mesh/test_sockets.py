@@ -7,12 +7,13 @@ import os
 import socket
 import subprocess
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from mesh.sockets import BindError, Bound, bind, listen
-from mesh.table import ListenerKey
+from mesh.table import ListenerKey, Transport
 
 PRIVILEGED_START = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
@@ -53,6 +54,16 @@ def test_a_wildcard_listener_takes_all_addresses() -> None:
 def test_an_address_of_another_machine() -> None:
     with pytest.raises(BindError, match=r"192.0.2.1 is not an address of this machine: .*spec.ingress"):
         bind(ListenerKey("192.0.2.1", 0), "Ingress")
+
+
+@pytest.mark.parametrize("transport", ["TCP", "UDP"])
+def test_an_address_that_only_a_route_leads_to(transport: Transport) -> None:
+    """Linux asks no more of IPv6 than that it is said; what is outside the range is of another machine as before."""
+    routed = ip_network("2001:db8::/64")
+    with bind(ListenerKey("2001:db8::7", 0, transport), routed=routed).socket as made:
+        assert made.getsockname()[0] == "2001:db8::7"
+    with pytest.raises(BindError, match="is not an address of this machine"):
+        bind(ListenerKey("2001:db8:1::7", 0, transport), routed=routed)
 
 
 def test_a_failed_bind_leaves_no_descriptor() -> None:
@@ -123,7 +134,7 @@ def test_a_port_that_is_none() -> None:
 UNPRIVILEGED = """
 import os, sys
 from mesh.sockets import bind
-from mesh.table import ListenerKey
+from mesh.table import ListenerKey, Transport
 if os.getuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 bound = bind(ListenerKey("127.96.200.1", 80))
