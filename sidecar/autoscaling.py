@@ -80,6 +80,7 @@ class Autoscaling:
         self.parts: Parts | None = None
         """None: there was no autoscaler yet."""
         self._sources = [] if source is None else [source]
+        self._target = target
         self._places: list[GivePlaces] = [] if target is None else [lambda: [("", target)]]
         self._standby = standby
         self._dry_run = False
@@ -117,13 +118,14 @@ class Autoscaling:
 
     def targets(self) -> dict[WorkloadRef, bool]:
         """All workloads that are scaled, and whether they sleep at zero until they are woken here."""
-        return {each.target: not each.least and not self.held(each.target) for each in self._scalers}
+        if (parts := self.parts) is None:
+            return {}
+        return {each.target: not each.least and not parts.executor.held(each) for each in self._scalers}
 
     async def size(self, workload: WorkloadRef) -> int | None:
-        """How many replicas it is to have now; None: nobody here knows."""
-        assert self.parts is not None
+        """How many replicas it is to have now, by this process' platform; None: that does not know it."""
         try:
-            return (await self.parts.executor.target.read(workload)).desired
+            return (await self._target.read(workload)).desired if self._target is not None else None
         except KeyError:
             return None
 

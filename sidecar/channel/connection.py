@@ -137,7 +137,8 @@ class Connection:
 
     async def _send_all(self, feed: Feed, node: KnownNode, refused: tuple[str, ...]) -> None:
         await self._send(Welcome(VERSION, WEFT, refused))
-        said, standby = Autoscaled(), ""
+        said: Autoscaled | None = None  # that nothing is autoscaled is news to who was cut off meanwhile
+        standby = ""
         while True:
             self._woken.clear()
             if self._nodes.standby != standby:
@@ -145,7 +146,7 @@ class Connection:
                 await self._send(Standing(standby))
             if (wanted := self._nodes.wanted_of(node)) != said:
                 said = wanted
-                await self._send(said)
+                await self._send(wanted)
             answers, self._answers = self._answers, []
             for answer in answers:
                 await self._send(answer)

@@ -234,6 +234,8 @@ class Autoscaled(Message, frozen=True, tag="autoscaled"):
     """All Deployments that have an autoscaler: counts come down, and nothing else that is executed."""
 
     workloads: Annotated[tuple[Wanted, ...], Meta(max_length=MOST_RUNS)] = ()
+    incomplete: bool = False
+    """Others may have one as well: this registry has not read yet all that is stored, or does not act."""
 
 
 Upward = Hello | InForce | Uses | Stats | Await | AwaitIdle | Scales | Wake

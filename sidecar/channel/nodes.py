@@ -12,15 +12,13 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from discovery.registry.content import later
 from mesh.stats import StatsFrame, merge
 from sidecar.channel.messages import (
-    MOST_BEHIND,
-    MOST_LABELS,
-    MOST_RUNS,
     Autoscaled,
     Hello,
     InForce,
@@ -37,20 +35,7 @@ MOST_NODES: Final = 10_000
 MOST_UNCONFIRMED: Final = 100
 """Drains that are remembered because somebody did not confirm."""
 
-NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
-
 log = logging.getLogger("weft.channel")
-
-
-class Sleeper(NamedTuple):
-    """What nodes are told of a workload that may sleep; see `Wanted`."""
-
-    labels: Mapping[str, str] = NO_LABELS
-    services: tuple[str, ...] = ()
-    size: int | None = None
-
-
-NO_SLEEPERS: Final[Mapping[str, Sleeper]] = MappingProxyType({})
 
 
 class KnownNode:
@@ -150,10 +135,8 @@ class Nodes:
         self._questions: set[_Question] = set()
         self._gone = Tally()
         """Of nodes that are no longer known."""
-        self.autoscaled: Mapping[str, bool] = {}
-        """``NAMESPACE/NAME`` of Deployments with an autoscaler that acts here, and whether they may sleep."""
-        self.sleepers: Mapping[str, Sleeper] = {}
-        """Of those that may sleep, what nodes cannot know."""
+        self.autoscaled = Autoscaled(incomplete=True)
+        """Those with an autoscaler that acts here: what a node is told of whom nothing special is wanted."""
         self.followers: list[Callable[[], None]] = []
         """Called when a node is to be told something about them."""
         self.standby = ""
@@ -219,12 +202,13 @@ class Nodes:
         """Another number whenever counters were added that had been counted before."""
         return self._gone.epoch + sum(node.tally.epoch for node in self)
 
-    def define(self, autoscaled: Mapping[str, bool], sleepers: Mapping[str, Sleeper] = NO_SLEEPERS) -> None:
-        """These have an autoscaler now, and may sleep or not; `sleepers`: what there is to know of those that may."""
-        if (autoscaled, sleepers) != (self.autoscaled, self.sleepers):
-            for node in self if autoscaled.keys() != self.autoscaled.keys() else ():
-                node.wanted = {name: each for name, each in node.wanted.items() if name in autoscaled}
-            self.autoscaled, self.sleepers = autoscaled, sleepers
+    def define(self, autoscaled: Autoscaled) -> None:
+        """These have an autoscaler now."""
+        if autoscaled != self.autoscaled:
+            names = {each.name for each in autoscaled.workloads}
+            for node in self:
+                node.wanted = {name: each for name, each in node.wanted.items() if name in names}
+            self.autoscaled = autoscaled
             self.tell()
 
     def stand(self, standby: str) -> None:
@@ -239,16 +223,12 @@ class Nodes:
             follower()
 
     def wanted_of(self, node: KnownNode) -> Autoscaled:
-        """What `node` is to know of autoscalers."""
-        names = sorted(self.autoscaled.items())[:MOST_RUNS]
-        return Autoscaled(tuple(self._wanted(node, name, sleeps) for name, sleeps in names))
-
-    def _wanted(self, node: KnownNode, name: str, sleeps: bool) -> Wanted:
-        told = node.wanted.get(name)
-        known = self.sleepers.get(name, Sleeper())
-        labels, services = dict(list(known.labels.items())[:MOST_LABELS]), known.services[:MOST_BEHIND]
-        replicas, victims = (told.replicas, told.victims) if told is not None else (None, ())
-        return Wanted(name, sleeps, replicas, victims, labels, services, known.size)
+        """What `node` is to know of autoscalers; the same object for all nodes of which nothing special is wanted."""
+        if not node.wanted:
+            return self.autoscaled
+        pairs = ((each, node.wanted.get(each.name, each)) for each in self.autoscaled.workloads)
+        own = (replace(each, replicas=told.replicas, victims=told.victims) for each, told in pairs)
+        return replace(self.autoscaled, workloads=tuple(own))
 
     async def confirmed(self, serial: int, deadline: float, asker: str = "") -> tuple[str, ...]:
         """Wait until all have `serial` in force; who has not at `deadline` (the loop's time), `asker` apart."""

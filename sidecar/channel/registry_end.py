@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from socket import socket
 from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from config.configset import ConfigSet
 from config.meta import Named
@@ -22,8 +25,8 @@ from sidecar.channel.certificate import certificate
 from sidecar.channel.credentials import Credentials
 from sidecar.channel.found import Found
 from sidecar.channel.keeping import Keeping
-from sidecar.channel.messages import MOST_RUNS, Manifests
-from sidecar.channel.nodes import Nodes, Sleeper
+from sidecar.channel.messages import MOST_LABELS, MOST_RUNS, Autoscaled, Manifests, Wanted
+from sidecar.channel.nodes import Nodes
 from sidecar.channel.own_traffic import OwnTraffic
 from sidecar.channel.received import Received
 from sidecar.channel.scaled import NodesSource, places
@@ -117,6 +120,10 @@ class RegistryEnd:
         self._config_set = config_set
         self._waiting: dict[str, None] = {}
         self._called = asyncio.Event()
+        self._began_with = self._shelf.generation
+        """What was stored at the start."""
+        self._knows_all = False
+        """All of that is in force."""
         self.nodes.wake = self._wake
         if autoscaling is not None:
             autoscaling.attach(lambda: places(self.nodes), lambda: NodesSource(self.nodes))
@@ -127,6 +134,7 @@ class RegistryEnd:
             await self._keeping.open()
         except StoreError as error:
             raise UserError(str(error)) from None
+        self._began_with = self._shelf.generation
         self._found.put_in_force(self._config_set(), self._keeping.stored)
         await self._server.start(self._sock, self._context)
         if self._own is not None:
@@ -158,19 +166,27 @@ class RegistryEnd:
     async def _tell_of(self, autoscaling: Autoscaling) -> None:
         """Have nodes know which Deployments are scaled, the last ones also after it has stopped."""
         while not autoscaling.stopped:
-            targets = autoscaling.targets().items()
-            sleepers = {name_of(each): await self._sleeper(autoscaling, each) for each, sleeps in targets if sleeps}
-            self.nodes.define({name_of(each): sleeps for each, sleeps in targets}, sleepers)
+            named = named_in(self._config_set())
+            targets = sorted(autoscaling.targets().items(), key=lambda each: name_of(each[0]))[:MOST_RUNS]
+            wanted = [await self._wanted(autoscaling, *each, named) for each in targets]
+            incomplete = not self._knows_all or bool(self._zones.standby())
+            self.nodes.define(Autoscaled(tuple(wanted), incomplete))
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _sleeper(self, autoscaling: Autoscaling, workload: WorkloadRef) -> Sleeper:
-        """What nodes cannot know: labels of pods, and which Services labels of Swarm services name."""
-        config_set, name = self._config_set(), Named(*workload[1:])
+    async def _wanted(
+        self, autoscaling: Autoscaling, workload: WorkloadRef, sleeps: bool, named: Mapping[str, Named]
+    ) -> Wanted:
+        """What nodes cannot know of one that sleeps: labels of pods, and which Services labels name (`named`)."""
+        said, name = Wanted(name_of(workload), sleeps), Named(*workload[1:])
+        if not sleeps:
+            return said
         if workload.kind == "Deployment":
-            written = config_set.deployments.get(name)
-            return Sleeper(written.spec.template.metadata.labels) if written is not None else Sleeper()
-        service = named_in(config_set).get(key_of(name), name)
-        return Sleeper(services=(f"{service.namespace}/{service.name}",), size=await autoscaling.size(workload))
+            written = self._config_set().deployments.get(name)
+            labels = written.spec.template.metadata.labels if written is not None else {}
+            return replace(said, labels=dict(islice(labels.items(), MOST_LABELS)))
+        service = named.get(key_of(name), name)
+        size = await autoscaling.size(workload)
+        return replace(said, services=(f"{service.namespace}/{service.name}",), size=size)
 
     def _wake(self, name: str) -> None:
         if len(self._waiting) < MOST_RUNS:
@@ -203,6 +219,7 @@ class RegistryEnd:
         """What was read last is in force, and of what was received, too."""
         self._found.put_in_force(self._config_set(), self._keeping.stored)
         self._received.in_force()
+        self._knows_all = self._knows_all or self._received.read >= self._began_with
         if self._own is not None:
             self._own.in_force(manifests=self._received.read)
 

@@ -35,8 +35,7 @@ class NodePlace:
         name = name_of(workload)
         if self._said(workload) is None:
             raise KeyError(workload)
-        sleeps = self._nodes.autoscaled.get(name, False)
-        self._node.wanted[name] = Wanted(name, sleeps, replicas, victims[:MOST_COPIES])
+        self._node.wanted[name] = Wanted(name, replicas=replicas, victims=victims[:MOST_COPIES])
         self._nodes.tell()
 
     def usage(self, workload: WorkloadRef) -> Usage:

@@ -42,6 +42,8 @@ class Scaling:
         self._target = target
         self._loads = loads
         self._wanted: dict[WorkloadRef, Wanted] = {}
+        self._scaled: set[WorkloadRef] = set()
+        """All that are autoscaled, as far as is known."""
         self._to_do: dict[WorkloadRef, Wanted] = {}
         self._woken = asyncio.Event()
         self._sent: Scales | None = None
@@ -49,14 +51,12 @@ class Scaling:
         self._usage: dict[str, dict[str, tuple[Used, ...]]] = {}
         self.follow: Callable[[Collection[WorkloadRef]], None] = lambda _: None
         """Told of all that are autoscaled, whenever that was said."""
-        self._is_new = False
-        """Nothing was said on this connection: a registry that has just begun may not know all of them yet."""
         self.next = 0.0
         """When something is said again, in seconds of the clock that `due` is given."""
 
     def begin(self) -> None:
         """There is a new connection: everything is to be said."""
-        self._sent, self.next, self._is_new = None, 0.0, True
+        self._sent, self.next = None, 0.0
 
     def lost(self) -> None:
         """The connection is gone; what may sleep is still known, so that it is said why nobody wakes it."""
@@ -70,8 +70,8 @@ class Scaling:
                 self._to_do[ref] = wanted
                 self._woken.set()
         self._to_do = {ref: each for ref, each in self._to_do.items() if ref in self._wanted}
-        self.follow({*self._wanted, *(before if self._is_new else ())})
-        self._is_new = False
+        self._scaled = {*self._wanted, *(self._scaled if said.incomplete else ())}
+        self.follow(self._scaled)
         self.next = 0.0
 
     def wakes(self, workload: WorkloadRef) -> bool:

@@ -13,7 +13,17 @@ import aiohttp
 import pytest
 
 from sidecar.channel import connection as module
-from sidecar.channel.messages import LARGEST_MESSAGE, PATH, Await, Hello, InForce, Message, encoded
+from sidecar.channel.messages import (
+    LARGEST_MESSAGE,
+    PATH,
+    Autoscaled,
+    Await,
+    Hello,
+    InForce,
+    Message,
+    decode_downward,
+    encoded,
+)
 from tests.sidecar.channel.channels import Registry, manifest, registry, until
 
 
@@ -57,6 +67,18 @@ async def test_what_is_no_message_ends_the_connection(tmp_path: Path, texts: lis
                 pass
         assert opened.close_code in {code, 1009 if code == 1006 else code}
         await until(lambda: not (known := there.nodes.get("a")) or not known.connected)
+
+
+async def test_that_nothing_is_autoscaled_is_said_too(tmp_path: Path) -> None:
+    async with registry(tmp_path) as there, raw(there) as opened, asyncio.timeout(5):
+        await opened.send_str(HELLO)
+        said: list[Autoscaled] = []
+        while len(said) < 2:
+            message = decode_downward((await opened.receive()).data)
+            if isinstance(message, Autoscaled):
+                said.append(message)
+                there.nodes.define(Autoscaled())
+    assert said == [Autoscaled(incomplete=True), Autoscaled()]
 
 
 async def test_who_says_nothing_is_sent_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from mesh.live import Live
 from mesh.stats import StatsFrame
 from sidecar.channel import node_end as module
 from sidecar.channel.guard import Runs
+from sidecar.channel.messages import Autoscaled, Wanted
 from sidecar.channel.node_end import NodeEnd
 from sidecar.channel.received import Received
 from sidecar.channel.scaling import ref_of
@@ -86,7 +87,7 @@ async def test_a_service_of_a_swarm_that_somebody_waits_for_is_woken(tmp_path: P
     async with registry(tmp_path / "registry") as there, ending(there, tmp_path) as end:
         woken: list[str] = []
         there.nodes.wake = woken.append
-        there.nodes.define({name: True})
+        there.nodes.define(Autoscaled((Wanted(name, sleeps=True),)))
         await until(lambda: end.wakes(web) and not end.held(web))
         assert await end.wake(web)
         await until(lambda: woken == [name])

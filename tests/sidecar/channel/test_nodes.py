@@ -9,7 +9,7 @@ import pytest
 from mesh.stats import BackendFrame
 from sidecar.channel import nodes as module
 from sidecar.channel import tally
-from sidecar.channel.messages import Hello, InForce, Stats, Wanted
+from sidecar.channel.messages import Autoscaled, Hello, InForce, Stats, Wanted
 from sidecar.channel.nodes import Nodes
 
 HELLO = Hello(1, "0.1")
@@ -131,9 +131,27 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_was_wanted_of_who_is_not_scaled_any_more_is_forgotten() -> None:
     nodes = _nodes("a")
     node = nodes.came("a", HELLO, "")
-    nodes.define({"default/web": True, "default/api": False})
+    web, api = Wanted("default/web", sleeps=True), Wanted("default/api")
+    nodes.define(Autoscaled((web, api)))
     node.wanted = {name: Wanted(name, replicas=0) for name in ("default/web", "default/api")}
-    nodes.define({"default/api": False})
-    nodes.define({"default/web": True, "default/api": False})
+    nodes.define(Autoscaled((api,)))
+    nodes.define(Autoscaled((web, api)))
     said = {each.name: each.replicas for each in nodes.wanted_of(node).workloads}
     assert said == {"default/web": None, "default/api": 0}
+
+
+def test_nodes_are_told_once_all_autoscalers_are_known() -> None:
+    nodes, told = _nodes("a", "b"), 0
+
+    def tell() -> None:
+        nonlocal told
+        told += 1
+
+    nodes.followers.append(tell)
+    a, b = (nodes.came(name, HELLO, "") for name in "ab")
+    steps = [(nodes.wanted_of(a).incomplete, told)]
+    for incomplete in (True, False, False):
+        nodes.define(Autoscaled(incomplete=incomplete))
+        steps.append((nodes.wanted_of(a).incomplete, told))
+    assert steps == [(True, 0), (True, 0), (False, 1), (False, 1)]
+    assert nodes.wanted_of(a) is nodes.wanted_of(b), "what holds for all is made once"

@@ -21,7 +21,7 @@ from discovery.registry.documents import Documents
 from discovery.registry.journal import Journal
 from sidecar.autoscaling import Autoscaling
 from sidecar.channel import registry_end
-from sidecar.channel.nodes import Sleeper
+from sidecar.channel.messages import Wanted
 from sidecar.channel.received import Received
 from sidecar.channel.registry_end import RegistryEnd
 from sidecar.documents import Refused
@@ -101,28 +101,35 @@ async def test_nodes_are_told_what_managers_alone_know_of_a_swarm(
     await journal.open([])
     received = Received(tmp_path, lambda: None, None)
     received.prepare()
-    autoscaling = Autoscaling(config_set, None, Sleeping())
+    autoscaling, zones = Autoscaling(config_set, None, Sleeping()), Zones(journal)
     end = RegistryEnd(
-        socket.create_server(("127.0.0.1", 0)), tmp_path, Zones(journal), received, lambda: config_set,
+        socket.create_server(("127.0.0.1", 0)), tmp_path, zones, received, lambda: config_set,
         autoscaling=autoscaling,
     )  # fmt: skip
     await end.start()
     running = asyncio.create_task(end.run())
     try:
-        await until(lambda: bool(end.nodes.sleepers))
+        await until(lambda: bool(end.nodes.autoscaled.workloads))
+        assert end.nodes.autoscaled.incomplete, "what is stored is not in force yet"
+        await until(lambda: received.written)
+        received.reading()
+        end.in_force()
+        await until(lambda: not end.nodes.autoscaled.incomplete)
+        zones.acts = "the registry b acts"
+        await until(lambda: end.nodes.autoscaled.incomplete)
         autoscaling.stop()
         await asyncio.sleep(0.05)
-        assert set(end.nodes.autoscaled) == set(end.nodes.sleepers), "a registry that ends releases nothing"
+        assert end.nodes.autoscaled.workloads, "a registry that ends releases nothing"
     finally:
         running.cancel()
         await asyncio.wait([running])
         await end.close()
         await journal.close()
-    assert end.nodes.sleepers == {
-        "SwarmService:default/blue": Sleeper(services=("shop/front",), size=0),
-        "SwarmService:default/gone": Sleeper(services=("default/gone",)),
-        "SwarmService:default/plain": Sleeper(services=("default/plain",), size=0),
-    }
+    assert end.nodes.autoscaled.workloads == (
+        Wanted("SwarmService:default/blue", True, services=("shop/front",), size=0),
+        Wanted("SwarmService:default/gone", True, services=("default/gone",)),
+        Wanted("SwarmService:default/plain", True, services=("default/plain",), size=0),
+    )
 
 
 def swarm_scaler(name: str) -> HorizontalPodAutoscaler:

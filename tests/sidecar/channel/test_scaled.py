@@ -9,8 +9,8 @@ from discovery.endpoint import WorkloadRef
 from mesh.autoscaling.places import Places
 from mesh.autoscaling.target import ReplicaLoad
 from mesh.stats import BackendFrame
-from sidecar.channel.messages import Copy, Hello, Scales, Stats, Used, Wanted, Workload
-from sidecar.channel.nodes import KnownNode, Nodes, Sleeper
+from sidecar.channel.messages import Autoscaled, Copy, Hello, Scales, Stats, Used, Wanted, Workload
+from sidecar.channel.nodes import KnownNode, Nodes
 from sidecar.channel.scaled import NodesSource, places
 from sidecar.channel.tally import Load
 
@@ -38,7 +38,7 @@ async def test_a_node_is_told_until_it_has_what_it_is_to_have() -> None:
     there = nodes()
     told: list[int] = []
     there.followers.append(lambda: told.append(1))
-    there.define({"default/web": True})
+    there.define(Autoscaled((Wanted("default/web", sleeps=True),)))
     node = came(there, "a")
     ((_, place),) = places(there)
     assert ((await place.read(WEB)).desired, there.wanted_of(node).workloads) == (2, (Wanted("default/web", True),))
@@ -58,13 +58,13 @@ async def test_what_is_known_of_those_that_may_sleep_is_told_too() -> None:
     there.followers.append(lambda: told.append(1))
     node = came(there, "a")
     blue = "SwarmService:default/blue"
-    sleepers = {"default/web": Sleeper({"app": "web"}), blue: Sleeper(services=("default/web",), size=0)}
-    for _ in range(2):
-        there.define({"default/web": True, blue: True}, sleepers)
-    assert there.wanted_of(node).workloads == (
+    sleepers = (
         Wanted(blue, True, services=("default/web",), size=0),
         Wanted("default/web", True, labels={"app": "web"}),
     )
+    for _ in range(2):
+        there.define(Autoscaled(sleepers))
+    assert there.wanted_of(node).workloads == sleepers
     assert len(told) == 1, "the second time there is nothing new"
 
 

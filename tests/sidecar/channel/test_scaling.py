@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator, Mapping
 
+from msgspec.structs import replace
+
 from discovery.endpoint import WorkloadRef
 from mesh.autoscaling.target import ReplicaLoad
 from sidecar.channel.messages import Autoscaled, Wanted
@@ -130,19 +132,18 @@ async def test_of_what_others_scale_only_its_use_is_said() -> None:
     assert said.loads == {"r0": Load(2, 9)}
 
 
-async def test_who_is_autoscaled_is_told_and_an_answer_of_a_new_connection_takes_nobody_away() -> None:
+async def test_who_is_autoscaled_is_told_and_who_may_still_be_is_not_let_go() -> None:
     told: list[set[str]] = []
     scaling = Scaling(None, loads)
     scaling.follow = lambda refs: told.append({each.name for each in refs})
-    scaling.begin()
     scaling.take(wanted(2))
     scaling.take(Autoscaled())
     scaling.take(wanted(2))
-    scaling.lost()
-    scaling.begin()
-    scaling.take(wanted(2, name="default/api"))
-    scaling.take(wanted(2, name="default/api"))
-    assert told == [{"web"}, set(), {"web"}, {"web", "api"}, {"api"}]
+    for incomplete in (True, True, False):
+        scaling.lost()
+        scaling.begin()
+        scaling.take(replace(wanted(2, name="default/api"), incomplete=incomplete))
+    assert told == [{"web"}, set(), {"web"}, {"web", "api"}, {"web", "api"}, {"api"}]
 
 
 async def test_what_nobody_scales_any_more_is_not_carried_out() -> None:
