@@ -31,6 +31,8 @@ from sidecar.channel.proposal import STORED, Proposal
 from sidecar.claims import claiming
 
 NODE: Final = "the registry's NodeConfig"
+DEFAULT: Final = '{"apiVersion": "weft.dev/v1", "kind": "NodeConfig", "metadata": {"name": "default"}}'
+"""In place of that: by which the new files are judged, and not by a NodeConfig among them."""
 OWN: Final = "the registry's"
 """What stands before the names of its own files, for who stores something may have files that are called so."""
 LARGEST: Final = LARGEST_OBJECT // 2
@@ -48,14 +50,14 @@ def judge(proposal: Proposal) -> Loaded:
     wanted = alone.config_set.sources.keys() | {fault.object for fault in alone.faults if fault.object}
     replaced = {*wanted, *proposal.gone}
     left = [_file(key, text) for key, text in proposal.stored if key not in replaced]
-    node = [(NODE, proposal.node)] if proposal.node else []
+    node = [(NODE, proposal.node or DEFAULT)]
     written = _own_files(proposal, replaced - set(proposal.gone))
     files = {name for name, _ in proposal.new}
     beneath = files | {name for name, _ in left}
     given = Assignments(_given(proposal))
     in_force = allocate(replace(_in_force(proposal), node=_read(node).config_set.node), given).config_set
-    whole = _read([*written, *proposal.new, *left, *node], beneath, in_force)
-    own = [fault for fault in whole.faults if fault.source.file in files and not _is_twice(fault)]
+    whole = _read([*node, *written, *proposal.new, *left], beneath, in_force)
+    own = [fault for fault in whole.faults if fault.source.file in files and not (_is_twice(fault) or _of_node(fault))]
     own += filter(_is_twice, alone.faults)
     others = [fault for fault in whole.faults if fault.source.file not in {*files, NODE} and fault.severity == "error"]
     if others:
@@ -145,12 +147,21 @@ def _read(files: Iterable[tuple[str, str]], beneath: Collection[str] = (), befor
     return reading.finish()
 
 
+def _of_node(fault: Fault) -> bool:
+    return fault.object is not None and fault.object.kind == "NodeConfig"
+
+
 def _unfit(loaded: Loaded, files: Iterable[str]) -> Iterable[Fault]:
-    """What is well written, and cannot be stored."""
+    """What is well written, and cannot be stored; a NodeConfig only counts against files that hold nothing else."""
+    nodes = [(key, source) for key, source in loaded.config_set.sources.items() if key.kind == "NodeConfig"]
+    nodes += [(fault.object, fault.source) for fault in loaded.faults if fault.object and _of_node(fault)]
+    if nodes:
+        key, source = nodes[0]
+        is_all = all(_of_node(fault) for fault in loaded.faults) and loaded.config_set.sources.keys() <= {key}
+        message = "is never distributed: it belongs into the node's own files"
+        yield Fault("error" if is_all else "notice", source, message, key)
     for key, source in loaded.config_set.sources.items():
-        if key.kind == "NodeConfig":
-            yield Fault("error", source, "is not distributed: it belongs into the node's own files", key)
-        elif len(msgspec.json.encode(loaded.config_set.get(key))) > LARGEST:
+        if key.kind != "NodeConfig" and len(msgspec.json.encode(loaded.config_set.get(key))) > LARGEST:
             yield Fault("error", source, f"larger than {LARGEST // 1024} KiB", key)
     if not loaded.config_set.sources and not loaded.faults:
         for name in files:

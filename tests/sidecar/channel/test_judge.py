@@ -84,8 +84,8 @@ ROWS: dict[str, tuple[Proposal, str]] = {
     "the same twice": (_proposal([WEB, WEB]), "1.json"),
     "deleting what others need": (_proposal([], [WEB, TO_WEB], [WEB]), "stored"),
     "deleting what nobody needs": (_proposal([], [WEB, SHOP, TO_WEB], [SHOP]), ""),
-    "configuration of a node": (_proposal([WEB, NODE]), "1.json"),
-    "that, where the registry has its own": (_proposal([WEB, NODE], node=NODE), "1.json"),
+    "configuration of a node alone": (_proposal([NODE]), "0.json"),
+    "that, where the registry has its own": (_proposal([NODE], node=NODE), "0.json"),
     "an address outside the default range": (_proposal([FIXED]), "0.json"),
     "that, inside the registry's own": (_proposal([FIXED], node=OTHER_RANGE), ""),
     "a large one": (_proposal([LARGE]), "0.json"),
@@ -117,6 +117,17 @@ def test_what_a_service_of_the_registrys_own_files_has_is_taken(case: str) -> No
         ]
         assert any(words in fault.message for fault in loaded.faults)
     assert not _told(judge(_proposal([WEB], [SHOP], own=[written])))
+
+
+@pytest.mark.parametrize("node", [None, NODE], ids=["no NodeConfig", "the registry's own"])
+def test_a_nodeconfig_among_others_is_told_of_once_and_changes_nothing(node: Any) -> None:
+    broken = {**NODE, "metadata": {"name": "broken"}, "spec": {"nonsense": 1}}
+    loaded = judge(_proposal([OTHER_RANGE, WEB, broken], node=node))
+    assert [str(fault) for fault in _told(loaded)] == [
+        "0.json:1:1: NodeConfig/n: is never distributed: it belongs into the node's own files"
+    ]
+    assert (loaded.faults[-1].severity, set(loaded.config_set.sources)) == ("notice", {_key(WEB)})
+    assert any(fault.severity == "error" for fault in judge(_proposal([OTHER_RANGE, FIXED], node=node)).faults)
 
 
 def _told(loaded: Loaded) -> list[Fault]:
