@@ -7,7 +7,7 @@ vocabulary: a process that serves traffic uses `config.aside` instead.
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ def load(
     *,
     platforms: Mapping[str, bool] = NO_PLATFORMS,
     before: ConfigSet | None = None,
+    beyond: Callable[[Loaded], Iterable[Fault]] = lambda _: (),
 ) -> Loaded:
     """Everything that `paths` (files and folders) say.  Never raises for what is written in them.
 
@@ -46,10 +47,12 @@ def load(
     `platforms`: those that there are, as floors above know them, and whether each makes Services of what it finds;
     empty: any that is called like one may be.
     `before`: what was in force, with all addresses: its objects keep what another one claims too.
+    `beyond`: what floors above find wrong with it; told at the places of the fields that it names.
     """
     faults = FaultList()
     reading = Reading(faults, beneath=beneath, platforms=platforms, before=before)
-    return _load(read_texts(paths, faults), reading, faults)
+    loaded = _load(read_texts(paths, faults), reading, faults)
+    return replace(loaded, faults=_in_order((*loaded.faults, *map(reading.placed, beyond(loaded)))))
 
 
 def load_text(text: str, name: str, strict: bool = True) -> Loaded:
@@ -128,6 +131,13 @@ class Reading:
         for layer in others:
             found += validation.faults_of_others(ConfigSet.of(layer.objects), layer.locator.locate, layer.unread)
         return Loaded(valid, _in_order((*self._faults.all(), *found, *self._notices.values())))
+
+    def placed(self, fault: Fault) -> Fault:
+        """`fault`, found in what was read, at the place of its field."""
+        locator = self._layers[0].locator
+        if fault.object is None or fault.object not in locator:
+            return fault
+        return replace(fault, source=locator.locate(fault.object, fault.path))
 
     def _is_puzzling(self) -> bool:
         """Whether something was written of which it is not even known what it is."""

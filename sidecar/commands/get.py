@@ -61,7 +61,10 @@ def run(args: argparse.Namespace) -> int:
         print(yaml.safe_dump(manifests(items, args.name), sort_keys=False, allow_unicode=True), end="")
     elif not items:
         hint = "; weft get pods shows endpoints that are in use" if kind in {"Endpoints", "EndpointSlice"} else ""
-        print(f"no {kind or 'object'} {'that is stored ' if args.stored else ''}is in force{hint}", file=sys.stderr)
+        print(
+            f"no {kind or 'object'} {'that is stored ' if args.stored else ''}is in force{' yet' if args.stored else hint}",
+            file=sys.stderr,
+        )
     else:
         remarks = [remark_line(item) for item in items if item["status"]["reasons"]]
         print("\n".join([*table(rows(items, kind), Painter(sys.stdout)), *([""] if remarks else []), *remarks]))

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from config.configset import ConfigSet
+from config.configset import ConfigSet, Loaded
 from config.errors import Fault
 from config.meta import ObjectKey
 from sidecar.errors import FAILURE
@@ -58,10 +58,14 @@ def examine(paths: list[Path]) -> Findings:
     from discovery.assignments import Assignments
     from discovery.platforms.making import known
 
-    loaded = load(paths, platforms=known())
-    faults = (*loaded.faults, *allocate(loaded.config_set, Assignments()).faults)
-    if not any(fault.severity == "error" and fault.object and fault.object.kind == "NodeConfig" for fault in faults):
-        faults += tuple(_without_command(loaded.config_set))  # else its images are not known
+    def beyond(loaded: Loaded) -> Iterator[Fault]:
+        yield from allocate(loaded.config_set, Assignments()).faults
+        wrong = {fault.object.kind for fault in loaded.faults if fault.severity == "error" and fault.object}
+        if "NodeConfig" not in wrong:  # else its images are not known
+            yield from _without_command(loaded.config_set)
+
+    loaded = load(paths, platforms=known(), beyond=beyond)
+    faults = loaded.faults
     objects = {*loaded.config_set.sources, *(fault.object for fault in faults if fault.object)}
     return Findings(tuple(sorted(faults, key=lambda fault: fault.source)), len(objects))
 

@@ -119,6 +119,12 @@ def test_addresses_are_given_out_as_weft_up_would(tmp_path: Path) -> None:
     assert any("127.96.0.0/30 is taken" in fault.message for fault in findings.faults)
 
 
+def test_an_image_without_a_command_has_its_own_place(manifest: Path) -> None:
+    manifest.write_text(GOOD + "---\n" + UNRUNNABLE)
+    [fault] = examine([manifest]).faults
+    assert (fault.source.line, fault.source.column) == (13, 44)
+
+
 def test_json(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     manifest.write_text(WRONG + "---\n" + NOTICED)
     assert main(["validate", "--json", str(manifest)]) == 1
