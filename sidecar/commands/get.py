@@ -60,15 +60,18 @@ def run(args: argparse.Namespace) -> int:
 
         print(yaml.safe_dump(manifests(items, args.name), sort_keys=False, allow_unicode=True), end="")
     elif not items:
-        hint = "; weft get pods shows endpoints that are in use" if kind in {"Endpoints", "EndpointSlice"} else ""
-        print(
-            f"no {kind or 'object'} {'that is stored ' if args.stored else ''}is in force{' yet' if args.stored else hint}",
-            file=sys.stderr,
-        )
+        print(_nothing(kind, args.stored), file=sys.stderr)
     else:
         remarks = [remark_line(item) for item in items if item["status"]["reasons"]]
         print("\n".join([*table(rows(items, kind), Painter(sys.stdout)), *([""] if remarks else []), *remarks]))
     return 0
+
+
+def _nothing(kind: str, stored: bool) -> str:
+    if stored:
+        return f"no {kind or 'object'} that is stored is in force yet"
+    hint = "; weft get pods shows endpoints that are in use" if kind in {"Endpoints", "EndpointSlice"} else ""
+    return f"no {kind or 'object'} is in force{hint}"
 
 
 def _show_endpoints(args: argparse.Namespace) -> int:
