@@ -91,12 +91,11 @@ class _Allocation:
 
     def run(self, remembered: Assignments, before: ConfigSet) -> Allocated:
         ordered = sorted(self._services.items(), key=lambda item: seniority(item[1].metadata))
-        standing = [(*item, before.services[item[0]].spec) for item in ordered if item[0] in before.services]
+        standing = [(*item, before.services[item[0]]) for item in ordered if item[0] in before.services]
         for named, service, previous in standing:
-            self._hold_stated_again(named, service.spec, previous)
+            self._hold_stated_again(named, service, previous)
         for named, service, previous in standing:
-            has_address = self._address_in_range(service.spec.cluster_ip) != 0
-            self._hold_given_again(_Wish.of(named, service, has_address), previous, remembered)
+            self._hold_given_again(_Wish.of(named, service, bool(self._stated(service))), previous, remembered)
         wishes = [wish for named, service in ordered if (wish := self._hold_explicit(named, service))]
         for wish in wishes:
             self._hold_address(wish, wish.service.metadata.annotations.get(GIVEN, ""))
@@ -117,18 +116,18 @@ class _Allocation:
         self._services = services
         return given
 
-    def _hold_stated_again(self, named: Named, spec: ServiceSpec, previous: ServiceSpec) -> None:
-        address = self._address_in_range(spec.cluster_ip)
-        if address and address == self._address_in_range(previous.cluster_ip):
-            self._addresses.hold(address, named)
-        for number in _stated_ports(spec) & _stated_ports(previous):
+    def _hold_stated_again(self, named: Named, service: Service, previous: Service) -> None:
+        address = self._stated(service)
+        if address and address == self._stated(previous):
+            self._addresses.hold(self._address_in_range(address), named)
+        for number in _stated_ports(service.spec) & _stated_ports(previous.spec):
             self._node_ports.hold(number, named)
 
-    def _hold_given_again(self, wish: _Wish, previous: ServiceSpec, remembered: Assignments) -> None:
+    def _hold_given_again(self, wish: _Wish, previous: Service, remembered: Assignments) -> None:
         text = wish.service.metadata.annotations.get(GIVEN, "") or remembered.cluster_ips.get(wish.text, "")
-        if self._address_in_range(text) == self._address_in_range(previous.cluster_ip):
+        if self._address_in_range(text) == self._address_in_range(self._stated(previous)):
             self._hold_address(wish, text)
-        had = _stated_ports(previous)
+        had = _stated_ports(previous.spec)
         for _, where in wish.ports:
             if remembered.node_ports.get(where) in had:
                 self._hold_port(wish, where, remembered)
@@ -136,16 +135,19 @@ class _Allocation:
     def _hold_explicit(self, named: Named, service: Service) -> _Wish | None:
         """Reserve what the manifest states; what the Service wants beyond that, if anything."""
         spec = service.spec
-        address = self._address_in_range(spec.cluster_ip)
-        if address:
-            self._hold(self._addresses, address, spec.cluster_ip, named, "spec.clusterIP")
+        if address := self._stated(service):
+            path = "spec.clusterIP" if address == spec.cluster_ip else "spec.clusterIPs"
+            self._hold(self._addresses, self._address_in_range(address), address, named, path)
+            if service.exported and spec.cluster_ips[1:] and named in self._services:
+                spec = replace(spec, cluster_ip=address, cluster_ips=(address,))  # the other one is another cluster's
+                self._services[named] = service = replace(service, spec=spec)
         for i, port in enumerate(spec.ports):
             if port.node_port:
                 path = f"spec.ports[{i}].nodePort"
                 self._hold(self._node_ports, port.node_port, str(port.node_port), named, path)
         if number := spec.health_check_node_port:
             self._hold(self._node_ports, number, str(number), named, "spec.healthCheckNodePort")
-        wish = _Wish.of(named, service, address != 0)
+        wish = _Wish.of(named, service, bool(address))
         return wish if named in self._services and (wish.address or wish.ports) else None
 
     def _hold(self, pool: NumberPool, number: int, text: str, named: Named, path: str) -> None:
@@ -203,6 +205,10 @@ class _Allocation:
             return 0
         self._ports[where] = number
         return number
+
+    def _stated(self, service: Service) -> str:
+        """The address of the range that a Service states; it may state one of another family too."""
+        return next((text for text in service.addresses if self._address_in_range(text)), "")
 
     def _address_in_range(self, text: str) -> int:
         """The address as a number; 0 for none, and for one that another cluster's range gave out."""

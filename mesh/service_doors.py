@@ -45,7 +45,7 @@ def doors(service: Service, port: ServicePort, node: NodeConfigSpec) -> Iterator
         if number := local_ports(service).get(port.key):
             yield Door(ListenerKey(LOCAL_ADDRESS, number, transport), "ClusterIP")
     else:
-        for address in cluster_ips(service):
+        for address in service.addresses:
             yield Door(ListenerKey(address, port.port, transport), "ClusterIP")
     if spec.type in ("NodePort", "LoadBalancer") and port.node_port:
         for address in node.node_addresses:
@@ -70,11 +70,6 @@ def balanced_addresses(service: Service, node: NodeConfigSpec) -> tuple[str, ...
     """The node addresses of a LoadBalancer: all of them, or the one that ``loadBalancerIP`` names."""
     wanted = service.spec.load_balancer_ip
     return (wanted,) if wanted in node.node_addresses else node.node_addresses
-
-
-def cluster_ips(service: Service) -> tuple[str, ...]:
-    spec = service.spec
-    return spec.cluster_ips or ((spec.cluster_ip,) if spec.cluster_ip else ())
 
 
 def transport_of(port: ServicePort) -> Transport:

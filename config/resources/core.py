@@ -80,6 +80,17 @@ class Service(Spec):
         return self.spec.cluster_ip == "None"
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its ClusterIPs, the first family first; none while it has none, and for a headless Service."""
+        named = (self.spec.cluster_ip, *self.spec.cluster_ips)
+        return tuple(dict.fromkeys(text for text in named if text not in {"", "None"}))
+
+    @property
+    def exported(self) -> bool:
+        """Whether an API server printed it (``kubectl get -o yaml``), with what its own cluster gave out."""
+        return bool(self.metadata.creation_timestamp)
+
+    @property
     def balanced(self) -> bool:
         """Whether it is served as a LoadBalancer here; one of another class is somebody else's to serve."""
         return self.spec.type == "LoadBalancer" and self.spec.load_balancer_class in {"", OWN_LOAD_BALANCER}

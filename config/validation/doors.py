@@ -48,8 +48,9 @@ def service_doors(service: Service, node: NodeConfigSpec) -> Iterator[Door]:
 def _port_doors(service: Service, port: ServicePort, path: str, node: NodeConfigSpec) -> Iterator[Door]:
     spec = service.spec
     if node.service_range.reach != "ports":
-        for address in _readable([spec.cluster_ip]):
-            yield Door(Place(address, port.port, port.protocol), "spec.clusterIP", "leave it out to be given another")
+        for i, address in enumerate(_readable(service.addresses)):
+            where = f"spec.clusterIPs[{i}]" if i else "spec.clusterIP"
+            yield Door(Place(address, port.port, port.protocol), where, "leave it out to be given another")
     if spec.type in ("NodePort", "LoadBalancer") and port.node_port:
         for address in _readable(node.node_addresses):
             yield Door(

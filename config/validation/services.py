@@ -24,7 +24,7 @@ _DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 
 
 EXPORTED = "metadata.creationTimestamp"
-"""What `exported` looks at."""
+"""What `Service.exported` looks at."""
 
 
 class RangeInForce(NamedTuple):
@@ -131,7 +131,7 @@ def _check_node_port(number: int, path: str, service: Service, report: ObjectRep
         report.error(path, message, "spec.type")
     if number not in NODE_PORTS and (external or not report.knows("spec.type")):
         where = f"{number} is outside the range of node ports, {NODE_PORTS[0]}-{NODE_PORTS[-1]}"
-        if exported(service):
+        if service.exported:
             report.warning(path, f"{where}: another cluster gave it out; it is served as it is")
         else:
             message = f"{where}: choose one of those, or leave the field out to be given one"
@@ -143,7 +143,7 @@ def _check_cluster_ip(service: Service, report: ObjectReport, service_range: Ran
     if spec.cluster_ips and spec.cluster_ips[0] != spec.cluster_ip:
         message = f"must be the same as clusterIP, which is {shown(spec.cluster_ip)}"
         report.error("spec.clusterIPs[0]", message, "spec.clusterIP")
-    if spec.cluster_ips[1:] and not exported(service):
+    if spec.cluster_ips[1:] and not service.exported:
         _check_second_address(spec.cluster_ips, report)
     if service.headless:
         if spec.type in _EXTERNAL:
@@ -156,7 +156,7 @@ def _check_cluster_ip(service: Service, report: ObjectReport, service_range: Ran
 
 
 def _check_second_address(addresses: Sequence[str], report: ObjectReport) -> None:
-    """Given out is one address, of the family of the range; one of the other family may be named beside it."""
+    """Given out is one address, of the family of the range; one of the other family may be named with it."""
     path = "spec.clusterIPs[1]"
     if len(addresses) > 2:
         report.error("spec.clusterIPs", f"{len(addresses)} addresses; a Service has one of each family")
@@ -171,24 +171,35 @@ def _check_second_address(addresses: Sequence[str], report: ObjectReport) -> Non
 
 
 def _check_in_range(service: Service, report: ObjectReport, service_range: RangeInForce) -> None:
-    network, text = service_range.network, service.spec.cluster_ip
+    """Whether the address of the range's own family can be given out; without one, the first is at fault."""
+    network = service_range.network
     if network is None:
         return
-    address = parse_address(text)
-    if address.version == network.version and int(address) in assignable(network):
-        return
-    if exported(service):
+    named = _families(service)
+    text = named.get(network.version, service.spec.cluster_ip)
+    path = "spec.clusterIP" if text == service.spec.cluster_ip else "spec.clusterIPs[1]"
+    if parse_address(text).version == network.version and int(parse_address(text)) in assignable(network):
+        if service.exported and len(named) > 1:
+            message = f"only {text} is served: the address of the other family was given out by another cluster"
+            report.warning("spec.clusterIPs", message, "spec.clusterIP")
+    elif service.exported:
         report.warning(
-            "spec.clusterIP",
+            path,
             f"{text} was given out by another cluster; here the Service gets an address of {service_range.origin}",
         )
     else:
         report.error(
-            "spec.clusterIP",
+            path,
             f"{text} cannot be given out of {service_range.origin}: leave clusterIP out or change one",
             EXPORTED,
             "spec.clusterIPs",
         )
+
+
+def _families(service: Service) -> dict[int, str]:
+    """The first address of each family, 4 or 6, of those that can be read."""
+    readable = [text for text in service.addresses if problem_of(parse_address, text) is None]
+    return {parse_address(text).version: text for text in reversed(readable)}
 
 
 def _check_families(service: Service, report: ObjectReport, service_range: RangeInForce) -> None:
@@ -205,14 +216,18 @@ def _check_families(service: Service, report: ObjectReport, service_range: Range
         )
     if spec.ip_family_policy == "SingleStack" and len(spec.ip_families) > 1:
         report.error("spec.ipFamilyPolicy", "SingleStack has one family, and ipFamilies names more", "spec.ipFamilies")
-    if spec.ip_family_policy == "RequireDualStack" and service_range.network and not spec.cluster_ips[1:]:
+    network = service_range.network
+    if spec.ip_family_policy == "RequireDualStack" and network and not service.headless and not spec.cluster_ips[1:]:
         words = f"the Service gets one address only: {service_range.origin} has those of one family"
         report.warning(
             "spec.ipFamilyPolicy", f"{words}; name a second one in clusterIPs", "spec.type", "spec.clusterIPs"
         )
-    network, first = service_range.network, (*spec.ip_families, "")[0]
-    if network and first in {"IPv4", "IPv6"} and first != f"IPv{network.version}" and not exported(service):
-        report.error("spec.ipFamilies[0]", f"{first} cannot be given out of {service_range.origin}", EXPORTED)
+    # As in Kubernetes, a headless Service without a selector is of whatever families its endpoints are.
+    is_bound = network and not service.exported and (spec.selector or not service.headless)
+    first = {"IPv4": 4, "IPv6": 6}.get((*spec.ip_families, "")[0])
+    if network and is_bound and first not in {None, network.version, *_families(service)}:
+        message = f"{spec.ip_families[0]} cannot be given out of {service_range.origin}"
+        report.error("spec.ipFamilies[0]", message, EXPORTED, "spec.clusterIP", "spec.clusterIPs", "spec.selector")
 
 
 def _check_affinity(service: Service, report: ObjectReport) -> None:
@@ -261,8 +276,3 @@ def _check_load_balancer(service: Service, report: ObjectReport) -> None:
             report.warning("spec.loadBalancerClass", words, "spec.type")
     if spec.load_balancer_ip:
         report.check("spec.loadBalancerIP", problem_of(parse_address, spec.load_balancer_ip))
-
-
-def exported(service: Service) -> bool:
-    """Whether an API server printed this Service, with what its own cluster gave out."""
-    return bool(service.metadata.creation_timestamp)

@@ -62,12 +62,6 @@ def records(
         yield from _clustered(name, service)
 
 
-def addresses(service: Service) -> tuple[str, ...]:
-    """The ClusterIPs of a Service, the first family first."""
-    spec = service.spec
-    return tuple(dict.fromkeys(text for text in (spec.cluster_ip, *spec.cluster_ips) if text not in {"", "None"}))
-
-
 def counts(service: Service, endpoint: Endpoint) -> bool:
     """Whether a headless Service has records for this endpoint."""
     return service.spec.publish_not_ready_addresses or (endpoint.ready and not endpoint.terminating)
@@ -110,7 +104,7 @@ def undashed(label: bytes) -> bytes | None:
 
 
 def _clustered(name: str, service: Service) -> Iterator[Record]:
-    for address in addresses(service):
+    for address in service.addresses:
         yield _address(name, address)
         yield Record(ip_address(address).reverse_pointer, "PTR", name)
     for port in service.spec.ports:

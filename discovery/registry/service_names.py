@@ -23,7 +23,6 @@ from discovery.registry import rdata, reverse, wire
 from discovery.registry.content import Node, RRset
 from discovery.registry.names import (
     Deployments,
-    addresses,
     dashed,
     lack,
     records,
@@ -125,7 +124,7 @@ def _pointers(named: Named, service: Service, domain: str) -> dict[bytes, tuple[
         name = to_wire(from_text(service_name(named, domain)))
     except ValueError:
         return {}
-    return {_packed(address): (name,) for address in addresses(service)}
+    return {_packed(address): (name,) for address in service.addresses}
 
 
 def _nodes(

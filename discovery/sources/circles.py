@@ -43,7 +43,7 @@ def _all_of(place: Place, node: NodeConfigSpec) -> Iterator[Place]:
 
 def _doors(service: Service, node: NodeConfigSpec) -> Iterator[Place]:
     spec = service.spec
-    own = (spec.cluster_ip, *spec.cluster_ips, *spec.external_ips)
+    own = (*service.addresses, *spec.external_ips)
     for port in spec.ports:
         yield from ((address, port.port) for address in own)
         yield from ((address, number) for address in node.node_addresses for number in (port.port, port.node_port))

@@ -111,8 +111,9 @@ def _service(host: str, config_set: ConfigSet) -> Named | None:
 
 
 def _of_service(named: Named, question: Question, place: Place) -> Found:
-    spec = place.config_set.services[named].spec
-    for address in spec.cluster_ips or ((spec.cluster_ip,) if spec.cluster_ip else ()):
+    service = place.config_set.services[named]
+    spec = service.spec
+    for address in service.addresses:
         listener = place.table.listeners.get(ListenerKey(address, question.port, question.transport))
         if listener is not None:
             return Found(listener, f"the name is that of Service {named}, whose clusterIP is {address}")

@@ -19,6 +19,7 @@ NODE = (
 PORTS = "ports: [{name: a, port: 80, nodePort: 30080}, {name: b, port: 53, protocol: UDP, nodePort: 30053}]"
 SPECS = {
     "a clusterIP": "{clusterIP: 127.96.0.9, ports: [{port: 80}]}",
+    "of two families": "{clusterIP: 127.96.0.9, clusterIPs: [127.96.0.9, '::1'], ports: [{port: 80}]}",
     "a node port": f"{{type: NodePort, clusterIP: 127.96.0.9, {PORTS}}}",
     "a LoadBalancer": f"{{type: LoadBalancer, clusterIP: 127.96.0.9, {PORTS}}}",
     "on one address": f"{{type: LoadBalancer, clusterIP: 127.96.0.9, loadBalancerIP: 127.0.0.2, {PORTS}}}",

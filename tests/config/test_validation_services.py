@@ -213,6 +213,38 @@ ADDRESSES = [
         ),
     ),
     case(
+        "two families, the range's being the second",
+        service(f"{{clusterIP: 'fd00::9', clusterIPs: ['fd00::9', 127.96.0.9], ipFamilies: [IPv6, IPv4], {PORT}}}"),
+    ),
+    case(
+        "two families, the range's out of the range",
+        service(f"{{clusterIP: 'fd00::9', clusterIPs: ['fd00::9', 10.96.0.9], {PORT}}}"),
+        error("spec.clusterIPs[1]", "10.96.0.9 cannot be given out"),
+    ),
+    case(
+        "two families of an IPv6 range",
+        service(f"{{clusterIP: 10.96.0.9, clusterIPs: [10.96.0.9, 'fd00::9'], {PORT}}}")
+        + node("{serviceRange: {cidr: 'fd00::/108', reach: route}}"),
+    ),
+    case(
+        "the other family alone",
+        service(f"{{clusterIP: 'fd00::9', {PORT}}}"),
+        error("spec.clusterIP", "fd00::9 cannot be given out"),
+    ),
+    case(
+        "two families of another cluster, one of the range",
+        EXPORTED.format(f"{{clusterIP: 127.96.0.9, clusterIPs: [127.96.0.9, 'fd00::9'], {PORT}}}")
+        + endpoints_of("web"),
+        warning("spec.clusterIPs", "only 127.96.0.9 is served"),
+    ),
+    case("headless of any families", service(f"{{clusterIP: None, ipFamilyPolicy: RequireDualStack, {PORT}}}")),
+    case("headless of another family", service(f"{{clusterIP: None, ipFamilies: [IPv6, IPv4], {PORT}}}")),
+    case(
+        "headless of another family, with a selector",
+        service(f"{{clusterIP: None, selector: {{a: b}}, ipFamilies: [IPv6], {PORT}}}"),
+        error("spec.ipFamilies[0]", "IPv6 cannot be given out"),
+    ),
+    case(
         "a second address that is none",
         service(f"{{clusterIP: 127.96.0.9, clusterIPs: [127.96.0.9, nowhere], {PORT}}}"),
         error("spec.clusterIPs[1]", "is not an IP address"),

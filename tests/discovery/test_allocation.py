@@ -239,6 +239,29 @@ def test_a_range_that_cannot_be_gives_nothing_out(cidr: str, reach: str, words: 
     assert words in fault.message
 
 
+TWO = {"cluster_ip": "fd00::9", "cluster_ips": ("fd00::9", "127.96.0.9")}
+
+
+@pytest.mark.parametrize(
+    ("created", "cidr", "reach", "expected"),
+    [
+        ("", "127.96.0.0/16", "loopback", ("fd00::9", "127.96.0.9")),
+        ("", "fd00::/108", "route", ("fd00::9", "127.96.0.9")),
+        ("2024-05-01T10:00:00Z", "127.96.0.0/16", "loopback", ("127.96.0.9",)),
+        ("2024-05-01T10:00:00Z", "fd00::/108", "route", ("fd00::9",)),
+    ],
+    ids=["IPv4", "IPv6", "IPv4, of another cluster", "IPv6, of another cluster"],
+)
+def test_addresses_of_two_families(created: str, cidr: str, reach: str, expected: tuple[str, ...]) -> None:
+    """One is of the range, whichever comes first; what another cluster gave out beside it leads nowhere here."""
+    taking = Assignments({"default/other": expected[-1] if reach == "loopback" else expected[0]})
+    allocated = allocate(config(service("two", created, **TWO), service("other"), cidr=cidr, reach=reach), taking)
+    spec = allocated.config_set.services[Named("default", "two")].spec
+    assert (spec.cluster_ip, spec.cluster_ips) == (expected[0], expected)
+    assert address(allocated, "other") not in expected
+    assert allocated.faults == ()
+
+
 def test_an_ipv6_range() -> None:
     allocated = allocate(config(service("web"), cidr="fd00::/64", reach="route"), NONE)
     assert ip_address(address(allocated, "web")) in ip_network("fd00::/64")
