@@ -63,13 +63,11 @@ def faults(labels: Mapping[str, str]) -> Iterator[str]:
 
 
 def service_fault(labels: Mapping[str, str]) -> str:
-    """Why what `service_of` says can be no Service; empty: it can."""
-    service = service_of(labels)
-    if service is None or not any(map(DNS_LABEL.problem, service)):
+    """Why its own label names no Service; empty: it does, or there is none."""
+    service, text = service_of(labels), labels.get(SERVICE)
+    if not text or service is None or not any(map(DNS_LABEL.problem, service)):
         return ""
-    if text := labels.get(SERVICE):
-        return f"label {SERVICE}: {text!r} is no NAME or NAMESPACE/NAME of a Service"
-    return f"Compose's {service} can be no Service: name one by the label {SERVICE}"
+    return f"label {SERVICE}: {text!r} is no NAME or NAMESPACE/NAME of a Service"
 
 
 def _ports(labels: Mapping[str, str]) -> Iterator[tuple[str, ReplicaPort | None]]:

@@ -183,7 +183,8 @@ class Observed:
         remarks = tuple(f"{seen.name}: {each}" for each in labels.faults(seen.labels))
         replica = replica_of(condition, who, place, now)
         if replica is None:
-            return _Made(condition, None, remarks=(*remarks, f"{seen.name}: {_unreached(seen)}"))
+            lost = [f"{seen.name}: {_unreached(seen)}"] if who.service in place.services else []
+            return _Made(condition, None, remarks=(*remarks, *lost))
         ports = () if replica.vouched else accept_ports(replica, place.services)
         run = Run(replica.id, seen.started, replica.address) if ports else None
         return _Made(condition, replica, run, ports, remarks)

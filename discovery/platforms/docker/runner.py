@@ -88,7 +88,6 @@ class DockerRunner(Fleet[DockerReplica]):
                 await asyncio.wait(ending, timeout=2 * max(leaving.values()) + ANSWER_SECONDS)
         finally:
             await self._running.close()
-            await self._helpers.close()
             await self._host.engine.close()
 
     async def _find(self) -> None:

@@ -6,7 +6,7 @@ Read from the answer to GET /containers/ID/json (Engine API 1.41); what is not n
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -103,9 +103,12 @@ def sighting(answer: Mapping[str, Any]) -> Sighting:
     )
 
 
-def _addresses(networks: Mapping[str, _Network | None]) -> list[tuple[str, str]]:
-    found = [(name, network.address or network.address6) for name, network in networks.items() if network]
-    return [(name, LOCAL if name == HOST_NETWORK else address) for name, address in found if address or name == "host"]
+def _addresses(networks: Mapping[str, _Network | None]) -> Iterator[tuple[str, str]]:
+    for name, network in networks.items():
+        if network is not None and name == HOST_NETWORK:
+            yield name, LOCAL
+        elif network is not None and (address := network.address or network.address6):
+            yield name, address
 
 
 def signal_number(text: str) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -77,8 +77,10 @@ class SwarmPlatform:
     async def apply(self, config_set: ConfigSet) -> None:
         """Observe; Deployments do not become services."""
         if not self._tasks:
-            for part in (self._watched.run(), self._manager.run(), self._write(), self._usage.run()):
+            for part in (self._watched.run(), self._manager.run(), self._usage.run()):
                 self._tasks.start(part, "swarm")
+            if self._manifests is not None:
+                self._tasks.start(self._write(self._manifests), "swarm")
         self._named = named_in(config_set)
         self._watched.define(config_set)
 
@@ -150,16 +152,21 @@ class SwarmPlatform:
         raise KeyError(workload)
 
     def _listed(self) -> None:
-        listing = self._manager.listing
-        if listing is not self._listing and listing is not None and self._manifests is not None:
-            before, self._publication = self._publication, publication(listing.services.values())
+        was, listing = self._listing, self._manager.listing
+        self._listing = listing
+        if listing is not None and (was is None or was.services != listing.services):
+            self._publish(listing.services.values())
+        unwanted = self._unwanted()
+        if listing is not was or unwanted != self._watched.unwanted:
+            self._watched.unwanted = unwanted
+            self._watched.update()
+
+    def _publish(self, services: Collection[SwarmService]) -> None:
+        """Have what labels ask for written, if that differs."""
+        if self._manifests is not None:
+            before, self._publication = self._publication, publication(services)
             if before is None or self._publication[:2] != before[:2]:
                 self._found.set()
-        changed = listing is not self._listing or self._unwanted() != self._watched.unwanted
-        self._listing = listing
-        if changed:
-            self._watched.unwanted = self._unwanted()
-            self._watched.update()
 
     def _unwanted(self) -> frozenset[str]:
         """Tasks that run here although a manager, asked after they were seen, did not know them as wanted."""
@@ -174,15 +181,15 @@ class SwarmPlatform:
         for callback in self._subscribers:
             callback(replicas)
 
-    async def _write(self) -> None:
+    async def _write(self, file: Path) -> None:
         """Have what labels ask for read like all that is written, until cancelled."""
-        while self._manifests is not None:
+        while True:
             await self._found.wait()
             self._found.clear()
             content = manifest(self._publication or Publication())
             try:
-                await asyncio.to_thread(replace_whole, self._manifests, content)
+                await asyncio.to_thread(replace_whole, file, content)
             except OSError as error:
-                log.error("%s cannot be written: %s", self._manifests, error.strerror)
+                log.error("%s cannot be written: %s", file, error.strerror)
                 await asyncio.sleep(REWRITE_SECONDS)
                 self._found.set()

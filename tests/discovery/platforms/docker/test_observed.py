@@ -129,13 +129,14 @@ def test_who_a_container_is_is_asked_when_it_or_what_is_in_force_differs() -> No
 
 REMARKS: dict[str, tuple[dict[str, dict[str, str]], str]] = {
     "nothing": ({}, ""),
+    "of no Service": ({"labels": {"weft.dev/service": "none"}, "addresses": {}}, ""),
     "nobody": ({"labels": {}, "addresses": {}}, ""),
     "no bridge": (
         {"addresses": {"ov": "10.0.0.2"}},
         "it is in no network that this machine can dial, such as a bridge",
     ),
     "not in the network": (
-        {"labels": {"weft.dev/service": "web", "weft.dev/network": "front"}},
+        {"labels": {"weft.dev/service": "shop/web", "weft.dev/network": "front"}},
         "label weft.dev/network: it has no address in a network 'front'",
     ),
     "a label": (
@@ -149,5 +150,6 @@ REMARKS: dict[str, tuple[dict[str, dict[str, str]], str]] = {
 def test_what_is_wrong_with_a_container_is_said(case: str) -> None:
     changes, said = REMARKS[case]
     observed = Observed(identify)
-    observed.update({ID: Condition(seen(**changes))}, PLACE, 1.0, accepted=None)
+    place = PLACE._replace(services=sends_to(80))
+    observed.update({ID: Condition(seen(**changes))}, place, 1.0, accepted=None)
     assert observed.remarks == ((f"web-1: {said}",) if said else ())
