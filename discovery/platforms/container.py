@@ -22,7 +22,6 @@ from discovery.platforms.logs import last_line
 from discovery.platforms.node import Node
 from discovery.platforms.restarted import Restarted
 from discovery.platforms.spawn import Process
-from discovery.platforms.usage import measure
 from discovery.prober import ProbeTarget
 
 log = logging.getLogger("weft.replica")
@@ -80,7 +79,7 @@ class Container(Restarted):
         return self._process is not None
 
     def usage(self) -> ContainerUsage:
-        used = measure(self._process.pid) if self._process is not None else None
+        used = self._node.descents.usage(self._process.pid) if self._process is not None else None
         resources = self.spec.resources
         return ContainerUsage(
             container=self.spec.name,

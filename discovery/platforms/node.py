@@ -17,6 +17,7 @@ from discovery.platforms.environment import ServedAt, as_written, variables_bene
 from discovery.platforms.keeper import Keeper
 from discovery.platforms.logs import LogFolder
 from discovery.platforms.ports import AddressPool, PortPool, reserved
+from discovery.platforms.usage import Descents
 from discovery.prober import Prober
 
 
@@ -43,6 +44,7 @@ class Node:
     reserved: frozenset[int] = frozenset()
     """Ports that no replica may have."""
     served_at: ServedAt = as_written
+    descents: Descents = field(default_factory=lambda: Descents(time.monotonic))
     _beneath: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def adopt(self, config_set: ConfigSet) -> None:
