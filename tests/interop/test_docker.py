@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sidecar.load.report import Report
 from tests.conftest import SOAK
 from tests.interop.engine import NEEDS_ENGINE, Engine
+from tests.interop.hosts import written
 from tests.scenarios.manifests import service
 from tests.scenarios.weft import Network, Weft, ask, running, wait_for
 from tests.scenarios.world import all_well, endpoints, load, ready
@@ -38,18 +36,9 @@ def observer(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A weft in the engine's namespace, with a Service for each test."""
     network = Network.random()
     objects = [service(name, {"http": 8080}) for name in (*ENDS, *OTHERS)]
-    folder = written(tmp_path_factory.mktemp("docker") / "manifests", engine, network, *objects)
+    folder = written(tmp_path_factory.mktemp("docker") / "manifests", engine, network, *objects, platforms=["docker"])
     with engine.inside(), running(folder, network) as weft:
         yield weft
-
-
-def written(folder: Path, engine: Engine, network: Network, *objects: Mapping[str, Any]) -> Path:
-    """These manifests, and a NodeConfig with the engine's platform only."""
-    folder.mkdir()
-    node = network.node_config({}, platforms=["docker"], docker={"host": engine.host})
-    items = {"apiVersion": "v1", "kind": "List", "items": [node, *objects]}
-    (folder / "manifests.json").write_text(json.dumps(items))
-    return folder
 
 
 @pytest.fixture

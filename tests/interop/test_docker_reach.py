@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.engine import BUSYBOX, NEEDS_ENGINE, Engine
+from tests.interop.hosts import written
 from tests.scenarios.manifests import service
 from tests.scenarios.weft import Network, Weft, running, wait_for
 from tests.scenarios.world import ready
@@ -21,15 +22,12 @@ PORT = 8080
 
 @pytest.fixture
 def weft(engine: Engine, tmp_path: Path) -> Iterator[Weft]:
-    network, folder = Network.random(), tmp_path / "manifests"
-    folder.mkdir()
-    node = network.node_config(
-        {}, platforms=["docker"], docker={"host": engine.host}, dns=f"{BRIDGE}:53",
-        serviceRange={"cidr": "10.96.0.0/16", "reach": "route"},
-    )  # fmt: skip
-    web = service("web", {"http": PORT})
+    network, web = Network.random(), service("web", {"http": PORT})
     web["spec"]["clusterIP"] = CLUSTER_IP
-    (folder / "manifests.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [node, web]}))
+    reach = {"cidr": "10.96.0.0/16", "reach": "route"}
+    folder = written(
+        tmp_path / "manifests", engine, network, web, platforms=["docker"], dns=f"{BRIDGE}:53", serviceRange=reach
+    )
     with engine.inside():
         with running(folder, network) as weft:
             engine.run("--label", "weft.dev/service=web")
