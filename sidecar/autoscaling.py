@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from config.configset import ConfigSet
 from config.meta import Named, ObjectKey
@@ -42,6 +42,15 @@ def steady_clock() -> Callable[[], float]:
     """Unix seconds that never jump: those of now, and from then on the monotonic clock."""
     began = time.time() - time.monotonic()
     return lambda: began + time.monotonic()
+
+
+class Scaled(NamedTuple):
+    """How a workload is scaled."""
+
+    sleeps: bool
+    """It may be at zero until it is woken here."""
+    measured: bool
+    """What its replicas use is asked for."""
 
 
 class Parts:
@@ -116,11 +125,14 @@ class Autoscaling:
         if self.parts is not None:
             self.parts.sources.append(source())
 
-    def targets(self) -> dict[WorkloadRef, bool]:
-        """All workloads that are scaled, and whether they sleep at zero until they are woken here."""
+    def targets(self) -> dict[WorkloadRef, Scaled]:
+        """All workloads that are scaled."""
         if (parts := self.parts) is None:
             return {}
-        return {each.target: not each.least and not parts.executor.held(each) for each in self._scalers}
+        return {
+            each.target: Scaled(not each.least and not parts.executor.held(each), each.reads_resources)
+            for each in self._scalers
+        }
 
     async def size(self, workload: WorkloadRef) -> int | None:
         """How many replicas it is to have now, by this process' platform; None: that does not know it."""

@@ -48,6 +48,11 @@ class Scaler:
         """Those whose counters it reads."""
         raise AssertionError
 
+    @property
+    def reads_resources(self) -> bool:
+        """Whether it needs to know what its target's replicas use."""
+        return False
+
     def at_once(self, frame: StatsFrame, current: int, now: float) -> int:
         """How many replicas what waits asks for, while none of `current` is ready; `frame` is of `services`."""
         raise AssertionError

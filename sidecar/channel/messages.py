@@ -228,6 +228,8 @@ class Wanted(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """``NAMESPACE/NAME`` of the Services behind which it stands, where it `sleeps` and nobody can tell by labels."""
     size: Annotated[int, Meta(ge=0)] | None = None
     """How many replicas of a workload of another kind there are to be, where it `sleeps`; None: that is not known."""
+    measured: bool = False
+    """Whether it is asked for what its replicas use."""
 
 
 class Autoscaled(Message, frozen=True, tag="autoscaled"):

@@ -18,7 +18,7 @@ from discovery.endpoint import WorkloadRef
 from discovery.platforms.swarm.labels import key_of, named_in
 from discovery.registry.documents import Document, DocumentKey, Documents
 from discovery.registry.store import StoreError
-from sidecar.autoscaling import Autoscaling
+from sidecar.autoscaling import Autoscaling, Scaled
 from sidecar.channel.administration import Administration
 from sidecar.channel.carrying import Carrying
 from sidecar.channel.certificate import certificate
@@ -174,11 +174,12 @@ class RegistryEnd:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _wanted(
-        self, autoscaling: Autoscaling, workload: WorkloadRef, sleeps: bool, named: Mapping[str, Named]
+        self, autoscaling: Autoscaling, workload: WorkloadRef, scaled: Scaled, named: Mapping[str, Named]
     ) -> Wanted:
         """What nodes cannot know of one that sleeps: labels of pods, and which Services labels name (`named`)."""
-        said, name = Wanted(name_of(workload), sleeps), Named(*workload[1:])
-        if not sleeps:
+        name = Named(*workload[1:])
+        said = Wanted(name_of(workload), scaled.sleeps, measured=scaled.measured)
+        if not scaled.sleeps:
             return said
         if workload.kind == "Deployment":
             written = self._config_set().deployments.get(name)

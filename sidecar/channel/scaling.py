@@ -48,7 +48,8 @@ class Scaling:
         self._woken = asyncio.Event()
         self._sent: Scales | None = None
         self._turn = 0
-        self._usage: dict[str, dict[str, tuple[Used, ...]]] = {}
+        self._usage: dict[WorkloadRef, dict[str, tuple[Used, ...]]] = {}
+        """As it was looked at last, of those of whom it is asked for."""
         self.follow: Callable[[Collection[WorkloadRef]], None] = lambda _: None
         """Told of all that are autoscaled, whenever that was said."""
         self.next = 0.0
@@ -128,35 +129,31 @@ class Scaling:
             log.info("%s is to have %d replicas, and is not run here", wanted.name, wanted.replicas)
 
     async def _scales(self) -> Scales:
-        refs = frozenset(self._wanted)
-        loads = await run_in_slices(self._loads(refs))
+        wanted, target = self._wanted, self._target
+        loads = await run_in_slices(self._loads(frozenset(wanted)))
         self._turn += 1
-        workloads = [await self._workload(self._target, ref) for ref in self._wanted] if self._target else []
+        self._usage = {ref: used for ref, used in self._usage.items() if ref in wanted and wanted[ref].measured}
+        workloads = [await self._workload(target, *each) for each in wanted.items()] if target else []
         some = dict(sorted(loads.items())[:MOST_REPLICAS])
         return Scales(
             tuple(each for each in workloads if each is not None),
             {replica: Load(load.in_flight, load.requests) for replica, load in some.items()},
         )
 
-    async def _workload(self, target: ScaleTarget, ref: WorkloadRef) -> Workload | None:
-        """None: it is not run here."""
+    async def _workload(self, target: ScaleTarget, ref: WorkloadRef, wanted: Wanted) -> Workload | None:
+        """None: it is not run here.  Of replicas of another's, as tasks of a swarm are, only what they use is said."""
         try:
             scale = await target.read(ref)
         except KeyError:
-            return self._used(target, ref)
-        name = name_of(ref)
+            used = _usage(target, ref) if wanted.measured else {}
+            return Workload(wanted.name, 0, (), used) if used else None
         copies = tuple(
             Copy(each.id, each.ready, each.terminating, each.pending, each.started, each.since)
             for each in scale.replicas[:MOST_COPIES]
         )
-        if len(copies) <= FEW or self._turn % RARELY == 0 or name not in self._usage:
-            self._usage[name] = _usage(target, ref)
-        return Workload(name, scale.desired, copies, self._usage[name])
-
-    def _used(self, target: ScaleTarget, ref: WorkloadRef) -> Workload | None:
-        """What replicas of another's use here, as tasks of a swarm do; None: there are none."""
-        used = _usage(target, ref)
-        return Workload(name_of(ref), 0, (), used) if used else None
+        if wanted.measured and (len(copies) <= FEW or self._turn % RARELY == 0 or ref not in self._usage):
+            self._usage[ref] = _usage(target, ref)
+        return Workload(wanted.name, scale.desired, copies, self._usage.get(ref, {}))
 
 
 def _usage(target: ScaleTarget, ref: WorkloadRef) -> dict[str, tuple[Used, ...]]:

@@ -21,7 +21,7 @@ from sidecar.assembly import Assembly
 from sidecar.autoscaling import NOTHING_SCALED, Autoscaling, steady_clock
 from tests.discovery.platforms.making import parts
 from tests.discovery.platforms.swarm.fake import fake_swarm
-from tests.mesh.autoscaling.objects import Written
+from tests.mesh.autoscaling.objects import Written, metric
 from tests.mesh.autoscaling.test_controller import WEB, World
 from tests.scenarios.manifests import deployment, listed, policy, service
 from tests.scenarios.weft import Network
@@ -66,6 +66,13 @@ async def test_an_edit_takes_effect() -> None:
     made.define(ConfigSet())
     assert made.status(KEY) is ACCEPTED
     assert list(made.document()[1]["autoscalers"]) == []  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(("what", "measured"), [("pods", False), ("object", False), ("cpu", True), ("memory%", True)])
+async def test_who_is_measured(what: str, measured: bool) -> None:
+    hpa = Written((metric(what, 1),)).made()
+    (scaled,) = Autoscaling(ConfigSet(autoscalers={WEB: hpa}), World, World()).targets().values()
+    assert scaled == (False, measured)
 
 
 async def test_it_stops() -> None:
@@ -121,7 +128,7 @@ async def test_policies_are_lanes_and_sleep_until_they_are_woken() -> None:
     (told,) = list(made.document()[1]["autoscalers"])  # type: ignore[call-overload]
     assert (told["kind"], told["target"], told["maxReplicas"]) == ("TrafficPolicy", "Deployment/web", 10)
     web = WorkloadRef("Deployment", "default", "web")
-    assert made.targets() == {web: True}
+    assert made.targets() == {web: (True, False)}
     assert await made.wake(web)
     assert world.told == [(1, ())]
     assert not await made.wake(WorkloadRef("Deployment", "default", "other"))

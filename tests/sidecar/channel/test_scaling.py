@@ -30,8 +30,8 @@ def loads(refs: frozenset[WorkloadRef]) -> Generator[None, None, Mapping[str, Re
     return {"r0": ReplicaLoad(2, 9)} if WEB in refs else {}
 
 
-def wanted(replicas: int | None = None, *victims: str, name: str = "default/web", sleeps: bool = False) -> Autoscaled:
-    return Autoscaled((Wanted(name, sleeps, replicas, victims),))
+def wanted(replicas: int | None = None, *victims: str, name: str = "default/web", **said: bool) -> Autoscaled:
+    return Autoscaled((Wanted(name, replicas=replicas, victims=victims, **said),))  # type: ignore[arg-type]
 
 
 async def test_what_is_wanted_is_carried_out_once() -> None:
@@ -49,7 +49,7 @@ async def test_what_is_said() -> None:
     world = Target(desired=1)
     scaling = Scaling(world, loads)
     assert await scaling.due(0.0) is None, "nothing is autoscaled"
-    scaling.take(wanted())
+    scaling.take(wanted(measured=True))
     said = await scaling.due(1.0)
     assert said is not None
     (workload,) = said.workloads
@@ -62,6 +62,10 @@ async def test_what_is_said() -> None:
     assert (await scaling.due(1.0 + 2 * SECONDS)) is not None
     scaling.begin()
     assert (await scaling.due(1.0 + 2 * SECONDS)) is not None, "a new connection is told everything"
+    scaling.take(wanted())
+    said = await scaling.due(1.0 + 3 * SECONDS)
+    assert said is not None
+    assert said.workloads[0].usage == {}, "nobody asks for it any more"
 
 
 async def test_who_runs_nothing_still_says_what_it_sends() -> None:
@@ -123,7 +127,7 @@ async def test_of_what_others_scale_only_its_use_is_said() -> None:
     service = WorkloadRef("SwarmService", "default", "web")
     assert (name_of(service), name_of(WEB)) == ("SwarmService:default/web", "default/web")
     scaling = Scaling(Target(desired=1), lambda refs: loads(frozenset({WEB}) if service in refs else frozenset()))
-    scaling.take(wanted(name=name_of(service)))
+    scaling.take(wanted(name=name_of(service), measured=True))
     said = await scaling.due(1.0)
     assert said is not None
     (workload,) = said.workloads
