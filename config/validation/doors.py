@@ -15,6 +15,9 @@ from config.resources.core import Service, ServicePort
 from config.settings import NodeConfigSpec
 from config.validation.report import problem_of
 
+_ANOTHER = "leave it out to be given another"
+_ANOTHER_PORT = "choose another port, or give one of them an address of its own (loadBalancerIP, one of nodeAddresses)"
+
 
 class Place(NamedTuple):
     """Where only one can listen."""
@@ -43,32 +46,28 @@ def service_doors(service: Service, node: NodeConfigSpec) -> Iterator[Door]:
     for i, port in enumerate(service.spec.ports):
         if port.protocol != "SCTP":
             yield from _port_doors(service, port, f"spec.ports[{i}]", node)
+    spec = service.spec
+    if spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local" and spec.health_check_node_port:
+        given = ("spec.type", "spec.externalTrafficPolicy")
+        for _, place in _places(node.node_addresses, spec.health_check_node_port):
+            yield Door(place, "spec.healthCheckNodePort", _ANOTHER, given)
 
 
 def _port_doors(service: Service, port: ServicePort, path: str, node: NodeConfigSpec) -> Iterator[Door]:
-    spec = service.spec
+    spec, wanted = service.spec, service.spec.load_balancer_ip
     if node.service_range.reach != "ports":
-        for i, address in enumerate(_readable(service.addresses)):
-            where = f"spec.clusterIPs[{i}]" if i else "spec.clusterIP"
-            yield Door(Place(address, port.port, port.protocol), where, "leave it out to be given another")
+        for i, place in _places(service.addresses, port.port, port.protocol):
+            yield Door(place, f"spec.clusterIPs[{i}]" if i else "spec.clusterIP", _ANOTHER)
     if spec.type in ("NodePort", "LoadBalancer") and port.node_port:
-        for address in _readable(node.node_addresses):
-            yield Door(
-                Place(address, port.node_port, port.protocol),
-                f"{path}.nodePort",
-                "leave it out to be given another",
-                ("spec.type",),
-            )
-    if service.balanced and (not spec.load_balancer_ip or problem_of(parse_address, spec.load_balancer_ip) is None):
-        wanted = spec.load_balancer_ip
-        remedy = "choose another port, or give one of them an address of its own (loadBalancerIP, one of nodeAddresses)"
+        for _, place in _places(node.node_addresses, port.node_port, port.protocol):
+            yield Door(place, f"{path}.nodePort", _ANOTHER, ("spec.type",))
+    if service.balanced and (not wanted or problem_of(parse_address, wanted) is None):
         given = ("spec.type", "spec.loadBalancerClass", "spec.loadBalancerIP")
-        for address in _readable([wanted] if wanted in node.node_addresses else node.node_addresses):
-            yield Door(Place(address, port.port, port.protocol), f"{path}.port", remedy, given)
-    for i, text in enumerate(spec.external_ips):
-        for address in _readable([text]):
-            place = Place(address, port.port, port.protocol)
-            yield Door(place, f"spec.externalIPs[{i}]", "choose another address or port", ("spec.type", f"{path}.port"))
+        addresses = [wanted] if wanted in node.node_addresses else node.node_addresses
+        for _, place in _places(addresses, port.port, port.protocol):
+            yield Door(place, f"{path}.port", _ANOTHER_PORT, given)
+    for i, place in _places(spec.external_ips, port.port, port.protocol):
+        yield Door(place, f"spec.externalIPs[{i}]", "choose another address or port", ("spec.type", f"{path}.port"))
 
 
 def node_doors(config_set: ConfigSet) -> Iterator[tuple[str, Place]]:
@@ -86,7 +85,8 @@ def node_doors(config_set: ConfigSet) -> Iterator[tuple[str, Place]]:
                 yield path, Place(parse_address(host), port, protocol)
 
 
-def _readable(texts: Iterable[str]) -> Iterator[Address]:
-    for text in texts:
+def _places(addresses: Iterable[str], port: int, protocol: str = "TCP") -> Iterator[tuple[int, Place]]:
+    """By the positions of those addresses that can be read."""
+    for i, text in enumerate(addresses):
         if problem_of(parse_address, text) is None:
-            yield parse_address(text)
+            yield i, Place(parse_address(text), port, protocol)

@@ -9,7 +9,7 @@ import pytest
 from config.loader import load
 from config.meta import Named
 from config.validation.doors import node_doors, service_doors
-from mesh.service_doors import doors
+from mesh.service_doors import doors, health_doors
 from tests.config.validating import ingress, service
 
 NODE = (
@@ -22,6 +22,8 @@ SPECS = {
     "of two families": "{clusterIP: 127.96.0.9, clusterIPs: [127.96.0.9, '::1'], ports: [{port: 80}]}",
     "a node port": f"{{type: NodePort, clusterIP: 127.96.0.9, {PORTS}}}",
     "a LoadBalancer": f"{{type: LoadBalancer, clusterIP: 127.96.0.9, {PORTS}}}",
+    "with a health check": "{type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 30099, "
+    "clusterIP: 127.96.0.9, ports: [{port: 80}]}",
     "on one address": f"{{type: LoadBalancer, clusterIP: 127.96.0.9, loadBalancerIP: 127.0.0.2, {PORTS}}}",
     "on an address of others": f"{{type: LoadBalancer, clusterIP: 127.96.0.9, loadBalancerIP: 10.0.0.1, {PORTS}}}",
     "of another class": f"{{type: LoadBalancer, clusterIP: 127.96.0.9, loadBalancerClass: other/one, {PORTS}}}",
@@ -40,7 +42,7 @@ def test_they_are_those_that_the_compiler_opens(spec: str, tmp_path: Path) -> No
     opened = {
         (door.key.address, door.key.port, door.key.transport)
         for port in written.spec.ports
-        for door in doors(written, port, config_set.node)
+        for door in (*doors(written, port, config_set.node), *health_doors(written, config_set.node))
     }
     assert told == opened
     assert bool(told) is ("127.96" in spec)
