@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.engine import IMAGE, NEEDS_ENGINE, Engine
+from tests.interop.hosts import written
 from tests.scenarios.manifests import deployment, service
 from tests.scenarios.test_autoscaling import IN_FLIGHT, autoscaler, of_service, told
 from tests.scenarios.test_zero import NOISE, SLACK, answers
@@ -30,17 +30,13 @@ SLOW_MS = 500
 @pytest.fixture
 def weft(engine: Engine, tmp_path: Path) -> Iterator[Weft]:
     """One in the engine's namespace; what it runs there are no containers yet."""
-    network, folder = Network.random(), tmp_path / "manifests"
-    folder.mkdir()
-    node = network.node_config(
-        {}, platforms=["docker"], docker={"host": engine.host}, autoscaler={"period": "1s"}
-    )  # fmt: skip
-    app = deployment("app", 0)
+    network, app = Network.random(), deployment("app", 0)
     app["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 2
     app["spec"]["template"]["spec"]["containers"][0]["image"] = IMAGE
     zero = autoscaler(of_service(IN_FLIGHT, str(EACH)), 0, 3, scaleDown={"stabilizationWindowSeconds": 2})
-    items = [node, app, service("app", {"http": PORT}, app="app"), zero]
-    (folder / "manifests.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    objects = (app, service("app", {"http": PORT}, app="app"), zero)
+    more = {"platforms": ["docker"], "autoscaler": {"period": "1s"}}
+    folder = written(tmp_path / "manifests", engine, network, *objects, **more)
     with engine.inside():
         with running(folder, network) as weft:
             yield weft

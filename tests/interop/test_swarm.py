@@ -266,16 +266,7 @@ async def test_the_loop_closes(engine: Engine, weft: Weft, size: Callable[[int, 
 
 @pytest.mark.soak
 async def test_the_fast_lane_scales_a_service(engine: Engine, weft: Weft, size: Callable[[int, int], int]) -> None:
-    create(
-        engine,
-        "quick",
-        *OVERLAY,
-        "--label",
-        "weft.dev/service=lane",
-        "--container-label",
-        "weft.dev/port=8080",
-        replicas=1,
-    )
+    create(engine, "quick", *OVERLAY, "--label", "weft.dev/service=lane", replicas=1)
     await until(partial(settled, weft, "lane", 1), weft.told)
     address = weft.address("lane")
     grow = partial(until, partial(grown, weft, "lane", math.ceil(RATE * SLOW_MS / 1000 / TARGET)), weft.told)

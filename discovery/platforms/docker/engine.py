@@ -1,7 +1,7 @@
 """The connection to a Docker Engine: all I/O of this platform, through aiodocker (Engine API 1.41 and later).
 
-Nothing of the library's gets out of here: answers are plain mappings, failures are `EngineError`, and nothing waits
-longer than `ANSWER_SECONDS`, except for events.
+Nothing of the library's gets out of here: answers are plain mappings, failures are `EngineError`, and all has a bound
+but the wait for events, and a command in a container, which its caller bounds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class EngineError(Exception):
 
 
 class NotThere(EngineError):
-    """There is no such container."""
+    """There is no such container, image, network or service."""
 
 
 class Unreachable(EngineError):

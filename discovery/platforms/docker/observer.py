@@ -41,14 +41,14 @@ class Observer(Sessions[Connection]):
         reconnects: BackoffPolicy = RECONNECTS,
         name: str = "docker",
     ) -> None:
-        """`changed` is called after each change of `observation.conditions`, of `kinds` or of `standing`.
+        """`changed` is called after each change of `observation.conditions` or of `standing.connected`.
 
         `name`: of the platform.
         """
         super().__init__(connect, random, reconnects)
         self.observation = Observation(matters)
         self.kinds: dict[str, str] = {}
-        """Each network's driver."""
+        """Each network's driver; the same object until that differs."""
         self.standing = PlatformStanding(name, host, connected=False, reason="it has not answered yet")
         self._matters = matters
         self._changed = changed
@@ -70,7 +70,8 @@ class Observer(Sessions[Connection]):
         raise EngineError("it ended the stream of events")
 
     async def _list(self, connection: Connection, *, afresh: bool) -> None:
-        self.kinds = await connection.networks()
+        if (kinds := await connection.networks()) != self.kinds:
+            self.kinds = kinds
         listed = await connection.containers()
         self.observation.listed([name for name, labels in listed.items() if self._matters(labels)], afresh=afresh)
         self._wake.set()
