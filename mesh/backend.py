@@ -18,7 +18,7 @@ from mesh.balancing.base import Balancer, Keyed, Observing, Surroundings, forese
 from mesh.balancing.key import KeyOf, key_of
 from mesh.balancing.registry import new_balancer
 from mesh.deadlines import Deadlines
-from mesh.endpoint_state import NO_ANSWER_DUE, NOT_ANSWERED, EndpointState, Left
+from mesh.endpoint_state import NO_ANSWER_DUE, NOT_ANSWERED, Answered, EndpointState
 from mesh.limits import Limits, Waiter
 from mesh.plan import BackendKey, BackendPlan
 from mesh.reasons import NO_ENDPOINTS, NO_SERVICE, SCALED_TO_ZERO, UNRESOLVED, Reason
@@ -46,7 +46,7 @@ class Backend(Roster):
 
     __slots__ = (
         "_asleep", "_balancer", "_called", "_chance", "_deadlines", "_judging", "_keyed", "_logged", "_observing",
-        "_room", "deadline", "eligible", "key", "key_of", "left", "limits", "pick", "retry_budget",
+        "_room", "_suspects", "answered", "deadline", "eligible", "key", "key_of", "limits", "pick", "retry_budget",
     )  # fmt: skip
 
     pick: Pick
@@ -54,9 +54,9 @@ class Backend(Roster):
     picked, or there is no room and who asks may wait (`limits`).  It is the balancer's own method wherever that
     can be, for a call less per request."""
 
-    left: Left | None
-    """``left(state, seconds, status)``, to be called when a try or a connection is over and no longer counted in
-    `in_flight`, here and at its endpoint; None: nobody wants to know.  `seconds` is how long the answer took."""
+    answered: Answered | None
+    """What to call in place of `left` for a good answer; None: nobody waits, is full or suspect, or observes, so it
+    need only be counted in `EndpointState.good_answers`."""
 
     key_of: KeyOf | None
     """What finds the key for `pick_for`; None: `pick` is enough."""
@@ -88,6 +88,8 @@ class Backend(Roster):
         self.retry_budget = RetryBudget()
         self.limits: Limits[EndpointState] | None = None
         """Who waits for room; None: there is no limit."""
+        self._suspects: set[EndpointState] = set()
+        """Those whose streak of bad answers a good one would end."""
         self._chance = chance
         self._balance(self.plan)
         self._settle(self.plan)
@@ -104,6 +106,8 @@ class Backend(Roster):
         if plan.endpoints is not before.endpoints:
             self._arrange(before.endpoints, plan.endpoints)
             self.forget_departed()
+            if self._suspects:
+                self._suspects.intersection_update(self.states())
         self.refresh()
 
     def pick_for(self, key: bytes, tried: Collection[EndpointState] = ()) -> EndpointState | None:
@@ -174,18 +178,18 @@ class Backend(Roster):
         elif plan.limits is None:
             self.limits = None
         elif limits is None or isinstance(limits, Line):
-            self.limits = Limits(plan.limits, self.stats, limits)
+            self.limits = Limits(plan.limits, self.stats, limits, self._watch_answers)
         elif plan.limits != before.limits:
             limits.put(plan.limits)
         pick = self._balancer.pick
         self.pick = pick if self.limits is None else partial(self.limits.admit, pick)
         self.key_of = None if self._keyed is None else key_of(plan.balancer.hash)
         self._judging = self._judges_answers()
-        told = self.limits is not None or self._observing is not None or self._judging
-        self.left = self._left if told else None
+        if not self._judging:
+            self._suspects.clear()
+        self.answered = self._answered if self._watchful else None
         if plan.ejection.success_rate is not None and before.ejection.success_rate is None:
-            self._judged_at = self._clock()
-            self._look_at(self._judged_at + plan.ejection.success_rate.interval)
+            self._begin_to_judge(plan.ejection.success_rate)
         if plan.health_check is None and before.health_check is not None:
             for state in self.endpoints.values():
                 state.unhealthy = False
@@ -236,20 +240,43 @@ class Backend(Roster):
             self.limits.use(eligible)
             self.limits.room_made()
 
-    def _left(self, state: EndpointState, seconds: float, status: int) -> None:
-        """Written flat: it is called for each request as soon as anything is asked for."""
+    def left(self, state: EndpointState, seconds: float, status: int) -> None:
+        """A try or a connection is over, and no longer counted in `in_flight`, here and at its endpoint.
+
+        `seconds` is how long the answer took, `status` the answer's, or `NOT_ANSWERED` or `NO_ANSWER_DUE`.
+        """
         if 0 < status < 500:
-            if self._observing is not None:
-                self._observing.observe(state, seconds)
-            if self._judging:
-                state.good_answers += 1
-                if state.server_errors or state.failures:
-                    self._answered_well(state)
-        elif status >= 0 and self._judging:
+            self._answered(state, seconds, status)
+            return
+        if status >= 0 and self._judging:
             self._answered_badly(state)
+            self._suspects.add(state)
+            self._watch_answers()
+        if self.limits is not None:
+            self.limits.left(state, status)
+
+    def _answered(self, state: EndpointState, seconds: float, status: int) -> None:
+        """It was a good one.  Written flat: while somebody watches, it is called for each request."""
+        state.good_answers += 1
+        if self._observing is not None:
+            self._observing.observe(state, seconds)
+        if state in self._suspects and self._answered_well(state):
+            self._suspects.discard(state)
+        if self.limits is not None:
+            self.limits.left(state, status)
+        if self._observing is None and not self._watchful:
+            self.answered = None
+
+    @property
+    def _watchful(self) -> bool:
+        """Whether a good answer has anything to say to anybody."""
+        if self._observing is not None or self._suspects:
+            return True
         limits = self.limits
-        if limits is not None and (limits.full or limits.waiters or limits.lasting):
-            limits.left(state, status)
+        return limits is not None and bool(limits.full or limits.waiters or limits.lasting)
+
+    def _watch_answers(self) -> None:
+        self.answered = self._answered
 
     def failed(self, reason: Reason, details: str = "") -> None:
         """Count what the proxy itself ended, and log it, at most once in `QUIET` seconds for each error type."""

@@ -238,7 +238,7 @@ class Dialling:
         self._fds = (self._fds[CLIENT], -1)
         self._state = None
         state.in_flight -= 1
-        self._tell_left(state)
+        self._backend.left(state, 0.0, NO_ANSWER_DUE)
 
     def _leave(self) -> None:
         self._phase = CLOSED
@@ -247,7 +247,3 @@ class Dialling:
         self._backend.stats.tcp_open -= 1
         self._proxy.clients.discard(self)
         self._gate.left()
-
-    def _tell_left(self, state: EndpointState) -> None:
-        if self._backend.left is not None:
-            self._backend.left(state, 0.0, NO_ANSWER_DUE)

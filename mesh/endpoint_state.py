@@ -102,8 +102,8 @@ def vouched(endpoint: Endpoint) -> bool:
     return endpoint.workload is not None and endpoint.vouched
 
 
-Left = Callable[[EndpointState, float, int], None]
-"""``left(state, seconds, status)``: a try at an endpoint is over; `seconds` is how long the answer took."""
+Answered = Callable[[EndpointState, float, int], None]
+"""``answered(state, seconds, status)``: a try at an endpoint is over; `seconds` is how long the answer took."""
 NOT_ANSWERED = 0
 """In place of a status: there was none where one was due."""
 NO_ANSWER_DUE = -1

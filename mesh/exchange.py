@@ -322,9 +322,11 @@ class Exchange(Admission):
             log((self._started, seconds, self._head, size, status, len(data), state, about))
         if self._laden:
             self._unload()
-        left = self._backend.left
-        if left is not None:
-            left(state, seconds, status)
+        answered = self._backend.answered
+        if answered is None:
+            state.good_answers += 1
+        else:
+            answered(state, seconds, status)
         client.ready(now + self._idle)
 
     def _unload(self) -> None:

@@ -174,9 +174,7 @@ class ExchangeState:
 
     def _tell(self, state: EndpointState, status: int) -> None:
         """A try at `state` is over, and counted no longer."""
-        left = self._backend.left
-        if left is not None:
-            left(state, self._proxy.clock() - (self._try_began or self._started), status)
+        self._backend.left(state, self._proxy.clock() - (self._try_began or self._started), status)
 
     def _outcome(self, status: int) -> int:
         """What an exchange that ends with `status` says of its endpoint."""

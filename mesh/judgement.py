@@ -57,14 +57,21 @@ class Judgement:
     def _judges_answers(self) -> bool:
         return bool(self.plan.ejection.server_errors or self.plan.ejection.success_rate)
 
-    def _answered_well(self, state: EndpointState) -> None:
-        """A good answer of one that has something to make good."""
-        outlier.answered_well(state, self._clock())
+    def _answered_well(self, state: EndpointState) -> bool:
+        """A good answer of one that has something to make good; whether nothing of that is left."""
+        return outlier.answered_well(state, self._clock())
 
     def _answered_badly(self, state: EndpointState) -> None:
         state.bad_answers += 1
         if outlier.answered_badly(state, self.plan.ejection):
             self._eject(state, "answers", self._clock())
+
+    def _begin_to_judge(self, policy: SuccessRatePolicy) -> None:
+        """Judge success rates from now on, and by nothing that was before."""
+        for state in self.endpoints.values():
+            state.good_answers = state.bad_answers = 0
+        self._judged_at = self._clock()
+        self._look_at(self._judged_at + policy.interval)
 
     def _judge_rates(self, now: float, policy: SuccessRatePolicy) -> None:
         """Eject those whose share of good answers is an outlier, and begin to count anew."""

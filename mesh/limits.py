@@ -42,14 +42,22 @@ class Waiter(Protocol):
 class Limits(Generic[LoadedT]):
     """Of one Backend."""
 
-    __slots__ = ("_all", "_each", "_length", "_places", "_stats", "_told", "full", "patience", "waiters")
+    __slots__ = ("_all", "_each", "_length", "_places", "_stats", "_told", "_watch", "full", "patience", "waiters")
 
     lasting = False
     """It may take long; who ends its side meanwhile is taken to be gone."""
 
-    def __init__(self, policy: LimitPolicy, stats: BackendStats, before: Limits[LoadedT] | None = None) -> None:
-        """`before`: other limits, within which those waited who wait here from now on."""
+    def __init__(
+        self,
+        policy: LimitPolicy,
+        stats: BackendStats,
+        before: Limits[LoadedT] | None = None,
+        watch: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`before`: other limits, within which those waited who wait here from now on; `watch`: called when `left`
+        has to be called from now on."""
         self._stats = stats
+        self._watch = watch
         self.full: dict[LoadedT, None] = {}
         """Endpoints that had no room when last seen; for others to look at."""
         self._places: float = float("inf")
@@ -96,6 +104,7 @@ class Limits(Generic[LoadedT]):
         self, pick: Callable[[Collection[LoadedT]], LoadedT | None], tried: Collection[LoadedT], full: LoadedT
     ) -> LoadedT | None:
         """Pick again, because one is `full`."""
+        self._watch()
         for _ in range(_TRIES - 1):
             self.full[full] = None
             state = pick(tried)
@@ -125,6 +134,7 @@ class Limits(Generic[LoadedT]):
         """Let `waiter` wait; False: the queue is full, or there is no endpoint to wait for."""
         if len(self.waiters) >= self._length or self._places == 0:
             return False
+        self._watch()
         self.waiters[waiter] = None
         if waiter is self._told:
             self.waiters.move_to_end(waiter, last=False)

@@ -162,5 +162,4 @@ class Copy:
         stats.in_flight -= 1
         if self._status > 0:
             stats.finished(self._status, seconds)
-        if self._backend.left is not None:
-            self._backend.left(self._state, seconds, self._status)
+        self._backend.left(self._state, seconds, self._status)

@@ -73,11 +73,14 @@ def connect_failed(suspect: Suspect, policy: EjectionPolicy) -> bool:
     return 0 < policy.connect_failures <= suspect.connect_failures
 
 
-def answered_well(suspect: Suspect, now: float) -> None:
-    """Count a good answer: it ends a streak of bad ones, and what was concluded of them."""
+def answered_well(suspect: Suspect, now: float) -> bool:
+    """Count a good answer: it ends a streak of bad ones, and what was concluded of them; whether that is all over."""
     suspect.server_errors = 0
-    if suspect.failures and suspect.cause == "answers" and suspect.set_aside_until <= now:
+    if suspect.failures and suspect.cause == "answers":
+        if suspect.set_aside_until > now:
+            return False
         suspect.failures = 0
+    return True
 
 
 def answered_badly(suspect: Suspect, policy: EjectionPolicy) -> bool:

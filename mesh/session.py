@@ -284,5 +284,4 @@ class Session:
         self._board.hang_up(self._fd, self._line)
         state.in_flight -= 1
         state.connections.discard(self)
-        if self._backend.left is not None:
-            self._backend.left(state, 0.0, NO_ANSWER_DUE)
+        self._backend.left(state, 0.0, NO_ANSWER_DUE)

@@ -14,7 +14,7 @@ from select import EPOLLERR, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from socket import MSG_MORE, SHUT_WR, SocketType
 from typing import Final
 
-from mesh.backend import Backend, EndpointState
+from mesh.backend import NO_ANSWER_DUE, Backend, EndpointState
 from mesh.connector import keep_alive, reset_on_close
 from mesh.dialling import CLIENT, CLOSED, CONNECTING, ENDPOINT, NEVER, OPEN, Dialling
 from mesh.farewell import Farewell
@@ -213,7 +213,7 @@ class Relay(Dialling):
         if state is not None:
             state.in_flight -= 1
             state.connections.discard(self)
-            self._tell_left(state)
+            self._backend.left(state, 0.0, NO_ANSWER_DUE)
 
     def give_up(self, reason: Reason) -> None:
         """End now, visibly."""

@@ -14,7 +14,7 @@ from discovery.probes.check import expected
 from mesh.backend import Backend, EndpointState
 from mesh.eligibility import Rules
 from mesh.health_checks import HealthChecks
-from tests.mesh.making import KEY, Clock, endpoint, endpoints, plan
+from tests.mesh.making import KEY, Clock, endpoint, endpoints, plan, tell
 
 NOT_HERE = (
     ("HAProxy's fastinter and downinter", "until the first conclusion a check is repeated every second"),
@@ -44,9 +44,8 @@ class World:
 
     def answers(self, number: int, status: int, times: int = 1) -> None:
         """`status` 0: the connection broke before there was one."""
-        assert self.backend.left is not None
         for _ in range(times):
-            self.backend.left(self[number], 0.01, status)
+            tell(self.backend, self[number], status)
 
     def later(self, seconds: float) -> None:
         self.clock.advance(seconds)
@@ -172,7 +171,8 @@ def test_a_connect_that_succeeds_after_failed_ones_leaves_the_streak_of_errors_a
 
 def test_5xx_eject_only_if_asked_to() -> None:
     world = World(*endpoints(3))
-    assert world.backend.left is None, "nobody even looks"
+    world.answers(0, 500, 100)
+    assert world.eligible == {0, 1, 2}
 
 
 @pytest.mark.parametrize(("there", "percent", "out"), [(10, 1, 1), (10, 50, 5), (3, 50, 1), (2, 50, 1), (1, 100, 0)])

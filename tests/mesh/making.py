@@ -24,7 +24,7 @@ from config.resources.networking import (
 from config.settings import NodeConfigSpec
 from discovery.catalog import PortEndpoints, Snapshot
 from discovery.endpoint import Endpoint
-from mesh.backend import Backend
+from mesh.backend import Backend, EndpointState
 from mesh.deadlines import Deadlines
 from mesh.plan import BackendKey, BackendPlan
 
@@ -141,3 +141,13 @@ def large_world(services: int, endpoints_each: int) -> tuple[ConfigSet, Snapshot
             )
         }
     return config(*written), snapshot(1, tuple(existing), **existing)
+
+
+def tell(there: Backend, state: EndpointState, status: int) -> None:
+    """As an exchange does."""
+    if not 0 < status < 500:
+        there.left(state, 0.01, status)
+    elif there.answered is None:
+        state.good_answers += 1
+    else:
+        there.answered(state, 0.01, status)

@@ -28,7 +28,7 @@ from mesh.deadlines import Deadlines, Watched
 from mesh.eligibility import Rules
 from mesh.endpoint_state import NO_ANSWER_DUE, NOT_ANSWERED
 from mesh.reasons import BAD_REQUEST, NO_ENDPOINTS, RESPONSE_MALFORMED
-from tests.mesh.making import Clock, backend, endpoint, endpoints, plan
+from tests.mesh.making import Clock, backend, endpoint, endpoints, plan, tell
 
 
 class Connection:
@@ -298,18 +298,60 @@ def test_failures_are_counted_and_logged_now_and_then(caplog: pytest.LogCaptureF
 
 def answers(there: Backend, last: int, *statuses: int) -> None:
     """What `last` answered to requests that were in flight at it."""
-    assert there.left is not None
     for status in statuses:
-        there.left(state_of(there, last), 0.01, status)
+        tell(there, state_of(there, last), status)
 
 
-def test_nobody_is_told_of_what_nobody_asked_for() -> None:
+def test_nobody_is_told_of_good_answers_who_has_nothing_to_learn() -> None:
     there = backend(*endpoints(2))
-    assert (there.left, there.key_of, there.limits) == (None, None, None)
+    assert (there.answered, there.key_of, there.limits) == (None, None, None)
+    answers(there, 0, 500)
+    assert there.answered is None, "nobody judges"
     there.apply(plan(*there.plan.endpoints, ejection=EjectionPolicy(server_errors=3)))
-    assert there.left is not None
+    assert there.answered is None
+    answers(there, 0, 500)
+    answers(there, 1, 500, 200)
+    assert there.answered is not None, "one is still suspect"
+    answers(there, 0, 200)
+    assert there.answered is None
+    answers(there, 0, 500)
+    there.apply(plan(*there.plan.endpoints[1:], ejection=EjectionPolicy(server_errors=3)))
+    assert there.answered is not None, "it may come back"
     there.apply(plan(*there.plan.endpoints))
-    assert there.left is None
+    assert there.answered is None
+    assert [state.good_answers for state in there.states()] == [1, 1]
+
+
+def test_a_full_endpoint_is_watched_until_it_has_room() -> None:
+    there = backend()
+    there.apply(plan(*endpoints(2), limits=LimitPolicy(endpoint=EndpointLimits(requests=1))))
+    first, second = ask(there), ask(there)
+    assert first is not None
+    assert second is not None
+    assert there.answered is None, "they have no room, and nobody knows"
+    assert ask(there) is None
+    there.stats.in_flight -= 1
+    assert there.answered is not None
+    done(there, first)
+    assert ask(there) is first
+    done(there, first)
+    done(there, second)
+    assert there.answered is None
+
+
+def test_success_is_counted_from_when_it_is_judged() -> None:
+    clock = Clock()
+    deadlines = Deadlines(clock)
+    there = backend(*endpoints(6), clock=clock, deadlines=deadlines)
+    answers(there, 0, *[200] * 10_000)
+    rate = SuccessRatePolicy(interval=5, least_endpoints=2, least_requests=1, deviations=1)
+    there.apply(plan(*there.plan.endpoints, ejection=EjectionPolicy(success_rate=rate)))
+    answers(there, 0, *[500] * 5)
+    for last in range(1, 6):
+        answers(there, last, *[200] * 5)
+    clock.advance(6)
+    deadlines.advance()
+    assert state_of(there, 0) not in there.eligible
 
 
 def test_server_errors_in_a_row_eject() -> None:
@@ -435,7 +477,7 @@ def test_limits_hold_and_who_waits_is_told() -> None:
     there.apply(plan(*endpoints(2)))
     assert there.limits is None
     assert later.got is not None, "without a limit nobody waits"
-    assert there.left is None
+    assert there.answered is None
 
 
 class Asking:
@@ -460,17 +502,16 @@ def ask(there: Backend) -> EndpointState | None:
 def done(there: Backend, state: EndpointState) -> None:
     state.in_flight -= 1
     there.stats.in_flight -= 1
-    assert there.left is not None
-    there.left(state, 0.01, 200)
+    tell(there, state, 200)
 
 
 def test_peak_ewma_is_told_of_good_answers() -> None:
     clock = Clock()
     there = backend(clock=clock)
     there.apply(plan(*endpoints(2), balancer=BalancerPolicy("PeakEWMA")))
-    assert there.left is not None
-    there.left(state_of(there, 0), 0.5, 200)
-    there.left(state_of(there, 1), 0.001, 200)
+    assert there.answered is not None
+    there.answered(state_of(there, 0), 0.5, 200)
+    there.answered(state_of(there, 1), 0.001, 200)
     assert picks(there, 50).count("0") < 5
     there.left(state_of(there, 0), 0.0, 500)
     assert picks(there, 50).count("0") < 5, "an error is no quick answer"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from config.balancing import EjectionPolicy, HealthCheckPolicy, SuccessRatePolicy
-from mesh.backend import NOT_ANSWERED
+from mesh.backend import NOT_ANSWERED, Backend, EndpointState
 from mesh.deadlines import Deadlines
 from mesh.eligibility import Rules
 from mesh.outlier import most
-from tests.mesh.making import Clock, backend, endpoint, endpoints, plan
+from tests.mesh.making import Clock, backend, endpoint, endpoints, plan, tell
 
 Event = tuple[Literal["refused", "connected", "500", "200", "broken", "second", "minute"], int]
 EVENTS = st.lists(
@@ -25,22 +26,20 @@ EVENTS = st.lists(
 def test_any_traffic(count: int, percent: int, connects: int, errors: int, events: list[Event]) -> None:
     clock = Clock()
     deadlines = Deadlines(clock)
-    there = backend(clock=clock, deadlines=deadlines)
+    there, told_of_all = (backend(clock=clock, deadlines=deadlines) for _ in range(2))
     rate = SuccessRatePolicy(deviations=1, interval=5, least_endpoints=2, least_requests=1)
     policy = EjectionPolicy(connects, errors, rate, most_percent=percent)
-    there.apply(plan(*endpoints(count), ejection=policy, rules=Rules(panic_below=0)))
-    assert there.left is not None
+    for each in (there, told_of_all):
+        each.apply(plan(*endpoints(count), ejection=policy, rules=Rules(panic_below=0)))
     for event, number in events:
-        state = there.endpoints[endpoint(number % count).where]
-        if event == "refused":
-            there.connect_failed(state)
-        elif event == "connected":
-            there.connect_succeeded(state)
-        elif event in {"second", "minute"}:
+        where = endpoint(number % count).where
+        if event in {"second", "minute"}:
             clock.advance(1 if event == "second" else 60)
             deadlines.advance()
         else:
-            there.left(state, 0.01, {"500": 500, "200": 200, "broken": NOT_ANSWERED}[event])
+            happen(there, event, where, tell)
+            happen(told_of_all, event, where, lambda there, *what: there.left(what[0], 0.01, what[1]))
+        assert known(there) == known(told_of_all)
         out = [state for state in there.endpoints.values() if state.set_aside_until > clock.now]
         assert len(out) <= most(count, percent)
         assert len(there.eligible) >= count - most(count, percent) >= 1
@@ -49,6 +48,25 @@ def test_any_traffic(count: int, percent: int, connects: int, errors: int, event
         clock.advance(32)
         deadlines.advance()
     assert len(there.eligible) == count
+
+
+def happen(
+    there: Backend, event: str, where: tuple[str, int], say: Callable[[Backend, EndpointState, int], None]
+) -> None:
+    state = there.endpoints[where]
+    if event == "refused":
+        there.connect_failed(state)
+    elif event == "connected":
+        there.connect_succeeded(state)
+    else:
+        say(there, state, {"500": 500, "200": 200, "broken": NOT_ANSWERED}[event])
+
+
+def known(there: Backend) -> list[tuple[float, ...]]:
+    return [
+        (state.set_aside_until, state.failures, state.server_errors, state.good_answers, state.bad_answers)
+        for state in there.endpoints.values()
+    ]
 
 
 def test_another_conclusion_alone_changes_anything() -> None:

@@ -86,19 +86,19 @@ def test_connects_in_a_row(limit: int, expected: str) -> None:
 )
 def test_server_errors_in_a_row(limit: int, answers: str, expected: str) -> None:
     state, policy = suspect(), EjectionPolicy(server_errors=limit)
-    found = (answered_badly(state, policy) if answer == "b" else answered_well(state, 0.0) for answer in answers)
+    found = (answered_badly(state, policy) if answer == "b" else not answered_well(state, 0.0) for answer in answers)
     assert "".join("x" if each else "." for each in found) == expected
 
 
 def test_a_good_answer_ends_the_doubling_once_it_is_back() -> None:
     state, policy = suspect(), EjectionPolicy(server_errors=1)
     set_aside(state, "answers", 100.0, policy)
-    answered_well(state, 100.5)
+    assert not answered_well(state, 100.5)
     assert state.failures == 1, "what was under way says nothing"
-    answered_well(state, 101.5)
+    assert answered_well(state, 101.5)
     assert state.failures == 0
     set_aside(state, "connects", 102.0, policy)
-    answered_well(state, 104.0)
+    assert answered_well(state, 104.0), "there is no more for it to end"
     assert state.failures == 1, "that is for a connect to end"
 
 

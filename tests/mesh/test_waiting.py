@@ -167,8 +167,7 @@ class Request:
         assert self.state is not None
         self.state.in_flight -= 1
         self.world.backend.stats.in_flight -= 1
-        if self.world.backend.left is not None:
-            self.world.backend.left(self.state, 0.01, status)
+        self.world.backend.left(self.state, 0.01, status)
 
 
 def test_the_first_wakes_and_the_others_wait_with_it() -> None:
@@ -272,7 +271,7 @@ def test_the_line_ends_and_costs_nothing_any_more() -> None:
     assert world.backend.limits is not None
     world.pass_time(10 * DOUBLING)
     assert world.backend.limits is None
-    assert world.backend.left is None
+    assert world.backend.answered is None
     assert world.ask().state is not None
 
 
@@ -379,7 +378,7 @@ async def test_requests_are_held_and_answered() -> None:
         await world.settled()
 
 
-async def test_the_time_that_was_waited_is_not_the_endpoints() -> None:
+async def test_the_time_that_was_waited_is_not_the_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     took: list[float] = []
     async with sleeping(answering(OK)) as world:
         wire = await world.dial()
@@ -388,7 +387,7 @@ async def test_the_time_that_was_waited_is_not_the_endpoints() -> None:
         await world.wait(lambda: len(world.proxy.live.room) == 1 and world.loop.time() > began + 0.3)
         woken = world.loop.time()
         world.use(*world.addresses)
-        world.backend.left = lambda _, seconds, __: took.append(seconds)
+        monkeypatch.setattr(Backend, "left", lambda *told: took.append(told[2]))
         assert await wire.exactly(len(OK)) == OK
         assert took[0] <= world.loop.time() - woken
 
