@@ -12,7 +12,7 @@ from typing import Final
 
 from config.defaults import DEFAULT_NAMESPACE
 from config.meta import Named
-from config.naming import DNS_LABEL
+from config.naming import DNS_LABEL, shown
 from discovery.endpoint import ReplicaPort
 
 SERVICE: Final = "weft.dev/service"
@@ -59,7 +59,7 @@ def faults(labels: Mapping[str, str]) -> Iterator[str]:
         yield problem
     for text, port in _ports(labels):
         if port is None:
-            yield f"label {PORTS}: {text!r} is no NAME=PORT/tcp, such as http=8080"
+            yield f"label {PORTS}: {shown(text)} is no NAME=PORT/tcp, such as http=8080"
 
 
 def service_fault(labels: Mapping[str, str]) -> str:
@@ -67,7 +67,7 @@ def service_fault(labels: Mapping[str, str]) -> str:
     service, text = service_of(labels), labels.get(SERVICE)
     if not text or service is None or not any(map(DNS_LABEL.problem, service)):
         return ""
-    return f"label {SERVICE}: {text!r} is no NAME or NAMESPACE/NAME of a Service"
+    return f"label {SERVICE}: {shown(text)} is no NAME or NAMESPACE/NAME of a Service"
 
 
 def _ports(labels: Mapping[str, str]) -> Iterator[tuple[str, ReplicaPort | None]]:

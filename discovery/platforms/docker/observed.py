@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from config.meta import Named
-from config.naming import DNS_LABEL
+from config.naming import DNS_LABEL, shown
 from config.resources.core import Service
 from discovery.endpoint import Replica, WorkloadRef
 from discovery.membership import ports_of, target_port
@@ -102,7 +102,7 @@ def accept_ports(replica: Replica, services: Mapping[Named, Service]) -> tuple[i
 
 def _unreached(seen: Sighting) -> str:
     if wanted := seen.labels.get(labels.NETWORK):
-        return f"label {labels.NETWORK}: it has no address in a network {wanted!r}"
+        return f"label {labels.NETWORK}: it has no address in a network {shown(wanted)}"
     return "it is in no network that this machine can dial, such as a bridge"
 
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from config.configset import ConfigSet
 from config.defaults import DEFAULT_NAMESPACE
 from config.meta import Named
-from config.naming import DNS_LABEL, label_key
+from config.naming import DNS_LABEL, label_key, shown
 
 KIND: Final = "SwarmService"
 """Of workloads: an autoscaler's scaleTargetRef names it."""
@@ -96,5 +96,5 @@ def _published(text: str) -> PublishedPort:
     found = _PUBLISHED.fullmatch(text.lower())
     numbers = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if found is None or not all(0 < number < 65536 for number in numbers):
-        raise ValueError(f"label {PUBLISH}: {text!r} is no PORT:CONTAINERPORT/tcp, such as 8088:8080/tcp")
+        raise ValueError(f"label {PUBLISH}: {shown(text)} is no PORT:CONTAINERPORT/tcp, such as 8088:8080/tcp")
     return PublishedPort(*numbers, (found[3] or "tcp").upper())

@@ -50,12 +50,12 @@ FAULTS: dict[str, tuple[dict[str, str], list[str]]] = {
     "nothing": ({**COMPOSE, "weft.dev/ports": "http=80, dns=53/udp,"}, []),
     "no name": (
         {"weft.dev/service": "shop/Web site"},
-        ["label weft.dev/service: 'shop/Web site' is no NAME or NAMESPACE/NAME of a Service"],
+        ['label weft.dev/service: "shop/Web site" is no NAME or NAMESPACE/NAME of a Service'],
     ),
     "compose's name, which was not meant for weft": ({**COMPOSE, "com.docker.compose.project": "my_shop"}, []),
     "no ports": (
         {"weft.dev/service": "web", "weft.dev/ports": "8080, http:80"},
-        [f"label weft.dev/ports: {text!r} is no NAME=PORT/tcp, such as http=8080" for text in ("8080", "http:80")],
+        [f'label weft.dev/ports: "{text}" is no NAME=PORT/tcp, such as http=8080' for text in ("8080", "http:80")],
     ),
 }
 

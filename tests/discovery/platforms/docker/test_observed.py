@@ -137,11 +137,11 @@ REMARKS: dict[str, tuple[dict[str, dict[str, str]], str]] = {
     ),
     "not in the network": (
         {"labels": {"weft.dev/service": "shop/web", "weft.dev/network": "front"}},
-        "label weft.dev/network: it has no address in a network 'front'",
+        'label weft.dev/network: it has no address in a network "front"',
     ),
     "a label": (
         {"labels": {"weft.dev/service": "web", "weft.dev/ports": "80"}},
-        "label weft.dev/ports: '80' is no NAME=PORT/tcp, such as http=8080",
+        'label weft.dev/ports: "80" is no NAME=PORT/tcp, such as http=8080',
     ),
 }
 

@@ -55,7 +55,7 @@ def test_a_label_names_another_service_and_all_nodes_are_told() -> None:
 
 def test_a_label_that_names_no_service_is_said() -> None:
     made = publication([known(labels={SERVICE: "shop/Web site"})])
-    assert made.remarks == ("web: label weft.dev/service: 'shop/Web site' is no NAME or NAMESPACE/NAME of a Service",)
+    assert made.remarks == ('web: label weft.dev/service: "shop/Web site" is no NAME or NAMESPACE/NAME of a Service',)
     assert not made.names
 
 
