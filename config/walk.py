@@ -102,7 +102,8 @@ class Walk:
                 merged.extend(value.value if isinstance(value, SequenceNode) else [value])
             elif key.value in own:
                 first = self.source(own[key.value][0])
-                self.error(key, f"duplicate key; it is also written on line {first.line}", key.value)
+                hint = "; a '---' line goes between two objects" if key.value == "apiVersion" else ""
+                self.error(key, f"duplicate key; it is also written on line {first.line}{hint}", key.value)
             else:
                 own[key.value] = key, value
         for part in merged:

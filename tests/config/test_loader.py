@@ -174,6 +174,11 @@ HEADERS = [
     ("text", "hello", 'expected an object of Kubernetes (a mapping), got the text "hello"'),
     ("no kind", "apiVersion: v1", "kind is missing"),
     ("null kind", "{apiVersion: v1, kind: null}", "kind is missing"),
+    (
+        "two, and nothing between",
+        "apiVersion: v1\nkind: Service\napiVersion: v1",
+        "line 1; a '---' line goes between two objects",
+    ),
     ("kind is a list", "{apiVersion: v1, kind: [a]}", "kind is missing"),
     ("misspelt kind", "{apiVersion: v1, kind: Servise}", 'did you mean "Service"?'),
     ("old version", "{apiVersion: extensions/v1beta1, kind: Ingress}", "write apiVersion: networking.k8s.io/v1"),
