@@ -47,8 +47,14 @@ def kind_of(word: str, *, one: bool = False) -> str:
     names = {name: kind for kind in KINDS for name in (kind.lower(), *_plurals(kind.lower()))} | dict(SHORT)
     if word.lower() in names:
         return names[word.lower()]
-    there = f"{', '.join(KINDS)}{'' if one else ', or all'}"
-    raise Unknown(f'no kind is called "{word}"{did_you_mean(word, tuple(KINDS))}; there are {there}')
+    there = f"there are {', '.join(KINDS)}{'' if one else ', or all'}"
+    raise Unknown(f'no kind is called "{word}"{did_you_mean(word, tuple(KINDS)) or "; " + there}')
+
+
+def split(word: str, name: str) -> tuple[str, str]:
+    """A kind and a name, written apart or as one word, ``svc/web``; raises nothing, since neither is looked up."""
+    kind, slash, behind = word.partition("/")
+    return (kind, behind) if slash and not name else (word, name)
 
 
 def _plurals(name: str) -> tuple[str, ...]:

@@ -94,6 +94,14 @@ def read_number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
+def read_count(text: str, most: int = 10**9) -> int:
+    """A whole number from 1 to `most`; raises ArgumentTypeError that says what is wrong."""
+    value = read_number(text)
+    if not (1 <= value <= most and value.is_integer()):
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number in 1..{most}")
+    return int(value)
+
+
 def read_path(text: str) -> Path:
     """A file or folder of manifests, or ``-``; raises ArgumentTypeError for none, as a variable not set leaves."""
     if not text:

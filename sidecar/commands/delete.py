@@ -11,7 +11,7 @@ from typing import Any
 from config.meta import ObjectKey
 from sidecar.commands.apply import PATH, add_files, add_writing, write
 from sidecar.errors import UserError
-from sidecar.objects import Unknown, kind_of
+from sidecar.objects import Unknown, kind_of, split
 
 
 def add_parser(subparsers: Any) -> None:
@@ -21,14 +21,17 @@ def add_parser(subparsers: Any) -> None:
         description="Deletes an object, or all objects of files, from the registry's store.  Needs the state folder of "
         "the registry.  Exit code 1 when one is not stored.",
     )
-    parser.add_argument("kind", metavar="KIND", nargs="?", help="a kind, as kubectl knows it (service, svc, ...)")
-    parser.add_argument("name", metavar="NAME", nargs="?")
+    parser.add_argument(
+        "kind", metavar="KIND", nargs="?", default="", help="a kind, as kubectl knows it (service, svc, ...)"
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", default="")
     parser.add_argument("-n", "--namespace", default="default", help="of NAME; default: default")
     add_files(parser)
     add_writing(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    args.kind, args.name = split(args.kind, args.name)
     if bool(args.paths) == bool(args.kind) or bool(args.kind) != bool(args.name):
         raise UserError("delete: give either KIND NAME or -f PATH", 2)
     keys = _written(args.paths) if args.paths else [_named(args)]

@@ -9,7 +9,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sidecar.errors import UserError
-from sidecar.objects import REPLICAS, Item, Unknown, absent, chosen, endpoint_rows, key_of, kind_of, manifests, rows
+from sidecar.objects import (
+    REPLICAS,
+    Item,
+    Unknown,
+    absent,
+    chosen,
+    endpoint_rows,
+    key_of,
+    kind_of,
+    manifests,
+    rows,
+    split,
+)
 from sidecar.options import read_options
 from sidecar.reading import AdminClient, admin_address
 from sidecar.redaction import HIDDEN
@@ -40,6 +52,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    args.type, args.name = split(args.type, args.name)
     if args.type.lower() in REPLICAS:
         return _show_endpoints(args)
     try:

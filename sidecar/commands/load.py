@@ -11,7 +11,7 @@ from shutil import get_terminal_size
 
 from sidecar.errors import UserError
 from sidecar.load.report import Report, render
-from sidecar.options import read_number, read_seconds
+from sidecar.options import read_count, read_number, read_seconds
 
 MOST_CONNECTIONS = 10_000
 TERMINAL = Path()
@@ -65,10 +65,7 @@ def _finite(text: str, value: float) -> float:
 
 
 def _connections(text: str) -> int:
-    value = read_number(text)
-    if not (1 <= value <= MOST_CONNECTIONS and value.is_integer()):
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number in 1..{MOST_CONNECTIONS}")
-    return int(value)
+    return read_count(text, MOST_CONNECTIONS)
 
 
 def run(args: argparse.Namespace) -> int:

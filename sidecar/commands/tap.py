@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-from sidecar.options import read_options
+from sidecar.options import read_count, read_options
 from sidecar.reading import AdminClient, admin_address
 from sidecar.status import latency_text
 from sidecar.terminal import Painter, printable
@@ -34,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
     add("--status", default="", metavar="CODES", help="404, 5xx, 400-403, several separated by commas")
     add("--failed", action="store_true", help="only what the proxy itself ended")
     add("--recent", action="store_true", help="first those of a moment ago that are remembered")
-    add("--count", type=int, default=0, metavar="N", help="end after so many")
+    add("--count", type=read_count, default=None, metavar="N", help="end after so many")
     add("--json", action="store_true", help="a line of JSON for each")
 
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     client = AdminClient(admin_address(read_options(args)))
     with suppress(KeyboardInterrupt):  # the way to end it
         records = client.lines(f"/api/v1/tap?{urlencode(list(_query(args)))}")
-        for record in islice(records, args.count or None):
+        for record in islice(records, args.count):
             print(json.dumps(record) if args.json else line(record, Painter(sys.stdout)), flush=True)
     return 0
 

@@ -42,6 +42,7 @@ WORDS = {
     "duration": (["load", "http://h/", "--rate", "1", "--duration", "3 s"], '"3 s" is not a duration, such as'),
     "no time": (["load", "http://h/", "--rate", "1", "--timeout", "0s"], "--timeout: 0s is not above 0"),
     "rate is no number": (["load", "http://h/", "--rate", "x"], "--rate: 'x' is not a number"),
+    "less than none": (["tap", "--count", "-3"], "--count: -3 is not a whole number in 1.."),
     "half a connection": (["load", "http://h/", "--rate", "1", "--connections", "1.5"], "not a whole number"),
 }
 """The command line is not even read."""

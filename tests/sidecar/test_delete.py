@@ -27,6 +27,7 @@ FILE = """
     [
         (["svc", "web"], ["Service/default/web"]),
         (["ing", "web", "-n", "shop"], ["Ingress/shop/web"]),
+        (["ing/web", "-n", "shop"], ["Ingress/shop/web"]),
         (["ns", "shop"], ["Namespace/shop"]),
         (["-f", "{file}"], ["ConfigMap/default/settings", "Service/shop/web"]),
     ],
@@ -49,6 +50,7 @@ def test_an_object_is_named_as_it_is_stored(
     [
         (["all", "web"], 1, "delete: no kind is called"),
         (["nonsense", "web"], 1, "delete: no kind is called"),
+        (["svc/"], 2, "give either KIND NAME or -f PATH"),
         (["svc"], 2, "give either KIND NAME or -f PATH"),
         ([], 2, "give either KIND NAME or -f PATH"),
         (["svc", "web", "-f", "{file}"], 2, "give either KIND NAME or -f PATH"),

@@ -39,8 +39,9 @@ def test_a_table(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_one_of_a_namespace_as_json(address: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["get", "services", "cart", "-n", "other", "--json", "--admin", address]) == 0
+@pytest.mark.parametrize("words", [["services", "cart", "-n", "other"], ["svc/cart"]])
+def test_one_as_json(words: list[str], address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["get", *words, "--json", "--admin", address]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["kind"], found["metadata"], found["apiVersion"]) == ("Service", {"name": "cart"}, "v1")
 

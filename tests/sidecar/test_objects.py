@@ -34,8 +34,10 @@ def test_short_names(word: str, kind: str) -> None:
 
 
 def test_a_kind_that_is_not_there() -> None:
-    with pytest.raises(Unknown, match=r'no kind is called "Servce"; did you mean "Service".* or all'):
+    with pytest.raises(Unknown, match=r'no kind is called "Servce"; did you mean "Service"\?$'):
         kind_of("Servce")
+    with pytest.raises(Unknown, match=r'no kind is called "Job"; there are Service, .*, or all$'):
+        kind_of("Job")
 
 
 ITEMS = [
