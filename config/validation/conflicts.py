@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from config.addresses import parse_address
+from config.addresses import Address, parse_address
 from config.configset import ConfigSet
 from config.errors import Fault
 from config.meta import Named, ObjectKey, seniority
@@ -21,7 +21,7 @@ from config.naming import shown
 from config.resources.core import Service
 from config.resources.networking import Ingress
 from config.settings import NodeConfigSpec
-from config.validation.doors import Place, node_doors, service_doors
+from config.validation.doors import Place, external_addresses, node_doors, service_doors
 from config.validation.index import node_key
 from config.validation.ingresses import CLASS_FIELDS
 from config.validation.metadata import HasMetadata
@@ -110,11 +110,15 @@ def _is_never_last(_: ObjectKey) -> bool:
 
 def _check_services(config_set: ConfigSet, report: Report, beneath: Collection[str], before: ConfigSet) -> None:
     node = _known_node(config_set, report)  # of today for both: who had a port at all addresses had it at new ones
-    had = _service_claims(before, _report_of(before), node)
-    _settle(_service_claims(config_set, report, node), had, lambda key: config_set.sources[key].file in beneath)
+    external = external_addresses(config_set)
+    had = _service_claims(before, _report_of(before), node, external)
+    claims = _service_claims(config_set, report, node, external)
+    _settle(claims, had, lambda key: config_set.sources[key].file in beneath)
 
 
-def _service_claims(config_set: ConfigSet, report: Report, node: NodeConfigSpec) -> Iterator[_Claim]:
+def _service_claims(
+    config_set: ConfigSet, report: Report, node: NodeConfigSpec, external: Collection[Address]
+) -> Iterator[_Claim]:
     """Of the oldest Service first."""
     another = " too: leave it out to be given another"
     for key, service in by_age("Service", config_set.services):
@@ -123,7 +127,7 @@ def _service_claims(config_set: ConfigSet, report: Report, node: NodeConfigSpec)
             yield _Claim(parse_address(text), about, path, (f"{text} is the address of", another))
         for path, number in _node_ports(service):
             yield _Claim(number, about, path, (f"{number} is a node port of", another))
-        for door in service_doors(service, node):
+        for door in service_doors(service, node, external):
             if about.knows(*door.given):
                 words = (f"{door.place} belongs to", f": {door.remedy}")
                 yield _Claim(door.place, about, door.path, words, door.given)
@@ -146,10 +150,10 @@ def _check_node_doors(config_set: ConfigSet, report: Report) -> None:
             own[place] = f"{path} of {about_node.elsewhere(named, path) if named.name else 'the default NodeConfig'}"
     node = _known_node(config_set, report)
     for key, service in by_age("Service", config_set.services):
-        about = report.of(key)
-        for door in service_doors(service, node):
+        for door in service_doors(service, node, ()):
             if where := own.get(door.place):
-                about.warning(door.path, f"{door.place} is {where} too: choose another for one of them", *door.given)
+                message = f"{door.place} is {where} too: choose another for one of them"
+                report.of(key).warning(door.path, message, *door.given)
 
 
 def _cluster_ips(service: Service) -> Iterator[tuple[str, str]]:

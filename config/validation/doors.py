@@ -6,7 +6,8 @@ can two Services.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from config.addresses import Address, parse_address, parse_host_port
@@ -39,13 +40,19 @@ class Door(NamedTuple):
     """Other fields of the Service that it rests on."""
 
 
-def service_doors(service: Service, node: NodeConfigSpec) -> Iterator[Door]:
-    """What cannot be read is left out."""
+def external_addresses(config_set: ConfigSet) -> frozenset[Address]:
+    """What Services name as ``externalIPs``."""
+    texts = {text for service in config_set.services.values() for text in service.spec.external_ips}
+    return frozenset(place.address for _, place in _places(texts, 0))
+
+
+def service_doors(service: Service, node: NodeConfigSpec, external: Collection[Address]) -> Iterator[Door]:
+    """What cannot be read is left out, and ClusterIPs are but for the `external` ones: nobody else can have these."""
     if service.spec.type == "ExternalName" or service.headless:
         return
     for i, port in enumerate(service.spec.ports):
         if port.protocol != "SCTP":
-            yield from _port_doors(service, port, f"spec.ports[{i}]", node)
+            yield from _port_doors(service, port, f"spec.ports[{i}]", node, external)
     spec = service.spec
     if spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local" and spec.health_check_node_port:
         given = ("spec.type", "spec.externalTrafficPolicy")
@@ -53,11 +60,14 @@ def service_doors(service: Service, node: NodeConfigSpec) -> Iterator[Door]:
             yield Door(place, "spec.healthCheckNodePort", _ANOTHER, given)
 
 
-def _port_doors(service: Service, port: ServicePort, path: str, node: NodeConfigSpec) -> Iterator[Door]:
+def _port_doors(
+    service: Service, port: ServicePort, path: str, node: NodeConfigSpec, external: Collection[Address]
+) -> Iterator[Door]:
     spec, wanted = service.spec, service.spec.load_balancer_ip
-    if node.service_range.reach != "ports":
+    if external and node.service_range.reach != "ports":
         for i, place in _places(service.addresses, port.port, port.protocol):
-            yield Door(place, f"spec.clusterIPs[{i}]" if i else "spec.clusterIP", _ANOTHER)
+            if place.address in external:
+                yield Door(place, f"spec.clusterIPs[{i}]" if i else "spec.clusterIP", _ANOTHER)
     if spec.type in ("NodePort", "LoadBalancer") and port.node_port:
         for _, place in _places(node.node_addresses, port.node_port, port.protocol):
             yield Door(place, f"{path}.nodePort", _ANOTHER, ("spec.type",))
@@ -88,5 +98,5 @@ def node_doors(config_set: ConfigSet) -> Iterator[tuple[str, Place]]:
 def _places(addresses: Iterable[str], port: int, protocol: str = "TCP") -> Iterator[tuple[int, Place]]:
     """By the positions of those addresses that can be read."""
     for i, text in enumerate(addresses):
-        if problem_of(parse_address, text) is None:
+        with suppress(ValueError):
             yield i, Place(parse_address(text), port, protocol)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from config.addresses import parse_address
 from config.loader import load
 from config.meta import Named
-from config.validation.doors import node_doors, service_doors
+from config.validation.doors import external_addresses, node_doors, service_doors
 from mesh.service_doors import doors, health_doors
 from tests.config.validating import ingress, service
 
@@ -38,7 +39,8 @@ def test_they_are_those_that_the_compiler_opens(spec: str, tmp_path: Path) -> No
     (tmp_path / "m.yaml").write_text(NODE + service(spec))
     config_set = load([tmp_path]).config_set
     written = config_set.services[Named("default", "web")]
-    told = {(str(door.place.address), *door.place[1:]) for door in service_doors(written, config_set.node)}
+    everything = {parse_address(text) for text in written.addresses}
+    told = {(str(door.place.address), *door.place[1:]) for door in service_doors(written, config_set.node, everything)}
     opened = {
         (door.key.address, door.key.port, door.key.transport)
         for port in written.spec.ports
@@ -64,3 +66,14 @@ def test_the_node_itself(more: str, paths: list[str], tmp_path: Path) -> None:
     """Its admin port is to be any free one here, so it is nobody's rival."""
     (tmp_path / "m.yaml").write_text(NODE + more)
     assert [path for path, _ in node_doors(load([tmp_path]).config_set)] == paths
+
+
+def test_a_cluster_ip_is_told_of_where_another_may_name_it(tmp_path: Path) -> None:
+    """For thousands of Services, which none does."""
+    (tmp_path / "m.yaml").write_text(service("{clusterIP: 127.96.0.9, ports: [{port: 80}]}", "a"))
+    config_set = load([tmp_path]).config_set
+    [written] = config_set.services.values()
+    assert not [*service_doors(written, config_set.node, external_addresses(config_set))]
+    (tmp_path / "n.yaml").write_text(service("{externalIPs: [127.96.0.9], ports: [{port: 81}]}", "b"))
+    [door] = service_doors(written, config_set.node, external_addresses(load([tmp_path]).config_set))
+    assert str(door.place) == "80/TCP at 127.96.0.9"
