@@ -56,6 +56,8 @@ class ContainerUsage(msgspec.Struct, frozen=True):
     """Bytes; None: not known."""
     requests: dict[str, str] = {}
     """Quantities by resource; limits where only these are written."""
+    at: float | None = None
+    """When the seconds were counted, by a clock of the platform's own that only goes forward; None: just now."""
 
 
 class WorkloadStatus(msgspec.Struct, frozen=True):

@@ -90,31 +90,47 @@ class Window:
         return list(self._samples)[1:]
 
 
+class _Counted(NamedTuple):
+    """The processor time of one container."""
+
+    at: float
+    seconds: float
+    cores: float | None = None
+    """In use since it was counted before; None: not known, as when it was not there then."""
+
+    def then(self, at: float, seconds: float) -> _Counted:
+        """Counted again; platforms may not have done so between two looks, and say again what they said."""
+        if at == self.at:
+            return self
+        if at < self.at or seconds < self.seconds:  # it was started again
+            return _Counted(at, seconds)
+        return _Counted(at, seconds, (seconds - self.seconds) / (at - self.at))
+
+
 class Uses:
     """What a target's containers used, at the last two looks."""
 
     def __init__(self) -> None:
-        self._before: tuple[float, Usage] | None = None
         self.last: tuple[float, Usage] | None = None
         """When (in Unix seconds), and what."""
+        self.seconds = 0.0
+        """Between the two; 0 before the second."""
+        self._counted: dict[tuple[str, str], _Counted] = {}
+        """By replica and container."""
 
     def add(self, at: float, usage: Usage) -> None:
-        self._before, self.last = self.last, (at, usage)
-
-    @property
-    def seconds(self) -> float:
-        """Between the two; 0 before the second."""
-        return self.last[0] - self._before[0] if self.last and self._before else 0.0
+        self.seconds = at - self.last[0] if self.last else 0.0
+        self.last = at, usage
+        before, self._counted = self._counted, {}
+        for replica, containers in usage.items():
+            for each in containers:
+                if each.cpu_seconds is not None:
+                    key, now = (replica, each.container), each.at if each.at is not None else at
+                    known = before.get(key)
+                    counted = known.then(now, each.cpu_seconds) if known else _Counted(now, each.cpu_seconds)
+                    self._counted[key] = counted
 
     def cpu(self, replica: str, container: str) -> float | None:
-        """Cores in use between the two looks; None: not known, as when it was not there at the first."""
-        then = _cpu_seconds(self._before, replica, container)
-        now = _cpu_seconds(self.last, replica, container)
-        if then is None or now is None or now < then or not self.seconds:  # less: it was started again
-            return None
-        return (now - then) / self.seconds
-
-
-def _cpu_seconds(look: tuple[float, Usage] | None, replica: str, container: str) -> float | None:
-    found = (each for each in (look[1].get(replica, ()) if look else ()) if each.container == container)
-    return next((each.cpu_seconds for each in found), None)
+        """Cores in use; None: not known."""
+        counted = self._counted.get((replica, container))
+        return counted.cores if counted is not None else None

@@ -63,6 +63,10 @@ class ContainerUsage(Protocol):
     def requests(self) -> Mapping[str, str]:
         """Quantities by resource."""
 
+    @property
+    def at(self) -> float | None:
+        """When its seconds were counted, by any clock that only goes forward; None: just now."""
+
 
 Usage = Mapping[str, Sequence[ContainerUsage]]
 """By replica: all of its containers."""

@@ -147,6 +147,8 @@ class Used(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cpu_seconds: float | None
     memory: float | None
     requests: Annotated[dict[Word, Word], Meta(max_length=16)]
+    at: float = 0.0
+    """By the node's clock."""
 
 
 class Workload(msgspec.Struct, frozen=True, rename="camel"):

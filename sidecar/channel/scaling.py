@@ -16,7 +16,7 @@ from msgspec import structs
 from config.meta import matches
 from config.resources.core import Service
 from discovery.endpoint import WorkloadRef
-from mesh.autoscaling.target import ReplicaLoad, ScaleTarget
+from mesh.autoscaling.target import ContainerUsage, ReplicaLoad, ScaleTarget
 from mesh.steps import run_in_slices
 from sidecar.channel.messages import MOST_COPIES, Autoscaled, Copy, Scales, Used, Wanted, Workload
 from sidecar.channel.tally import MOST_REPLICAS, Load
@@ -114,7 +114,7 @@ class Scaling:
         self.next = now + (SECONDS if self._wanted else IDLE_SECONDS)
         if not self._wanted:
             return None
-        said = await self._scales()
+        said = await self._scales(now)
         if said == self._sent:
             return None
         self._sent = said
@@ -128,39 +128,41 @@ class Scaling:
         except KeyError:
             log.info("%s is to have %d replicas, and is not run here", wanted.name, wanted.replicas)
 
-    async def _scales(self) -> Scales:
+    async def _scales(self, now: float) -> Scales:
         wanted, target = self._wanted, self._target
         loads = await run_in_slices(self._loads(frozenset(wanted)))
         self._turn += 1
         self._usage = {ref: used for ref, used in self._usage.items() if ref in wanted and wanted[ref].measured}
-        workloads = [await self._workload(target, *each) for each in wanted.items()] if target else []
+        workloads = [await self._workload(target, *each, now) for each in wanted.items()] if target else []
         some = dict(sorted(loads.items())[:MOST_REPLICAS])
         return Scales(
             tuple(each for each in workloads if each is not None),
             {replica: Load(load.in_flight, load.requests) for replica, load in some.items()},
         )
 
-    async def _workload(self, target: ScaleTarget, ref: WorkloadRef, wanted: Wanted) -> Workload | None:
+    async def _workload(self, target: ScaleTarget, ref: WorkloadRef, wanted: Wanted, now: float) -> Workload | None:
         """None: it is not run here.  Of replicas of another's, as tasks of a swarm are, only what they use is said."""
         try:
             scale = await target.read(ref)
         except KeyError:
-            used = _usage(target, ref) if wanted.measured else {}
+            used = _usage(target, ref, now) if wanted.measured else {}
             return Workload(wanted.name, 0, (), used) if used else None
         copies = tuple(
             Copy(each.id, each.ready, each.terminating, each.pending, each.started, each.since)
             for each in scale.replicas[:MOST_COPIES]
         )
         if wanted.measured and (len(copies) <= FEW or self._turn % RARELY == 0 or ref not in self._usage):
-            self._usage[ref] = _usage(target, ref)
+            self._usage[ref] = _usage(target, ref, now)
         return Workload(wanted.name, scale.desired, copies, self._usage.get(ref, {}))
 
 
-def _usage(target: ScaleTarget, ref: WorkloadRef) -> dict[str, tuple[Used, ...]]:
-    return {
-        replica: tuple(Used(each.container, each.cpu_seconds, each.memory, dict(each.requests)) for each in used)
-        for replica, used in target.usage(ref).items()
-    }
+def _usage(target: ScaleTarget, ref: WorkloadRef, now: float) -> dict[str, tuple[Used, ...]]:
+    return {replica: tuple(_used(each, now) for each in used) for replica, used in target.usage(ref).items()}
+
+
+def _used(each: ContainerUsage, now: float) -> Used:
+    at = now if each.at is None else each.at
+    return Used(each.container, each.cpu_seconds, each.memory, dict(each.requests), at)
 
 
 def name_of(ref: WorkloadRef) -> str:

@@ -42,16 +42,17 @@ class Usage:
         """`stats` asks for those of one container; raises EngineError.  `clock` in seconds, monotonic."""
         self._stats = stats
         self._clock = clock
-        self._known: dict[str, tuple[float | None, float | None]] = {}
+        self._known: dict[str, tuple[float, float | None, float | None]] = {}
+        """When it was, and what `read` says."""
         self._wanted: dict[str, float] = {}
 
     def of(self, container: str, spec: Container) -> ContainerUsage:
         """What was seen last; that somebody asks has it looked at again."""
         if container:
             self._wanted[container] = self._clock()
-        seconds, memory = self._known.get(container, (None, None))
+        at, seconds, memory = self._known.get(container, (None, None, None))
         requests = {**spec.resources.limits, **spec.resources.requests}
-        return ContainerUsage(spec.name, seconds, memory, requests)
+        return ContainerUsage(spec.name, seconds, memory, requests, at)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -69,7 +70,8 @@ class Usage:
         async def ask(container: str) -> None:
             async with room:
                 try:
-                    self._known[container] = read(await self._stats(container))
+                    found = read(await self._stats(container))
+                    self._known[container] = (self._clock(), *found)
                 except EngineError:
                     self._known.pop(container, None)
 

@@ -97,3 +97,21 @@ def test_cores(before: float | None, after: float | None, cores: float | None) -
     assert uses.cpu("a", "main") == cores
     assert uses.cpu("a", "other") is None
     assert uses.cpu("b", "main") is None
+
+
+LOOKS = {
+    "counted before each look": ([(1.0, 0.5), (6.0, 3.0)], [None, 0.5]),
+    "not counted anew at the third": ([(1.0, 0.5), (6.0, 3.0), (6.0, 3.0), (16.0, 4.0)], [None, 0.5, 0.5, 0.1]),
+    "not counted anew at the second": ([(1.0, 0.5), (1.0, 0.5), (11.0, 1.5)], [None, None, 0.1]),
+    "a machine that began anew": ([(100.0, 9.0), (3.0, 10.0), (5.0, 11.0)], [None, None, 0.5]),
+}
+
+
+@pytest.mark.parametrize("case", LOOKS)
+def test_cores_are_of_the_time_between_two_counts_whenever_it_is_looked(case: str) -> None:
+    counts, cores = LOOKS[case]
+    uses, found = Uses(), []
+    for look, (at, seconds) in enumerate(counts):
+        uses.add(1000.0 + 15 * look, {"a": (ContainerUsage("main", seconds, at=at),)})
+        found.append(uses.cpu("a", "main"))
+    assert found == cores

@@ -49,23 +49,23 @@ async def test_what_is_said() -> None:
     world = Target(desired=1)
     scaling = Scaling(world, loads)
     assert await scaling.due(0.0) is None, "nothing is autoscaled"
-    scaling.take(wanted(measured=True))
+    scaling.take(wanted())
     said = await scaling.due(1.0)
     assert said is not None
     (workload,) = said.workloads
     assert (workload.name, workload.desired, [copy.id for copy in workload.copies]) == ("default/web", 1, ["r0"])
-    assert workload.usage["r0"][0].container == "main"
-    assert said.loads == {"r0": Load(2, 9)}
+    assert (workload.usage, said.loads) == ({}, {"r0": Load(2, 9)}), "nobody asks what it uses"
     assert await scaling.due(1.0 + SECONDS / 2) is None, "at most once a second"
     assert await scaling.due(1.0 + SECONDS) is None, "nothing is new"
     world.desired = 2
     assert (await scaling.due(1.0 + 2 * SECONDS)) is not None
     scaling.begin()
     assert (await scaling.due(1.0 + 2 * SECONDS)) is not None, "a new connection is told everything"
-    scaling.take(wanted())
-    said = await scaling.due(1.0 + 3 * SECONDS)
-    assert said is not None
-    assert said.workloads[0].usage == {}, "nobody asks for it any more"
+    for step, measured in enumerate((True, True, False)):
+        scaling.take(wanted(measured=measured))
+        said = await scaling.due(9.0 + step)
+        assert said is not None
+        assert [used[0].at for used in said.workloads[0].usage.values()] == ([9.0 + step] * 2 if measured else [])
 
 
 async def test_who_runs_nothing_still_says_what_it_sends() -> None:

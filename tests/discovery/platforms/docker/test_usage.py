@@ -44,10 +44,12 @@ async def test_it_is_looked_at_while_somebody_wants_to_know() -> None:
     await usage.look()
     assert usage.of("", spec) == usage.of("one", spec) == ContainerUsage("main")
     await usage.look()
-    assert (asked, usage.of("one", spec).cpu_seconds) == (["one"], 2.5)
+    now = 3.0
+    known = usage.of("one", spec)
+    assert (asked, known.cpu_seconds, known.at) == (["one"], 2.5, 0.0)
     gone = True
     await usage.look()
     assert usage.of("one", spec).cpu_seconds is None
-    now = WANTED_SECONDS + 1
+    now += WANTED_SECONDS + 1
     await usage.look()
     assert asked == ["one", "one"]
