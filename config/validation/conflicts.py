@@ -112,8 +112,23 @@ def _check_services(config_set: ConfigSet, report: Report, beneath: Collection[s
     node = _known_node(config_set, report)  # of today for both: who had a port at all addresses had it at new ones
     external = external_addresses(config_set)
     had = _service_claims(before, _report_of(before), node, external)
-    claims = _service_claims(config_set, report, node, external)
+    claims = _service_claims(_with_addresses(config_set, before) if external else config_set, report, node, external)
     _settle(claims, had, lambda key: config_set.sources[key].file in beneath)
+
+
+def _with_addresses(config_set: ConfigSet, before: ConfigSet) -> ConfigSet:
+    """With the addresses that Services had and leave open: they will be given them again."""
+    return replace(
+        config_set,
+        services={
+            named: replace(service, spec=replace(service.spec, cluster_ip=had.spec.cluster_ip))
+            if (had := before.services.get(named))
+            and not service.spec.cluster_ip
+            and service.spec.type != "ExternalName"
+            else service
+            for named, service in config_set.services.items()
+        },
+    )
 
 
 def _service_claims(

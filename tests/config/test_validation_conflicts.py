@@ -313,6 +313,19 @@ def test_who_had_it_before_keeps_it(what: str, tmp_path: Path) -> None:
         assert all(f"default/{holder} (" in fault.message for fault in errors)
 
 
+def test_an_address_that_was_given_is_nobodys_external_one(tmp_path: Path) -> None:
+    """At the port that is served there; a Service that takes another's traffic so is known as CVE-2020-8554."""
+    file = tmp_path / "m.yaml"
+    file.write_text(service(FIXED, "slow"))
+    before = load([file]).config_set
+    for port, names in ((80, {"aaa"}), (81, set())):
+        taking = f"{{externalIPs: [127.96.0.9], ports: [{{port: {port}}}]}}"
+        file.write_text(service(taking, "aaa") + service("{ports: [{port: 80}]}", "slow"))
+        errors = [fault for fault in load([file], before=before).faults if fault.severity == "error"]
+        assert {fault.object.name for fault in errors if fault.object} == names
+        assert all("80/TCP at 127.96.0.9 belongs to Service/default/slow (" in fault.message for fault in errors)
+
+
 def test_what_was_given_up_is_free(tmp_path: Path) -> None:
     file = tmp_path / "m.yaml"
     file.write_text(node_port("slow", 30001))
