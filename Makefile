@@ -10,11 +10,12 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 GROUP = $(BIN)/python -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups'][sys.argv[1]])"
-# Folders of tests, those that take longest first; of interop, those files apart that share a Docker Engine.
-LONG := scenarios interop mesh discovery engine sidecar
+# Folders of tests, those that take longest first; of interop, files apart that wait long for a server of their own.
+LONG := interop scenarios sidecar discovery mesh engine etcd
 SUITES := $(LONG) \
 	$(filter-out $(LONG) policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
 ENGINE := tests/interop/test_docker.py
+ETCD := tests/interop/test_etcd.py
 # What else needs an engine is as much work as all other suites of interop: apart from `make test`, but in `.ci/run` and `make soak`.
 ENGINES := $(filter-out $(ENGINE),$(wildcard $(addprefix tests/interop/test_,docker*.py image.py swarm*.py)))
 ALL := engines $(SUITES)
@@ -33,8 +34,8 @@ demo: $(STAMP)
 	@exec $(BIN)/weft up examples/shop
 
 test: $(DEV_STAMP)
-	@echo "the tests of $(RUN), four at a time; each reports when it is done ..."
-	@$(MAKE) --no-print-directory --jobs 4 --keep-going --output-sync=target $(RUN:%=test-%)
+	@echo "the tests of $(RUN), five at a time; each reports when it is done ..."
+	@$(MAKE) --no-print-directory --jobs 5 --keep-going --output-sync=target $(RUN:%=test-%)
 
 soak: export WEFT_SOAK = 1
 soak: wheels test
@@ -44,15 +45,16 @@ test-image: export WEFT_SOAK = 1
 test-image: $(DEV_STAMP) wheels
 	$(BIN)/python -m pytest tests/interop/test_image.py tests/interop/test_docker_compose.py
 
-# Each collects only what it runs.  Scenarios mostly wait, so two of their files run at once.
+# Each collects only what it runs.  Scenarios mostly wait, so three of their files run at once, in the order of their conftest.py.
 FILES = tests/$(@:test-%=%)
 test-engine: FILES = $(ENGINE)
 test-engines: FILES = $(ENGINES)
-test-interop: FILES = tests/interop $(addprefix --ignore=,$(ENGINE) $(ENGINES))
+test-etcd: FILES = $(ETCD)
+test-interop: FILES = tests/interop $(addprefix --ignore=,$(ENGINE) $(ENGINES) $(ETCD))
 $(ALL:%=test-%): $(DEV_STAMP)
 	@echo "tests of $(@:test-%=%)"
 	@$(BIN)/python -m pytest $(FILES) $(END) -p no:cacheprovider \
-		$(if $(filter test-scenarios,$@),--numprocesses 2 --dist loadfile --max-worker-restart 1,-p no:xdist)
+		$(if $(filter test-scenarios,$@),--numprocesses 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 1,-p no:xdist)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .

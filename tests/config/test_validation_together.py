@@ -16,7 +16,7 @@ import pytest
 from config.configset import KINDS
 from config.loader import load_text
 from config.unread import steps
-from tests.config.test_unread import EVERYTHING, parent_of, places, retype
+from tests.config.test_unread import EVERYTHING, parent_of, places, retype, spread
 
 
 class Planted(NamedTuple):
@@ -215,7 +215,7 @@ def test_none_waits_for_another_field_to_be_mended(number: int, size: Callable[[
         path for path in places(whole[number]) if path[:2] not in {("metadata", "name"), ("metadata", "namespace")}
     ]
     everywhere = [path for path in everywhere if path != ("metadata",)]
-    for path in everywhere[:: max(1, len(everywhere) // size(4, 1000))]:
+    for path in spread(everywhere, size(2, 1000), number):
         documents = list(whole)
         documents[number] = deepcopy(whole[number])
         retype(parent_of(documents[number], path), path[-1])

@@ -109,7 +109,8 @@ async def test_networks_come_and_go(engine: Engine, weft: Weft) -> None:
 async def test_no_get_is_lost_when_a_container_ends(
     engine: Engine, weft: Weft, end: str, size: Callable[[int, int], int]
 ) -> None:
-    containers = start(engine, weft, end, 3, *(CHECKED if end == "sicken" else ()))
+    count = size(2, 3)
+    containers = start(engine, weft, end, count, *(CHECKED if end == "sicken" else ()))
     words = [*ENDS[end], containers[0], *(("touch", "/tmp/sick") if end == "sicken" else ())]
 
     async def act() -> None:
@@ -117,25 +118,26 @@ async def test_no_get_is_lost_when_a_container_ends(
 
     report = await under_load(weft, end, act, rate=size(50, 500), seconds=size(2, 10))
     assert all_well(report), (report.statuses, report.errors, weft.told())
-    assert len(ready(weft, end)) == 2
+    wait_for(lambda: len(ready(weft, end)) == count - 1, weft.told)
 
 
 async def test_an_engine_that_restarts_changes_nothing(
     engine: Engine, weft: Weft, size: Callable[[int, int], int]
 ) -> None:
-    containers = start(engine, weft, "restart", 3)
+    count = size(2, 3)
+    containers = start(engine, weft, "restart", count)
 
     async def act() -> None:
         await asyncio.to_thread(engine.kill)
         await asyncio.sleep(0.3)
         assert not standing(weft)["connected"]
-        assert len(ready(weft, "restart")) == 3
+        assert len(ready(weft, "restart")) == count
         await asyncio.to_thread(engine.start)
         await asyncio.to_thread(engine.docker, "kill", containers[0])
 
     report = await under_load(weft, "restart", act, rate=size(50, 500), seconds=size(4, 10))
     assert all_well(report), (report.statuses, report.errors, weft.told())
-    wait_for(lambda: standing(weft)["connected"] and len(ready(weft, "restart")) == 2, weft.told)
+    wait_for(lambda: standing(weft)["connected"] and len(ready(weft, "restart")) == count - 1, weft.told)
 
 
 def standing(weft: Weft) -> dict[str, object]:

@@ -81,7 +81,7 @@ def test_half_a_message(weft: Weft) -> None:
 def test_transfers_that_nobody_reads(weft: Weft, size: Callable[[int, int], int]) -> None:
     asked = b"".join(framed(messages.axfr_query(number, ORIGIN)) for number in range(40))
     with no_harm(weft), ExitStack() as connections, closing(Client(*where(weft))) as client:
-        for _ in range(size(15, 40)):
+        for _ in range(size(10, 40)):
             connection = connections.enter_context(socket.socket())
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.connect(where(weft))

@@ -49,8 +49,15 @@ def weft_settings(weft: Weft) -> str:
 
 
 keyed = pytest.mark.parametrize("weft", ["keys"], indirect=True)
-programs = pytest.mark.parametrize("program", ["nsupdate", "knsupdate"])
-transports = pytest.mark.parametrize("transport", ["UDP", "TCP"])
+PROGRAMS, TRANSPORTS = ("nsupdate", "knsupdate"), ("UDP", "TCP")
+programs = pytest.mark.parametrize("program", PROGRAMS)
+ONCE = [
+    # A bounded run has each pair: of algorithm, program and transport.
+    pytest.param(*signed, program, transport, marks=[pytest.mark.soak] if (one + of + by) % 2 else [])
+    for one, signed in enumerate([("keys", "hmac-sha256"), ("keys", "hmac-sha512"), ("no keys", "unsigned")])
+    for of, program in enumerate(PROGRAMS)
+    for by, transport in enumerate(TRANSPORTS)
+]
 
 
 def update(weft: Weft, script: str, *options: str, program: str = "nsupdate", zone: str = DOMAIN) -> str:
@@ -81,13 +88,7 @@ def serials(said: str) -> list[int]:
     return [int(found) for found in re.findall(r"\sSOA\s+\S+ \S+ (\d+) ", said)]
 
 
-@programs
-@transports
-@pytest.mark.parametrize(
-    ("weft", "algorithm"),
-    [("keys", "hmac-sha256"), ("keys", "hmac-sha512"), ("no keys", "unsigned")],
-    indirect=["weft"],
-)
+@pytest.mark.parametrize(("weft", "algorithm", "program", "transport"), ONCE, indirect=["weft"])
 def test_an_update_is_carried_out_once(weft: Weft, key: str, program: str, transport: str, algorithm: str) -> None:
     name = f"once-{program}-{transport}-{algorithm}"
     changes = (

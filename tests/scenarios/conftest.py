@@ -11,6 +11,15 @@ from tests.scenarios.manifests import deployment, ingress, policy, service
 from tests.scenarios.weft import Weft
 from tests.scenarios.world import weft_up
 
+LONGEST = ("autoscaling", "sidecar", "zero", "rollout", "reload", "autoscaling_nodes", "nodes", "security", "bounds")
+"""Files that take longest, which begin first: none is to be left when the others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole files in this order."""
+    order = {Path(__file__).with_name(f"test_{name}.py"): place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
 
 @pytest.fixture(scope="package")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -203,7 +203,7 @@ def wait_for(condition: Callable[[], Any], explain: Callable[[], str] = str, sec
 
 def pause(waited: float) -> float:
     """Seconds until a condition is looked at again: often what is asked costs more than what is waited for."""
-    return 0.01 if SOAK else min(max(waited / 10, 0.01), 0.05)
+    return 0.01 if SOAK else min(max(waited / 10, 0.01), 0.15)
 
 
 def alive(pid: int) -> bool:
