@@ -45,8 +45,9 @@ class Controller:
         for name, hpa in sorted(autoscalers.items()):
             made, before = scaler_of(hpa), known.get(name)
             if before is not None and before.target == made.target:
-                made.decision, made.at, made.uses = before.decision, before.at, before.uses
-                made.awaited = before.awaited
+                made.decision, made.at, made.awaited = before.decision, before.at, before.awaited
+                if made.reads_resources:
+                    made.uses = before.uses
             self.scalers[name] = made
 
     async def run(self) -> None:
@@ -62,7 +63,7 @@ class Controller:
         if not self.scalers:
             return
         services = {service for scaler in self.scalers.values() for service in scaler.services}
-        workloads = {scaler.target for scaler in self.scalers.values()}
+        workloads = {scaler.target for scaler in self.scalers.values() if scaler.reads_loads}
         source = self._executor.source
         epoch, seen = source.epoch(), frozenset[object]((*services, *workloads))
         if epoch != self._epoch or seen - self._seen:  # sums that jump are no growth: begin anew

@@ -14,7 +14,7 @@ from mesh.steps import run_to_end
 
 
 class LiveSource:
-    """A `SampleSource`; what it costs is in proportion to the Services and replicas asked for, and to all Backends."""
+    """A `SampleSource`; what it costs is in proportion to all Backends, or endpoints, unless nothing is asked for."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -23,6 +23,8 @@ class LiveSource:
         return 0
 
     def services(self, names: Collection[Named]) -> StatsFrame:
+        if not names:
+            return StatsFrame()
         backends = tuple(self._live.backends.values())
         wanted = (backend for backend in backends if Named(backend.key.namespace, backend.key.service) in names)
         return merge([StatsFrame([backend_frame(backend, {}) for backend in wanted])])
@@ -34,7 +36,7 @@ class LiveSource:
         """`replicas`, yielding after every few hundred endpoints."""
         loads: dict[str, ReplicaLoad] = {}
         seen = 0
-        for backend in tuple(self._live.all()):
+        for backend in tuple(self._live.all()) if workloads else ():
             for state in tuple(backend.states()):
                 seen += 1
                 endpoint = state.endpoint

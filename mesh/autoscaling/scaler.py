@@ -91,6 +91,11 @@ class HPAScaler(Scaler):
         return behavior.limited(max(asked, default=0), current, spec, self.history, now).replicas
 
     @property
+    def reads_loads(self) -> bool:
+        """Whether it matters what each replica is sent: to metrics per replica, and to the last one before zero."""
+        return not self.least or any(metric.pods for metric in self.hpa.spec.metrics)
+
+    @property
     def reads_resources(self) -> bool:
         return any(metric.resource or metric.container_resource for metric in self.hpa.spec.metrics)
 

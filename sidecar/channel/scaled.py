@@ -60,7 +60,7 @@ class NodesSource:
 
     def replicas(self, workloads: Collection[WorkloadRef]) -> Mapping[str, ReplicaLoad]:
         total: dict[str, ReplicaLoad] = {}
-        for node in self._nodes:
+        for node in self._nodes if workloads else ():
             for replica, load in node.tally.loads():
                 known = total.get(replica, ReplicaLoad())
                 total[replica] = ReplicaLoad(known.in_flight + load.in_flight, known.requests + load.requests)

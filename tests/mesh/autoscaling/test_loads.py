@@ -44,6 +44,7 @@ def test_replicas_are_summed_over_ports() -> None:
         for state in each.states():
             state.in_flight, state.requests = 2, 10
     assert source.replicas({WEB}) == {"web-0": ReplicaLoad(8, 40), "web-1": ReplicaLoad(8, 40)}
+    assert source.replicas(set()) == {}
 
 
 def test_a_replica_that_left_is_there_as_long_as_it_is_remembered() -> None:
