@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+YOUNG_OBJECTS: Final = 5000
+"""More than before, until those are looked at: lines of the access log that are to be written are no garbage."""
 MANY_OBJECTS: Final = 500
 """That change at a time; fewer are left to the collector, which looks at what is young."""
 MOST_CLIENTS: Final = 4096
@@ -25,6 +27,7 @@ class Garbage:
     def __init__(self, clients: Callable[[], int]) -> None:
         self._clients = clients
         self._put_aside = 0
+        gc.set_threshold(YOUNG_OBJECTS)
         self._changes = 0
         """That are large and not over: the zone may grow while a table is compiled in slices."""
 

@@ -12,7 +12,9 @@ from sidecar.garbage import MANY_OBJECTS, MOST_CLIENTS, Garbage
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
+    threshold = gc.get_threshold()
     yield
+    gc.set_threshold(*threshold)
     gc.unfreeze()
     gc.enable()
 
@@ -24,6 +26,16 @@ def test_only_a_large_change_is_not_looked_through(changed: int, looking: bool) 
         assert gc.isenabled() is looking
     assert gc.isenabled()
     assert bool(gc.get_freeze_count()) is not looking
+
+
+def test_what_waits_for_a_moment_is_not_looked_through() -> None:
+    gc.set_threshold(700)
+    gc.enable()
+    Garbage(lambda: 0)
+    looked = gc.get_stats()[0]["collections"]
+    waiting = [(number, []) for number in range(2000)]
+    assert gc.get_stats()[0]["collections"] <= looked + 1
+    del waiting
 
 
 def test_it_is_looked_again_after_a_failure() -> None:
