@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from config.addresses import Address, parse_address
 from config.configset import ConfigSet
 from config.errors import Fault
+from config.ingress_class import default_classes, verdict
 from config.meta import Named, ObjectKey, seniority
 from config.naming import shown
 from config.resources.core import Service
@@ -188,13 +189,17 @@ def _node_ports(service: Service) -> Iterator[tuple[str, int]]:
 
 
 def _check_paths(config_set: ConfigSet, report: Report) -> None:
-    claims = _Claims()
+    """All that are served here share one entrance, whatever their classes are; so do those of another class each."""
+    claims, classes = _Claims(), config_set.ingress_classes
+    defaults = default_classes(classes)
     for key, ingress in by_age("Ingress", config_set.ingresses):
         about = report.of(key)
-        if not about.knows(*CLASS_FIELDS):
+        described = ObjectKey("IngressClass", "", ingress.class_name)
+        if not about.knows(*CLASS_FIELDS) or not about.knows_of(described, "spec.controller"):
             continue
+        entrance = "" if verdict(ingress, classes, defaults).served else f"of class {ingress.class_name}"
         for path, what, words in (*_defaults(ingress), *_paths(ingress, about)):
-            if holder := claims.claim(what, path, about):
+            if holder := claims.claim((entrance, what), path, about):
                 about.warning(path, f"{words} belongs to {holder}, which answers")
 
 
@@ -203,14 +208,14 @@ def _defaults(ingress: Ingress) -> Iterator[tuple[str, Hashable, str]]:
     if ingress.spec.default_backend:
         hosts = dict.fromkeys(rule.host for rule in ingress.spec.rules if rule.host)
         for host in hosts or ("",):
-            yield "spec.defaultBackend", (ingress.class_name, host), f"what no path of host {host or '*'} matches"
+            yield "spec.defaultBackend", host, f"what no path of host {host or '*'} matches"
 
 
 def _paths(ingress: Ingress, about: ObjectReport) -> Iterator[tuple[str, Hashable, str]]:
     for i, rule in enumerate(ingress.spec.rules):
         for p, path in enumerate(rule.http.paths if rule.http else ()):
             where = f"spec.rules[{i}].http.paths[{p}]"
-            what = (ingress.class_name, rule.host, path.path or "/", path.path_type == "Exact")
+            what = (rule.host, path.path or "/", path.path_type == "Exact")
             if about.knows(f"spec.rules[{i}].host", f"{where}.path", f"{where}.pathType"):
                 yield where, what, f"{rule.host or '*'}{path.path or '/'}"
 

@@ -228,6 +228,19 @@ CASES = [
         + default_class("two")
         + ingress(f"{{ingressClassName: one, defaultBackend: {ALL}}}", "a")
         + ingress(f"{{ingressClassName: two, defaultBackend: {ALL}}}", "b"),
+        warning("spec.defaultBackend", "Ingress/default/a ("),
+    ),
+    case(
+        "no class, and the one that is served here anyway",
+        WEB + rule("a", "x.y", "/") + rule("b", "x.y", "/").replace("{rules:", "{ingressClassName: weft, rules:"),
+        warning("spec.rules[0].http.paths[0]", "Ingress/default/a ("),
+    ),
+    case(
+        "ours and the class of another controller",
+        WEB
+        + default_class("nginx").replace("weft.dev/ingress", "k8s.io/ingress-nginx").replace("'true'", "'false'")
+        + rule("a", "x.y", "/")
+        + rule("b", "x.y", "/").replace("{rules:", "{ingressClassName: nginx, rules:"),
     ),
     case(
         "two default classes",
