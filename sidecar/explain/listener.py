@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from config.addresses import parse_host_port
 from config.configset import ConfigSet
 from config.meta import Named
 from config.resources.core import ServiceSpec
@@ -138,8 +139,8 @@ def _entrance(question: Question, place: Place) -> Found:
     if not doors:
         return Found(None, f"{question.host} is no Service's name, and no Ingress is served")
     addresses = place.config_set.node.ingress
-    wanted = addresses.https if question.scheme == "https" else addresses.http
-    door = next((listener for listener in doors if str(listener.key) == wanted), None)
+    wanted = ListenerKey(*parse_host_port(addresses.https if question.scheme == "https" else addresses.http))
+    door = next((listener for listener in doors if listener.key == wanted), None)
     if door is None:
         return Found(None, f"nothing is served by {question.scheme} at the address of all Ingresses, {wanted}")
     if question.ported and question.port not in _ports(door.key, place):

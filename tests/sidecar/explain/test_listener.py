@@ -71,6 +71,15 @@ def test_where_no_ingress_is_served() -> None:
     assert found == (None, "shop.example is no Service's name, and no Ingress is served")
 
 
+def test_the_entrance_may_be_written_as_localhost() -> None:
+    node = NodeConfigSpec(ingress=IngressAddresses(http="localhost:8080"))
+    written = config(SHOP, ingress("front", default="shop:80"), node=node)
+    there = known(written)
+    found = find_listener(parse_question("http://shop.example/"), Place(there.compiled.table, there.states, written))
+    assert found.listener is not None
+    assert found.listener.key == DOOR
+
+
 def test_a_listener_on_all_addresses_is_found_by_any() -> None:
     node = NodeConfigSpec(ingress=IngressAddresses(http="0.0.0.0:8080"))
     written = config(SHOP, ingress("front", default="shop:80"), node=node)
