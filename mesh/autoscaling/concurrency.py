@@ -8,13 +8,12 @@ stable window has passed without that.  Each decision may multiply or divide the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
 
 from config.scaling import ScalingPolicy
-from mesh.autoscaling.decision import Condition, Decision
+from mesh.autoscaling.decision import Condition, Decision, amended
 from mesh.autoscaling.history import History
 from mesh.autoscaling.proposal import Proposal
 
@@ -70,7 +69,7 @@ def decide(policy: ScalingPolicy, situation: Situation, panic: Panic | None, his
     begun = Decision(desired, desired, conditions=(able,), history=history)
     if measured is None:
         unknown = Condition("ScalingActive", False, "NoMetric", "nothing has been measured yet")
-        return Verdict(_with(begun, [unknown], ["nothing has been measured yet"]), panic)
+        return Verdict(amended(begun, unknown, step="nothing has been measured yet"), panic)
     making = _Making(policy, max(1, ready))
     making.steps.append(f"now {desired}, of which {ready} ready; {making.each:g} for each replica")
     wanted = making.wanted("window", measured.stable)
@@ -148,9 +147,9 @@ class _Making:
         there = max(1, current)
         proposal = Proposal(METRIC, held, value / there, self.each, value / (self.each * there))
         why = f"{METRIC} above target" if desired > current else f"{METRIC} below target"
-        made = _with(begun, conditions, self.steps)
-        reason = why if desired != current else ""
-        return msgspec.structs.replace(made, desired=desired, reason=reason, proposals=(proposal,))
+        made = amended(begun, *conditions)
+        reason, steps = why if desired != current else "", tuple(self.steps)
+        return msgspec.structs.replace(made, desired=desired, reason=reason, proposals=(proposal,), steps=steps)
 
 
 def _each(policy: ScalingPolicy) -> float:
@@ -160,8 +159,3 @@ def _each(policy: ScalingPolicy) -> float:
 
 def _asked(policy: ScalingPolicy, in_flight: float) -> int:
     return math.ceil(in_flight / _each(policy))
-
-
-def _with(decision: Decision, conditions: Iterable[Condition], steps: Iterable[str]) -> Decision:
-    by_type = {condition.type: condition for condition in (*decision.conditions, *conditions)}
-    return msgspec.structs.replace(decision, conditions=tuple(by_type.values()), steps=tuple(steps))

@@ -88,7 +88,7 @@ class Controller:
 
     async def _decide(self, scaler: HPAScaler, answers: Answers) -> None:
         executor, now = self._executor, self._executor.clock()
-        scale = await executor.read(scaler.target)
+        scale = await executor.read(scaler)
         if isinstance(scale, Decision):
             executor.decided(scaler, scale)
             return

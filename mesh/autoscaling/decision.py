@@ -86,7 +86,7 @@ def decide(
     )
     begun = Decision(current, current, conditions=(able,), steps=(f"now {current}",), history=history)
     if current == 0 and spec.min_replicas != 0:
-        return _with(begun, Condition("ScalingActive", False, "ScalingDisabled", _SWITCHED_OFF), step=_SWITCHED_OFF)
+        return amended(begun, Condition("ScalingActive", False, "ScalingDisabled", _SWITCHED_OFF), step=_SWITCHED_OFF)
     if current > spec.max_replicas:
         return _bounded(begun, spec.max_replicas, "Current number of replicas above Spec.MaxReplicas")
     if current < spec.min_replicas:
@@ -100,7 +100,7 @@ def carried_out(decision: Decision, now: float) -> Decision:
     """`decision`, now that the target has been told."""
     message = f"the HPA controller was able to update the target scale to {decision.desired}"
     history = decision.history.changed(decision.desired - decision.current, now)
-    done = _with(decision, Condition("AbleToScale", True, "SucceededRescale", message))
+    done = amended(decision, Condition("AbleToScale", True, "SucceededRescale", message))
     return msgspec.structs.replace(done, history=history)
 
 
@@ -108,12 +108,19 @@ def held_back(decision: Decision, why: str) -> Decision:
     """`decision`, which nobody is to carry out."""
     if decision.desired == decision.current:
         return decision
-    return _with(decision, step=f"not carried out: {why}")
+    return amended(decision, step=f"not carried out: {why}")
 
 
 def unreachable(decision: Decision, reason: str, message: str) -> Decision:
     """`decision`, whose target could not be read (FailedGetScale) or told (FailedUpdateScale)."""
-    return _with(decision, Condition("AbleToScale", False, reason, message), step=message)
+    return amended(decision, Condition("AbleToScale", False, reason, message), step=message)
+
+
+def amended(decision: Decision, *conditions: Condition, step: str = "") -> Decision:
+    """`decision` with these conditions in the place of those of the same type, and one more step."""
+    by_type = {condition.type: condition for condition in (*decision.conditions, *conditions)}
+    steps = (*decision.steps, step) if step else decision.steps
+    return msgspec.structs.replace(decision, conditions=tuple(by_type.values()), steps=steps)
 
 
 def tolerance(hpa: HorizontalPodAutoscaler) -> Tolerance:
@@ -140,9 +147,9 @@ def _judge(hpa: HorizontalPodAutoscaler, decision: Decision, now: float, busy: b
         problem = f"the HPA was unable to compute the replica count: {failed[0].failure}"
         condition = Condition("ScalingActive", False, failed[0].reason, problem)
         kept = f"{failed[0].metric} is not known" + (", so nothing is taken away" if good else "")
-        return _with(decision, condition, step=f"{kept}: {current} as now")
+        return amended(decision, condition, step=f"{kept}: {current} as now")
     found = f"the HPA was able to successfully calculate a replica count from {winner.metric}"
-    decision = _with(
+    decision = amended(
         decision,
         Condition("ScalingActive", True, "ValidMetricFound", found),
         step=f"{winner.metric} asks for {winner.replicas}",
@@ -150,18 +157,18 @@ def _judge(hpa: HorizontalPodAutoscaler, decision: Decision, now: float, busy: b
     wanted = winner.replicas
     if not wanted and busy:
         wanted = 1
-        decision = _with(decision, step="requests are in flight or came lately: 1")
+        decision = amended(decision, step="requests are in flight or came lately: 1")
     elif not wanted and not current:
         asleep = f"{_HELD_AT_ZERO}{held}" if held else _AT_ZERO
-        decision = _with(decision, Condition("ScalingActive", False, ASLEEP, asleep), step=asleep)
+        decision = amended(decision, Condition("ScalingActive", False, ASLEEP, asleep), step=asleep)
     settled = behavior.stabilized(wanted, current, spec.behavior, decision.history, now)
     if settled.reason != "ReadyForNewScale":
-        decision = _with(decision, step=f"{settled.reason}: {settled.replicas}")
+        decision = amended(decision, step=f"{settled.reason}: {settled.replicas}")
     limited = behavior.limited(settled.replicas, current, spec, decision.history, now)
     is_limited = limited.replicas != settled.replicas
     if is_limited:
-        decision = _with(decision, step=f"{limited.reason}: {limited.replicas}")
-    decision = _with(
+        decision = amended(decision, step=f"{limited.reason}: {limited.replicas}")
+    decision = amended(
         decision,
         Condition("AbleToScale", True, settled.reason, settled.message),
         Condition("ScalingLimited", is_limited, limited.reason, limited.message),
@@ -182,12 +189,5 @@ def _why(current: int, desired: int, metric: str) -> str:
 
 
 def _bounded(decision: Decision, desired: int, reason: str) -> Decision:
-    bounded = _with(decision, step=f"{reason}: {desired}")
+    bounded = amended(decision, step=f"{reason}: {desired}")
     return msgspec.structs.replace(bounded, desired=desired, reason=reason)
-
-
-def _with(decision: Decision, *conditions: Condition, step: str = "") -> Decision:
-    """With these conditions in the place of those of the same type."""
-    by_type = {condition.type: condition for condition in (*decision.conditions, *conditions)}
-    steps = (*decision.steps, step) if step else decision.steps
-    return msgspec.structs.replace(decision, conditions=tuple(by_type.values()), steps=steps)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from discovery.endpoint import WorkloadRef
 from mesh.autoscaling import victims
 from mesh.autoscaling.decision import PAUSE, Decision, carried_out, held_back, unreachable
+from mesh.autoscaling.history import History
 from mesh.autoscaling.scaler import Scaler
 from mesh.autoscaling.target import SampleSource, Scale, ScaleTarget
 
@@ -33,14 +33,20 @@ class Executor:
             return f"{PAUSE}: paused"
         return "dry run" if self.dry_run else self._standby()
 
-    async def read(self, workload: WorkloadRef) -> Scale | Decision:
-        """What there is of `workload`, or the decision that nothing can be decided."""
+    async def read(self, scaler: Scaler) -> Scale | Decision:
+        """What there is of its target, or the decision that nothing can be decided.
+
+        That forgets the recommendations, so that nothing is taken away as soon as there is a target again.
+        """
+        workload = scaler.target
         try:
             return await self.target.read(workload)
         except KeyError:
             problem = f"{workload.kind} {workload.name} is not run here"
             message = f"the HPA controller was unable to get the target's current scale: {problem}"
-            return unreachable(Decision(0, 0), "FailedGetScale", message)
+            return unreachable(
+                Decision(0, 0, history=History(changes=scaler.history.changes)), "FailedGetScale", message
+            )
 
     async def carry_out(self, scaler: Scaler, scale: Scale, decision: Decision) -> Decision:
         """`decision`, and what became of it."""
@@ -68,7 +74,7 @@ class Executor:
         """
         if scaler.least > 0 or self.held(scaler):
             return False
-        scale = await self.read(scaler.target)
+        scale = await self.read(scaler)
         if isinstance(scale, Decision):
             return False
         scaler.awaited = now = self.clock()

@@ -15,7 +15,7 @@ from mesh.autoscaling.concurrency import Measured, Panic, Situation, begin, deci
 from mesh.autoscaling.decision import Decision
 from mesh.autoscaling.executor import Executor
 from mesh.autoscaling.scaler import Scaler
-from mesh.stats import StatsFrame
+from mesh.stats import BackendFrame, StatsFrame
 
 TICK_SECONDS: Final = 2.0
 LOOKS: Final = 4
@@ -46,14 +46,12 @@ class FastScaler(Scaler):
     def services(self) -> set[Named]:
         return {self.lane.service}
 
-    def in_flight(self, frame: StatsFrame) -> int:
-        """Requests and connections, waiting ones too."""
-        lane = self.lane
-        mine = (each for each in frame.backends if (each.namespace, each.service) == lane.service)
-        return sum(each.in_flight + each.tcp_open for each in mine if lane.port in ("", each.port))
+    def in_flight(self, ports: Iterable[BackendFrame]) -> int:
+        """Requests and connections, waiting ones too; `ports` are those of its Service."""
+        return sum(each.in_flight + each.tcp_open for each in ports if self.lane.port in ("", each.port))
 
     def at_once(self, frame: StatsFrame, current: int, now: float) -> int:
-        return enough(self.lane.policy, self.in_flight(frame))
+        return enough(self.lane.policy, self.in_flight(frame.backends))
 
     def measured(self, now: float) -> Measured | None:
         """The means over the two windows; None: nothing is known."""
@@ -100,9 +98,11 @@ class FastLane:
         services = {service for scaler in self.scalers.values() for service in scaler.services}
         if not services:
             return
-        now, frame = self._executor.clock(), self._executor.source.services(services)
+        now, ports = self._executor.clock(), dict[Named, list[BackendFrame]]()
+        for each in self._executor.source.services(services).backends:
+            ports.setdefault(Named(each.namespace, each.service), []).append(each)
         for scaler in self.scalers.values():
-            scaler.averages.add(scaler.in_flight(frame), now)
+            scaler.averages.add(scaler.in_flight(ports.get(scaler.lane.service, ())), now)
 
     async def tick(self) -> None:
         """Have each policy decide once."""
@@ -113,7 +113,7 @@ class FastLane:
 
     async def _decide(self, scaler: FastScaler) -> None:
         executor, now = self._executor, self._executor.clock()
-        scale = await executor.read(scaler.target)
+        scale = await executor.read(scaler)
         if isinstance(scale, Decision):
             executor.decided(scaler, scale)
             return

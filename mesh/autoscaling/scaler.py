@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,7 +22,7 @@ AWAITED = 5.0
 
 
 @dataclass(slots=True)
-class Scaler:
+class Scaler(ABC):
     """What is common to them: the last decision, and between which sizes it is."""
 
     metadata: ObjectMeta
@@ -44,18 +45,18 @@ class Scaler:
         return self.decision.history if self.decision is not None else History()
 
     @property
+    @abstractmethod
     def services(self) -> set[Named]:
         """Those whose counters it reads."""
-        raise AssertionError
 
     @property
     def reads_resources(self) -> bool:
         """Whether it needs to know what its target's replicas use."""
         return False
 
+    @abstractmethod
     def at_once(self, frame: StatsFrame, current: int, now: float) -> int:
         """How many replicas what waits asks for, while none of `current` is ready; `frame` is of `services`."""
-        raise AssertionError
 
     @property
     def name(self) -> Named:

@@ -171,7 +171,10 @@ async def test_policies_see_earlier_changes() -> None:
     world = World(in_flight=1000, desired=1)
     made = controller(world, written(most=100))
     assert (await decide(made, world, 2.0)).desired == 5
-    assert (await decide(made, world, 2.0)).word == "ScaleUpLimit"
+    world.known = False
+    assert (await decide(made, world, 1.0)).word == "FailedGetScale"
+    world.known = True
+    assert (await decide(made, world, 1.0)).word == "ScaleUpLimit"
     assert (await decide(made, world, 20.0)).desired == 10
     assert [replicas for replicas, _ in world.told] == [5, 10]
 

@@ -95,7 +95,7 @@ async def test_a_standby_decides_and_does_nothing() -> None:
     world = World(desired=2)
     executor = Executor(world, world, world.clock, lambda: "the registry b acts")
     scaler = scaler_of(Written().made())
-    scale = await executor.read(scaler.target)
+    scale = await executor.read(scaler)
     assert not isinstance(scale, Decision)
     done = await executor.carry_out(scaler, scale, Decision(2, 5))
     assert (done.steps, world.told) == (("not carried out: the registry b acts",), [])
