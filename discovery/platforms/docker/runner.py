@@ -13,18 +13,18 @@ import msgspec
 
 from config.configset import ConfigSet
 from config.resources.workloads import Deployment, PodTemplate
+from discovery.backoff import Backoff
 from discovery.endpoint import WorkloadRef
 from discovery.platforms.docker.engine import ANSWER_SECONDS, EngineError
 from discovery.platforms.docker.host import Host
 from discovery.platforms.docker.labels import WORKLOAD
 from discovery.platforms.docker.mark import Mark, mark_of
 from discovery.platforms.docker.replica import DockerReplica
+from discovery.platforms.docker.sessions import RECONNECTS
 from discovery.platforms.docker.usage import Usage
 from discovery.platforms.fleet import Fleet
 from discovery.platforms.owned import OwnedTasks
 from discovery.workloads.names import digest_of
-
-RETRY_SECONDS = 0.5
 
 log = logging.getLogger("weft.docker")
 
@@ -92,12 +92,13 @@ class DockerRunner(Fleet[DockerReplica]):
 
     async def _find(self) -> None:
         """Adopt what runs already, as soon as the engine says what that is."""
+        backoff = Backoff(RECONNECTS, self._host.random)
         while True:
             try:
                 self._host.log_driver = await self._host.engine.log_driver()
                 listed = await self._host.engine.containers(everything=True)
             except EngineError:
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(backoff.failed(self._host.clock()))
                 continue
             break
         self._adopt(listed)
