@@ -68,6 +68,13 @@ class Parts:
         self.controller: Controller = Controller(self.executor)
         self.fast: FastLane = FastLane(self.executor)
 
+    def scaler(self, key: ObjectKey) -> Scaler | None:
+        """The one that the object of that key is."""
+        name = Named(key.namespace, key.name)
+        if key.kind == "HorizontalPodAutoscaler":
+            return self.controller.scalers.get(name)
+        return self.fast.scalers.get(name) if key.kind == "TrafficPolicy" else None
+
     def scalers(self) -> Iterator[Scaler]:
         return chain(self.controller.scalers.values(), self.fast.scalers.values())
 
@@ -194,10 +201,9 @@ class Autoscaling:
 
     def status(self, key: ObjectKey) -> ObjectStatus | None:
         """What became of an autoscaler, or of the scaling of a policy; None for what is neither."""
-        name = Named(key.namespace, key.name)
-        if key.kind == "TrafficPolicy" and name in self._unscaled:
+        if key.kind == "TrafficPolicy" and Named(key.namespace, key.name) in self._unscaled:
             return ObjectStatus("degraded", (NOTHING_SCALED,))
-        scaler = next((each for each in self._scalers if (each.kind, each.name) == (key.kind, name)), None)
+        scaler = self.parts.scaler(key) if self.parts is not None else None
         if scaler is None or scaler.decision is None:
             return ACCEPTED if key.kind == "HorizontalPodAutoscaler" else None
         bad = [each.message for each in scaler.decision.conditions if _is_bad(each)]

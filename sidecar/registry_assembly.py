@@ -53,6 +53,7 @@ class RegistryAssembly:
         self._platforms = _platforms(config_set.node, state)
         self.dns.follow_scales(self._scales().sleeps)
         self.autoscaling = Autoscaling(config_set, target=self._platforms, standby=self._zones.standby)
+        self.running.autoscaled = self.autoscaling.status
 
     async def start(self) -> None:
         """Open the DNS server.  Raises UserError if its address cannot be used: others must find it there."""

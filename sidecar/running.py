@@ -57,8 +57,6 @@ class Running(Standing):
     publisher: Publisher
     listeners: Listeners
     platform: Runs
-    autoscaled: Callable[[ObjectKey], ObjectStatus | None] = lambda _: None
-    """What became of an autoscaler, or of the scaling of a policy; None of what is neither, and where none acts."""
     asleep: Callable[[Named], str] = lambda _: ""
     """What is to be said of a Service that is scaled to zero; empty of one that is not."""
     _was_ready: bool = False

@@ -30,6 +30,8 @@ class Standing:
     reloads: Reloads
     kept: frozenset[ObjectKey] = frozenset()
     """Objects that are in force in their last good version."""
+    autoscaled: Callable[[ObjectKey], ObjectStatus | None] = lambda _: None
+    """What became of an autoscaler, or of the scaling of a policy; None of what is neither, and where none acts."""
     lacks: list[Callable[[], Missing | None]] = field(default_factory=list)
     """Who says what else keeps this weft from being ready."""
     watchers: list[Callable[[], None]] = field(default_factory=list)
@@ -71,7 +73,7 @@ class Standing:
 
     def status(self, key: ObjectKey) -> ObjectStatus:
         """What became of an object."""
-        return self._told(key, ACCEPTED, ())
+        return self._told(key, self.autoscaled(key) or ACCEPTED, ())
 
     def _told(self, key: ObjectKey, status: ObjectStatus, remarks: tuple[str, ...]) -> ObjectStatus:
         more = (*((LAST_GOOD,) if key in self.kept else ()), *remarks)

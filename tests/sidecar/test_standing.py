@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from config.meta import ObjectKey
 from discovery.catalog import Catalog
+from mesh.status import ObjectStatus
 from sidecar.families import Reloads
 from sidecar.readiness import Missing
 from sidecar.standing import LAST_GOOD, Standing
@@ -35,6 +36,13 @@ def test_what_is_kept_is_said() -> None:
     assert made.status(key).reasons == ()
     made.kept = frozenset({key})
     assert made.status(key).reasons == (LAST_GOOD,)
+
+
+def test_what_became_of_an_autoscaler_is_said() -> None:
+    made, key = standing(), ObjectKey("Service", *WEB)
+    failing = ObjectStatus("degraded", ("nothing is measured",))
+    made.autoscaled = {key: failing}.get
+    assert list(made.not_in_force()) == [(key, failing)]
 
 
 def test_changes_are_told() -> None:
