@@ -101,6 +101,11 @@ def _check_effect(spec: TrafficPolicySpec, report: ObjectReport) -> None:
     for group in groups:
         if says(spec, group) and (group, spec.target_ref.kind) != ("retries", "Service"):
             report.warning(f"spec.{_written(group)}", f"has no effect {why}")
+    if spec.target_ref.kind == "Ingress" and says(spec, "timeouts.connect"):
+        report.warning("spec.timeouts.connect", f"has no effect {why}")
+    if spec.target_ref.kind == "Ingress" and says(spec, "timeouts.client_head"):
+        words = "has no effect on an Ingress: when a head comes it is not known yet which one it is for"
+        report.warning("spec.timeouts.clientHead", words)
     if spec.target_ref.kind == "Ingress" and spec.proxy_protocol and spec.proxy_protocol.accept_from:
         words = "has no effect on an Ingress, which shares its listeners: write it in NodeConfig"
         report.warning("spec.proxyProtocol.acceptFrom", f"{words}, spec.ingress.proxyProtocol.acceptFrom")

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from config.encode import encode
 from config.meta import Named, ObjectKey
@@ -21,8 +22,9 @@ from mesh.compiler import Compiled
 from mesh.listener import ListenerState
 from mesh.matcher import Matcher
 from mesh.node_health import local_endpoints
+from mesh.outgoing import Manners
 from mesh.reasons import DENIED, NO_ENDPOINTS
-from mesh.table import Listener, ListenerKey, Manner, Route
+from mesh.table import Listener, ListenerKey, Route
 from mesh.tls.names import Passage
 from mesh.trials import Trial, trials
 from mesh.unmatched import looked_for
@@ -111,24 +113,31 @@ def _along(told: Explanation, route: Route, question: Question, known: Known) ->
             reply = filtered.reply
             return told | {"verdict": f"{reply.reason.status}: {reply.details or reply.reason.details or 'by policy'}"}
         backend = filtered.backend or backend
-    return _to_backend(told, backend, route.manner, question, known)
+    if backend is not route.backend:
+        key = route.backend.key
+        split = _policies("Service", Named(key.namespace, key.service), key.port, known.compiled)
+        told["policies"] = [*told.get("policies", []), *split]
+    manner = route.manner or route.backend.plan if question.scheme in ("http", "https") else None
+    return _to_backend(told, backend, manner, question, known)
 
 
 def _to_backend(
-    told: Explanation, backend: Backend, manner: Manner | None, question: Question, known: Known
+    told: Explanation, backend: Backend, manner: Manners | None, question: Question, known: Known
 ) -> Explanation:
-    of_rule = told.get("policies", [])
+    of_route = told.get("policies", [])
     told |= explain_backend(backend, known, manner)
-    told["policies"] = [*of_rule, *told["policies"]]
+    told["policies"] = [*of_route, *told["policies"]]
     told["pick"] = explain_pick(backend, question)
     told["reached"] = bool(backend.eligible)
     return told | {"verdict": _verdict(told)}
 
 
-def explain_backend(backend: Backend, known: Known, manner: Manner | None = None) -> Explanation:
-    """What a request meets that has come as far as this Backend; `manner` is that of its route."""
+def explain_backend(backend: Backend, known: Known, manner: Manners | None = None) -> Explanation:
+    """What a request meets that has come as far as this Backend; `manner` is that of its route, if it has one."""
     plan, in_flight = backend.plan, backend.stats.in_flight
-    timeouts, retries = (manner.timeouts, manner.retries) if manner else (plan.timeouts, plan.retries)
+    manner = manner or plan
+    timeouts = replace(manner.timeouts, connect=plan.timeouts.connect)  # whichever way it came
+    retries = manner.retries
     service = Named(backend.key.namespace, backend.key.service)
     allowed = max(retries.budget_least, in_flight * retries.budget_percent // 100)
     return {

@@ -86,12 +86,14 @@ CASES = [
         ingress("{defaultBackend: {service: {name: web, port: {number: 80}}}}", "front")
         + policy(
             ", balancer: {type: RoundRobin}, panic: {belowPercent: 10}, tls: {reencrypt: {}}, "
-            "proxyProtocol: {acceptFrom: [10.0.0.0/8]}",
+            "proxyProtocol: {acceptFrom: [10.0.0.0/8]}, timeouts: {connect: 2s, clientHead: 2s, idle: 2s}",
             "{kind: Ingress, name: front}",
         ),
         warning("spec.balancer", "attach it to the Service"),
         warning("spec.panic", "attach it to the Service"),
         warning("spec.tls.reencrypt", "attach it to the Service"),
+        warning("spec.timeouts.connect", "attach it to the Service"),
+        warning("spec.timeouts.clientHead", "not known yet which one"),
         warning("spec.proxyProtocol", "attach it to the Service"),
         warning("spec.proxyProtocol.acceptFrom", "spec.ingress.proxyProtocol.acceptFrom"),
     ),

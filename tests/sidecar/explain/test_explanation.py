@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from config.balancing import BalancerPolicy
-from config.filters import AccessPolicy, HeaderEdits, HeaderPolicy
+from config.filters import AccessPolicy, HeaderEdits, HeaderPolicy, SplitTarget
 from config.meta import Named, ObjectMeta
 from config.policies import RetryPolicy, TargetRef, TimeoutPolicy, TrafficPolicy, TrafficPolicySpec
 from config.resources.core import ServicePort
@@ -174,6 +174,21 @@ def test_policies_of_service_port_and_ingress() -> None:
     by_rule = explained("http://shop.example/", world(*more))
     assert by_rule["policies"][0]["name"] == "front-policy"
     assert by_rule["timeouts"]["responseHead"] == 7.0
+
+
+def test_policies_where_a_split_decides() -> None:
+    """Requests keep the manner of the Service that splits, as `mesh.exchange` carries them; connections do not."""
+    splitting = policy(
+        "splits", "shop", split=(SplitTarget("other"),), retries=RetryPolicy(attempts=5),
+        timeouts=TimeoutPolicy(connect=3.0, idle=7.0),
+    )  # fmt: skip
+    own = policy("own", "other", timeouts=TimeoutPolicy(connect=4.0, idle=8.0))
+    there = world(splitting, own, service("other", cluster_ip="127.96.0.3"))
+    by_http, by_tcp = explained("http://shop/", there), explained("tcp://shop:80", there)
+    assert by_http["backend"]["service"] == by_tcp["backend"]["service"] == "other"
+    assert [each["name"] for each in by_http["policies"]] == ["splits", "own"]
+    assert [(told["timeouts"]["connect"], told["timeouts"]["idle"]) for told in (by_http, by_tcp)] == [(4, 7), (4, 8)]
+    assert [told["retries"]["attempts"] for told in (by_http, by_tcp)] == [5, 2]
 
 
 def test_a_policy_that_refuses() -> None:
