@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import os
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from zlib import crc32
 
 import pytest
 import uvloop
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
@@ -98,6 +100,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         gone = set(left_out)
         items[:] = [item for item in items if item not in gone]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """The end of a test that failed is limited too: pytest limits nothing more then, as a debugger may have the word."""
+    if isinstance(node, pytest.Item) and (seconds := float(node.config.getini("faulthandler_timeout") or 0)):
+        faulthandler.dump_traceback_later(seconds, file=node.config.stash[fault_handler_stderr_fd_key], exit=True)
 
 
 @pytest.hookimpl(trylast=True)

@@ -51,7 +51,7 @@ class Server:
                     "etcd", "--data-dir", str(self.folder / "data"), "--listen-client-urls", self.url,
                     "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
                     "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
-                    "--heartbeat-interval", "50", "--election-timeout", "300", *self._tls,
+                    "--heartbeat-interval", "50", "--election-timeout", "300", "--bcrypt-cost", "4", *self._tls,
                 ],
                 stdout=log, stderr=log, env={**os.environ, "GOMAXPROCS": "1"},
             )  # fmt: skip
