@@ -104,7 +104,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(trylast=True)
 def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
-    """The end of a test that failed is limited too: pytest limits nothing more then, as a debugger may have the word."""
+    """The end of a test that failed is limited too: pytest limits nothing more then, as a debugger may be at work."""
     if isinstance(node, pytest.Item) and (seconds := float(node.config.getini("faulthandler_timeout") or 0)):
         faulthandler.dump_traceback_later(seconds, file=node.config.stash[fault_handler_stderr_fd_key], exit=True)
 
