@@ -10,16 +10,20 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 GROUP = $(BIN)/python -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups'][sys.argv[1]])"
-# Folders of tests, those that take longest first; of interop, files apart that wait long for a server of their own.
+# Folders of tests, those that take longest first, and the rest together; of interop, files apart that wait long for a
+# server of their own.
 LONG := interop scenarios sidecar discovery mesh engine etcd
-SUITES := $(LONG) \
-	$(filter-out $(LONG) policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
+REST := $(filter-out $(LONG) policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
+SUITES := $(LONG) rest
 ENGINE := tests/interop/test_docker.py
 ETCD := tests/interop/test_etcd.py
 # What else needs an engine is as much work as all other suites of interop: apart from `make test`, but in `.ci/run` and `make soak`.
 ENGINES := $(filter-out $(ENGINE),$(wildcard $(addprefix tests/interop/test_,docker*.py image.py swarm*.py)))
 ALL := engines $(SUITES)
 RUN = $(if $(WEFT_SOAK),$(ALL),$(SUITES))
+# At full size they wait less.
+JOBS = $(if $(WEFT_SOAK),4,5)
+WORKERS = $(if $(WEFT_SOAK),2,3)
 
 # A test that is out of time fails; should its end hang too, its process is ended.
 END = $(if $(WEFT_SOAK),,-o faulthandler_timeout=200 -o faulthandler_exit_on_timeout=true)
@@ -34,8 +38,8 @@ demo: $(STAMP)
 	@exec $(BIN)/weft up examples/shop
 
 test: $(DEV_STAMP)
-	@echo "the tests of $(RUN), five at a time; each reports when it is done ..."
-	@$(MAKE) --no-print-directory --jobs 5 --keep-going --output-sync=target $(RUN:%=test-%)
+	@echo "the tests of $(RUN), $(JOBS) at a time; each reports when it is done ..."
+	@$(MAKE) --no-print-directory --jobs $(JOBS) --keep-going --output-sync=target $(RUN:%=test-%)
 
 soak: export WEFT_SOAK = 1
 soak: wheels test
@@ -45,16 +49,17 @@ test-image: export WEFT_SOAK = 1
 test-image: $(DEV_STAMP) wheels
 	$(BIN)/python -m pytest tests/interop/test_image.py tests/interop/test_docker_compose.py
 
-# Each collects only what it runs.  Scenarios mostly wait, so three of their files run at once, in the order of their conftest.py.
+# Each collects only what it runs.  Scenarios mostly wait, so files of them run beside each other.
 FILES = tests/$(@:test-%=%)
 test-engine: FILES = $(ENGINE)
 test-engines: FILES = $(ENGINES)
 test-etcd: FILES = $(ETCD)
+test-rest: FILES = $(REST:%=tests/%)
 test-interop: FILES = tests/interop $(addprefix --ignore=,$(ENGINE) $(ENGINES) $(ETCD))
 $(ALL:%=test-%): $(DEV_STAMP)
 	@echo "tests of $(@:test-%=%)"
 	@$(BIN)/python -m pytest $(FILES) $(END) -p no:cacheprovider \
-		$(if $(filter test-scenarios,$@),--numprocesses 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 1,-p no:xdist)
+		$(if $(filter test-scenarios,$@),--numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 1,-p no:xdist)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .
