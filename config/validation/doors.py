@@ -73,8 +73,8 @@ def _port_doors(
             yield Door(place, f"{path}.nodePort", _ANOTHER, ("spec.type",))
     if service.balanced and (not wanted or problem_of(parse_address, wanted) is None):
         given = ("spec.type", "spec.loadBalancerClass", "spec.loadBalancerIP")
-        addresses = [wanted] if wanted in node.node_addresses else node.node_addresses
-        for _, place in _places(addresses, port.port, port.protocol):
+        # What one node serves at all its addresses, for it has none that is wanted, another may serve there.
+        for _, place in _places([wanted] if wanted else node.node_addresses, port.port, port.protocol):
             yield Door(place, f"{path}.port", _ANOTHER_PORT, given)
     for i, place in _places(spec.external_ips, port.port, port.protocol):
         yield Door(place, f"spec.externalIPs[{i}]", "choose another address or port", ("spec.type", f"{path}.port"))

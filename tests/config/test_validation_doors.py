@@ -26,7 +26,6 @@ SPECS = {
     "with a health check": "{type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 30099, "
     "clusterIP: 127.96.0.9, ports: [{port: 80}]}",
     "on one address": f"{{type: LoadBalancer, clusterIP: 127.96.0.9, loadBalancerIP: 127.0.0.2, {PORTS}}}",
-    "on an address of others": f"{{type: LoadBalancer, clusterIP: 127.96.0.9, loadBalancerIP: 10.0.0.1, {PORTS}}}",
     "of another class": f"{{type: LoadBalancer, clusterIP: 127.96.0.9, loadBalancerClass: other/one, {PORTS}}}",
     "external addresses": "{clusterIP: 127.96.0.9, externalIPs: [127.0.0.8, '::1'], ports: [{port: 80}]}",
     "headless": "{clusterIP: None, ports: [{port: 80}]}",
@@ -77,3 +76,12 @@ def test_a_cluster_ip_is_told_of_where_another_may_name_it(tmp_path: Path) -> No
     (tmp_path / "n.yaml").write_text(service("{externalIPs: [127.96.0.9], ports: [{port: 81}]}", "b"))
     [door] = service_doors(written, config_set.node, external_addresses(load([tmp_path]).config_set))
     assert str(door.place) == "80/TCP at 127.96.0.9"
+
+
+def test_an_address_that_is_wanted_may_be_another_nodes(tmp_path: Path) -> None:
+    """Which is not for one node to say: this one serves it at all of its own."""
+    spec = "{type: LoadBalancer, loadBalancerIP: 10.0.0.1, ports: [{port: 80}]}"
+    (tmp_path / "m.yaml").write_text(NODE + service(spec))
+    config_set = load([tmp_path]).config_set
+    [written] = config_set.services.values()
+    assert [str(door.place) for door in service_doors(written, config_set.node, ())] == ["80/TCP at 10.0.0.1"]
