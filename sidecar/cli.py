@@ -7,6 +7,7 @@ the exit code.  What a user did wrong arrives here as `UserError` and leaves as 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from sidecar import VERSION
-from sidecar.errors import INTERRUPTED, UserError
+from sidecar.errors import FAILURE, INTERRUPTED, UserError
 from sidecar.options import add_options
 
 COMMANDS = (
@@ -36,8 +37,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        return _reader_left()
+    except BrokenPipeError:  # who reads has left, as in ``weft status | head -1``: no error
+        _say_no_more()
+        return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _say_no_more()
+        sys.stderr.write(f"weft: {error.strerror}\n")
+        return FAILURE
 
 
 def _run(words: list[str]) -> int:
@@ -117,7 +125,6 @@ def _build_parser(modules: dict[str, ModuleType]) -> argparse.ArgumentParser:
     return parser
 
 
-def _reader_left() -> int:
-    """Who reads our output has left, as in ``weft status | head -1``: no error, and nothing more to say."""
+def _say_no_more() -> None:
+    """What is left to be printed goes nowhere, and is no error at the end of the process."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0

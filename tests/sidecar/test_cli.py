@@ -110,6 +110,14 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
             assert (said, each.returncode) == (b"", 0), name
 
 
+def test_a_full_disk_is_told_of_in_words() -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sidecar", "schema"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.stderr, done.returncode) == (b"weft: No space left on device\n", 1)
+
+
 LIGHT = {
     "validate": ("aiohttp", "asyncio", "mesh.proxy"),
     "up": ("yaml", "dns", "aiohttp"),
