@@ -448,14 +448,16 @@ async def test_an_etcd_that_knows_who_asks(tmp_path: Path) -> None:
 
 async def allow_only_weft(etcd: Etcd) -> None:
     """A user that may write beneath the prefix, and nobody without a name."""
-    for name in ("root", "weft"):
-        await etcd.call("auth/user/add", {"name": name, "password": "secret"})
-        await etcd.call("auth/role/add", {"name": name})
-        await etcd.call("auth/user/grant", {"user": name, "role": name})
     perm = {"permType": "READWRITE", "key": text(PREFIX), "range_end": text(range_end(PREFIX))}
-    await etcd.call("auth/role/grant", {"name": "weft", "perm": perm})
-    await etcd.call("auth/enable", {})
-    await etcd.close()
+    try:
+        for name in ("root", "weft"):
+            await etcd.call("auth/user/add", {"name": name, "password": "secret"})
+            await etcd.call("auth/role/add", {"name": name})
+            await etcd.call("auth/user/grant", {"user": name, "role": name})
+        await etcd.call("auth/role/grant", {"name": "weft", "perm": perm})
+        await etcd.call("auth/enable", {})
+    finally:
+        await etcd.close()
 
 
 async def test_the_registry_of_a_process(server: Server, tmp_path: Path) -> None:
