@@ -100,6 +100,8 @@ class Autoscaling:
         self._places: list[GivePlaces] = [] if target is None else [lambda: [("", target)]]
         self._standby = standby
         self._dry_run = False
+        self.generation = 0
+        """Another number whenever `targets` may have others, `standby` apart."""
         self.stopped = False
         self._wanted = asyncio.Event()
         self._prometheus: Prometheus | None = None
@@ -111,6 +113,7 @@ class Autoscaling:
 
     def define(self, config_set: ConfigSet) -> None:
         """What is written now."""
+        self.generation += 1
         settings = config_set.node.autoscaler
         has_lanes = any(policy.spec.scaling for policy in config_set.policies.values())
         if self.parts is None and (config_set.autoscalers or has_lanes):
@@ -151,6 +154,7 @@ class Autoscaling:
     def only_watch(self) -> None:
         """Change nothing, whatever the NodeConfig says."""
         self._dry_run = True
+        self.generation += 1
         if self.parts is not None:
             self.parts.executor.dry_run = True
 

@@ -5,34 +5,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from socket import socket
 from typing import Final, Protocol
 
-from msgspec.structs import replace
-
 from config.configset import ConfigSet
-from config.meta import Named
-from discovery.endpoint import WorkloadRef
-from discovery.platforms.swarm.labels import key_of, named_in
 from discovery.registry.documents import Document, DocumentKey, Documents
 from discovery.registry.store import StoreError
-from sidecar.autoscaling import Autoscaling, Scaled
+from sidecar.autoscaling import Autoscaling
 from sidecar.channel.administration import Administration
 from sidecar.channel.carrying import Carrying
 from sidecar.channel.certificate import certificate
 from sidecar.channel.credentials import Credentials
 from sidecar.channel.found import Found
 from sidecar.channel.keeping import Keeping
-from sidecar.channel.messages import MOST_LABELS, MOST_RUNS, Autoscaled, Manifests, Wanted
+from sidecar.channel.messages import MOST_RUNS, Manifests
 from sidecar.channel.nodes import Nodes
 from sidecar.channel.own_traffic import OwnTraffic
 from sidecar.channel.received import Received
 from sidecar.channel.scaled import NodesSource, places
-from sidecar.channel.scaling import name_of, ref_of
+from sidecar.channel.scaling import ref_of
 from sidecar.channel.server import ChannelServer
 from sidecar.channel.shelf import Shelf
+from sidecar.channel.telling import Telling
 from sidecar.documents import Answer, Write
 from sidecar.errors import UserError
 from sidecar.options import Address
@@ -165,29 +160,11 @@ class RegistryEnd:
 
     async def _tell_of(self, autoscaling: Autoscaling) -> None:
         """Have nodes know which Deployments are scaled, the last ones also after it has stopped."""
+        telling = Telling(autoscaling, self.nodes, self._config_set)
         while not autoscaling.stopped:
-            named = named_in(self._config_set())
-            targets = sorted(autoscaling.targets().items(), key=lambda each: name_of(each[0]))[:MOST_RUNS]
-            wanted = [await self._wanted(autoscaling, *each, named) for each in targets]
-            incomplete = not self._knows_all or bool(self._zones.standby())
-            self.nodes.define(Autoscaled(tuple(wanted), incomplete))
+            standby = self._zones.standby()
+            await telling.look(standby, incomplete=not self._knows_all or bool(standby))
             await asyncio.sleep(LOOK_SECONDS)
-
-    async def _wanted(
-        self, autoscaling: Autoscaling, workload: WorkloadRef, scaled: Scaled, named: Mapping[str, Named]
-    ) -> Wanted:
-        """What nodes cannot know of one that sleeps: labels of pods, and which Services labels name (`named`)."""
-        name = Named(*workload[1:])
-        said = Wanted(name_of(workload), scaled.sleeps, measured=scaled.measured)
-        if not scaled.sleeps:
-            return said
-        if workload.kind == "Deployment":
-            written = self._config_set().deployments.get(name)
-            labels = written.spec.template.metadata.labels if written is not None else {}
-            return replace(said, labels=dict(islice(labels.items(), MOST_LABELS)))
-        service = named.get(key_of(name), name)
-        size = await autoscaling.size(workload)
-        return replace(said, services=(f"{service.namespace}/{service.name}",), size=size)
 
     def _wake(self, name: str) -> None:
         if len(self._waiting) < MOST_RUNS:

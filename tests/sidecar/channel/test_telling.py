@@ -1,0 +1,61 @@
+"""What nodes are told of autoscalers: what changed, and nothing is worked out where nothing has."""
+
+from __future__ import annotations
+
+from config.configset import ConfigSet
+from config.meta import Named
+from config.resources.autoscaling import HorizontalPodAutoscaler
+from sidecar.autoscaling import Autoscaling, Scaled
+from sidecar.channel.messages import Autoscaled, Wanted
+from sidecar.channel.nodes import Nodes
+from sidecar.channel.telling import Telling
+from tests.mesh.autoscaling.objects import Written, metric
+from tests.mesh.autoscaling.test_controller import World
+from tests.sidecar.channel.test_registry_end import swarm_scaler
+
+
+class Watched(Autoscaling):
+    """Counts how often it is asked for all."""
+
+    asked = 0
+
+    def targets(self) -> dict[object, Scaled]:  # type: ignore[override]
+        self.asked += 1
+        return dict(super().targets())
+
+
+class Swarm(World):
+    async def read(self, workload: object) -> World:  # type: ignore[override]
+        return self
+
+
+def of(*autoscalers: HorizontalPodAutoscaler) -> ConfigSet:
+    return ConfigSet(autoscalers={Named("default", each.metadata.name): each for each in autoscalers})
+
+
+async def test_what_changed_is_told() -> None:
+    written, there = of(swarm_scaler("blue")), Swarm(desired=0)
+    autoscaling = Watched(written, World, there)
+    nodes = Nodes(list, lambda: 0.0)
+    telling = Telling(autoscaling, nodes, lambda: written)
+    blue = Wanted("SwarmService:default/blue", True, services=("default/blue",), size=0)
+    steps: list[tuple[Autoscaled, int]] = []
+
+    async def look(standby: str = "", *, incomplete: bool = False) -> None:
+        for _ in range(2):
+            await telling.look(standby, incomplete=incomplete)
+        steps.append((nodes.autoscaled, autoscaling.asked))
+
+    await look(incomplete=True)
+    await look()
+    there.desired = 3
+    await look()
+    written = of(Written((metric("cpu", 1),)).made())
+    autoscaling.define(written)
+    await look()
+    assert steps == [
+        (Autoscaled((blue,), incomplete=True), 1),
+        (Autoscaled((blue,)), 2),
+        (Autoscaled((Wanted("SwarmService:default/blue", True, services=("default/blue",), size=3),)), 3),
+        (Autoscaled((Wanted("default/web", measured=True),)), 4),
+    ]
