@@ -40,7 +40,7 @@ def check_conflicts(
     `beneath`: the files whose Services give way to others; `before`: what was in force, with all addresses.
     """
     _check_services(config_set, report, beneath, before or ConfigSet())
-    _check_node_doors(config_set, report)
+    _check_node_doors(config_set, report, beneath)
     _check_paths(config_set, report)
     _check_default_classes(config_set, report)
     _check_policies(config_set, report, before or ConfigSet())
@@ -156,8 +156,11 @@ def _known_node(config_set: ConfigSet, report: Report) -> NodeConfigSpec:
     return node if is_known else replace(node, node_addresses=())
 
 
-def _check_node_doors(config_set: ConfigSet, report: Report) -> None:
-    """Services that ask for what the node itself listens at: a warning, for all else of them is served."""
+def _check_node_doors(config_set: ConfigSet, report: Report, beneath: Collection[str]) -> None:
+    """Services that ask for what the node itself listens at: a warning, for all else of them is served.
+
+    What comes from elsewhere is for other nodes too, and where it cannot be served is in the status.
+    """
     named = node_key(config_set)
     about_node = report.of(named)
     own: dict[Place, str] = {}
@@ -166,7 +169,7 @@ def _check_node_doors(config_set: ConfigSet, report: Report) -> None:
             own[place] = f"{path} of {about_node.elsewhere(named, path) if named.name else 'the default NodeConfig'}"
     node = _known_node(config_set, report)
     for key, service in by_age("Service", config_set.services):
-        for door in service_doors(service, node, ()):
+        for door in service_doors(service, node, ()) if config_set.sources[key].file not in beneath else ():
             if where := own.get(door.place):
                 message = f"{door.place} is {where} too: choose another for one of them"
                 report.of(key).warning(door.path, message, *door.given)

@@ -158,6 +158,11 @@ def test_what_a_stored_object_has_is_taken(case: str) -> None:
     assert all(str(_key(stored)) in fault.message for fault in errors)
 
 
+def test_where_the_registry_listens_is_nothing_to_nodes() -> None:
+    balanced = {**service("web"), "spec": {"type": "LoadBalancer", "ports": [{"port": 9901}]}}
+    assert not _told(judge(_proposal([balanced])))
+
+
 def test_what_was_stored_before_is_not_held_against_others() -> None:
     new, written, *_ = TAKES["the ClusterIP"]
     assert not _told(judge(_proposal([WEB], [new], own=[written])))
