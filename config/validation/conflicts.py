@@ -119,17 +119,12 @@ def _check_services(config_set: ConfigSet, report: Report, beneath: Collection[s
 
 def _with_addresses(config_set: ConfigSet, before: ConfigSet) -> ConfigSet:
     """With the addresses that Services had and leave open: they will be given them again."""
-    return replace(
-        config_set,
-        services={
-            named: replace(service, spec=replace(service.spec, cluster_ip=had.spec.cluster_ip))
-            if (had := before.services.get(named))
-            and not service.spec.cluster_ip
-            and service.spec.type != "ExternalName"
-            else service
-            for named, service in config_set.services.items()
-        },
-    )
+    services = dict(config_set.services)
+    for named, service in config_set.services.items():
+        had = before.services.get(named)
+        if had and had.addresses and not service.spec.cluster_ip and service.spec.type != "ExternalName":
+            services[named] = replace(service, spec=replace(service.spec, cluster_ip=had.addresses[0]))
+    return replace(config_set, services=services)
 
 
 def _service_claims(
@@ -169,7 +164,9 @@ def _check_node_doors(config_set: ConfigSet, report: Report, beneath: Collection
             own[place] = f"{path} of {about_node.elsewhere(named, path) if named.name else 'the default NodeConfig'}"
     node = _known_node(config_set, report)
     for key, service in by_age("Service", config_set.services):
-        for door in service_doors(service, node, ()) if config_set.sources[key].file not in beneath else ():
+        if config_set.sources[key].file in beneath:
+            continue
+        for door in service_doors(service, node, ()):
             if where := own.get(door.place):
                 message = f"{door.place} is {where} too: choose another for one of them"
                 report.of(key).warning(door.path, message, *door.given)
