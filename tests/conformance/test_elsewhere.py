@@ -55,6 +55,10 @@ PROVEN = {
     "scale-in takes the emptiest replica": (
         "scenarios/test_autoscaling.py", "test_the_replica_that_is_at_work_stays",
     ),
+    "IPv6: every address of a range is local by its route": ("sidecar/test_local_route.py", "test_on_a_real_machine"),
+    "who has an address keeps it when another Service names it as external": (
+        "config/test_validation_conflicts.py", "test_an_address_that_was_given_is_nobodys_external_one",
+    ),
     "DNS as dig and kdig see it": ("interop/test_dns.py", "test_questions"),
 }  # fmt: skip
 

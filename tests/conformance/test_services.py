@@ -136,6 +136,14 @@ DOORS: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"clusterIP": "127.96.1.1", "externalIPs": ["127.0.0.9"]},
         {"ClusterIP 127.96.1.1:80", "ExternalIP 127.0.0.9:80"},
     ),
+    "two families preferred, in a cluster of one: one address": (
+        {"clusterIP": "127.96.1.1", "ipFamilyPolicy": "PreferDualStack", "ipFamilies": ["IPv4", "IPv6"]},
+        {"ClusterIP 127.96.1.1:80"},
+    ),
+    "two families: the port at both addresses": (
+        {"clusterIP": "127.96.1.1", "clusterIPs": ["127.96.1.1", "::1"]},
+        {"ClusterIP 127.96.1.1:80", "ClusterIP [::1]:80"},
+    ),
     "headless: nothing listens": ({"clusterIP": "None"}, set()),
     "ExternalName: nothing listens": ({"type": "ExternalName", "externalName": "example.com"}, set()),
     "SCTP is not carried": (
