@@ -1,7 +1,7 @@
 """Annotations by which other Ingress controllers are told what to do, on Ingresses that are served here.
 
 They are without effect, which is seen only once traffic comes: so an Ingress that has some is warned of, with the
-TrafficPolicy's fields that say the same (names of ingress-nginx, Traefik 3 and HAProxy's controller).
+TrafficPolicy's fields that say the same (names of ingress-nginx and of HAProxy's controller).
 """
 
 from __future__ import annotations
@@ -103,18 +103,11 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "timeout-tunnel": "timeouts.tunnelIdle",
         "whitelist": "access.allow",
     },
-    "traefik.ingress.kubernetes.io": {
-        "service.serversscheme": "tls.reencrypt",
-        "service.sticky.cookie": "balancer.hash.cookie",
-        "service.sticky.cookie.maxage": "balancer.hash.issue.ttl",
-        "service.sticky.cookie.name": "balancer.hash.cookie",
-        "service.sticky.cookie.samesite": "balancer.hash.issue.sameSite",
-        "service.sticky.cookie.secure": "balancer.hash.issue.secure",
-    },
+    "traefik.ingress.kubernetes.io": {},
     "nginx.org": {},
     "haproxy-ingress.github.io": {},
 }
-"""By the part before the slash, then by the rest: the field of a TrafficPolicy's spec."""
+"""By the part before the slash, then by the rest: the field of a TrafficPolicy's spec, for the Ingress or its Service."""
 
 _ASKS_FOR_NOTHING: Final = frozenset({"", "0", "false", "off", "http"})
 """What it is like here anyway."""
