@@ -107,7 +107,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "nginx.org": {},
     "haproxy-ingress.github.io": {},
 }
-"""By the part before the slash, then by the rest: the field of a TrafficPolicy's spec, for the Ingress or its Service."""
+"""By the part before the slash, then by the rest: the field of a TrafficPolicy of the Ingress or of its Service."""
 
 _ASKS_FOR_NOTHING: Final = frozenset({"", "0", "false", "off", "http"})
 """What it is like here anyway."""
