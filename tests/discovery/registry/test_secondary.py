@@ -163,7 +163,7 @@ NONSENSE: dict[str, tuple[Callable[[bytes, bool], list[bytes]], str]] = {
     "no message": (lambda query, tcp: [b"\0\1garbage"], "answered something else"),
     "another id": (lambda query, tcp: [b"\xff\xff" + query[2:]], "answered something else"),
     "the question": (lambda query, tcp: [query], "answered NOERROR"),
-    "not signed": (_said(*incremental(APEX, 9, ())), "BADSIG"),
+    "not signed": (_said(*incremental(APEX, 9, ())), "which is not signed"),
 }
 
 
