@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from mesh import sniffer
 from mesh.backend import Backend
 from mesh.listener import Listeners
 from mesh.plan import BackendKey
@@ -71,7 +72,8 @@ async def test_a_listener_that_stays_keeps_its_socket() -> None:
         assert world.port == port
 
 
-async def test_a_change_of_protocol_is_for_new_connections() -> None:
+async def test_a_change_of_protocol_is_for_new_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sniffer, "PATIENCE", PATIENCE)
     async with relaying(answering(OK), protocol="tcp") as world:
         port = world.port
         old = await world.connect()
