@@ -75,7 +75,7 @@ def _plain_json(ended: list[PlainEnd], wall: float) -> bytes:
     lines: list[_Line] = []
     add = lines.append
     for started, seconds, head, taken, status, given, state, about in ended:
-        method, target, rest = str(head, "latin-1").split(" ", 2)
+        method, target, rest = head.decode("latin-1").split(" ", 2)
         client, host = about.json or _json_around(about)
         endpoint = endpoints.get(state)
         if endpoint is None:
