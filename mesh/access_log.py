@@ -36,6 +36,8 @@ class AccessRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, re
     namespace: str = ""
     service: str = ""
     port: str = ""
+    host: str = ""
+    """As the client named it, port included if it did."""
     method: str = ""
     target: str = ""
     status: int = 0
@@ -48,8 +50,6 @@ class AccessRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, re
     bytes_in: int = 0
     bytes_out: int = 0
     request_id: str = ""
-    host: str = ""
-    """As the client named it, port included if it did."""
     minor: int = 1
     """The client spoke HTTP/1.`minor`."""
     protocol: Protocol = "http"
@@ -67,7 +67,7 @@ class About:
         self.listener = listener
         self.backend = backend
         self.host = host
-        self.json: tuple[msgspec.Raw, msgspec.Raw] | None = None
+        self.json: msgspec.Raw | None = None
         """Of a line: what it says of this, once it was needed; see `mesh.log_lines`."""
 
 

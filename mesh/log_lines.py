@@ -55,7 +55,7 @@ def _joined(
 
 
 class _Line(msgspec.Struct, gc=False, rename="camel"):
-    """A line; `client` is all up to the method, as JSON."""
+    """A line; `client` is all up to the method, and the host, as JSON."""
 
     time: float
     client: msgspec.Raw
@@ -67,7 +67,6 @@ class _Line(msgspec.Struct, gc=False, rename="camel"):
     bytes_in: int
     bytes_out: int
     request_id: str
-    host: msgspec.Raw
 
 
 def _plain_json(ended: list[PlainEnd], wall: float) -> bytes:
@@ -76,22 +75,22 @@ def _plain_json(ended: list[PlainEnd], wall: float) -> bytes:
     add = lines.append
     for started, seconds, head, taken, status, given, state, about in ended:
         method, target, rest = head.decode("latin-1").split(" ", 2)
-        client, host = about.json or _json_around(about)
+        client = about.json or _json_of(about)
         endpoint = endpoints.get(state)
         if endpoint is None:
             endpoint = endpoints[state] = msgspec.Raw(_encode(state.name))
         request_id = rest[REQUEST_ID]
-        add(_Line(wall + started, client, method, target, status, endpoint, seconds, taken, given, request_id, host))
+        add(_Line(wall + started, client, method, target, status, endpoint, seconds, taken, given, request_id))
     return _encode_lines(lines)
 
 
-def _json_around(about: About) -> tuple[msgspec.Raw, msgspec.Raw]:
-    """What stands for `client`, and the host."""
+def _json_of(about: About) -> msgspec.Raw:
+    """What stands for `client`."""
     told = {
         "client": about.client, "listener": about.listener, "namespace": about.backend.namespace,
-        "service": about.backend.service, "port": about.backend.port,
+        "service": about.backend.service, "port": about.backend.port, "host": about.host.decode("ascii"),
     }  # fmt: skip
-    about.json = msgspec.Raw(_encode(told)[len(b'{"client":') : -1]), msgspec.Raw(b'"%b"' % about.host)
+    about.json = msgspec.Raw(_encode(told)[len(b'{"client":') : -1])
     return about.json
 
 

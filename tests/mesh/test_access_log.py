@@ -16,7 +16,7 @@ from mesh.endpoint_state import EndpointState
 from mesh.log_lines import json_lines
 from mesh.plan import BackendKey
 
-RECORD = AccessRecord(1700000000.5, "192.0.2.1", "127.96.0.1:80", "default", "shop", "http", "GET", "/a?b", 200)
+RECORD = AccessRecord(1700000000.5, "192.0.2.1", "127.96.0.1:80", "default", "shop", "http", "", "GET", "/a?b", 200)
 
 
 PLAIN: PlainEnd = (

@@ -18,7 +18,7 @@ from mesh.log_lines import FORMATS, common_lines, json_lines
 from mesh.plan import BackendKey
 from tests.texts import texts
 
-RECORD = AccessRecord(1700000000.5, "192.0.2.1", "127.96.0.1:80", "default", "shop", "http", "GET", "/a?b", 200)
+RECORD = AccessRecord(1700000000.5, "192.0.2.1", "127.96.0.1:80", "default", "shop", "http", "", "GET", "/a?b", 200)
 
 
 @pytest.mark.parametrize(

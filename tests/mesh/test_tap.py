@@ -10,7 +10,7 @@ from mesh.access_log import AccessRecord
 from mesh.tap import Filter, Tap, parse_statuses
 
 RECORD = AccessRecord(
-    1.0, "127.0.0.1", "127.96.0.1:80", "shop", "cart", "http", "GET", "/cart/1?x=y", 404, reason="", request_id="a"
+    1.0, "127.0.0.1", "127.96.0.1:80", "shop", "cart", "http", "", "GET", "/cart/1?x=y", 404, reason="", request_id="a"
 )
 
 FILTERS = {

@@ -224,7 +224,7 @@ def test_the_budget_that_is_left() -> None:
 def test_an_exchange_that_was(reason: str, verdict: str, reached: bool) -> None:
     there = world()
     record = AccessRecord(
-        1.0, "127.0.0.1", "127.96.0.1:80", "default", "shop", "http", "GET", "/", 502, reason, "10.0.0.0:8080"
+        1.0, "127.0.0.1", "127.96.0.1:80", "default", "shop", "http", "", "GET", "/", 502, reason, "10.0.0.0:8080"
     )
     backend = there.compiled.table.listeners[KEY].route.backend
     told = explain_record(record, backend, there)

@@ -58,8 +58,8 @@ def test_rules_beyond_the_most_are_counted() -> None:
 
 def test_an_exchange_that_was() -> None:
     record = AccessRecord(
-        1.0, "192.0.2.1", "127.96.0.1:80", "default", "shop", "http", "GET", "/x", 502, "connection_refused",
-        "10.0.0.1:80", tries=3, seconds=0.25, host="a",
+        1.0, "192.0.2.1", "127.96.0.1:80", "default", "shop", "http", "a", "GET", "/x", 502, "connection_refused",
+        "10.0.0.1:80", tries=3, seconds=0.25,
     )  # fmt: skip
     text = render(explain_record(record, None, known(config())), PLAIN)
     assert text.startswith("was answered 502 by the proxy (connection_refused)")
@@ -86,7 +86,7 @@ def test_a_503_that_was_has_one_reason_and_endpoints_of_now() -> None:
     there = known(config(service("shop")), shop={"http": (endpoint(0),)})
     (backend,) = there.compiled.backends.values()
     record = AccessRecord(
-        1.0, "192.0.2.1", "127.96.0.1:80", "default", "shop", "http", "GET", "/", 503, "destination_unavailable"
+        1.0, "192.0.2.1", "127.96.0.1:80", "default", "shop", "http", "", "GET", "/", 503, "destination_unavailable"
     )
     lines = [
         re.sub(" +", " ", line).strip() for line in render(explain_record(record, backend, there), PLAIN).split("\n")
