@@ -10,9 +10,9 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 GROUP = $(BIN)/python -c "import sys, tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups'][sys.argv[1]])"
-# Folders of tests, those that take longest first, and the rest together; of interop, files apart that wait long for a
-# server of their own.
-LONG := interop scenarios sidecar discovery mesh engine etcd
+# Folders of tests, and the rest together: those first that mostly wait, so that there is work for two cores to the end.
+# Of interop, files are apart that have a server of their own.
+LONG := scenarios interop sidecar engine etcd discovery mesh
 REST := $(filter-out $(LONG) policy tools,$(patsubst tests/%/__init__.py,%,$(wildcard tests/*/__init__.py)))
 SUITES := $(LONG) rest
 ENGINE := tests/interop/test_docker.py
