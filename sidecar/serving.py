@@ -169,7 +169,8 @@ def _listening(role: Role, node: Process, end: End | None) -> Iterator[tuple[str
 
 async def _reload_all(node: Process, end: End, written: Written) -> None:
     await node.reload(written)
-    end.in_force()
+    if written.read:  # otherwise what came by the channel is in force no more than before
+        end.in_force()
 
 
 class Surroundings(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from config.settings import NodeConfigSpec
 from sidecar import reload
 from sidecar.reload import Reloader
 from sidecar.written import Manifests, Written
+from tests.mesh.making import Clock
 from tests.sidecar.conftest import config_set
 
 FIRST = config_set("127.96.0.1", 1)
@@ -50,7 +52,7 @@ class Disk(Manifests):
 
 
 class Run:
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.disk = Disk()
         self.asked = asyncio.Event()
         self.in_force: list[Written] = []
@@ -60,6 +62,7 @@ class Run:
         self.reloader = Reloader(
             self.disk, Written(FIRST, ()), self._put, self.asked,
             tell=lambda *told: self.told.append(told), looked=lambda: self.looks.append(len(self.in_force)),
+            clock=clock,
         )  # fmt: skip
 
     async def _put(self, written: Written) -> None:
@@ -84,7 +87,7 @@ async def running() -> AsyncIterator[Run]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("POLL_SECONDS", "SETTLE_SECONDS", "RETRY_SECONDS"):
+    for name in ("POLL_SECONDS", "SETTLE_SECONDS"):
         monkeypatch.setattr(reload, name, 0.001)
 
 
@@ -134,15 +137,36 @@ async def test_a_reader_that_failed_changes_nothing() -> None:
     assert written.failed
 
 
-async def test_a_reader_that_cannot_be_started_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    async with running() as run:
-        run.disk.now = OSError(24, "Too many open files")
-        run.asked.set()
-        await run.until(lambda: run.disk.reads > 2)
-        assert "cannot be read now: Too many open files" in caplog.text
-        assert not run.in_force
-        run.disk.now = Written(SECOND, ())
-        await run.until(lambda: run.in_force)
+@pytest.mark.parametrize("failure", [OSError(24, "Too many open files"), Written(ConfigSet(), (FAULT,), read=False)])
+async def test_a_reader_that_fails_is_tried_again_later_and_later_and_told_of_once(
+    failure: Written | OSError, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "weft.reload")
+    clock = Clock(0)
+    run = Run(clock)
+    run.disk.now, run.disk.looks = failure, [True]
+    moments: list[float] = []
+    while clock.now < 1100:
+        await run.reloader.look(asked=False)
+        if run.disk.reads > len(moments):
+            moments.append(clock.now)
+        clock.advance(1)
+    assert moments == [0, 5, 15, 35, 75, 155, 315, 615, 915]
+    assert len(caplog.records) == 1
+    assert run.looks == []
+    run.disk.now = Written(SECOND, ())
+    clock.advance(300)
+    await run.reloader.look(asked=False)
+    assert [written.config_set for written, _ in run.told][-1] == SECOND
+    clock.advance(1000)
+    await run.reloader.look(asked=False)
+    assert run.disk.reads == len(moments) + 1
+    assert len(run.looks) == 2
+    run.disk.now, run.disk.looks = failure, [True]
+    for _ in range(2):
+        await run.reloader.look(asked=False)
+        clock.advance(5)
+    assert run.disk.reads == len(moments) + 3, "it begins with short pauses again"
 
 
 async def test_looks_are_told_of_once_what_they_found_is_in_force() -> None:
@@ -150,16 +174,6 @@ async def test_looks_are_told_of_once_what_they_found_is_in_force() -> None:
         run.disk.looks = [True]
         await run.until(lambda: len(run.looks) > 1)
         assert run.looks[:2] == [1, 1]
-
-
-async def test_looks_are_not_told_of_while_what_they_found_cannot_be_read() -> None:
-    async with running() as run:
-        run.disk.now, run.disk.looks = OSError(24, "Too many open files"), [True]
-        await run.until(lambda: run.disk.reads > 2)
-        assert run.looks == []
-        run.disk.now = Written(SECOND, ())
-        await run.until(lambda: run.looks)
-        assert run.looks[0] == 1
 
 
 async def test_what_needs_a_restart_is_among_the_faults() -> None:

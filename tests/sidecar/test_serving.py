@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from config.configset import ConfigSet
+from config.errors import Fault
+from config.meta import Source
 from config.settings import NodeConfigSpec
 from sidecar.errors import UserError
 from sidecar.lifecycle import Lifecycle
 from sidecar.options import Address, Options
 from sidecar.roles import REGISTRY
-from sidecar.serving import serve
+from sidecar.serving import _reload_all, serve
 from sidecar.state import StateFolder, read_admin
 from sidecar.written import Manifests, Written
 from tests.scenarios.weft import Network
@@ -72,3 +75,24 @@ async def test_a_taken_address_ends_it_before_anything_runs(tmp_path: Path) -> N
         await serve(written, Manifests([tmp_path / "none.yaml"], state), state, options(tmp_path, port), Lifecycle())
     assert read_admin(tmp_path) == ""
     state.close()
+
+
+class Told:
+    """Both a process and its end of the channel: what they are told, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def reload(self, written: Written) -> None:
+        self.told.append("faults" if written.failed else "manifests")
+
+    def in_force(self) -> None:
+        self.told.append("in force")
+
+
+async def test_what_could_not_be_read_is_not_said_to_be_in_force() -> None:
+    told: Any = Told()
+    fault = Fault("error", Source("", 1, 1), "the reader ended before it was done")
+    for written in (Written(ConfigSet(), ()), Written(ConfigSet(), (fault,), read=False)):
+        await _reload_all(told, told, written)
+    assert told.told == ["manifests", "in force", "faults"]
