@@ -88,6 +88,7 @@ class Backend(Roster):
         self.retry_budget = RetryBudget()
         self.limits: Limits[EndpointState] | None = None
         """Who waits for room; None: there is no limit."""
+        self._judging = False
         self._suspects: set[EndpointState] = set()
         """Those whose streak of bad answers a good one would end."""
         self._chance = chance
@@ -107,7 +108,7 @@ class Backend(Roster):
             self._arrange(before.endpoints, plan.endpoints)
             self.forget_departed()
             if self._suspects:
-                self._suspects.intersection_update(self.states())
+                self._suspects.intersection_update(self.endpoints.values())
         self.refresh()
 
     def pick_for(self, key: bytes, tried: Collection[EndpointState] = ()) -> EndpointState | None:
@@ -184,9 +185,10 @@ class Backend(Roster):
         pick = self._balancer.pick
         self.pick = pick if self.limits is None else partial(self.limits.admit, pick)
         self.key_of = None if self._keyed is None else key_of(plan.balancer.hash)
-        self._judging = self._judges_answers()
-        if not self._judging:
-            self._suspects.clear()
+        if self._judging is not self._judges_answers():
+            self._judging = not self._judging
+            states = self.endpoints.values() if self._judging else ()
+            self._suspects = {state for state in states if state.server_errors or state.failures}
         self.answered = self._answered if self._watchful else None
         if plan.ejection.success_rate is not None and before.ejection.success_rate is None:
             self._begin_to_judge(plan.ejection.success_rate)
@@ -250,8 +252,9 @@ class Backend(Roster):
             return
         if status >= 0 and self._judging:
             self._answered_badly(state)
-            self._suspects.add(state)
-            self._watch_answers()
+            if not state.departed_at:  # one that comes back is as good as new
+                self._suspects.add(state)
+                self._watch_answers()
         if self.limits is not None:
             self.limits.left(state, status)
 

@@ -103,6 +103,7 @@ class Roster(Judgement):
         if state is None:
             return None
         state.departed_at = 0.0
+        state.good_answers = state.bad_answers = 0
         outlier.forgive(state)
         state.used_since = None
         state.unhealthy = self.plan.health_check is not None and not vouched(state.endpoint)

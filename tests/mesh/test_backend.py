@@ -315,11 +315,29 @@ def test_nobody_is_told_of_good_answers_who_has_nothing_to_learn() -> None:
     answers(there, 0, 200)
     assert there.answered is None
     answers(there, 0, 500)
-    there.apply(plan(*there.plan.endpoints[1:], ejection=EjectionPolicy(server_errors=3)))
-    assert there.answered is not None, "it may come back"
+    leaving, policy = state_of(there, 0), EjectionPolicy(server_errors=3)
+    there.apply(plan(*there.plan.endpoints[1:], ejection=policy))
+    tell(there, leaving, 200)
+    assert there.answered is None, "who left is as good as new if it comes back"
+    tell(there, leaving, 500)
+    assert there.answered is None
+    answers(there, 1, 500)
+    assert there.answered is not None
     there.apply(plan(*there.plan.endpoints))
     assert there.answered is None
-    assert [state.good_answers for state in there.states()] == [1, 1]
+    assert [state.good_answers for state in there.states()] == [1, 2]
+
+
+def test_a_streak_ends_also_with_judges_that_were_away() -> None:
+    there, policy = backend(), EjectionPolicy(server_errors=3)
+    there.apply(plan(*endpoints(2), ejection=policy))
+    answers(there, 0, 500, 500)
+    there.apply(plan(*there.plan.endpoints))
+    there.apply(plan(*there.plan.endpoints, ejection=policy))
+    answers(there, 0, 200, 500)
+    assert state_of(there, 0) in there.eligible
+    answers(there, 0, 500, 500)
+    assert state_of(there, 0) not in there.eligible
 
 
 def test_a_full_endpoint_is_watched_until_it_has_room() -> None:
@@ -339,13 +357,15 @@ def test_a_full_endpoint_is_watched_until_it_has_room() -> None:
     assert there.answered is None
 
 
-def test_success_is_counted_from_when_it_is_judged() -> None:
+@pytest.mark.parametrize("away", [0, 1])
+def test_success_is_counted_from_when_it_is_judged(away: int) -> None:
     clock = Clock()
     deadlines = Deadlines(clock)
     there = backend(*endpoints(6), clock=clock, deadlines=deadlines)
     answers(there, 0, *[200] * 10_000)
     rate = SuccessRatePolicy(interval=5, least_endpoints=2, least_requests=1, deviations=1)
-    there.apply(plan(*there.plan.endpoints, ejection=EjectionPolicy(success_rate=rate)))
+    for first in (away, 0):
+        there.apply(plan(*endpoints(6)[first:], ejection=EjectionPolicy(success_rate=rate)))
     answers(there, 0, *[500] * 5)
     for last in range(1, 6):
         answers(there, last, *[200] * 5)
