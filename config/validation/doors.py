@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from config.addresses import Address, parse_address, parse_host_port
 from config.configset import ConfigSet
+from config.ingress_class import default_classes, verdict
 from config.resources.core import Service, ServicePort
 from config.settings import NodeConfigSpec
 from config.validation.report import problem_of
@@ -84,9 +85,12 @@ def node_doors(config_set: ConfigSet) -> Iterator[tuple[str, Place]]:
     """What this node itself listens at, by the NodeConfig's field; where any free port will do is left out."""
     node = config_set.node
     served = [("spec.admin", node.admin, "TCP"), ("spec.dns", node.dns, "TCP"), ("spec.dns", node.dns, "UDP")]
-    if config_set.ingresses:
+    classes = config_set.ingress_classes
+    defaults = default_classes(classes)
+    ingresses = [each for each in config_set.ingresses.values() if verdict(each, classes, defaults).served]
+    if ingresses:
         served.append(("spec.ingress.http", node.ingress.http, "TCP"))
-    if any(ingress.spec.tls for ingress in config_set.ingresses.values()):
+    if any(each.spec.tls for each in ingresses):
         served.append(("spec.ingress.https", node.ingress.https, "TCP"))
     for path, text, protocol in served:
         if problem_of(parse_host_port, text) is None:

@@ -11,7 +11,7 @@ from config.loader import load
 from config.meta import Named
 from config.validation.doors import external_addresses, node_doors, service_doors
 from mesh.service_doors import doors, health_doors
-from tests.config.validating import ingress, service
+from tests.config.validating import document, ingress, service
 
 NODE = (
     "apiVersion: weft.dev/v1\nkind: NodeConfig\nmetadata: {name: node}\n"
@@ -58,8 +58,13 @@ def test_they_are_those_that_the_compiler_opens(spec: str, tmp_path: Path) -> No
             ingress("{rules: [{host: x.y}], tls: [{hosts: [x.y]}]}"),
             ["spec.dns", "spec.dns", "spec.ingress.http", "spec.ingress.https"],
         ),
+        (
+            ingress("{ingressClassName: other, rules: [{host: x.y}], tls: [{hosts: [x.y]}]}")
+            + document("IngressClass", "spec: {controller: other.example/one}", "other", "networking.k8s.io/v1"),
+            ["spec.dns", "spec.dns"],
+        ),
     ],
-    ids=["no Ingress", "an Ingress", "an Ingress with TLS"],
+    ids=["no Ingress", "an Ingress", "an Ingress with TLS", "an Ingress of another controller"],
 )
 def test_the_node_itself(more: str, paths: list[str], tmp_path: Path) -> None:
     """Its admin port is to be any free one here, so it is nobody's rival."""
