@@ -72,7 +72,7 @@ def _port_doors(
     if spec.type in ("NodePort", "LoadBalancer") and port.node_port:
         for _, place in _places(node.node_addresses, port.node_port, port.protocol):
             yield Door(place, f"{path}.nodePort", _ANOTHER, ("spec.type",))
-    if service.balanced and (not wanted or problem_of(parse_address, wanted) is None):
+    if service.balanced:
         given = ("spec.type", "spec.loadBalancerClass", "spec.loadBalancerIP")
         # What one node serves at all its addresses, for it has none that is wanted, another may serve there.
         for _, place in _places([wanted] if wanted else node.node_addresses, port.port, port.protocol):
