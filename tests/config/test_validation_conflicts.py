@@ -22,6 +22,7 @@ from tests.config.validating import (
     error,
     faults_of,
     ingress,
+    node,
     service,
     table,
     warning,
@@ -49,10 +50,6 @@ def policy(name: str, target: str) -> str:
 def autoscaler(name: str) -> str:
     spec = "spec: {scaleTargetRef: {kind: Deployment, name: web}, maxReplicas: 2}"
     return document("HorizontalPodAutoscaler", spec, name, "autoscaling/v2")
-
-
-def node(spec: str) -> str:
-    return document("NodeConfig", f"spec: {spec}", "node", "weft.dev/v1")
 
 
 def default_class(name: str) -> str:
@@ -140,15 +137,33 @@ CASES = [
         error("spec.externalIPs[0]", "80/TCP at 127.96.0.9 belongs to Service/default/a ("),
     ),
     case(
+        "an external address that another Service names as its second clusterIP",
+        service("{externalIPs: ['::1:1'], ports: [{port: 80}]}", "a")
+        + service("{clusterIP: 127.96.1.2, clusterIPs: [127.96.1.2, '0::1:1'], ports: [{port: 80}]}", "b"),
+        error("spec.clusterIPs[1]", "80/TCP at ::1:1 belongs to Service/default/a ("),
+    ),
+    case(
+        "an external address that is a clusterIP, which this node serves elsewhere",
+        service("{clusterIP: 127.96.0.9, ports: [{port: 80}]}", "a")
+        + service("{externalIPs: [127.96.0.9], ports: [{port: 80}]}", "b")
+        + node("{serviceRange: {reach: ports}}"),
+    ),
+    case(
+        "an external address twice by what is not carried",
+        service("{externalIPs: [127.0.0.9], ports: [{port: 80, protocol: SCTP}]}", "a")
+        + service("{externalIPs: [127.0.0.9], ports: [{port: 80, protocol: SCTP}]}", "b"),
+        *(warning("spec.ports[0].protocol", "SCTP is not carried") for _ in "ab"),
+    ),
+    case(
         "what the node itself listens at",
         service("{externalIPs: [127.0.0.1], ports: [{port: 1053, protocol: UDP}]}", "a")
         + service("{type: LoadBalancer, ports: [{port: 9000}]}", "b")
         + service("{type: LoadBalancer, ports: [{port: 8080}]}", "web")
         + rule("c", "x.y", "/").replace("number: 80}", "number: 8080}")
         + node("{admin: 'localhost:9000'}"),
-        warning("spec.externalIPs[0]", "1053/UDP at 127.0.0.1 is spec.dns of NodeConfig/node ("),
-        warning("spec.ports[0].port", "9000/TCP at 127.0.0.1 is spec.admin of NodeConfig/node ("),
-        warning("spec.ports[0].port", "8080/TCP at 127.0.0.1 is spec.ingress.http of NodeConfig/node ("),
+        warning("spec.externalIPs[0]", "1053/UDP at 127.0.0.1 is spec.dns of NodeConfig/laptop ("),
+        warning("spec.ports[0].port", "9000/TCP at 127.0.0.1 is spec.admin of NodeConfig/laptop ("),
+        warning("spec.ports[0].port", "8080/TCP at 127.0.0.1 is spec.ingress.http of NodeConfig/laptop ("),
     ),
     case(
         "what the node would listen at for an Ingress",

@@ -28,8 +28,8 @@ SPECS = {
     "on one address": f"{{type: LoadBalancer, clusterIP: 127.96.0.9, loadBalancerIP: 127.0.0.2, {PORTS}}}",
     "of another class": f"{{type: LoadBalancer, clusterIP: 127.96.0.9, loadBalancerClass: other/one, {PORTS}}}",
     "external addresses": "{clusterIP: 127.96.0.9, externalIPs: [127.0.0.8, '::1'], ports: [{port: 80}]}",
-    "headless": "{clusterIP: None, ports: [{port: 80}]}",
-    "only a name": "{type: ExternalName, externalName: db.example, ports: [{port: 80}]}",
+    "headless": "{clusterIP: None, externalIPs: [127.0.0.8], ports: [{port: 80}]}",
+    "only a name": "{type: ExternalName, externalName: db.example, externalIPs: [127.0.0.8], ports: [{port: 80}]}",
 }
 
 
