@@ -97,7 +97,6 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "ssl-redirect": "tls.httpsRedirect",
         "timeout-client": "timeouts.idle",
         "timeout-connect": "timeouts.connect",
-        "timeout-http-request": "timeouts.clientHead",
         "timeout-queue": "limits.queue.deadline",
         "timeout-server": "timeouts.responseHead",
         "timeout-tunnel": "timeouts.tunnelIdle",

@@ -47,6 +47,11 @@ CASES = [
             "ssl-redirect (a TrafficPolicy has tls.httpsRedirect)",
         ),
     ),
+    case(
+        "what no policy of an Ingress or of its Service can say of it",
+        classed("", "haproxy.org/timeout-http-request=5s", "haproxy.org/timeout-connect=1s"),
+        warning("metadata.annotations[haproxy.org/timeout-http-request]", "served: timeout-http-request, timeout-conn"),
+    ),
     case("what is so anyway", classed("", f"{NGINX}/ssl-redirect=false", f"{NGINX}/backend-protocol=HTTP")),
     case(
         "many",
