@@ -1,6 +1,6 @@
 """How often somebody may be wrong: failed attempts by address, bounded in rate and in memory.
 
-After `MOST` failures within `SECONDS` an address is not even heard; each failure counts for as long.  Pure: the
+After `MOST` failures within `SECONDS` an address has no more of them counted; each one counts for as long.  Pure: the
 clock is the caller's.
 """
 

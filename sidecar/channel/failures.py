@@ -28,7 +28,7 @@ def words(failures: BaseExceptionGroup[BaseException]) -> str:
 
 
 _STATUSES: Final = {
-    401: "it does not know this node's token",
+    401: "it does not know this node's token: make a new one there (weft token create), and start this with it",
     404: "what answers there is no channel",
     429: "it was tried with wrong tokens too often from this address",
 }

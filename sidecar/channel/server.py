@@ -127,15 +127,15 @@ class ChannelServer:
     def _admitted(self, request: web.BaseRequest) -> str | web.Response:
         """Who it is, or the refusal."""
         address, now = request.remote or "", asyncio.get_running_loop().time()
-        if self._attempts.exhausted(address, now):
-            return web.Response(status=429, headers={"Connection": "close"})
         try:
             name = self._credentials.admitted(request.headers.get("Authorization", ""))
         except (OSError, ValueError) as error:
             log.error("credentials of nodes cannot be read: %s", error)
             return web.Response(status=503, headers={"Connection": "close"})
-        if name is not None:
+        if name is not None:  # also from an address with many failures: it may be that of all nodes of a machine
             return name
+        if self._attempts.exhausted(address, now):
+            return web.Response(status=429, headers={"Connection": "close"})
         if self._attempts.failed(address, now):
             log.warning("refused a connection from %s: it has no credential of a node", address)
         return web.Response(status=401, headers={"WWW-Authenticate": "Bearer", "Connection": "close"})

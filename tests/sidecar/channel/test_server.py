@@ -97,7 +97,9 @@ async def test_one_who_comes_again_takes_the_place_of_the_connection_before(tmp_
             await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_who_is_wrong_too_often_is_not_heard(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_who_is_wrong_too_often_is_told_so_and_keeps_nobody_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with registry(tmp_path) as there, aiohttp.ClientSession() as session:
 
         async def status(path: str, authorization: str) -> int:
@@ -107,7 +109,8 @@ async def test_who_is_wrong_too_often_is_not_heard(tmp_path: Path, caplog: pytes
 
         assert await status("/other", "") == 404
         assert [await status(PATH, "Bearer a:guessed-secret") for _ in range(MOST)] == [401] * MOST
-        assert await status(PATH, there.token("a").authorization) == 429
+        assert await status(PATH, "Bearer a:guessed-secret") == 429
+        assert await status(PATH, there.token("a").authorization) == 400  # heard, but it is no WebSocket
     assert "guessed-secret" not in caplog.text
 
 
