@@ -111,7 +111,8 @@ def _is_never_last(_: ObjectKey) -> bool:
 
 def _check_services(config_set: ConfigSet, report: Report, beneath: Collection[str], before: ConfigSet) -> None:
     node = _known_node(config_set, report)  # of today for both: who had a port at all addresses had it at new ones
-    external = external_addresses(config_set)
+    reach_is_known = report.of(node_key(config_set)).knows("spec.serviceRange.reach")
+    external = external_addresses(config_set) if reach_is_known else frozenset()
     had = _service_claims(before, _report_of(before), node, external)
     claims = _service_claims(_with_addresses(config_set, before) if external else config_set, report, node, external)
     _settle(claims, had, lambda key: config_set.sources[key].file in beneath)
@@ -147,7 +148,7 @@ def _service_claims(
 def _known_node(config_set: ConfigSet, report: Report) -> NodeConfigSpec:
     """The NodeConfig, without addresses if it is not known which ones it has."""
     node = config_set.node
-    is_known = report.of(node_key(config_set)).knows("spec.nodeAddresses", "spec.serviceRange.reach")
+    is_known = report.of(node_key(config_set)).knows("spec.nodeAddresses")
     return node if is_known else replace(node, node_addresses=())
 
 

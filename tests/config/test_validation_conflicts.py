@@ -111,8 +111,8 @@ CASES = [
         "two LoadBalancers with one port on addresses that are not known",
         service("{type: LoadBalancer, ports: [{port: 80}]}", "a")
         + service("{type: LoadBalancer, ports: [{port: 80}]}", "b")
-        + node("{nodeAddresses: [[]]}"),
-        error("spec.nodeAddresses[0]", "expected"),
+        + node("{nodeAddresses: [127.0.0.1, []]}"),
+        error("spec.nodeAddresses[1]", "expected"),
     ),
     case(
         "two Services with one external address",
@@ -149,6 +149,13 @@ CASES = [
         + node("{serviceRange: {reach: ports}}"),
     ),
     case(
+        "an external address that is a clusterIP, which may be served elsewhere",
+        service("{clusterIP: 127.96.0.9, ports: [{port: 80}]}", "a")
+        + service("{externalIPs: [127.96.0.9], ports: [{port: 80}]}", "b")
+        + node("{serviceRange: {reach: [ports]}}"),
+        error("spec.serviceRange.reach", "expected"),
+    ),
+    case(
         "an external address twice by what is not carried",
         service("{externalIPs: [127.0.0.9], ports: [{port: 80, protocol: SCTP}]}", "a")
         + service("{externalIPs: [127.0.0.9], ports: [{port: 80, protocol: SCTP}]}", "b"),
@@ -164,6 +171,14 @@ CASES = [
         warning("spec.externalIPs[0]", "1053/UDP at 127.0.0.1 is spec.dns of NodeConfig/laptop ("),
         warning("spec.ports[0].port", "9000/TCP at 127.0.0.1 is spec.admin of NodeConfig/laptop ("),
         warning("spec.ports[0].port", "8080/TCP at 127.0.0.1 is spec.ingress.http of NodeConfig/laptop ("),
+    ),
+    case(
+        "what the node itself listens at, as far as it is known",
+        service("{type: [], externalIPs: [127.0.0.1], ports: [{port: 1053, protocol: UDP}]}", "a")
+        + service("{type: LoadBalancer, ports: [{port: 9901}]}", "b")
+        + node("{admin: []}"),
+        error("spec.type", "expected"),
+        error("spec.admin", "expected"),
     ),
     case(
         "what the node would listen at for an Ingress",
