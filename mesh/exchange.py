@@ -19,7 +19,7 @@ from mesh.filters.chain import Passed
 from mesh.filters.query import Reply
 from mesh.http1.request import Plain, PlainRequest, Request
 from mesh.http1.response import PlainResponse
-from mesh.matcher import Matcher
+from mesh.matcher import HostRules, Matcher
 from mesh.outgoing import REQUEST_ID, last_line, outgoing_lines, own_lines, without_port
 from mesh.pool import take
 from mesh.proxy import Proxy
@@ -38,6 +38,7 @@ class Exchange(Admission):
 
     __slots__ = (
         "_about", "_after", "_before", "_careful", "_ends", "_host", "_listeners", "_matcher", "_name", "_ours",
+        "_paths",
     )  # fmt: skip
 
     _ours: bytes
@@ -50,6 +51,8 @@ class Exchange(Admission):
     """`_host` without its port."""
     _matcher: Matcher[Route] | None
     """Of an Ingress listener."""
+    _paths: HostRules[Route] | None
+    """What it says of `_host`."""
     _about: About | None
     """Of plain requests to `_host` on this route; made when somebody first wants to know."""
     _careful: bool
@@ -71,8 +74,8 @@ class Exchange(Admission):
         host, lines, end, length = request
         if host != self._host:
             self._adopt_host(host)
-        if self._matcher is not None:
-            self._find_route(self._matcher, lines)
+        if self._paths is not None:
+            self._find_route(self._paths, lines)
         self._said = request
         if length or self._careful:
             head = self._lade(PlainRequest(*request), data[end:])
@@ -139,7 +142,8 @@ class Exchange(Admission):
         self._said = request
         if self._matcher is not None:
             self._adopt_host(request.host)
-            self._find_route(self._matcher, request.lines)
+        if self._paths is not None:
+            self._find_route(self._paths, request.lines)
         self._backend = self._route.backend
         lines = outgoing_lines(request, self._manner, self._listener, self._client.peer)
         filters, verdict = self._filters, None
@@ -177,6 +181,7 @@ class Exchange(Admission):
         self._listeners = listeners
         self._listener = listener
         self._matcher = listener.routes
+        self._paths = None
         self._adopt_route(listener.route)
         self._adopt_via()
         self._host = b""
@@ -186,7 +191,7 @@ class Exchange(Admission):
         """There is another table: while there is no request, what came of the last one is not held on to."""
         if self._listeners is not None and not self.running:
             self._listeners = None
-            del self._listener, self._matcher
+            del self._listener, self._matcher, self._paths
 
     def _adopt_route(self, route: Route) -> None:
         self._about = None
@@ -205,13 +210,17 @@ class Exchange(Admission):
         self._host = host
         self._name = without_port(host)
         self._ours = self._before + host + self._after
+        matcher = self._matcher
+        if matcher is not None:
+            self._paths = matcher.hosts.get(self._name) or matcher.host_rules(self._name)
 
     def _adopt_via(self) -> None:
         self._before, self._after = own_lines(self._client.peer, self._listener.key.port, self._manner)
 
-    def _find_route(self, matcher: Matcher[Route], lines: bytes) -> None:
+    def _find_route(self, paths: HostRules[Route], lines: bytes) -> None:
         """Go where the rules say; `lines` begin with the request line."""
-        route = matcher.match(self._name, lines.split(b" ", 2)[1]) or self._listener.route
+        route = paths.outcome if paths.pathless else paths.match(lines.split(b" ", 2)[1])
+        route = route or self._listener.route
         if route is not self._route:
             via = self._manner.via
             self._adopt_route(route)

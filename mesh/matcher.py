@@ -9,7 +9,7 @@ Of rules that say the same the first has its place, and the others are known as 
 
 `Matcher.match` looks up a host and then at most as many prefixes as the path has elements within the longest rule of
 that host.  A host knows what holds next, so a request that no rule of its own host takes is offered to the
-wildcard's and to the rules for any host.
+wildcard's and to the rules for any host; and it knows whether any of these looks at paths at all.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ QUERY, ESCAPE, DOT = b"?%."
 class HostRules(Generic[T]):
     """The rules of one host."""
 
-    __slots__ = ("default", "exact", "following", "longest", "prefixes", "root")
+    __slots__ = ("default", "exact", "following", "longest", "outcome", "pathless", "prefixes", "root")
 
     def __init__(self) -> None:
         self.exact: dict[bytes, T] = {}
@@ -46,6 +46,34 @@ class HostRules(Generic[T]):
         """The rules that are asked next."""
         self.default: T | None = None
         """What a request of this host goes to that meets no rule, its own host's or a following one's."""
+        self.pathless = False
+        """No path makes a difference."""
+        self.outcome: T | None = None
+        """What all requests go to, if it is so."""
+
+    def settle(self) -> None:
+        """Find out whether it is `pathless`, when all that it says and what follows it is known."""
+        rules: HostRules[T] | None = self
+        while rules is not None and rules.root is None and not (rules.exact or rules.prefixes):
+            rules = rules.following
+        self.pathless = rules is None or not (rules.exact or rules.prefixes)
+        self.outcome = self.default if rules is None else rules.root
+
+    def match(self, target: bytes) -> T | None:
+        """What the rule leads to that a request of this host meets; None: it meets none, and there is no default.
+
+        `target` is a path with or without a query, or ``*``, as sent.
+        """
+        if QUERY in target:
+            target = target.partition(b"?")[0]
+        if ESCAPE in target or DOT in target:
+            target = matched_path(target)
+        rules = self
+        while (found := rules.find(target)) is None:
+            if rules.following is None:
+                return self.default
+            rules = rules.following
+        return found
 
     def find(self, path: bytes) -> T | None:
         """What the rule leads to that says just this path, else the one of its longest prefix."""
@@ -68,13 +96,14 @@ class HostRules(Generic[T]):
 class Matcher(Generic[T]):
     """All rules of an entrance, ready to be asked; immutable.  `matcher_of` makes it."""
 
-    __slots__ = ("_any", "_hosts", "_wildcards", "losses", "rules")
+    __slots__ = ("_any", "_wildcards", "hosts", "losses", "rules")
 
     def __init__(self, rules: tuple[Rule[T], ...], building: _Building[T]) -> None:
         self.rules = rules
         """In the order in which they were given."""
         self.losses = tuple(building.losses)
-        self._hosts = {host.encode(): rules for host, rules in building.hosts.items() if not host.startswith("*")}
+        self.hosts = {host.encode(): rules for host, rules in building.hosts.items() if not host.startswith("*")}
+        """By the name in lower case: a short cut to `host_rules`, which knows all others too."""
         self._wildcards = {host[2:].encode(): rules for host, rules in building.hosts.items() if host.startswith("*")}
         self._any = building.any
 
@@ -83,16 +112,7 @@ class Matcher(Generic[T]):
 
         `host` is without the port, in any case; `target` is a path with or without a query, or ``*``, as sent.
         """
-        own = rules = self._hosts.get(host) or self.host_rules(host)
-        if QUERY in target:
-            target = target.partition(b"?")[0]
-        if ESCAPE in target or DOT in target:
-            target = matched_path(target)
-        while (found := rules.find(target)) is None:
-            if rules.following is None:
-                return own.default
-            rules = rules.following
-        return found
+        return self.host_rules(host).match(target)
 
     def explain(self, host: bytes, target: bytes) -> Iterator[Trial[T]]:
         """Each rule in order of authority, and why the request that `match` is asked about goes there or not."""
@@ -101,7 +121,7 @@ class Matcher(Generic[T]):
     def host_rules(self, host: bytes) -> HostRules[T]:
         """Where the search for a host begins: its own rules, its wildcard's, or those for any host."""
         name = host.lower().removesuffix(b".")
-        own = self._hosts.get(name)
+        own = self.hosts.get(name)
         if own is None:
             label, _, parent = name.partition(b".")
             own = self._wildcards.get(parent) if label else None
@@ -143,6 +163,7 @@ class _Building(Generic[T]):
         rules.following = wildcard or self.any
         if rules.default is None:
             rules.default = rules.following.default
+        rules.settle()
 
 
 def _put(rules: HostRules[T], new: Rule[T]) -> None:
@@ -170,6 +191,7 @@ def matcher_steps(rules: Iterable[Rule[T]]) -> Generator[None, None, Matcher[T]]
         building.add(each)
         if not number % STEP:
             yield
+    building.any.settle()
     for number, host in enumerate(sorted(building.hosts)):  # "*" sorts before every label
         building.join(host)
         if not number % STEP:

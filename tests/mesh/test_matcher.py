@@ -190,6 +190,27 @@ def test_ties(written: tuple[str, ...], losses: list[tuple[int, int]]) -> None:
     assert reached == {each.to for number, each in enumerate(rules) if number not in losers}
 
 
+@pytest.mark.parametrize(
+    ("written", "host", "outcome"),
+    [
+        pytest.param((), "foo.com", None, id="no rules"),
+        pytest.param(("Default ",), "foo.com", "Default ", id="a default for all"),
+        pytest.param(("Prefix foo.com/",), "foo.com", "Prefix foo.com/", id="all of a host"),
+        pytest.param(("Prefix foo.com/", "Exact /a"), "foo.com", "Prefix foo.com/", id="the host's own come first"),
+        pytest.param(("Default foo.com", "Prefix *.com/"), "foo.com", "Prefix *.com/", id="a rule before a default"),
+        pytest.param(("Default foo.com", "Default "), "foo.com", "Default foo.com", id="its own default"),
+    ],
+)
+def test_a_host_knows_that_no_path_makes_a_difference(written: tuple[str, ...], host: str, outcome: str | None) -> None:
+    paths = entrance(*written).host_rules(host.encode())
+    assert (paths.pathless, paths.outcome) == (True, outcome)
+
+
+@pytest.mark.parametrize("written", [("Prefix foo.com/a",), ("Exact foo.com/",), ("Default foo.com", "Prefix /a")])
+def test_a_host_knows_that_paths_count(written: tuple[str, ...]) -> None:
+    assert not entrance(*written).host_rules(b"foo.com").pathless
+
+
 def test_no_rules() -> None:
     assert (entrance().match(b"foo.com", b"/"), list(entrance().explain(b"foo.com", b"/"))) == (None, [])
 
@@ -242,6 +263,8 @@ def test_it_finds_what_a_search_through_all_rules_finds(
         expected = max(met, key=met.__getitem__) if met else None
         asked = host.encode(), target.encode()
         assert made.match(*asked) == expected
+        paths = made.host_rules(asked[0])
+        assert not paths.pathless or paths.outcome == expected
         tried = list(made.explain(*asked))
         assert [trial.rule.to for trial in tried if trial.won] == ([expected] if met else [])
         assert sorted(trial.rule.to for trial in tried) == [each.to for each in rules]
