@@ -56,7 +56,7 @@ def handshakes(answer: Answer, proxies: list[Proxy], pair: str, rounds: int, sec
 
 
 def cpu_per_request(proxy: Proxy, seconds: float) -> float:
-    return wrk(proxy, f"{proxy.http}/", seconds).cpu_per_request
+    return wrk(proxy, f"{proxy.http}/", seconds, script="heads.lua").cpu_per_request
 
 
 def handshakes_per_core_second(proxy: Proxy, seconds: float) -> float:
