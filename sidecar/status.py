@@ -48,6 +48,8 @@ class Report(NamedTuple):
     """Deployments that run here, and how far each is."""
     platforms: Sequence[JSONObject] = ()
     """Who really runs replicas, such as a Docker Engine, and whether it is there."""
+    cut_off: str = ""
+    """Why there is no connection to the registry, which has manifests; empty where there is one, or is to be none."""
 
     def as_json(self) -> JSONObject:
         return {
@@ -63,6 +65,7 @@ class Report(NamedTuple):
             "ingresses": self.ingresses,
             "rollouts": self.rollouts,
             "platforms": self.platforms,
+            "cutOff": self.cut_off,
         }
 
     def render(self, paint: Painter) -> str:
@@ -80,6 +83,8 @@ class Report(NamedTuple):
             lines += ["", *(line for each in self.platforms for line in platform_lines(each, paint))]
         if self.dns:
             lines += ["", *dns_lines(self.dns, paint)]
+        if self.cut_off:
+            lines += ["", paint("yellow", f"no connection to the registry's channel (--join): {self.cut_off}")]
         if self.nodes.get("nodes"):
             lines += ["", *node_lines(self.nodes, paint)]
         if not self.ready["ready"]:
@@ -88,10 +93,11 @@ class Report(NamedTuple):
         if self.remarks:
             lines += ["", paint("yellow", "remarks:")]
             lines += [remark_line(item) for item in self.remarks]
-        if errors := [fault for fault in self.faults if fault["severity"] == "error"]:
-            lines += ["", paint("red", f"errors in the manifests, as read at {self.read['at']}:")]
-            lines += [fault_line(fault) for fault in errors[:MOST_FAULTS]]
-            lines += [f"  ... and {len(errors) - MOST_FAULTS} more"] if len(errors) > MOST_FAULTS else []
+        for severity, colour in (("error", "red"), ("warning", "yellow")):
+            if faults := [fault for fault in self.faults if fault["severity"] == severity]:
+                lines += ["", paint(colour, f"{severity}s in the manifests, as read at {self.read['at']}:")]
+                lines += [fault_line(fault) for fault in faults[:MOST_FAULTS]]
+                lines += [f"  ... and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
         return "\n".join(lines)
 
 

@@ -55,10 +55,11 @@ def show(client: AdminClient, args: argparse.Namespace, before: Traffic, after: 
     nodes = client.json("/api/v1/nodes", accept=(200, 404))
     rollouts = client.json("/api/v1/rollouts", accept=(200, 404)).get("rollouts", ())
     platforms = client.json("/api/v1/platforms", accept=(200, 404)).get("platforms", ())
+    cut_off = client.json("/api/v1/channel", accept=(200, 404)).get("failure", "")
     objects = config["objects"]
     report = Report(
         services, ready, rates, remarks(objects), config["read"], config["faults"], dns, nodes, ingresses(objects),
-        rollouts, platforms,
+        rollouts, platforms, cut_off,
     )  # fmt: skip
     if args.json:
         print(json.dumps(report.as_json()), flush=True)

@@ -108,6 +108,14 @@ def test_an_undo_is_remarked_on_once() -> None:
         assert text.count("the template in force is not the manifest's") == departs
 
 
+@pytest.mark.parametrize(("failure", "said"), [("", ["no services"]), ("why", ["no services", "", "why"])])
+def test_why_no_manifests_come_from_a_registry(failure: str, said: list[str]) -> None:
+    report = Report([], READY, [], [], READ, [], cut_off=failure)
+    lines = report.render(Painter(io.StringIO())).split("\n")
+    assert [line.rpartition(": ")[2] for line in lines] == said
+    assert report.as_json()["cutOff"] == failure
+
+
 def test_nothing_to_show() -> None:
     assert Report([], READY, [], [], READ, []).render(Painter(io.StringIO())) == "no services"
 
@@ -123,7 +131,7 @@ def test_remarks() -> None:
     assert item == {key: value for key, value in pending.items() if key != "object"}
 
 
-def test_errors_in_the_manifests() -> None:
+def test_errors_and_warnings_in_the_manifests() -> None:
     fault: dict[str, Any] = {
         "severity": "error",
         "source": "a.yaml:1:1",
@@ -131,13 +139,15 @@ def test_errors_in_the_manifests() -> None:
         "path": "spec",
         "message": "bad",
     }
-    faults = [{**fault, "severity": "warning"}, *[fault] * (MOST_FAULTS + 2)]
+    faults = [{**fault, "severity": "warning"}, {**fault, "severity": "notice"}, *[fault] * (MOST_FAULTS + 2)]
     report = Report([], READY, [], [], READ, faults)
     lines = report.render(Painter(io.StringIO())).splitlines()
     assert lines[2] == "errors in the manifests, as read at 2026-01-01T00:00:00.000Z:"
     assert lines[3] == "  a.yaml:1:1: Service/x: spec: bad"
-    assert lines[-1] == "  ... and 2 more"
-    assert len(lines) == 3 + MOST_FAULTS + 1
+    assert lines[3 + MOST_FAULTS :] == [
+        "  ... and 2 more", "",
+        "warnings in the manifests, as read at 2026-01-01T00:00:00.000Z:", "  a.yaml:1:1: Service/x: spec: bad",
+    ]  # fmt: skip
     assert report.as_json()["read"] == READ
 
 
