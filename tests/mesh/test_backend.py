@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from config.balancing import (
+    BackendLimits,
     BalancerPolicy,
     BalancerType,
     EjectionPolicy,
@@ -317,7 +318,7 @@ def test_nobody_is_told_of_good_answers_who_has_nothing_to_learn() -> None:
     answers(there, 0, 500)
     leaving, policy = state_of(there, 0), EjectionPolicy(server_errors=3)
     there.apply(plan(*there.plan.endpoints[1:], ejection=policy))
-    tell(there, leaving, 200)
+    answers(there, 1, 200)
     assert there.answered is None, "who left is as good as new if it comes back"
     tell(there, leaving, 500)
     assert there.answered is None
@@ -325,7 +326,7 @@ def test_nobody_is_told_of_good_answers_who_has_nothing_to_learn() -> None:
     assert there.answered is not None
     there.apply(plan(*there.plan.endpoints))
     assert there.answered is None
-    assert [state.good_answers for state in there.states()] == [1, 2]
+    assert [state.good_answers for state in there.states()] == [2, 1]
 
 
 def test_a_streak_ends_also_with_judges_that_were_away() -> None:
@@ -364,11 +365,11 @@ def test_success_is_counted_from_when_it_is_judged(away: int) -> None:
     there = backend(*endpoints(6), clock=clock, deadlines=deadlines)
     answers(there, 0, *[200] * 10_000)
     rate = SuccessRatePolicy(interval=5, least_endpoints=2, least_requests=1, deviations=1)
-    for first in (away, 0):
-        there.apply(plan(*endpoints(6)[first:], ejection=EjectionPolicy(success_rate=rate)))
+    there.apply(plan(*endpoints(6)[away:]))
+    there.apply(plan(*endpoints(6), ejection=EjectionPolicy(success_rate=rate)))
     answers(there, 0, *[500] * 5)
     for last in range(1, 6):
-        answers(there, last, *[200] * 5)
+        answers(there, last, *[200] * 4, 500 if last == 1 else 200)  # it is the worst if what was before counts
     clock.advance(6)
     deadlines.advance()
     assert state_of(there, 0) not in there.eligible
@@ -487,16 +488,34 @@ def test_limits_hold_and_who_waits_is_told() -> None:
     waiter = Asking(there)
     busy = [ask(there), ask(there)]
     assert {state.host for state in busy if state} == {"10.0.0.0", "10.0.0.1"}
-    assert there.pick() is None
+    assert ask(there) is None
     assert there.limits is not None
     assert there.limits.wait(waiter)
     assert busy[1] is not None
     done(there, busy[1])
     assert waiter.got is busy[1]
+    assert ask(there) is None
     assert there.limits.wait(later := Asking(there))
     there.apply(plan(*endpoints(2)))
     assert there.limits is None
     assert later.got is not None, "without a limit nobody waits"
+    assert there.answered is None
+
+
+def test_good_answers_let_all_go_who_wait_for_room() -> None:
+    there = backend()
+    there.apply(plan(*endpoints(2), limits=LimitPolicy(backend=BackendLimits(requests=1))))
+    first, waiters = ask(there), [Asking(there) for _ in range(3)]
+    assert first is not None
+    assert there.limits is not None
+    for waiter in waiters:
+        assert ask(there) is None
+        assert there.limits.wait(waiter)
+    under_way = first
+    for waiter in waiters:
+        done(there, under_way)
+        assert waiter.got is not None
+        under_way = waiter.got
     assert there.answered is None
 
 
@@ -508,6 +527,7 @@ class Asking:
         self.got: EndpointState | None = None
 
     def room_now(self) -> None:
+        self._there.stats.in_flight -= 1  # it was counted as it asked before
         self.got = ask(self._there)
 
 

@@ -23,7 +23,7 @@ from mesh.ramp import DOUBLING, FIRST
 from mesh.reasons import NO_ENDPOINTS, NO_SERVICE, NOBODY_WAKES, ROOM_FULL, SHARE_TAKEN, STOPPING, Reason
 from mesh.waiting import BURST, LOOK, MOST, MOST_BYTES, SHARE, Line, WaitingRoom
 from tests.mesh.dialogue import GET, OK, Mesh, answering, get, mesh
-from tests.mesh.making import KEY, Clock, endpoints, plan
+from tests.mesh.making import KEY, Clock, endpoints, plan, tell
 from tests.mesh.relaying import World, echo, relaying, until
 
 APP = WorkloadRef("Deployment", "default", "app")
@@ -167,7 +167,7 @@ class Request:
         assert self.state is not None
         self.state.in_flight -= 1
         self.world.backend.stats.in_flight -= 1
-        self.world.backend.left(self.state, 0.01, status)
+        tell(self.world.backend, self.state, status)
 
 
 def test_the_first_wakes_and_the_others_wait_with_it() -> None:
@@ -273,6 +273,17 @@ def test_the_line_ends_and_costs_nothing_any_more() -> None:
     assert world.backend.limits is None
     assert world.backend.answered is None
     assert world.ask().state is not None
+
+
+def test_answers_count_in_a_line_in_which_nobody_waits_any_more() -> None:
+    world = Asleep()
+    request = world.ask()
+    world.backend.apply(plan(*endpoints(1)))
+    for _ in range(20):
+        request.answered()
+        request = world.ask()
+    assert all(world.ask().state for _ in range(FIRST + 19))
+    assert world.ask().state is None
 
 
 def test_a_line_that_all_have_left_ends() -> None:
