@@ -43,6 +43,16 @@ CASES = [
     case("nothing can be selected", scaled("{}", deployment(), spec="{ports: [{port: 80}]}"), NOTHING),
     case("nothing is selected, but one is named", scaled(naming("Deployment", "api"), deployment(name="api"))),
     case("a misspelt Deployment", scaled(naming("Deployment", "wep"), deployment()), MISSING),
+    case(
+        "who knows which labels pods have",
+        scaled("{}", deployment().replace("{metadata: {labels: {app: web}}", "{metadata: {labels: []}")),
+        error("spec.template.metadata.labels", "expected"),
+    ),
+    case(
+        "who knows what is selected",
+        scaled("{}", spec="{selector: [], ports: [{port: 80}]}"),
+        error("spec.selector", "expected"),
+    ),
     case("who knows what a swarm has", scaled(naming("SwarmService", "blue"))),
     case("a registry knows better what is selected", scaled("{}", FOLLOWER)),
     case("and what there is", scaled(naming("Deployment", "wep"), FOLLOWER, deployment())),

@@ -237,6 +237,7 @@ ADDRESSES = [
         + endpoints_of("web"),
         warning("spec.clusterIPs", "only 127.96.0.9 is served"),
     ),
+    case("another family of another cluster", EXPORTED.format(f"{{ipFamilies: [IPv6], {PORT}}}") + endpoints_of("web")),
     case("headless of any families", service(f"{{clusterIP: None, ipFamilyPolicy: RequireDualStack, {PORT}}}")),
     case("headless of another family", service(f"{{clusterIP: None, ipFamilies: [IPv6, IPv4], {PORT}}}")),
     case(
