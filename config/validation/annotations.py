@@ -13,7 +13,7 @@ from config.configset import ConfigSet
 from config.ingress_class import default_classes, verdict
 from config.meta import ObjectKey
 from config.resources.networking import Ingress
-from config.validation.ingresses import CLASS_FIELDS
+from config.validation.ingresses import knows_class
 from config.validation.report import Report, keyed
 
 MOST_NAMED: Final = 8
@@ -116,14 +116,14 @@ def check_annotations(config_set: ConfigSet, report: Report) -> None:
     classes = config_set.ingress_classes
     defaults = default_classes(classes)
     for named, ingress in config_set.ingresses.items():
-        found = list(_without_effect(ingress))
-        if found and verdict(ingress, classes, defaults).served:
+        key, found = ObjectKey("Ingress", *named), list(_without_effect(ingress))
+        if not found or not knows_class(key, ingress, classes, report):
+            continue
+        if verdict(ingress, classes, defaults).served:
             listed = ", ".join(words for _, words in found[:MOST_NAMED])
             more = f", and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
             message = f"no effect here, though the Ingress is served: {listed}{more}"
-            report.of(ObjectKey("Ingress", *named)).warning(
-                keyed("metadata.annotations", found[0][0]), message, *CLASS_FIELDS
-            )
+            report.of(key).warning(keyed("metadata.annotations", found[0][0]), message)
 
 
 def _without_effect(ingress: Ingress) -> Iterator[tuple[str, str]]:

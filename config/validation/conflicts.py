@@ -24,7 +24,7 @@ from config.resources.networking import Ingress
 from config.settings import NodeConfigSpec
 from config.validation.doors import Place, external_addresses, node_doors, service_doors
 from config.validation.index import node_key
-from config.validation.ingresses import CLASS_FIELDS
+from config.validation.ingresses import CLASS_FIELDS, knows_class
 from config.validation.metadata import HasMetadata
 from config.validation.references import port_of_section
 from config.validation.report import ObjectReport, Report, problem_of
@@ -194,10 +194,9 @@ def _check_paths(config_set: ConfigSet, report: Report) -> None:
     claims, classes = _Claims(), config_set.ingress_classes
     defaults = default_classes(classes)
     for key, ingress in by_age("Ingress", config_set.ingresses):
-        about = report.of(key)
-        described = ObjectKey("IngressClass", "", ingress.class_name)
-        if not about.knows(*CLASS_FIELDS) or not about.knows_of(described, "spec.controller"):
+        if not knows_class(key, ingress, classes, report):
             continue
+        about = report.of(key)
         entrance = "" if verdict(ingress, classes, defaults).served else f"of class {ingress.class_name}"
         for path, what, words in (*_defaults(ingress), *_paths(ingress, about)):
             if holder := claims.claim((entrance, what), path, about):

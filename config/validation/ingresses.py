@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from config.addresses import parse_address
+from config.meta import Named, ObjectKey
 from config.naming import DNS_SUBDOMAIN, PORT_NAME, SERVICE_NAME, WILDCARD_HOST, shown
 from config.resources.networking import (
     CLASS_ANNOTATION,
     DEFAULT_CLASS_ANNOTATION,
+    OWN_CLASS,
     HTTPIngressPath,
     Ingress,
     IngressBackend,
@@ -15,7 +19,7 @@ from config.resources.networking import (
     IngressTLS,
     TypedLocalObjectReference,
 )
-from config.validation.report import ObjectReport, keyed, problem_of
+from config.validation.report import ObjectReport, Report, keyed, problem_of
 
 CLASS_FIELDS = ("spec.ingressClassName", keyed("metadata.annotations", CLASS_ANNOTATION))
 """Where the class of an Ingress is written."""
@@ -42,6 +46,14 @@ def check_ingress(ingress: Ingress, report: ObjectReport) -> None:
     for i, tls in enumerate(spec.tls):
         _check_tls(tls, f"spec.tls[{i}]", report)
     _check_class_name(ingress, report)
+
+
+def knows_class(key: ObjectKey, ingress: Ingress, classes: Container[Named], report: Report) -> bool:
+    """Whether what says whose an Ingress is could be read; `classes` are those that could."""
+    named = Named("", ingress.class_name)
+    is_described = named in classes or named.name in {"", OWN_CLASS}  # these need nobody who does
+    may_be_told = is_described or not report.unread.may_be(ObjectKey("IngressClass", *named))
+    return may_be_told and report.of(key).knows(*CLASS_FIELDS)
 
 
 def check_ingress_class(item: IngressClass, report: ObjectReport) -> None:

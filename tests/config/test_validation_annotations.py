@@ -74,6 +74,12 @@ CASES = [
         error("spec.ingressClassName", "expected"),
     ),
     case(
+        "a class that could not be read",
+        ingress_class("nginx", "k8s.io/ingress-nginx").replace("k8s.io/v1", "k8s.io/v11", 1)
+        + classed("nginx", f"{NGINX}/enable-cors=true"),
+        error("", "v11"),
+    ),
+    case(
         "a class of ours",
         ingress_class("nginx", "weft.dev/ingress") + classed("nginx", "traefik.ingress.kubernetes.io/router.tls=true"),
         warning("metadata.annotations[traefik.ingress.kubernetes.io/router.tls]", "served: router.tls"),

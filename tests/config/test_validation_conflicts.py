@@ -273,6 +273,14 @@ CASES = [
         + rule("b", "x.y", "/").replace("{rules:", "{ingressClassName: nginx, rules:"),
     ),
     case(
+        "ours and a class of which it is not known whose it is",
+        WEB
+        + default_class("other").replace("k8s.io/v1", "k8s.io/v11", 1)
+        + rule("a", "x.y", "/")
+        + rule("b", "x.y", "/").replace("{rules:", "{ingressClassName: other, rules:"),
+        error("", "v11"),
+    ),
+    case(
         "two default classes",
         WEB + default_class("one") + default_class("two") + ingress(f"{{defaultBackend: {ALL}}}"),
         error("spec.ingressClassName", "IngressClass/one"),
