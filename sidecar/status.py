@@ -198,7 +198,7 @@ def registry_line(zone: JSONObject, paint: Painter) -> str:
     age = zone["age"]
     heard = "never heard" if age is None else f"heard {age:.1f} s ago"
     line = f"registry {zone['registry']}: serial {zone['serial']}, {heard}, {zone['registered']} records registered"
-    problem = "; ".join(filter(None, (zone["failure"], zone["registering"])))
+    problem = "; ".join(dict.fromkeys(filter(None, (zone["failure"], zone["registering"]))))
     if not (zone["stale"] or age is None or problem):
         return line
     return paint("yellow", f"{line}{'; stale' if zone['stale'] else ''}{f': {problem}' if problem else ''}")

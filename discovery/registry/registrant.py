@@ -132,7 +132,8 @@ class Registrant:
                 lease = await self._send(letter)
             except (Refused, TsigError, Malformed, OSError, EOFError, TimeoutError) as error:
                 self._upkeep.failed()
-                await self._pause(self._failed(str(error) or "it did not answer in time"))
+                why = getattr(error, "strerror", None) or str(error) or "it did not answer in time"
+                await self._pause(self._failed(why))
             else:
                 self._upkeep.acknowledged(lease, loop.time(), self._random.random())
                 self._succeeded()

@@ -174,7 +174,7 @@ class Secondary:
             try:
                 await self._catch_up()
             except TROUBLE as error:
-                self._failed(str(error) or "it did not answer in time")
+                self._failed(getattr(error, "strerror", None) or str(error) or "it did not answer in time")
                 pause = max(RETRY_SECONDS - (asyncio.get_running_loop().time() - began), LEAST_PAUSE)
             else:
                 self._succeeded()

@@ -172,6 +172,10 @@ WHAT_IS_FOLLOWED: dict[str, tuple[dict[str, Any], str]] = {
         {"age": 90.0, "stale": True, "failure": "no answer"},
         "registry 192.0.2.1:53: serial 7, heard 90.0 s ago, 9 records registered; stale: no answer",
     ),
+    "gone for both": (
+        {"age": 90.0, "stale": True, "failure": "no answer", "registering": "no answer"},
+        "registry 192.0.2.1:53: serial 7, heard 90.0 s ago, 9 records registered; stale: no answer",
+    ),
     "never": ({"age": None}, "registry 192.0.2.1:53: serial 7, never heard, 9 records registered"),
     "refused": (
         {"registering": "it answers REFUSED"},

@@ -130,6 +130,7 @@ async def test_a_registry_that_is_gone_costs_nothing(caplog: pytest.LogCaptureFi
             await asyncio.wait_for(made.synced.wait(), 5)
             assert same(made.content, first.primary.content)
         await until(lambda: bool(made.failure))
+        assert "Errno" not in made.failure
         assert same(made.content, first.primary.content)
         assert "the endpoints stay as they were" in caplog.text
         second.primary.content.serial += 5
