@@ -36,7 +36,7 @@ class Telling:
         config_set, autoscaling = self._config_set(), self._autoscaling
         sizes = {each: await autoscaling.size(each) for each in self._sized}
         basis = autoscaling.generation, standby, incomplete, sizes
-        if config_set is self._told and basis == self._basis:
+        if autoscaling.stopped or (config_set is self._told and basis == self._basis):  # it may stop while it is asked
             return
         targets = sorted(autoscaling.targets().items(), key=lambda each: name_of(each[0]))[:MOST_RUNS]
         self._sized = tuple(each for each, scaled in targets if scaled.sleeps and each.kind != "Deployment")

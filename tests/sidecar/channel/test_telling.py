@@ -59,3 +59,22 @@ async def test_what_changed_is_told() -> None:
         (Autoscaled((Wanted("SwarmService:default/blue", True, services=("default/blue",), size=3),)), 3),
         (Autoscaled((Wanted("default/web", measured=True),)), 4),
     ]
+
+
+async def test_what_stops_while_it_is_asked_stays_told() -> None:
+    written, there = of(swarm_scaler("blue")), Swarm(desired=0)
+    autoscaling = Autoscaling(written, World, there)
+    nodes = Nodes(list, lambda: 0.0)
+    telling = Telling(autoscaling, nodes, lambda: written)
+    await telling.look("", incomplete=False)
+    told = nodes.autoscaled
+
+    async def read(workload: object) -> Swarm:
+        autoscaling.stop()
+        there.desired += 1
+        return there
+
+    there.read = read  # type: ignore[method-assign]
+    await telling.look("", incomplete=False)
+    assert nodes.autoscaled is told
+    assert told.workloads
