@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from config.errors import Fault
 from config.loader import load, load_text
 from config.meta import Named, ObjectKey, Source
 from config.resources.core import GIVEN
@@ -270,3 +271,12 @@ def test_which_platforms_there_are_is_said_by_who_reads(tmp_path: Path) -> None:
     (fault,) = load([path], platforms={"docker": False, "process": False}).faults
     assert str(fault.source) == f"{path}:5:3"
     assert fault.message == '"dokcer" is not one of docker, process; did you mean "docker"?'
+
+
+def test_what_floors_above_find_has_the_place_of_its_field(tmp_path: Path) -> None:
+    path = tmp_path / "service.yaml"
+    path.write_text("apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  ports: [{port: 80}]\n")
+    web, elsewhere = ObjectKey("Service", "default", "web"), Source("other.yaml", 7, 8)
+    found = [Fault("error", elsewhere, "lost", each, "spec.ports") for each in (web, web._replace(name="api"), None)]
+    errors = [fault for fault in load([path], beyond=lambda _: found).faults if fault.severity == "error"]
+    assert [str(fault.source) for fault in errors] == [f"{path}:5:3", "other.yaml:7:8", "other.yaml:7:8"]
