@@ -279,4 +279,4 @@ def test_what_floors_above_find_has_the_place_of_its_field(tmp_path: Path) -> No
     web, elsewhere = ObjectKey("Service", "default", "web"), Source("other.yaml", 7, 8)
     found = [Fault("error", elsewhere, "lost", each, "spec.ports") for each in (web, web._replace(name="api"), None)]
     errors = [fault for fault in load([path], beyond=lambda _: found).faults if fault.severity == "error"]
-    assert [str(fault.source) for fault in errors] == [f"{path}:5:3", "other.yaml:7:8", "other.yaml:7:8"]
+    assert [str(fault.source) for fault in errors] == [f"{path}:5:10", "other.yaml:7:8", "other.yaml:7:8"]
