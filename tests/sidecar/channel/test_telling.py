@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from config.configset import ConfigSet
 from config.meta import Named
 from config.resources.autoscaling import HorizontalPodAutoscaler
@@ -35,20 +37,30 @@ def of(*autoscalers: HorizontalPodAutoscaler) -> ConfigSet:
 
 async def test_what_changed_is_told() -> None:
     written, there = of(swarm_scaler("blue")), Swarm(desired=0)
-    autoscaling = Watched(written, World, there)
+    stands_by = ""
+    autoscaling = Watched(written, World, there, standby=lambda: stands_by)
     nodes = Nodes(list, lambda: 0.0)
     telling = Telling(autoscaling, nodes, lambda: written)
     blue = Wanted("SwarmService:default/blue", True, services=("default/blue",), size=0)
+    sized, held = replace(blue, size=3), Wanted("SwarmService:default/blue")
     steps: list[tuple[Autoscaled, int]] = []
 
-    async def look(standby: str = "", *, incomplete: bool = False) -> None:
+    async def look(*, incomplete: bool = False) -> None:
         for _ in range(2):
-            await telling.look(standby, incomplete=incomplete)
+            await telling.look(stands_by, incomplete=incomplete)
         steps.append((nodes.autoscaled, autoscaling.asked))
 
     await look(incomplete=True)
     await look()
     there.desired = 3
+    await look()
+    stands_by = "another registry acts"
+    await look()
+    stands_by = ""
+    await look()
+    written = of(*written.autoscalers.values())
+    await look()
+    autoscaling.only_watch()
     await look()
     written = of(Written((metric("cpu", 1),)).made())
     autoscaling.define(written)
@@ -56,8 +68,12 @@ async def test_what_changed_is_told() -> None:
     assert steps == [
         (Autoscaled((blue,), incomplete=True), 1),
         (Autoscaled((blue,)), 2),
-        (Autoscaled((Wanted("SwarmService:default/blue", True, services=("default/blue",), size=3),)), 3),
-        (Autoscaled((Wanted("default/web", measured=True),)), 4),
+        (Autoscaled((sized,)), 3),
+        (Autoscaled((held,)), 4),
+        (Autoscaled((sized,)), 5),
+        (Autoscaled((sized,)), 6),
+        (Autoscaled((held,)), 7),
+        (Autoscaled((Wanted("default/web", measured=True),)), 8),
     ]
 
 
