@@ -212,7 +212,7 @@ def _join_surrogates(match: re.Match[str]) -> str:
 def _json_fault(chunk: str, file: str, lines_before: int) -> Fault | None:
     """What is wrong with it as JSON, in its words; None: nothing is, or it is nested too deeply."""
     try:
-        json.loads(chunk)
+        json.loads(chunk, parse_int=str)  # Python makes no number of thousands of digits
     except json.JSONDecodeError as error:
         return Fault("error", Source(file, lines_before + error.lineno, error.colno), f"not valid JSON: {error.msg}")
     except RecursionError:

@@ -88,6 +88,7 @@ JSON = {
     "a comma too few": ('{"a": 1\n "b": 2}', "2:2 not valid JSON: Expecting ',' delimiter"),
     "a quote too few": ('\n{"a": "b}', "2:7 not valid JSON: Unterminated string"),
     "what no JSON is, and YAML is": ("{a: 1,}", ""),
+    "a number too long": (f'{{"a": {"1" * 5000}\n "b": 2}}', "2:2 not valid JSON: Expecting ',' delimiter"),
     "deep": ("[" * 200, "1:100 not valid YAML: nested deeper than 100 levels"),
     "JSON that is no YAML": ('["\\ud83d"]', "1:5 not valid YAML"),
     "deeper than JSON is read": ('["\\ud83d", ' + "[" * 1_000_000, "1:5 not valid YAML"),
