@@ -101,7 +101,8 @@ class AdminClient:
     def _nobody(self, error: Exception) -> UserError:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return UserError(
-            f"no weft answers at {self.address} ({reason}): is it running? --admin HOST:PORT names another"
+            f"no weft answers at {self.address} ({reason}): is it running? "
+            "--admin HOST:PORT or --state DIR names another"
         )
 
 

@@ -28,6 +28,7 @@ from discovery.registry.wire import (
     NOERROR,
     QR,
     RCODE_NAMES,
+    REFUSED,
     SERVFAIL,
     UPDATE_OPCODE,
     Malformed,
@@ -195,7 +196,8 @@ class Registrant:
         message = parse_message(_read(verify, await deliver(self.server, query)))
         if message.flags & 0xF != NOERROR:
             rcode = message.flags & 0xF
-            raise Refused(f"it answers {RCODE_NAMES.get(rcode, rcode)}")
+            hint = ": does spec.registry.keys there let this write what it registers?" if rcode == REFUSED else ""
+            raise Refused(f"it answers {RCODE_NAMES.get(rcode, rcode)}{hint}")
         return _granted(message, self._lease)
 
 

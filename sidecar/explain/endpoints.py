@@ -104,7 +104,7 @@ class Reasons:
     def _unready(self, state: EndpointState) -> str:
         if state.endpoint.terminating:
             return "draining: it is terminating, and finishes what it has"
-        return "not ready: its probe or its EndpointSlice says so"
+        return "not ready: its probe, container or EndpointSlice says so"
 
     def _conclusion(self, state: EndpointState) -> str:
         """What this proxy concluded about it alone; else empty."""

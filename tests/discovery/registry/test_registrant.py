@@ -19,7 +19,7 @@ from discovery.registry.outline import outline
 from discovery.registry.registrant import Registrant
 from discovery.registry.resolv_conf import Resolver
 from discovery.registry.terms import Terms
-from discovery.registry.wire import NOERROR, SERVFAIL, Record
+from discovery.registry.wire import NOERROR, REFUSED, SERVFAIL, Record
 from tests.discovery.registry.registries import Registry, registry
 from tests.discovery.registry.servers import sockets, upstream
 from tests.discovery.registry.test_authority import KEYS, NODE, until
@@ -132,17 +132,18 @@ async def test_a_refusal_is_told_and_tried_again(caplog: pytest.LogCaptureFixtur
 
 
 @pytest.mark.parametrize(
-    ("rcode", "why"),
+    ("rcode", "key", "why"),
     [
-        (SERVFAIL, "it cannot reach a registry (it answers SERVFAIL, which is not signed)"),
-        (NOERROR, "it answers NOERROR, which is not signed"),
+        (REFUSED, None, "it answers REFUSED: does spec.registry.keys there let this write what it registers?"),
+        (SERVFAIL, NODE, "it cannot reach a registry (it answers SERVFAIL, which is not signed)"),
+        (NOERROR, NODE, "it answers NOERROR, which is not signed"),
     ],
 )
-async def test_an_answer_of_who_has_not_the_key_is_told_as_what_it_is(rcode: int, why: str) -> None:
+async def test_a_bad_answer_is_told_as_what_it_is(rcode: int, key: Key | None, why: str) -> None:
     def say(query: bytes, _tcp: bool) -> list[bytes]:
         return [error(query, outline(query), rcode)]
 
-    async with upstream(say) as agent, registering(agent.address, key=NODE) as made:
+    async with upstream(say) as agent, registering(agent.address, key=key) as made:
         made.want((ONE,))
         await until(lambda: made.failure != "")
         assert made.failure == why

@@ -38,7 +38,7 @@ def test_all_parts_have_a_line() -> None:
         "backend default/shop:http",
         "policy default/p port http of Service/default/shop ():",
         "endpoints yes 10.0.0.0:8080 shop-1: may be picked",
-        "no 10.0.0.1:8080: not ready: its probe or its EndpointSlice says so",
+        "no 10.0.0.1:8080: not ready: its probe, container or EndpointSlice says so",
         "pick 10.0.0.0:8080: the only one that may be picked",
         "timeouts connect 1 s, clientHead 10 s, responseHead 60 s, idle 60 s, tunnelIdle 3600 s, request none",
         "retries 2 more tries on nothing",
