@@ -262,6 +262,13 @@ def test_addresses_of_two_families(created: str, cidr: str, reach: str, expected
     assert allocated.faults == ()
 
 
+def test_who_stated_an_address_as_its_second_keeps_it() -> None:
+    one, two = service("a", cluster_ip="127.96.0.9"), service("b", **TWO)
+    for before, loser, path in ((config(two), "a", "spec.clusterIP"), (config(one), "b", "spec.clusterIPs")):
+        (fault,) = allocate(config(one, two), NONE, before).faults
+        assert (fault.object, fault.path) == (ObjectKey("Service", "default", loser), path)
+
+
 def test_an_ipv6_range() -> None:
     allocated = allocate(config(service("web"), cidr="fd00::/64", reach="route"), NONE)
     assert ip_address(address(allocated, "web")) in ip_network("fd00::/64")
