@@ -70,8 +70,7 @@ class Observer(Sessions[Connection]):
         raise EngineError("it ended the stream of events")
 
     async def _list(self, connection: Connection, *, afresh: bool) -> None:
-        if (kinds := await connection.networks()) != self.kinds:
-            self.kinds = kinds
+        await self._learn_kinds(connection)
         listed = await connection.containers()
         self.observation.listed([name for name, labels in listed.items() if self._matters(labels)], afresh=afresh)
         self._wake.set()
@@ -102,8 +101,12 @@ class Observer(Sessions[Connection]):
         except ValueError as error:
             raise EngineError(str(error)) from None
         if not self.kinds.keys() >= now.addresses.keys():
-            self.kinds = await connection.networks()
+            await self._learn_kinds(connection)
         return self.observation.seen(name, now)
+
+    async def _learn_kinds(self, connection: Connection) -> None:
+        if (kinds := await connection.networks()) != self.kinds:
+            self.kinds = kinds
 
     def _happened(self, event: Event) -> None:
         if self.observation.happened(event):
