@@ -27,6 +27,8 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``weft`` with `argv` (default: the process's own) and return its exit code."""
+    if sys.stdout is None:  # it was started with a closed one, as by ``weft status >&-``
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # it stays open to the end, as the other would
     try:
         try:
             return _run(list(sys.argv[1:] if argv is None else argv))

@@ -118,6 +118,12 @@ def test_a_full_disk_is_told_of_in_words() -> None:
     assert (done.stderr, done.returncode) == (b"weft: No space left on device\n", 1)
 
 
+def test_a_closed_output_is_no_error() -> None:
+    closed = ["sh", "-c", f'"{sys.executable}" -m sidecar schema >&-']
+    done = subprocess.run(closed, cwd=ROOT, stderr=subprocess.PIPE, check=False)
+    assert (done.stderr, done.returncode) == (b"", 0)
+
+
 LIGHT = {
     "validate": ("aiohttp", "asyncio", "mesh.proxy"),
     "up": ("yaml", "dns", "aiohttp"),
