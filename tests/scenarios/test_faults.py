@@ -21,7 +21,7 @@ from tests.scenarios.manifests import endpoint_slice, service
 from tests.scenarios.weft import Weft, alive, ask, wait_for
 from tests.scenarios.world import all_well, inside, load, ready, until
 
-AT_ONCE_SECONDS = 0.5
+AT_ONCE_SECONDS = 0.9
 """No timeout of the data plane is this short."""
 
 
