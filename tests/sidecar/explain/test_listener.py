@@ -71,22 +71,20 @@ def test_where_no_ingress_is_served() -> None:
     assert found == (None, "shop.example is no Service's name, and no Ingress is served")
 
 
-def test_the_entrance_may_be_written_as_localhost() -> None:
-    node = NodeConfigSpec(ingress=IngressAddresses(http="localhost:8080"))
+@pytest.mark.parametrize(
+    ("written_as", "asked", "address"),
+    [
+        pytest.param("localhost:8080", "http://shop.example/", DOOR.address, id="localhost"),
+        pytest.param("0.0.0.0:8080", "http://10.1.2.3:8080/", "0.0.0.0", id="all addresses"),
+    ],
+)
+def test_the_entrance_is_found_however_it_is_written(written_as: str, asked: str, address: str) -> None:
+    node = NodeConfigSpec(ingress=IngressAddresses(http=written_as))
     written = config(SHOP, ingress("front", default="shop:80"), node=node)
     there = known(written)
-    found = find_listener(parse_question("http://shop.example/"), Place(there.compiled.table, there.states, written))
+    found = find_listener(parse_question(asked), Place(there.compiled.table, there.states, written))
     assert found.listener is not None
-    assert found.listener.key == DOOR
-
-
-def test_a_listener_on_all_addresses_is_found_by_any() -> None:
-    node = NodeConfigSpec(ingress=IngressAddresses(http="0.0.0.0:8080"))
-    written = config(SHOP, ingress("front", default="shop:80"), node=node)
-    there = known(written)
-    found = find_listener(parse_question("http://10.1.2.3:8080/"), Place(there.compiled.table, there.states, written))
-    assert found.listener is not None
-    assert found.listener.key.address == "0.0.0.0"
+    assert found.listener.key == DOOR._replace(address=address)
 
 
 def test_who_is_not_listened_to() -> None:
